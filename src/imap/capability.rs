@@ -1,0 +1,45 @@
+//! What is announced, and when (RFC 3501 §6.1.1). Only what works is named here.
+
+/// What decides the list before login.
+#[derive(Clone, Copy, Debug)]
+pub struct BeforeLogin {
+    /// STARTTLS is possible now: TLS is set up and not yet active.
+    pub starttls: bool,
+    /// A plain password may cross this connection.
+    pub login_allowed: bool,
+}
+
+const BEFORE: [&str; 5] = ["IMAP4rev1", "SASL-IR", "ID", "ENABLE", "LITERAL-"];
+const AFTER: [&str; 12] = [
+    "IMAP4rev1",
+    "SASL-IR",
+    "ID",
+    "ENABLE",
+    "IDLE",
+    "NAMESPACE",
+    "UIDPLUS",
+    "UNSELECT",
+    "MOVE",
+    "CHILDREN",
+    "LITERAL+",
+    "SPECIAL-USE",
+];
+
+/// The list before login. LITERAL- there: only literals up to 4096 octets may come unasked (RFC 7888 §5).
+pub fn before_login(situation: BeforeLogin) -> Vec<&'static str> {
+    let mut names = BEFORE.to_vec();
+    if situation.starttls {
+        names.push("STARTTLS");
+    }
+    if situation.login_allowed {
+        names.extend(["AUTH=PLAIN", "AUTH=LOGIN"]);
+    } else {
+        names.push("LOGINDISABLED");
+    }
+    names
+}
+
+/// The list after login.
+pub fn after_login() -> Vec<&'static str> {
+    AFTER.to_vec()
+}

@@ -1,0 +1,296 @@
+//! A command as a value, and what may be said of one without running it.
+
+use crate::imap::core::{Secret, Tag};
+use crate::imap::date::DateTime;
+use crate::imap::fetch::FetchItem;
+use crate::imap::flag::Flag;
+use crate::imap::search::SearchKey;
+use crate::imap::sequence::SequenceSet;
+
+/// A mailbox name or LIST pattern as the client sent it; what it means depends on the session
+/// (modified UTF-7 or UTF-8) and on the hierarchy separator: see [`crate::imap::name`].
+pub type WireName = Vec<u8>;
+
+/// One command of a client (RFC 3501 §6).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Command {
+    /// What the tagged response will repeat.
+    pub tag: Tag,
+    /// The rest of it.
+    pub body: CommandBody,
+}
+
+/// A command's name and arguments.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(
+    missing_docs,
+    reason = "the variants and fields are the grammar's own names, RFC 3501 §9"
+)]
+pub enum CommandBody {
+    // Any state (RFC 3501 §6.1).
+    Capability,
+    Noop,
+    Logout,
+    /// RFC 2971. `None` for NIL.
+    Id(Option<Vec<(Vec<u8>, Option<Vec<u8>>)>>),
+
+    // Not authenticated (RFC 3501 §6.2).
+    StartTls,
+    /// `initial` is the decoded initial response of RFC 4959; empty for `=`.
+    Authenticate {
+        mechanism: String,
+        initial: Option<Secret>,
+    },
+    Login {
+        user: Vec<u8>,
+        password: Secret,
+    },
+
+    // Authenticated (RFC 3501 §6.3).
+    /// Capability names in upper case (RFC 5161).
+    Enable(Vec<String>),
+    /// SELECT, or EXAMINE where `read_only`.
+    Select {
+        mailbox: WireName,
+        read_only: bool,
+    },
+    Create {
+        mailbox: WireName,
+    },
+    Delete {
+        mailbox: WireName,
+    },
+    Rename {
+        from: WireName,
+        to: WireName,
+    },
+    Subscribe {
+        mailbox: WireName,
+    },
+    Unsubscribe {
+        mailbox: WireName,
+    },
+    List {
+        reference: WireName,
+        pattern: WireName,
+    },
+    Lsub {
+        reference: WireName,
+        pattern: WireName,
+    },
+    /// RFC 2342.
+    Namespace,
+    Status {
+        mailbox: WireName,
+        items: Vec<StatusItem>,
+    },
+    /// The message itself is not part of the value: it is streamed after the head.
+    Append(Append),
+    /// RFC 2177.
+    Idle,
+
+    // Selected (RFC 3501 §6.4).
+    Check,
+    Close,
+    /// RFC 3691.
+    Unselect,
+    /// EXPUNGE, or UID EXPUNGE (RFC 4315) with its set.
+    Expunge {
+        uids: Option<SequenceSet>,
+    },
+    Search {
+        numbering: Numbering,
+        charset: Option<Vec<u8>>,
+        key: SearchKey,
+    },
+    Fetch {
+        numbering: Numbering,
+        set: SequenceSet,
+        items: Vec<FetchItem>,
+    },
+    Store {
+        numbering: Numbering,
+        set: SequenceSet,
+        action: StoreAction,
+        silent: bool,
+        flags: Vec<Flag>,
+    },
+    Copy {
+        numbering: Numbering,
+        set: SequenceSet,
+        mailbox: WireName,
+    },
+    /// RFC 6851.
+    Move {
+        numbering: Numbering,
+        set: SequenceSet,
+        mailbox: WireName,
+    },
+}
+
+/// Whether a command's numbers are sequence numbers or UIDs (the `UID` prefix).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbering {
+    /// Message sequence numbers.
+    Sequence,
+    /// Unique identifiers.
+    Uid,
+}
+
+/// What STORE does with its flags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreAction {
+    /// `+FLAGS`
+    Add,
+    /// `-FLAGS`
+    Remove,
+    /// `FLAGS`
+    Replace,
+}
+
+/// Everything of an APPEND before its message (RFC 3501 §6.3.11).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Append {
+    /// Where to.
+    pub mailbox: WireName,
+    /// With these flags.
+    pub flags: Vec<Flag>,
+    /// With this INTERNALDATE, else now.
+    pub date: Option<DateTime>,
+}
+
+/// What STATUS can be asked for (RFC 3501 §6.3.10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the grammar's own names")]
+pub enum StatusItem {
+    Messages,
+    Recent,
+    UidNext,
+    UidValidity,
+    Unseen,
+}
+
+/// The states of RFC 3501 §3, as far as a command's permission depends on them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "RFC 3501 §3")]
+pub enum StateName {
+    NotAuthenticated,
+    Authenticated,
+    Selected,
+}
+
+impl CommandBody {
+    /// The name a response text or a log line uses, such as `UID FETCH`.
+    pub fn name(&self) -> &'static str {
+        use CommandBody::*;
+        let uid = |numbering: &Numbering, plain, prefixed| match numbering {
+            Numbering::Sequence => plain,
+            Numbering::Uid => prefixed,
+        };
+        match self {
+            Append(_) => "APPEND",
+            Authenticate { .. } => "AUTHENTICATE",
+            Capability => "CAPABILITY",
+            Check => "CHECK",
+            Close => "CLOSE",
+            Copy { numbering, .. } => uid(numbering, "COPY", "UID COPY"),
+            Create { .. } => "CREATE",
+            Delete { .. } => "DELETE",
+            Enable(_) => "ENABLE",
+            Expunge { uids: None } => "EXPUNGE",
+            Expunge { uids: Some(_) } => "UID EXPUNGE",
+            Fetch { numbering, .. } => uid(numbering, "FETCH", "UID FETCH"),
+            Id(_) => "ID",
+            Idle => "IDLE",
+            List { .. } => "LIST",
+            Login { .. } => "LOGIN",
+            Logout => "LOGOUT",
+            Lsub { .. } => "LSUB",
+            Move { numbering, .. } => uid(numbering, "MOVE", "UID MOVE"),
+            Namespace => "NAMESPACE",
+            Noop => "NOOP",
+            Rename { .. } => "RENAME",
+            Search { numbering, .. } => uid(numbering, "SEARCH", "UID SEARCH"),
+            Select {
+                read_only: false, ..
+            } => "SELECT",
+            Select {
+                read_only: true, ..
+            } => "EXAMINE",
+            StartTls => "STARTTLS",
+            Status { .. } => "STATUS",
+            Store { numbering, .. } => uid(numbering, "STORE", "UID STORE"),
+            Subscribe { .. } => "SUBSCRIBE",
+            Unselect => "UNSELECT",
+            Unsubscribe { .. } => "UNSUBSCRIBE",
+        }
+    }
+
+    /// Whether the command may be given in `state` (RFC 3501 §6, each command's place).
+    pub fn allowed_in(&self, state: StateName) -> bool {
+        use CommandBody::*;
+        match self {
+            Capability | Noop | Logout | Id(_) => true,
+            StartTls | Authenticate { .. } | Login { .. } => state == StateName::NotAuthenticated,
+            Enable(_)
+            | Select { .. }
+            | Create { .. }
+            | Delete { .. }
+            | Rename { .. }
+            | Subscribe { .. }
+            | Unsubscribe { .. }
+            | List { .. }
+            | Lsub { .. }
+            | Namespace
+            | Status { .. }
+            | Append(_)
+            | Idle => state != StateName::NotAuthenticated,
+            Check
+            | Close
+            | Unselect
+            | Expunge { .. }
+            | Search { .. }
+            | Fetch { .. }
+            | Store { .. }
+            | Copy { .. }
+            | Move { .. } => state == StateName::Selected,
+        }
+    }
+
+    /// Whether EXPUNGE responses may be sent while the command runs: not during FETCH, STORE and
+    /// SEARCH by sequence number (RFC 3501 §7.4.1); their UID forms may.
+    pub fn permits_expunge(&self) -> bool {
+        use CommandBody::*;
+        match self {
+            Fetch { numbering, .. } | Store { numbering, .. } | Search { numbering, .. } => {
+                *numbering == Numbering::Uid
+            }
+            Append(_)
+            | Authenticate { .. }
+            | Capability
+            | Check
+            | Close
+            | Copy { .. }
+            | Create { .. }
+            | Delete { .. }
+            | Enable(_)
+            | Expunge { .. }
+            | Id(_)
+            | Idle
+            | List { .. }
+            | Login { .. }
+            | Logout
+            | Lsub { .. }
+            | Move { .. }
+            | Namespace
+            | Noop
+            | Rename { .. }
+            | Select { .. }
+            | StartTls
+            | Status { .. }
+            | Subscribe { .. }
+            | Unselect
+            | Unsubscribe { .. } => true,
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What FETCH can be asked for (RFC 3501 §6.4.5).
+
+use std::num::NonZeroU32;
+
+/// One data item of a FETCH command. The macros ALL, FAST and FULL are spelled out by the parser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FetchItem {
+    /// `BODY`: the body structure without extension data.
+    Body,
+    /// `BODY[…]<…>` and `BODY.PEEK[…]<…>`.
+    BodySection {
+        /// `.PEEK`: do not set `\Seen`.
+        peek: bool,
+        /// Between the brackets.
+        section: Section,
+        /// `<offset.length>`.
+        partial: Option<Partial>,
+    },
+    /// `BODYSTRUCTURE`: with extension data.
+    BodyStructure,
+    /// `ENVELOPE`.
+    Envelope,
+    /// `FLAGS`.
+    Flags,
+    /// `INTERNALDATE`.
+    InternalDate,
+    /// `RFC822`: like `BODY[]`, under its own name.
+    Rfc822,
+    /// `RFC822.HEADER`: like `BODY.PEEK[HEADER]`.
+    Rfc822Header,
+    /// `RFC822.SIZE`.
+    Rfc822Size,
+    /// `RFC822.TEXT`: like `BODY[TEXT]`.
+    Rfc822Text,
+    /// `UID`.
+    Uid,
+}
+
+impl FetchItem {
+    /// Whether answering it sets `\Seen` (RFC 3501 §6.4.5).
+    pub fn sets_seen(&self) -> bool {
+        match self {
+            FetchItem::BodySection { peek, .. } => !peek,
+            FetchItem::Rfc822 | FetchItem::Rfc822Text => true,
+            FetchItem::Body
+            | FetchItem::BodyStructure
+            | FetchItem::Envelope
+            | FetchItem::Flags
+            | FetchItem::InternalDate
+            | FetchItem::Rfc822Header
+            | FetchItem::Rfc822Size
+            | FetchItem::Uid => false,
+        }
+    }
+}
+
+/// `section-spec` (RFC 3501 §9): which part of a message, and what of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Section {
+    /// Part numbers from the outermost; empty for the message itself.
+    pub part: Vec<NonZeroU32>,
+    /// What of that part.
+    pub text: SectionText,
+}
+
+/// What of a part is meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SectionText {
+    /// Nothing named: the whole message, or the part's body.
+    #[default]
+    Whole,
+    /// `HEADER`: of the message or of the message/rfc822 part, with the empty line that ends it.
+    Header,
+    /// `HEADER.FIELDS (…)`: names as the client wrote them, compared without regard to case.
+    HeaderFields(Vec<Vec<u8>>),
+    /// `HEADER.FIELDS.NOT (…)`.
+    HeaderFieldsNot(Vec<Vec<u8>>),
+    /// `TEXT`: what follows the header.
+    Text,
+    /// `MIME`: the part's own MIME header. Only with a part number.
+    Mime,
+}
+
+/// `<offset.length>`: octets of the section from `offset`, `length` at the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Partial {
+    /// First octet, from 0. A server answers with this as `<origin>`.
+    pub offset: u64,
+    /// How many, from 1.
+    pub length: u64,
+}

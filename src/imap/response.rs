@@ -1,0 +1,122 @@
+//! What a server says (RFC 3501 §7), as values.
+
+use crate::imap::command::StatusItem;
+use crate::imap::core::Tag;
+use crate::imap::flag::{Keyword, SystemFlags};
+use crate::imap::name::MailboxName;
+use crate::imap::sequence::{NumberSet, SeqNum, Uid, UidValidity};
+
+/// A status response: tagged, untagged, or the greeting (RFC 3501 §7.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// `None` for `*`.
+    pub tag: Option<Tag>,
+    /// Its condition.
+    pub kind: StatusKind,
+    /// In brackets.
+    pub code: Option<Code>,
+    /// For a human; the encoder replaces CR, LF and NUL, and an empty text by one that is not.
+    pub text: String,
+}
+
+/// The five conditions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "RFC 3501 §7.1")]
+pub enum StatusKind {
+    Ok,
+    No,
+    Bad,
+    PreAuth,
+    Bye,
+}
+
+/// Response codes (RFC 3501 §7.1, RFC 4315, RFC 5530, RFC 7162 and others).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the registry's own names")]
+pub enum Code {
+    Alert,
+    AlreadyExists,
+    AppendUid(UidValidity, Uid),
+    AuthenticationFailed,
+    AuthorizationFailed,
+    /// With the charsets that are known.
+    BadCharset(Vec<&'static str>),
+    Cannot,
+    Capability(Vec<&'static str>),
+    ClientBug,
+    Closed,
+    ContactAdmin,
+    CopyUid(UidValidity, NumberSet, NumberSet),
+    Corruption,
+    ExpungeIssued,
+    InUse,
+    Limit,
+    NonExistent,
+    NoPerm,
+    OverQuota,
+    Parse,
+    /// The flags a client can change for good; `true` if it can make new keywords (`\*`).
+    PermanentFlags(SystemFlags, Vec<Keyword>, bool),
+    PrivacyRequired,
+    ReadOnly,
+    ReadWrite,
+    ServerBug,
+    TryCreate,
+    UidNext(Uid),
+    UidNotSticky,
+    UidValidity(UidValidity),
+    Unavailable,
+    Unseen(SeqNum),
+}
+
+/// Untagged data, but for FETCH, which [`crate::imap::encode::fetch`] writes piece by piece.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "RFC 3501 §7.2 to §7.4")]
+pub enum Data {
+    Capability(Vec<&'static str>),
+    Enabled(Vec<&'static str>),
+    Exists(u32),
+    Expunge(SeqNum),
+    /// The flags defined in the mailbox.
+    Flags(SystemFlags, Vec<Keyword>),
+    /// Field names and values of ID (RFC 2971).
+    Id(Vec<(&'static str, String)>),
+    List(ListItem),
+    Lsub(ListItem),
+    /// One private namespace with an empty prefix and this separator (RFC 2342).
+    Namespace(char),
+    Recent(u32),
+    /// Rising numbers.
+    Search(Vec<u32>),
+    StatusItems(MailboxName, Vec<(StatusItem, u64)>),
+}
+
+/// One line of LIST or LSUB.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListItem {
+    /// In the order they are sent.
+    pub attributes: Vec<ListAttribute>,
+    /// `None` is NIL.
+    pub separator: Option<char>,
+    /// `None` is the empty name that answers `LIST "" ""`.
+    pub name: Option<MailboxName>,
+}
+
+/// Mailbox attributes (RFC 3501 §7.2.2, RFC 3348, RFC 6154).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the registry's own names")]
+pub enum ListAttribute {
+    NoInferiors,
+    NoSelect,
+    Marked,
+    Unmarked,
+    HasChildren,
+    HasNoChildren,
+    All,
+    Archive,
+    Drafts,
+    Flagged,
+    Junk,
+    Sent,
+    Trash,
+}

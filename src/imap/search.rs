@@ -1,0 +1,66 @@
+//! Search keys (RFC 3501 §6.4.4) as a tree.
+
+use crate::imap::flag::{Keyword, SystemFlag};
+use crate::imap::sequence::SequenceSet;
+
+/// A search key. Strings are as the client sent them, in the command's charset, until
+/// [`crate::search`] decodes them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SearchKey {
+    /// `ALL`
+    All,
+    /// Several keys, all of which must match.
+    And(Vec<SearchKey>),
+    /// `BCC`, `CC`, `FROM`, `SUBJECT`, `TO` and `HEADER`: the field's name and the string in it.
+    /// An empty string asks for the field's presence.
+    Header(Vec<u8>, Vec<u8>),
+    /// `BEFORE`: INTERNALDATE's day is earlier.
+    Before(Day),
+    /// `BODY`
+    Body(Vec<u8>),
+    /// `ANSWERED`, `DELETED`, `DRAFT`, `FLAGGED`, `SEEN`; their opposites are [`SearchKey::Not`] of them.
+    Flag(SystemFlag),
+    /// `KEYWORD`; `UNKEYWORD` is [`SearchKey::Not`] of it.
+    Keyword(Keyword),
+    /// `LARGER`: RFC822.SIZE is above this.
+    Larger(u64),
+    /// `NEW`: recent and not seen.
+    New,
+    /// `NOT`
+    Not(Box<SearchKey>),
+    /// `OLD`: not recent.
+    Old,
+    /// `ON`
+    On(Day),
+    /// `OR`
+    Or(Box<SearchKey>, Box<SearchKey>),
+    /// `RECENT`
+    Recent,
+    /// `SENTBEFORE`, by the Date: header's own day.
+    SentBefore(Day),
+    /// `SENTON`
+    SentOn(Day),
+    /// `SENTSINCE`
+    SentSince(Day),
+    /// A sequence set as a key of its own.
+    Sequence(SequenceSet),
+    /// `SINCE`
+    Since(Day),
+    /// `SMALLER`: RFC822.SIZE is below this.
+    Smaller(u64),
+    /// `TEXT`: header or body.
+    Text(Vec<u8>),
+    /// `UID`
+    Uid(SequenceSet),
+}
+
+/// A day without time or zone (RFC 3501 §9 `date`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Day {
+    /// 0 to 9999.
+    pub year: u16,
+    /// 1 to 12.
+    pub month: u8,
+    /// 1 to 31, and within the month.
+    pub day: u8,
+}

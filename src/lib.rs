@@ -1,0 +1,41 @@
+//! Culver: an IMAP server over Maildir. The map of the house.
+//!
+//! Data flows one way: bytes → command → mailbox → Maildir → response. Arrows point down only, and
+//! `tests/rooms.rs` holds them:
+//!
+//! ```text
+//! main → cli → process, config, auth
+//! process → config, net, auth, session, mailbox
+//! session → auth (Credentials, Verdict only), search, mailbox, message, imap
+//! search → mailbox (Snapshot, open), message, imap
+//! mailbox → spool, message, imap
+//! spool, message → imap (types only)
+//! imap → nothing
+//! ```
+//!
+//! - [`imap`]: the protocol as values; no I/O.
+//! - [`message`]: bytes of a message → its structure; never fails on bad input.
+//! - [`spool`]: the Maildir on disk, as Dovecot keeps it; blocking calls only.
+//! - [`mailbox`]: what all connections of one user share, in memory.
+//! - [`search`]: SEARCH over the message files, in parallel.
+//! - [`session`]: one connection, from greeting to BYE.
+//! - [`auth`]: who may log in.
+//! - [`net`]: listeners, TLS, orderly shutdown.
+//! - [`config`]: `culver.toml`, typed, with every mistake's place.
+//! - [`process`]: who runs as whom.
+//! - [`cli`]: the command line.
+
+#![warn(missing_docs)]
+#![deny(unsafe_code)]
+
+pub mod auth;
+pub mod cli;
+pub mod config;
+pub mod imap;
+pub mod mailbox;
+pub mod message;
+pub mod net;
+pub mod process;
+pub mod search;
+pub mod session;
+pub mod spool;

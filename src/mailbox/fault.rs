@@ -1,0 +1,53 @@
+//! Why a change or a look at a mailbox failed: a vocabulary that the session turns into NO or BYE.
+
+use std::io;
+use std::sync::Arc;
+
+/// What went wrong. The first word says whose matter it is.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Fault {
+    /// No such mailbox.
+    #[error("Mailbox doesn't exist: {0}")]
+    NonExistent(String),
+    /// There is one already.
+    #[error("Mailbox already exists")]
+    AlreadyExists,
+    /// The rules of names or of INBOX forbid it.
+    #[error("{0}")]
+    Cannot(String),
+    /// The mailbox is open read-only, or the file system refuses.
+    #[error("Permission denied: {0}")]
+    NoPermission(String),
+    /// No space or quota on the disk.
+    #[error("The disk is full: {0}")]
+    DiskFull(String),
+    /// All 26 keyword letters are taken.
+    #[error("Too many keywords in this mailbox (26)")]
+    TooManyKeywords,
+    /// Another program held the lock for two minutes.
+    #[error("Mailbox is locked by another program")]
+    Locked,
+    /// The selected mailbox was deleted or replaced.
+    #[error("Selected mailbox was deleted")]
+    Ended,
+    /// Some messages named are gone.
+    #[error("Some of the requested messages no longer exist")]
+    Expunged,
+    /// Anything else from the system, with what was being done.
+    #[error("{0}: {1}")]
+    Io(String, Arc<io::Error>),
+}
+
+impl Fault {
+    /// Sorts a system error into the vocabulary; `doing` names the act and the path.
+    pub fn from_io(doing: impl Into<String>, error: io::Error) -> Fault {
+        let doing = doing.into();
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Fault::DiskFull(doing),
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                Fault::NoPermission(doing)
+            }
+            _ => Fault::Io(doing, Arc::new(error)),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Address lists (RFC 5322 §3.4) → envelope addresses, leniently.

@@ -1,0 +1,1 @@
+//! Header fields by offsets (RFC 5322 §2.2).

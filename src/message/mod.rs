@@ -1,0 +1,50 @@
+//! Bytes of a message → its structure. Nothing here fails on bad input: it only knows less.
+//!
+//! A message is read through [`Source`], piece by piece, so that one of any size costs little memory.
+//! Offsets are those of the file; sizes given to clients count each line end as CRLF ("virtual").
+
+pub mod address;
+pub mod crlf;
+pub mod decode;
+pub mod header;
+pub mod mime;
+pub mod section;
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+/// Where a message's bytes come from: a file, or memory.
+pub trait Source {
+    /// How many octets there are.
+    fn len(&self) -> io::Result<u64>;
+
+    /// Reads at `offset`, as `pread`: fewer octets than asked for are no error, 0 is the end.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+}
+
+impl Source for File {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        FileExt::read_at(self, buffer, offset)
+    }
+}
+
+impl Source for [u8] {
+    fn len(&self) -> io::Result<u64> {
+        Ok(<[u8]>::len(self) as u64)
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let rest = usize::try_from(offset)
+            .ok()
+            .and_then(|at| self.get(at..))
+            .unwrap_or_default();
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        Ok(count)
+    }
+}

@@ -1,0 +1,1 @@
+//! One connection, from greeting to BYE.

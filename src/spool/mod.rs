@@ -1,0 +1,12 @@
+//! The Maildir on disk, as Dovecot keeps it. Blocking calls only: no `async fn` may appear here.
+
+pub mod deliver;
+pub mod filename;
+pub mod folder;
+pub mod keywords;
+pub mod lock;
+pub mod scan;
+pub mod subscriptions;
+pub mod tree;
+pub mod uidlist;
+pub mod uidvalidity;
