@@ -28,6 +28,14 @@ impl SeqNum {
 pub struct Uid(pub NonZeroU32);
 
 impl Uid {
+    /// 1.
+    pub const FIRST: Uid = Uid(NonZeroU32::MIN);
+
+    /// The UID after this one; `None` after 2^32 − 1.
+    pub fn following(self) -> Option<Uid> {
+        self.0.checked_add(1).map(Uid)
+    }
+
     /// `None` for 0.
     pub fn new(number: u32) -> Option<Uid> {
         NonZeroU32::new(number).map(Uid)
@@ -44,6 +52,9 @@ impl Uid {
 pub struct UidValidity(pub NonZeroU32);
 
 impl UidValidity {
+    /// 1.
+    pub const FIRST: UidValidity = UidValidity(NonZeroU32::MIN);
+
     /// `None` for 0.
     pub fn new(number: u32) -> Option<UidValidity> {
         NonZeroU32::new(number).map(UidValidity)

@@ -51,3 +51,13 @@ impl Fault {
         }
     }
 }
+
+/// Runs file work on the blocking pool; a panic there ends this act alone.
+pub(super) async fn blocking<R: Send + 'static>(
+    doing: &'static str,
+    act: impl FnOnce() -> R + Send + 'static,
+) -> Result<R, Fault> {
+    tokio::task::spawn_blocking(act)
+        .await
+        .map_err(|error| Fault::Io(doing.into(), Arc::new(io::Error::other(error))))
+}

@@ -1,151 +1,343 @@
 //! One open mailbox: the only door to change it, and the publisher of its [`Snapshot`]s.
 
 use std::fs::File;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{OwnedMutexGuard, watch as states};
+use tokio::time::Instant;
 
-use crate::imap::command::StoreAction;
-use crate::imap::date::DateTime;
-use crate::imap::flag::Flag;
-use crate::imap::sequence::{NumberSet, Uid, UidValidity};
-use crate::mailbox::fault::Fault;
+use crate::imap::sequence::{NumberSet, Uid};
+use crate::mailbox::disk::{Disk, Turn};
+use crate::mailbox::durability::Durability;
+use crate::mailbox::fault::{Fault, blocking};
+use crate::mailbox::queue::{LOCK_RETRY, LOCK_WAIT};
 use crate::mailbox::snapshot::{Message, Snapshot};
+use crate::mailbox::user::Fsync;
 use crate::mailbox::view::View;
+use crate::mailbox::watch::{Inbox, News, Subscription};
+use crate::spool::deliver;
+use crate::spool::folder::{Folder, Sub};
+use crate::spool::lock::{Lock, Try, Watch};
+use crate::spool::scan;
+use crate::spool::tree::Tree;
+
+/// How often a file's name is looked up again when it changes under a reader.
+const OPEN_TRIES: usize = 10;
 
 /// An open mailbox.
 pub struct Mailbox {
-    _private: (),
+    folder: Arc<Folder>,
+    fsync: Fsync,
+    pub(super) disk: Arc<tokio::sync::Mutex<Disk>>,
+    published: states::Sender<Arc<Snapshot>>,
+    durability: Durability,
+    sticky: bool,
+    /// Recent to nobody yet.
+    unclaimed: Mutex<NumberSet>,
+    /// Sessions that have it selected read-write.
+    writers: AtomicUsize,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) watching: Mutex<Watching>,
 }
 
-/// What a STORE did.
-#[derive(Debug)]
-pub struct Stored {
-    /// The state after it.
-    pub snapshot: Arc<Snapshot>,
-    /// UIDs that were named and are gone.
-    pub gone: NumberSet,
-}
-
-/// What a COPY or MOVE did: two lists of the same length, in the same order.
-#[derive(Debug)]
-pub struct Copied {
-    /// The target's UIDVALIDITY.
-    pub uid_validity: UidValidity,
-    /// UIDs in the source, rising.
-    pub from: Vec<Uid>,
-    /// UIDs in the target, rising.
-    pub to: Vec<Uid>,
-}
-
-/// A message being appended: bytes go to a file in the target's `tmp/`. Dropping it leaves nothing.
-pub struct Upload {
-    _private: (),
-}
-
-impl Upload {
-    /// Writes the next bytes of the literal, on the blocking pool.
-    pub async fn write(&mut self, bytes: Vec<u8>) -> Result<(), Fault> {
-        let _ = bytes;
-        todo!()
-    }
+/// Whether events come.
+#[derive(Debug, Default)]
+pub(super) enum Watching {
+    /// Nobody has selected it yet.
+    #[default]
+    NotYet,
+    /// Events come.
+    Events(#[allow(dead_code, reason = "held to be dropped")] Subscription),
+    /// The kernel refused: it is polled.
+    Polling,
 }
 
 impl Mailbox {
+    /// Opens a mailbox: reads its uidlist, makes one where there is none, and looks at every file's name.
+    pub(super) async fn open_folder(
+        folder: Folder,
+        tree: Arc<Tree>,
+        fsync: Fsync,
+    ) -> Result<Arc<Mailbox>, Fault> {
+        let folder = Arc::new(folder);
+        let of = Arc::clone(&folder);
+        let (disk, snapshot) = Mailbox::load(of, tree).await?;
+        let sticky = disk.has_uidlist();
+        let mailbox = Arc::new(Mailbox {
+            durability: Durability::new(Arc::clone(&folder)),
+            folder,
+            fsync,
+            disk: Arc::new(tokio::sync::Mutex::new(disk)),
+            published: states::Sender::new(Arc::new(snapshot)),
+            sticky,
+            unclaimed: Mutex::default(),
+            writers: AtomicUsize::new(0),
+            inbox: Arc::default(),
+            watching: Mutex::default(),
+        });
+        mailbox
+            .durability
+            .note_safe(mailbox.snapshot().uid_next.get().saturating_sub(1));
+        mailbox
+            .look(|turn| {
+                turn.first = true;
+                turn.look(
+                    &News {
+                        events: Vec::new(),
+                        rescan: true,
+                    },
+                    false,
+                )
+            })
+            .await?;
+        Ok(mailbox)
+    }
+
+    /// Reads what there is; waits for the lock only where a uidlist has to be made.
+    async fn load(folder: Arc<Folder>, tree: Arc<Tree>) -> Result<(Disk, Snapshot), Fault> {
+        let deadline = Instant::now() + LOCK_WAIT;
+        let mut watch = Watch::default();
+        loop {
+            let (folder, tree) = (Arc::clone(&folder), Arc::clone(&tree));
+            let (loaded, back) = blocking("opening a mailbox", move || {
+                if let Err(error) = deliver::clear_old(&folder) {
+                    tracing::debug!(%error, "tmp/ was not cleared");
+                }
+                let lock = match folder
+                    .is_writable()
+                    .then(|| Lock::attempt(&folder, &mut watch))
+                {
+                    Some(Ok(Try::Held(lock))) => Some(lock),
+                    _ => None,
+                };
+                (Disk::load(folder, &tree, lock.as_ref()), watch)
+            })
+            .await?;
+            if let Some(loaded) = loaded? {
+                return Ok(loaded);
+            }
+            if Instant::now() >= deadline {
+                return Err(Fault::Locked);
+            }
+            watch = back;
+            tokio::time::sleep(LOCK_RETRY).await;
+        }
+    }
+
+    /// The directories.
+    pub(super) fn folder(&self) -> &Arc<Folder> {
+        &self.folder
+    }
+
+    pub(super) fn durability(&self) -> &Durability {
+        &self.durability
+    }
+
+    pub(super) async fn enter_queue(&self) -> Result<OwnedMutexGuard<Disk>, Fault> {
+        let disk = Arc::clone(&self.disk).lock_owned().await;
+        if self.snapshot().ended {
+            Err(Fault::Ended)
+        } else {
+            Ok(disk)
+        }
+    }
+
+    /// Whether new messages go to `cur/` at once, since somebody has the mailbox selected read-write.
+    pub(super) fn has_writers(&self) -> bool {
+        self.writers.load(Ordering::Acquire) > 0
+    }
+
+    /// Makes the draft of a turn the present state.
+    pub(super) fn publish(&self, turn: Turn<'_>) {
+        let (draft, arrived) = turn.finish();
+        if !arrived.is_empty() {
+            let mut unclaimed = lock(&self.unclaimed);
+            arrived.iter().for_each(|uid| unclaimed.insert(uid.get()));
+        }
+        self.published.send_if_modified(|state| {
+            let news = draft.differs_from(state);
+            if news {
+                *state = Arc::new(draft);
+            }
+            news
+        });
+    }
+
+    /// Ends the mailbox for all who have it selected: it was deleted, or its UIDs are no longer valid.
+    pub(super) fn end(&self) {
+        self.published.send_modify(|state| {
+            let mut last = (**state).clone();
+            last.ended = true;
+            *state = Arc::new(last);
+        });
+        self.inbox.ring();
+    }
+
+    /// Whether it has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.published.borrow().ended
+    }
+
     /// The state published last.
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        todo!()
+        self.published.borrow().clone()
     }
 
     /// Wakes whenever a new state is published (IDLE waits on it).
-    pub fn changes(&self) -> watch::Receiver<Arc<Snapshot>> {
-        todo!()
-    }
-
-    /// Brings the state up to date with the directories, as far as that is not known already. Called
-    /// before SELECT, STATUS, NOOP, CHECK and the end of every command that may tell news; costs two
-    /// stat calls at the most when nothing has changed.
-    pub async fn refresh(&self) -> Result<(), Fault> {
-        todo!()
+    pub fn changes(&self) -> states::Receiver<Arc<Snapshot>> {
+        self.published.subscribe()
     }
 
     /// Opens a view of it. A read-write view takes over what is in `new/` and claims `\Recent`.
     /// `read_only` is EXAMINE; a mailbox that cannot be written gives a read-only view in any case.
     pub async fn select(self: &Arc<Self>, read_only: bool) -> Result<View, Fault> {
-        let _ = read_only;
-        todo!()
+        let read_only = read_only || !self.folder.is_writable();
+        let selection = Selection::new(Arc::clone(self), read_only);
+        self.begin_watching().await?;
+        self.refresh().await?;
+        if !read_only
+            && self
+                .snapshot()
+                .iter()
+                .any(|message| message.sub == Sub::New)
+        {
+            self.look_now().await?;
+        }
+        Ok(View::new(selection, self.changes()))
     }
 
     /// How many messages are recent to nobody yet (STATUS RECENT).
     pub fn unclaimed_recent(&self) -> usize {
-        todo!()
+        let snapshot = self.snapshot();
+        lock(&self.unclaimed)
+            .iter()
+            .filter_map(Uid::new)
+            .filter(|uid| snapshot.find(*uid).is_some())
+            .count()
     }
 
-    /// Whether its UIDs are made up and will not last (UIDNOTSTICKY).
+    /// Whether its UIDs will last; if not they are made up (UIDNOTSTICKY).
     pub fn uids_are_sticky(&self) -> bool {
-        todo!()
+        self.sticky
     }
 
     /// Waits until every UID up to this one is safe on disk, so that it may be spoken. Nearly always at once.
     pub async fn durable(&self, up_to: Uid) -> Result<(), Fault> {
-        let _ = up_to;
-        todo!()
+        if self.fsync == Fsync::Never || self.durability.is_safe(up_to) {
+            return Ok(());
+        }
+        self.durability.flush().await
     }
 
     /// Waits until everything anybody was told about this mailbox is on disk (CHECK).
     pub async fn flush(&self) -> Result<(), Fault> {
-        todo!()
+        self.durability.flush().await
     }
 
-    /// STORE: changes flags of these messages, all in one batch, durable when it returns.
-    pub async fn store(
-        &self,
-        uids: &NumberSet,
-        action: StoreAction,
-        flags: &[Flag],
-    ) -> Result<Stored, Fault> {
-        let _ = (uids, action, flags);
-        todo!()
+    /// What an answer to a change of flags waits for.
+    pub(super) async fn settle_flags(&self) -> Result<(), Fault> {
+        if self.fsync == Fsync::Always {
+            self.durability.flush().await
+        } else {
+            Ok(())
+        }
     }
 
-    /// Expunges the messages with `\Deleted` (of these UIDs, where given). Gives the UIDs expunged.
-    pub async fn expunge(&self, uids: Option<&NumberSet>) -> Result<NumberSet, Fault> {
-        let _ = uids;
-        todo!()
-    }
-
-    /// Copies messages, all or none, with flags, keywords and INTERNALDATE. `Fault::Expunged` if one is gone.
-    pub async fn copy(&self, uids: &NumberSet, target: &Mailbox) -> Result<Copied, Fault> {
-        let _ = (uids, target);
-        todo!()
-    }
-
-    /// Moves messages: each by one rename. `Fault::Expunged` if one is gone before anything was moved.
-    pub async fn move_to(&self, uids: &NumberSet, target: &Mailbox) -> Result<Copied, Fault> {
-        let _ = (uids, target);
-        todo!()
-    }
-
-    /// Begins an APPEND.
-    pub async fn upload(self: &Arc<Self>) -> Result<Upload, Fault> {
-        todo!()
-    }
-
-    /// Ends an APPEND: the message is in the mailbox, durably, under the UID given.
-    pub async fn append(
-        &self,
-        upload: Upload,
-        flags: &[Flag],
-        date: Option<DateTime>,
-    ) -> Result<(UidValidity, Uid), Fault> {
-        let _ = (upload, flags, date);
-        todo!()
+    /// What an answer to new or removed mail waits for.
+    pub(super) async fn settle_mail(&self) -> Result<(), Fault> {
+        if self.fsync == Fsync::Never {
+            Ok(())
+        } else {
+            self.durability.flush().await
+        }
     }
 
     /// Opens a message's file; looks for it again if it was renamed. **Blocking**: for the blocking pool and
     /// rayon. `Fault::Expunged` if it is gone.
     pub fn open(&self, message: &Message) -> Result<File, Fault> {
-        let _ = message;
-        todo!()
+        let fault = |error| {
+            Fault::from_io(
+                format!(
+                    "opening UID {} in {}",
+                    message.uid,
+                    self.folder.path().display()
+                ),
+                error,
+            )
+        };
+        let (mut sub, mut name) = (message.sub, Arc::clone(&message.name));
+        for _ in 0..OPEN_TRIES {
+            match self.folder.open(sub, &name) {
+                Ok(file) => return Ok(file),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(fault(error)),
+            }
+            // The present state may know already; else the directory does.
+            match self.snapshot().find(message.uid) {
+                Some(now) if (now.sub, &now.name) != (sub, &name) => {
+                    (sub, name) = (now.sub, Arc::clone(&now.name))
+                }
+                _ => match scan::locate(&self.folder, message.name.base()).map_err(fault)? {
+                    Some((found, as_name)) => (sub, name) = (found, Arc::new(as_name)),
+                    None => {
+                        self.inbox.ask_rescan();
+                        return Err(Fault::Expunged);
+                    }
+                },
+            }
+        }
+        Err(fault(std::io::Error::other(
+            "the file's name keeps changing",
+        )))
     }
+}
+
+/// A session's hold on a mailbox.
+pub(super) struct Selection {
+    mailbox: Arc<Mailbox>,
+    read_only: bool,
+}
+
+impl Selection {
+    fn new(mailbox: Arc<Mailbox>, read_only: bool) -> Selection {
+        if !read_only {
+            mailbox.writers.fetch_add(1, Ordering::AcqRel);
+        }
+        Selection { mailbox, read_only }
+    }
+
+    pub fn mailbox(&self) -> &Arc<Mailbox> {
+        &self.mailbox
+    }
+
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// Messages below this UID that are recent to nobody yet; a read-write session makes them its own.
+    pub fn claim_recent(&self, below: Uid) -> NumberSet {
+        let mut unclaimed = lock(&self.mailbox.unclaimed);
+        let (claimed, rest): (Vec<_>, Vec<_>) = unclaimed
+            .ranges()
+            .iter()
+            .copied()
+            .partition(|&(_, to)| to < below.get());
+        if !self.read_only {
+            *unclaimed = NumberSet::from_ranges(rest);
+        }
+        NumberSet::from_ranges(claimed)
+    }
+}
+
+impl Drop for Selection {
+    fn drop(&mut self) {
+        if !self.read_only {
+            self.mailbox.writers.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,8 +3,16 @@
 //! A [`user::User`] holds the account's open [`mailbox::Mailbox`]es. A mailbox publishes immutable
 //! [`snapshot::Snapshot`]s; each session holds a [`view::View`]: what its client has been told.
 
+pub mod alter;
+mod disk;
+mod durability;
 pub mod fault;
+mod lookout;
 pub mod mailbox;
+mod queue;
 pub mod snapshot;
+pub mod transfer;
 pub mod user;
 pub mod view;
+mod watch;
+mod witness;

@@ -1,13 +1,20 @@
 //! A mailbox at one moment: immutable, shared by all who look at it.
+//!
+//! Messages lie in chunks by rising UID. A change copies the chunks it touches and shares the rest, so
+//! a new state of a large mailbox is made, and compared with the one before, at the cost of the change.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::imap::flag::{Keyword, SystemFlags};
+use crate::imap::flag::{Keyword, SystemFlag, SystemFlags};
 use crate::imap::sequence::{ModSeq, Uid, UidValidity};
 use crate::spool::filename::{FileName, Letters};
 use crate::spool::folder::Sub;
 use crate::spool::keywords::Keywords;
+
+/// Messages in a chunk at the most: small enough to copy for one flag, large enough that a mailbox of
+/// 100,000 messages has a few hundred.
+const CHUNK: usize = 256;
 
 /// One message of a [`Snapshot`].
 #[derive(Debug)]
@@ -29,6 +36,47 @@ pub struct Message {
 }
 
 impl Message {
+    /// A message as a file name shows it. `virtual_size` is what the uidlist adds to it.
+    pub(super) fn new(
+        uid: Uid,
+        sub: Sub,
+        name: FileName,
+        modseq: ModSeq,
+        virtual_size: Option<u64>,
+    ) -> Message {
+        let (flags, letters) = name.flags();
+        let size = name.virtual_size().or(virtual_size).unwrap_or(u64::MAX);
+        Message {
+            uid,
+            flags,
+            letters,
+            modseq,
+            sub,
+            name: Arc::new(name),
+            virtual_size: AtomicU64::new(size),
+        }
+    }
+
+    /// The same message under another name, and so perhaps with other flags.
+    pub(super) fn renamed(&self, sub: Sub, name: FileName, modseq: ModSeq) -> Message {
+        let (flags, letters) = name.flags();
+        let modseq = if (flags, letters) == (self.flags, self.letters) {
+            self.modseq
+        } else {
+            modseq
+        };
+        let virtual_size = AtomicU64::new(self.virtual_size.load(Ordering::Relaxed));
+        Message {
+            uid: self.uid,
+            flags,
+            letters,
+            modseq,
+            sub,
+            name: Arc::new(name),
+            virtual_size,
+        }
+    }
+
     /// RFC822.SIZE, if it is known without reading the file.
     pub fn virtual_size(&self) -> Option<u64> {
         match self.virtual_size.load(Ordering::Relaxed) {
@@ -41,10 +89,17 @@ impl Message {
     pub fn note_virtual_size(&self, size: u64) {
         self.virtual_size.store(size, Ordering::Relaxed);
     }
+
+    /// Whether a client would see the same flags.
+    pub(super) fn same_flags(&self, other: &Message) -> bool {
+        self.flags == other.flags && self.letters == other.letters
+    }
 }
 
+type Chunk = Vec<Arc<Message>>;
+
 /// A mailbox at one moment: its messages by rising UID.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Snapshot {
     /// UIDVALIDITY.
     pub uid_validity: UidValidity,
@@ -54,49 +109,299 @@ pub struct Snapshot {
     pub modseq: ModSeq,
     /// The names of its keyword letters.
     pub keywords: Arc<Keywords>,
-    _private: (),
+    /// Set in a mailbox's last state: it was deleted, or its UIDs are no longer those told.
+    pub(super) ended: bool,
+    chunks: Vec<Arc<Chunk>>,
+    /// Position of each chunk's first message.
+    starts: Vec<usize>,
+    len: usize,
+}
+
+/// A difference between two states, as [`Snapshot::compare`] finds it.
+pub(super) enum Difference<'s> {
+    /// In the old state only.
+    Removed(&'s Arc<Message>),
+    /// In both, not the same value.
+    Changed(&'s Arc<Message>, &'s Arc<Message>),
+    /// In the new state only.
+    Added,
 }
 
 impl Snapshot {
+    /// A state without messages.
+    pub(super) fn empty(
+        uid_validity: UidValidity,
+        uid_next: Uid,
+        keywords: Arc<Keywords>,
+    ) -> Snapshot {
+        Snapshot {
+            uid_validity,
+            uid_next,
+            modseq: ModSeq(1),
+            keywords,
+            ended: false,
+            chunks: Vec::new(),
+            starts: Vec::new(),
+            len: 0,
+        }
+    }
+
     /// How many messages.
     pub fn len(&self) -> usize {
-        todo!()
+        self.len
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.len == 0
     }
 
     /// The message at a position from 0.
     pub fn get(&self, index: usize) -> Option<&Arc<Message>> {
-        let _ = index;
-        todo!()
+        let chunk = self
+            .starts
+            .partition_point(|&start| start <= index)
+            .checked_sub(1)?;
+        self.chunks.get(chunk)?.get(index - self.starts.get(chunk)?)
+    }
+
+    /// How many messages have a UID below this one: the position it has or would have.
+    pub(super) fn rank(&self, uid: Uid) -> usize {
+        let after = self
+            .chunks
+            .partition_point(|chunk| chunk.first().is_some_and(|first| first.uid <= uid));
+        let Some(at) = after.checked_sub(1) else {
+            return 0;
+        };
+        match (self.chunks.get(at), self.starts.get(at)) {
+            (Some(chunk), Some(start)) => {
+                start + chunk.partition_point(|message| message.uid < uid)
+            }
+            _ => 0,
+        }
     }
 
     /// The position of a UID.
     pub fn position(&self, uid: Uid) -> Option<usize> {
-        let _ = uid;
-        todo!()
+        let rank = self.rank(uid);
+        self.get(rank)
+            .filter(|message| message.uid == uid)
+            .map(|_| rank)
     }
 
     /// The message with a UID.
     pub fn find(&self, uid: Uid) -> Option<&Arc<Message>> {
-        self.get(self.position(uid)?)
+        self.get(self.rank(uid))
+            .filter(|message| message.uid == uid)
     }
 
     /// All messages, rising by UID.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Message>> {
-        (0..self.len()).filter_map(|index| self.get(index))
+        self.chunks.iter().flat_map(|chunk| chunk.iter())
     }
 
     /// How many lack `\Seen`.
     pub fn unseen(&self) -> usize {
-        todo!()
+        self.iter()
+            .filter(|message| !message.flags.has(SystemFlag::Seen))
+            .count()
     }
 
     /// The keywords of a message, in letter order.
     pub fn keywords_of(&self, message: &Message) -> impl Iterator<Item = &Keyword> {
         self.keywords.named(message.letters)
+    }
+
+    /// What has happened from this state to `new`. Chunks that both share cost nothing.
+    pub(super) fn compare<'s>(&'s self, new: &'s Snapshot, mut tell: impl FnMut(Difference<'s>)) {
+        let (mut old_at, mut new_at) = (Cursor::default(), Cursor::default());
+        loop {
+            if old_at.message == 0
+                && new_at.message == 0
+                && let (Some(one), Some(other)) =
+                    (self.chunks.get(old_at.chunk), new.chunks.get(new_at.chunk))
+                && Arc::ptr_eq(one, other)
+            {
+                old_at.chunk += 1;
+                new_at.chunk += 1;
+                continue;
+            }
+            match (old_at.peek(self), new_at.peek(new)) {
+                (None, None) => return,
+                (Some(was), Some(is)) if was.uid == is.uid => {
+                    if !Arc::ptr_eq(was, is) {
+                        tell(Difference::Changed(was, is));
+                    }
+                    old_at.advance(self);
+                    new_at.advance(new);
+                }
+                (Some(was), is) if is.is_none_or(|is| was.uid < is.uid) => {
+                    tell(Difference::Removed(was));
+                    old_at.advance(self);
+                }
+                (_, Some(_)) => {
+                    tell(Difference::Added);
+                    new_at.advance(new);
+                }
+                (Some(_), None) => return, // the arm with the guard has taken it
+            }
+        }
+    }
+
+    /// Whether anything a client could see is other than in `before`, or a file has another name.
+    pub(super) fn differs_from(&self, before: &Snapshot) -> bool {
+        let same_chunks = self.chunks.len() == before.chunks.len()
+            && self
+                .chunks
+                .iter()
+                .zip(&before.chunks)
+                .all(|(one, other)| Arc::ptr_eq(one, other));
+        !same_chunks
+            || self.ended != before.ended
+            || self.uid_next != before.uid_next
+            || !Arc::ptr_eq(&self.keywords, &before.keywords)
+    }
+
+    /// Adds a message whose UID is above all others.
+    pub(super) fn push(&mut self, message: Message) {
+        self.uid_next = self
+            .uid_next
+            .max(Uid::new(message.uid.get().saturating_add(1)).unwrap_or(message.uid));
+        self.modseq = self.modseq.max(message.modseq);
+        match self.chunks.last_mut() {
+            Some(last) if last.len() < CHUNK => Arc::make_mut(last).push(Arc::new(message)),
+            _ => {
+                self.starts.push(self.len);
+                self.chunks.push(Arc::new(vec![Arc::new(message)]));
+            }
+        }
+        self.len += 1;
+    }
+
+    /// Puts a new value in the place of the message with the same UID.
+    pub(super) fn replace(&mut self, message: Message) {
+        self.modseq = self.modseq.max(message.modseq);
+        let after = self
+            .chunks
+            .partition_point(|chunk| chunk.first().is_some_and(|first| first.uid <= message.uid));
+        let Some(chunk) = after.checked_sub(1).and_then(|at| self.chunks.get_mut(at)) else {
+            return;
+        };
+        if let Ok(at) = chunk.binary_search_by_key(&message.uid, |held| held.uid)
+            && let Some(place) = Arc::make_mut(chunk).get_mut(at)
+        {
+            *place = Arc::new(message);
+        }
+    }
+
+    /// Takes messages out; `modseq` is that of their going.
+    pub(super) fn remove(&mut self, gone: &dyn Fn(Uid) -> bool, modseq: ModSeq) {
+        self.modseq = self.modseq.max(modseq);
+        for chunk in &mut self.chunks {
+            if chunk.iter().any(|message| gone(message.uid)) {
+                Arc::make_mut(chunk).retain(|message| !gone(message.uid));
+            }
+        }
+        self.chunks.retain(|chunk| !chunk.is_empty());
+        self.len = 0;
+        self.starts.clear();
+        for chunk in &self.chunks {
+            self.starts.push(self.len);
+            self.len += chunk.len();
+        }
+    }
+}
+
+/// A place in a [`Snapshot`] while two are compared.
+#[derive(Default)]
+struct Cursor {
+    chunk: usize,
+    message: usize,
+}
+
+impl Cursor {
+    fn peek<'s>(&self, snapshot: &'s Snapshot) -> Option<&'s Arc<Message>> {
+        snapshot.chunks.get(self.chunk)?.get(self.message)
+    }
+
+    fn advance(&mut self, snapshot: &Snapshot) {
+        self.message += 1;
+        if snapshot
+            .chunks
+            .get(self.chunk)
+            .is_none_or(|chunk| self.message >= chunk.len())
+        {
+            *self = Cursor {
+                chunk: self.chunk + 1,
+                message: 0,
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub fn uid(number: u32) -> Uid {
+        Uid::new(number).unwrap()
+    }
+
+    pub fn message(number: u32, info: &str, modseq: u64) -> Message {
+        let name = FileName::new(format!("{number}.M1P1.host:2,{info}").as_bytes()).unwrap();
+        Message::new(uid(number), Sub::Cur, name, ModSeq(modseq), None)
+    }
+
+    pub fn snapshot(numbers: impl IntoIterator<Item = u32>) -> Snapshot {
+        let mut made = Snapshot::empty(UidValidity::new(1).unwrap(), uid(1), Arc::default());
+        numbers
+            .into_iter()
+            .for_each(|number| made.push(message(number, "", 1)));
+        made
+    }
+
+    #[test]
+    fn positions_and_uids_agree_across_chunks() {
+        let made = snapshot((1..=1000).map(|n| n * 2));
+        assert_eq!(made.len(), 1000);
+        assert_eq!(made.uid_next, uid(2001));
+        for index in 0..1000 {
+            let message = made.get(index).unwrap();
+            assert_eq!(made.position(message.uid), Some(index));
+        }
+        assert_eq!(made.position(uid(3)), None);
+        assert_eq!(made.rank(uid(3)), 1);
+        assert_eq!(made.rank(uid(1)), 0);
+        assert!(made.get(1000).is_none());
+    }
+
+    #[test]
+    fn a_comparison_tells_removed_changed_and_added() {
+        let old = snapshot(1..=600);
+        let mut new = old.clone();
+        new.remove(&|uid| [1, 300, 600].contains(&uid.get()), ModSeq(2));
+        new.replace(message(2, "S", 3));
+        new.push(message(601, "", 4));
+        let mut told = Vec::new();
+        old.compare(&new, |difference| {
+            told.push(match difference {
+                Difference::Removed(message) => -i64::from(message.uid.get()),
+                Difference::Changed(_, is) => i64::from(is.uid.get()),
+                Difference::Added => 10_000,
+            });
+        });
+        assert_eq!(told, [-1, 2, -300, -600, 10_000]);
+        assert_eq!(new.modseq, ModSeq(4));
+        assert_eq!(new.len(), 598);
+        assert_eq!(new.position(uid(301)), Some(298));
+    }
+
+    #[test]
+    fn removing_all_leaves_an_empty_state_that_can_grow() {
+        let mut made = snapshot(1..=300);
+        made.remove(&|_| true, ModSeq(2));
+        assert!(made.is_empty());
+        made.push(message(301, "", 3));
+        assert_eq!(made.position(uid(301)), Some(0));
     }
 }

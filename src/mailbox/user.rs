@@ -1,12 +1,27 @@
 //! An account: its tree of mailboxes, and those of them that are open.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::imap::name::{MailboxName, NameError};
 use crate::imap::response::ListAttribute;
-use crate::mailbox::fault::Fault;
+use crate::imap::sequence::Uid;
+use crate::mailbox::fault::{Fault, blocking};
 use crate::mailbox::mailbox::Mailbox;
-use crate::spool::tree::Location;
+use crate::mailbox::queue::LOCK_WAIT;
+use crate::spool::subscriptions;
+use crate::spool::tree::{Location, Tree};
+
+/// How long a mailbox that nobody has open stays in memory.
+const KEEP: Duration = Duration::from_secs(60);
+
+/// Between two tries for the subscriptions' lock.
+const SUBSCRIPTIONS_RETRY: Duration = Duration::from_millis(100);
 
 /// How sure a client may be that what it was told survives a power cut (`[mail] fsync`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,65 +61,210 @@ pub struct Folder {
 
 /// An account, shared by all of its connections.
 pub struct User {
-    _private: (),
+    tree: Arc<Tree>,
+    fsync: Fsync,
+    special: Vec<(MailboxName, ListAttribute)>,
+    /// One mailbox for each directory, under the name it was opened by.
+    open: Mutex<HashMap<MailboxName, Open>>,
+}
+
+struct Open {
+    mailbox: Arc<Mailbox>,
+    used: Instant,
 }
 
 impl User {
-    /// Opens the account; makes the Maildir if it is not there. **Blocking**.
+    /// Opens the account; makes the Maildir if it is not there, and the mailboxes it should have.
+    /// **Blocking**.
     pub fn open(account: Account) -> Result<Arc<User>, Fault> {
-        let _ = account;
-        todo!()
+        let root = account.location.root.display().to_string();
+        let fault = |error| Fault::from_io(format!("opening {root}"), error);
+        let tree = Tree::open(account.location).map_err(fault)?;
+        let separator = tree.separator();
+        let mut special = Vec::new();
+        for (name, purpose) in &account.auto_create {
+            let Ok(name) = MailboxName::from_utf8(name, separator) else {
+                continue;
+            };
+            match tree.create(&name) {
+                Ok(()) => subscriptions::change(&tree, &name, true).map_err(fault)?,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(fault(error)),
+            }
+            special.extend(purpose.map(|purpose| (name, purpose)));
+        }
+        for (name, purpose) in USUAL {
+            if special.iter().all(|(_, given)| given != purpose)
+                && let Ok(name) = MailboxName::from_utf8(name, separator)
+            {
+                special.push((name, *purpose));
+            }
+        }
+        Ok(Arc::new(User {
+            tree: Arc::new(tree),
+            fsync: account.fsync,
+            special,
+            open: Mutex::default(),
+        }))
     }
 
     /// The hierarchy separator.
     pub fn separator(&self) -> char {
-        todo!()
+        self.tree.separator()
     }
 
     /// A name from the wire, checked against what the account's layout can hold.
     pub fn name(&self, wire: &[u8], utf8: bool) -> Result<MailboxName, NameError> {
-        let _ = (wire, utf8);
-        todo!()
+        let name = MailboxName::from_wire(wire, utf8, self.separator())?;
+        self.tree.check(&name)?;
+        Ok(name)
     }
 
     /// Opens a mailbox, or finds it open.
     pub async fn mailbox(self: &Arc<Self>, name: &MailboxName) -> Result<Arc<Mailbox>, Fault> {
-        let _ = name;
-        todo!()
+        let mut open = self.open.lock().await;
+        let (tree, wanted) = (Arc::clone(&self.tree), name.clone());
+        let identity = blocking("opening a mailbox", move || tree.identity(&wanted)).await?;
+        let identity =
+            identity.map_err(|error| Fault::from_io(format!("opening {name}"), error))?;
+        if let Some(identity) = identity {
+            // The same directory under this name or, by a symbolic link, under another.
+            let held = open
+                .values_mut()
+                .find(|held| held.mailbox.folder().identity() == identity);
+            if let Some(held) = held.filter(|held| !held.mailbox.has_ended()) {
+                held.used = Instant::now();
+                return Ok(Arc::clone(&held.mailbox));
+            }
+        }
+        // Whatever was open under this name is not what the name means now.
+        open.remove(name);
+        let (tree, wanted) = (Arc::clone(&self.tree), name.clone());
+        let folder = blocking("opening a mailbox", move || tree.folder(&wanted)).await?;
+        let folder = folder.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Fault::NonExistent(name.to_string()),
+            _ => Fault::from_io(format!("opening {name}"), error),
+        })?;
+        let mailbox = Mailbox::open_folder(folder, Arc::clone(&self.tree), self.fsync).await?;
+        if open.is_empty() {
+            tokio::spawn(close_unused(Arc::downgrade(self)));
+        }
+        open.insert(
+            name.clone(),
+            Open {
+                mailbox: Arc::clone(&mailbox),
+                used: Instant::now(),
+            },
+        );
+        Ok(mailbox)
     }
 
     /// Every mailbox and implied parent, INBOX included.
     pub async fn list(&self) -> Result<Vec<Folder>, Fault> {
-        todo!()
+        let tree = Arc::clone(&self.tree);
+        let entries = blocking("listing mailboxes", move || tree.list()).await?;
+        let mut entries = entries.map_err(|error| Fault::from_io("listing mailboxes", error))?;
+        let separator = self.separator();
+        // Sorted level by level, a mailbox stands right before what is below it.
+        entries.sort_by(|one, other| {
+            one.name
+                .as_str()
+                .split(separator)
+                .cmp(other.name.as_str().split(separator))
+        });
+        let children: Vec<bool> = (0..entries.len())
+            .map(|at| match (entries.get(at), entries.get(at + 1)) {
+                (Some(one), Some(next)) => next.name.is_below(&one.name, separator),
+                _ => false,
+            })
+            .collect();
+        let folders = entries
+            .into_iter()
+            .zip(children)
+            .map(|(entry, has_children)| Folder {
+                special_use: self.special_use(&entry.name),
+                name: entry.name,
+                selectable: entry.selectable,
+                has_children,
+            });
+        Ok(folders.collect())
     }
 
     /// Subscribed names, also of mailboxes that are not there, in the file's order.
     pub async fn subscriptions(&self) -> Result<Vec<MailboxName>, Fault> {
-        todo!()
+        let tree = Arc::clone(&self.tree);
+        let names = blocking("reading subscriptions", move || subscriptions::read(&tree)).await?;
+        names.map_err(|error| Fault::from_io("reading subscriptions", error))
     }
 
     /// The special use of a name.
     pub fn special_use(&self, name: &MailboxName) -> Option<ListAttribute> {
-        let _ = name;
-        todo!()
+        self.special
+            .iter()
+            .find(|(special, _)| special == name)
+            .map(|(_, purpose)| *purpose)
     }
 
     /// SUBSCRIBE (`NonExistent` for a mailbox that is not there) and UNSUBSCRIBE.
     pub async fn subscribe(&self, name: &MailboxName, subscribed: bool) -> Result<(), Fault> {
-        let _ = (name, subscribed);
-        todo!()
+        let deadline = Instant::now() + LOCK_WAIT;
+        loop {
+            let (tree, wanted) = (Arc::clone(&self.tree), name.clone());
+            let result = blocking("changing subscriptions", move || {
+                if subscribed && !tree.exists(&wanted)? {
+                    return Err(io::ErrorKind::NotFound.into());
+                }
+                subscriptions::change(&tree, &wanted, subscribed)
+            })
+            .await?;
+            match result {
+                Ok(()) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    return Err(Fault::NonExistent(name.to_string()));
+                }
+                Err(error)
+                    if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < deadline => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Err(Fault::Locked);
+                }
+                Err(error) => return Err(Fault::from_io("changing subscriptions", error)),
+            }
+            tokio::time::sleep(SUBSCRIPTIONS_RETRY).await;
+        }
     }
 
     /// CREATE.
     pub async fn create(&self, name: &MailboxName) -> Result<(), Fault> {
-        let _ = name;
-        todo!()
+        if name.is_inbox() {
+            return Err(Fault::AlreadyExists);
+        }
+        let (tree, wanted) = (Arc::clone(&self.tree), name.clone());
+        let made = blocking("creating a mailbox", move || tree.create(&wanted)).await?;
+        made.map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => Fault::AlreadyExists,
+            _ => Fault::from_io(format!("creating {name}"), error),
+        })
     }
 
     /// DELETE. Sessions that have it selected are told it ended.
     pub async fn delete(&self, name: &MailboxName) -> Result<(), Fault> {
-        let _ = name;
-        todo!()
+        if name.is_inbox() {
+            return Err(Fault::Cannot("INBOX can't be deleted".into()));
+        }
+        let mut open = self.open.lock().await;
+        let (tree, wanted) = (Arc::clone(&self.tree), name.clone());
+        let gone = blocking("deleting a mailbox", move || tree.delete(&wanted)).await?;
+        gone.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Fault::NonExistent(name.to_string()),
+            io::ErrorKind::DirectoryNotEmpty => {
+                Fault::Cannot("Mailbox has children, delete them first".into())
+            }
+            _ => Fault::from_io(format!("deleting {name}"), error),
+        })?;
+        if let Some(held) = open.remove(name) {
+            held.mailbox.end();
+        }
+        Ok(())
     }
 
     /// RENAME, with children; of INBOX: its messages move to the new mailbox.
@@ -113,12 +273,90 @@ impl User {
         from: &MailboxName,
         to: &MailboxName,
     ) -> Result<(), Fault> {
-        let _ = (from, to);
-        todo!()
+        if to.is_inbox() {
+            return Err(Fault::AlreadyExists);
+        }
+        if from.is_inbox() {
+            return self.rename_inbox(to).await;
+        }
+        let mut open = self.open.lock().await;
+        let (tree, old, new) = (Arc::clone(&self.tree), from.clone(), to.clone());
+        let renamed = blocking("renaming a mailbox", move || tree.rename(&old, &new)).await?;
+        let renamed = renamed.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Fault::NonExistent(from.to_string()),
+            io::ErrorKind::AlreadyExists => Fault::AlreadyExists,
+            io::ErrorKind::InvalidInput => {
+                Fault::Cannot("Can't rename mailbox under its own child".into())
+            }
+            _ => Fault::from_io(format!("renaming {from}"), error),
+        })?;
+        // Sessions go on: an open mailbox holds its directories, whatever they are called.
+        let held: Vec<_> = renamed
+            .into_iter()
+            .filter_map(|(old, new)| Some((new, open.remove(&old)?)))
+            .collect();
+        open.extend(held);
+        Ok(())
+    }
+
+    /// RFC 3501 §6.3.5: all messages move to the new mailbox, INBOX stays and is empty.
+    async fn rename_inbox(self: &Arc<Self>, to: &MailboxName) -> Result<(), Fault> {
+        self.create(to).await?;
+        let inbox = self.mailbox(&MailboxName::inbox()).await?;
+        let target = self.mailbox(to).await?;
+        inbox.refresh().await?;
+        let all = inbox
+            .snapshot()
+            .iter()
+            .map(|message| message.uid)
+            .map(Uid::get)
+            .collect();
+        inbox.move_to(&all, &target).await?;
+        Ok(())
     }
 
     /// Makes every open mailbox durable, before the server stops.
     pub async fn flush(&self) {
-        todo!()
+        let held: Vec<_> = self
+            .open
+            .lock()
+            .await
+            .values()
+            .map(|held| Arc::clone(&held.mailbox))
+            .collect();
+        for mailbox in held {
+            if let Err(fault) = mailbox.flush().await {
+                tracing::error!(%fault, "at the end");
+            }
+        }
+    }
+}
+
+/// Names that mail clients use for one purpose, as Dovecot's shipped configuration has them.
+const USUAL: &[(&str, ListAttribute)] = &[
+    ("Drafts", ListAttribute::Drafts),
+    ("Junk", ListAttribute::Junk),
+    ("Trash", ListAttribute::Trash),
+    ("Sent", ListAttribute::Sent),
+    ("Archive", ListAttribute::Archive),
+];
+
+/// Closes mailboxes that nobody has used for a while, until none is open.
+async fn close_unused(user: Weak<User>) {
+    loop {
+        tokio::time::sleep(KEEP / 2).await;
+        let Some(user) = user.upgrade() else { return };
+        let mut open = user.open.lock().await;
+        let now = Instant::now();
+        for held in open
+            .values_mut()
+            .filter(|held| Arc::strong_count(&held.mailbox) > 1)
+        {
+            held.used = now;
+        }
+        open.retain(|_, held| now.duration_since(held.used) < KEEP);
+        if open.is_empty() {
+            return;
+        }
     }
 }

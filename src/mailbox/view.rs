@@ -1,17 +1,32 @@
 //! What one client has been told of a mailbox: sequence number ↔ UID, and the differences to come.
+//!
+//! A view rests on one [`Snapshot`] and keeps beside it the messages that are gone from it while the
+//! client may not be told yet. There is no queue of changes: a slow client skips states.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use crate::imap::command::Numbering;
-use crate::imap::flag::{Keyword, SystemFlags};
-use crate::imap::sequence::{ModSeq, NumberSet, SeqNum, SequenceSet, Uid};
+use crate::imap::flag::{Keyword, SystemFlag, SystemFlags};
+use crate::imap::sequence::{Bound, ModSeq, NumberSet, SeqNum, SequenceSet, Uid};
 use crate::mailbox::fault::Fault;
-use crate::mailbox::mailbox::Mailbox;
-use crate::mailbox::snapshot::{Message, Snapshot};
+use crate::mailbox::mailbox::{Mailbox, Selection};
+use crate::mailbox::snapshot::{Difference, Message, Snapshot};
 
 /// A client's picture of a selected mailbox. Dropping it ends the selection.
 pub struct View {
-    _private: (),
+    selection: Selection,
+    states: watch::Receiver<Arc<Snapshot>>,
+    base: Arc<Snapshot>,
+    /// Gone from `base`, but the client does not know: they keep their numbers.
+    ghosts: BTreeMap<Uid, Arc<Message>>,
+    /// Flags that the client knows although `base` does not have them yet.
+    told: HashMap<Uid, Arc<Message>>,
+    recent: NumberSet,
+    told_exists: u32,
+    told_recent: u32,
 }
 
 /// Whether expunges may be told now (RFC 3501 §7.4.1).
@@ -63,92 +78,322 @@ pub struct Picked {
 pub struct OutOfRange;
 
 impl View {
+    pub(super) fn new(selection: Selection, states: watch::Receiver<Arc<Snapshot>>) -> View {
+        let base = states.borrow().clone();
+        let mut view = View {
+            selection,
+            states,
+            ghosts: BTreeMap::new(),
+            told: HashMap::new(),
+            recent: NumberSet::new(),
+            told_exists: u32::try_from(base.len()).unwrap_or(u32::MAX),
+            told_recent: 0,
+            base,
+        };
+        view.claim_recent();
+        view.told_recent = view.count_recent();
+        view
+    }
+
     /// The mailbox.
     pub fn mailbox(&self) -> &Arc<Mailbox> {
-        todo!()
+        self.selection.mailbox()
     }
 
     /// The state the client's picture rests on.
     pub fn snapshot(&self) -> &Arc<Snapshot> {
-        todo!()
+        &self.base
     }
 
     /// EXISTS, as the client knows it.
     pub fn exists(&self) -> u32 {
-        todo!()
+        self.told_exists
     }
 
     /// RECENT, as the client knows it.
     pub fn recent(&self) -> u32 {
-        todo!()
+        self.told_recent
     }
 
     /// The first message without `\Seen`.
     pub fn first_unseen(&self) -> Option<SeqNum> {
-        todo!()
+        self.all()
+            .into_iter()
+            .find(|picked| !picked.message.flags.has(SystemFlag::Seen))
+            .map(|picked| picked.number)
     }
 
     /// Whether it was opened by EXAMINE or cannot be written.
     pub fn is_read_only(&self) -> bool {
-        todo!()
+        self.selection.is_read_only()
     }
 
     /// All messages of the picture, in order, those that are gone but not yet told included.
     pub fn all(&self) -> Vec<Picked> {
-        todo!()
+        let mut ghosts = self.ghosts.values().peekable();
+        let mut all = Vec::with_capacity(self.base.len() + self.ghosts.len());
+        for message in self.base.iter() {
+            while let Some(ghost) = ghosts.next_if(|ghost| ghost.uid < message.uid) {
+                self.add(&mut all, ghost, true);
+            }
+            self.add(&mut all, message, false);
+        }
+        ghosts.for_each(|ghost| self.add(&mut all, ghost, true));
+        all
     }
 
     /// The messages a set names, in order. UIDs that do not exist are skipped; a sequence number above
-    /// EXISTS is [`OutOfRange`] (`*` in an empty mailbox too).
+    /// EXISTS is [`OutOfRange`] (`*` in an empty mailbox too), but `n:*` always names the last message.
     pub fn resolve(
         &self,
         numbering: Numbering,
         set: &SequenceSet,
     ) -> Result<Vec<Picked>, OutOfRange> {
-        let _ = (numbering, set);
-        todo!()
+        match numbering {
+            Numbering::Uid => Ok(self.resolve_uids(set)),
+            Numbering::Sequence => self.resolve_numbers(set),
+        }
+    }
+
+    fn resolve_uids(&self, set: &SequenceSet) -> Vec<Picked> {
+        let last_live = self
+            .base
+            .len()
+            .checked_sub(1)
+            .and_then(|last| self.base.get(last))
+            .map(|last| last.uid);
+        let last_ghost = self.ghosts.keys().next_back().copied();
+        let Some(last) = last_live.max(last_ghost) else {
+            return Vec::new();
+        };
+        let numbers = set.resolve(last.get());
+        let mut picked = Vec::new();
+        for &(from, to) in numbers.ranges() {
+            let Some(from) = Uid::new(from.max(1)) else {
+                continue;
+            };
+            let mut index = self.base.rank(from);
+            let mut ghosts = self.ghosts.range(from..).map(|(_, ghost)| ghost).peekable();
+            loop {
+                let live = self
+                    .base
+                    .get(index)
+                    .filter(|message| message.uid.get() <= to);
+                let ghost = ghosts.peek().copied().filter(|ghost| ghost.uid.get() <= to);
+                let (message, gone) = match (live, ghost) {
+                    (None, None) => break,
+                    (Some(live), Some(ghost)) if ghost.uid < live.uid => (ghost, true),
+                    (None, Some(ghost)) => (ghost, true),
+                    (Some(live), _) => (live, false),
+                };
+                if gone {
+                    ghosts.next();
+                } else {
+                    index += 1;
+                }
+                if let Some(number) = self.number_of(message.uid) {
+                    picked.push(self.picture(number, message, gone));
+                }
+            }
+        }
+        picked
+    }
+
+    fn resolve_numbers(&self, set: &SequenceSet) -> Result<Vec<Picked>, OutOfRange> {
+        let last = self.told_exists;
+        let mut ranges = Vec::with_capacity(set.ranges().len());
+        for &(from, to) in set.ranges() {
+            let (from, to) = match (from, to) {
+                (Bound::Number(from), Bound::Number(to)) => {
+                    (from.get().min(to.get()), from.get().max(to.get()))
+                }
+                (Bound::Number(from), Bound::Last) | (Bound::Last, Bound::Number(from)) => {
+                    (from.get().min(last), last)
+                }
+                (Bound::Last, Bound::Last) => (last, last),
+            };
+            if to > last || from == 0 {
+                return Err(OutOfRange);
+            }
+            ranges.push((from, to));
+        }
+        let numbers = NumberSet::from_ranges(ranges);
+        let mut picked = Vec::new();
+        if self.ghosts.is_empty() {
+            for index in numbers.iter().map(|number| number as usize - 1) {
+                if let (Some(message), Some(number)) =
+                    (self.base.get(index), SeqNum::from_index(index))
+                {
+                    picked.push(self.picture(number, message, false));
+                }
+            }
+        } else {
+            picked = self.all();
+            picked.retain(|one| numbers.contains(one.number.0.get()));
+        }
+        Ok(picked)
     }
 
     /// The message's number, if the client knows it.
     pub fn number(&self, uid: Uid) -> Option<SeqNum> {
-        let _ = uid;
-        todo!()
+        let known = self.base.position(uid).is_some() || self.ghosts.contains_key(&uid);
+        known.then(|| self.number_of(uid)).flatten()
     }
 
     /// The picture of one message by UID.
     pub fn pick(&self, uid: Uid) -> Option<Picked> {
-        let _ = uid;
-        todo!()
+        let (message, gone) = match self.base.find(uid) {
+            Some(message) => (message, false),
+            None => (self.ghosts.get(&uid)?, true),
+        };
+        Some(self.picture(self.number_of(uid)?, message, gone))
     }
 
     /// The client has been shown the FLAGS of these messages as of `snapshot` (in a FETCH response), or
     /// wants to hear nothing of them (`.SILENT`): [`View::sync`] will not tell them again. What others
     /// changed since is still told.
     pub fn told(&mut self, uids: &NumberSet, snapshot: &Arc<Snapshot>) {
-        let _ = (uids, snapshot);
-        todo!()
+        for &(from, to) in uids.ranges() {
+            let Some(first) = Uid::new(from.max(1)) else {
+                continue;
+            };
+            let mut index = snapshot.rank(first);
+            while let Some(message) = snapshot
+                .get(index)
+                .filter(|message| message.uid.get() <= to)
+            {
+                self.told.insert(message.uid, Arc::clone(message));
+                index += 1;
+            }
+        }
     }
 
     /// Moves the picture on to the mailbox's present state and gives what the client must hear.
     /// `Fault::Ended` if the mailbox is gone or another one has taken its place.
     pub fn sync(&mut self, expunge: Expunge) -> Result<Vec<Update>, Fault> {
-        let _ = expunge;
-        todo!()
+        let new = self.states.borrow_and_update().clone();
+        if new.ended {
+            return Err(Fault::Ended);
+        }
+        if Arc::ptr_eq(&self.base, &new) && (self.ghosts.is_empty() || expunge == Expunge::Held) {
+            return Ok(Vec::new());
+        }
+        let old = std::mem::replace(&mut self.base, new);
+        let mut changed = Vec::new();
+        old.compare(&self.base, |difference| match difference {
+            Difference::Removed(message) => {
+                self.ghosts.insert(message.uid, Arc::clone(message));
+            }
+            Difference::Changed(was, is) => {
+                let known = self.told.get(&is.uid).unwrap_or(was);
+                if !known.same_flags(is) {
+                    changed.push(Arc::clone(is));
+                }
+            }
+            Difference::Added => {}
+        });
+        self.told.clear();
+
+        let mut updates = Vec::new();
+        if expunge == Expunge::Allowed {
+            while let Some((&uid, _)) = self.ghosts.last_key_value() {
+                let number = self.number_of(uid);
+                self.ghosts.remove(&uid);
+                self.recent.remove(uid.get());
+                self.told_exists = self.told_exists.saturating_sub(1);
+                updates.extend(number.map(Update::Expunge));
+            }
+        }
+        let exists = u32::try_from(self.base.len() + self.ghosts.len()).unwrap_or(u32::MAX);
+        if exists != self.told_exists {
+            self.told_exists = exists;
+            updates.push(Update::Exists(exists));
+        }
+        if old.uid_next != self.base.uid_next {
+            self.claim_recent();
+        }
+        let recent = self.count_recent();
+        if recent != self.told_recent {
+            self.told_recent = recent;
+            updates.push(Update::Recent(recent));
+        }
+        if !Arc::ptr_eq(&old.keywords, &self.base.keywords)
+            && !old.keywords.all().eq(self.base.keywords.all())
+        {
+            updates.push(Update::Keywords);
+        }
+        for message in changed {
+            if let Some(number) = self.number_of(message.uid) {
+                let recent = self.recent.contains(message.uid.get());
+                updates.push(Update::Flags {
+                    number,
+                    message,
+                    recent,
+                });
+            }
+        }
+        Ok(updates)
     }
 
     /// Whether [`View::sync`] would have something to tell.
     pub fn is_stale(&self) -> bool {
-        todo!()
+        !self.ghosts.is_empty() || !Arc::ptr_eq(&self.base, &*self.states.borrow())
     }
 
     /// System flags and keywords defined in the mailbox, and whether the client may make more: for FLAGS and
     /// PERMANENTFLAGS.
     pub fn defined_flags(&self) -> (SystemFlags, Vec<Keyword>, bool) {
-        todo!()
+        let all = SystemFlag::ALL
+            .into_iter()
+            .fold(SystemFlags::NONE, SystemFlags::with);
+        (
+            all,
+            self.base.keywords.all().cloned().collect(),
+            !self.base.keywords.is_full(),
+        )
     }
 
     /// The highest mod-sequence of the picture.
     pub fn modseq(&self) -> ModSeq {
-        self.snapshot().modseq
+        self.base.modseq
+    }
+
+    /// The number of a UID in the picture, wherever it would stand: live messages and ghosts below it.
+    fn number_of(&self, uid: Uid) -> Option<SeqNum> {
+        SeqNum::from_index(self.base.rank(uid) + self.ghosts.range(..uid).count())
+    }
+
+    /// Takes what is recent to nobody yet. UIDs whose message is gone already never count.
+    fn claim_recent(&mut self) {
+        for uid in self
+            .selection
+            .claim_recent(self.base.uid_next)
+            .iter()
+            .filter_map(Uid::new)
+        {
+            if self.base.find(uid).is_some() {
+                self.recent.insert(uid.get());
+            }
+        }
+    }
+
+    fn count_recent(&self) -> u32 {
+        u32::try_from(self.recent.len()).unwrap_or(u32::MAX)
+    }
+
+    fn picture(&self, number: SeqNum, message: &Arc<Message>, gone: bool) -> Picked {
+        let recent = self.recent.contains(message.uid.get());
+        Picked {
+            number,
+            message: Arc::clone(message),
+            gone,
+            recent,
+        }
+    }
+
+    fn add(&self, all: &mut Vec<Picked>, message: &Arc<Message>, gone: bool) {
+        if let Some(number) = SeqNum::from_index(all.len()) {
+            all.push(self.picture(number, message, gone));
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::spool::filename::FileName;
 
@@ -25,6 +26,15 @@ pub struct Stamp {
     pub modified: (i64, u32),
     /// Octets.
     pub size: u64,
+}
+
+impl Stamp {
+    /// Whether the modification time is later than `age` before `moment`.
+    pub fn is_younger_than(&self, moment: SystemTime, age: Duration) -> bool {
+        let modified = u64::try_from(self.modified.0)
+            .map(|secs| UNIX_EPOCH + Duration::new(secs, self.modified.1));
+        modified.is_ok_and(|modified| modified + age > moment)
+    }
 }
 
 /// An open mailbox directory with its `new/`, `cur/`, `tmp/`, and where its control files lie.

@@ -38,3 +38,9 @@ pub fn locate(folder: &Folder, base: &[u8]) -> io::Result<Option<(Sub, FileName)
     let _ = (folder, base);
     todo!()
 }
+
+/// Whether this entry is there and can be a message.
+pub fn is_message(folder: &Folder, sub: Sub, name: &FileName) -> io::Result<bool> {
+    let _ = (folder, sub, name);
+    todo!()
+}

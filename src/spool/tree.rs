@@ -91,6 +91,12 @@ impl Tree {
         todo!()
     }
 
+    /// Device and inode of a mailbox's directory, if it is there.
+    pub fn identity(&self, name: &MailboxName) -> io::Result<Option<(u64, u64)>> {
+        let _ = name;
+        todo!()
+    }
+
     /// Opens a mailbox; missing `cur/`, `new/`, `tmp/` are made. `NotFound` if there is none (INBOX is made).
     pub fn folder(&self, name: &MailboxName) -> io::Result<Folder> {
         let _ = name;

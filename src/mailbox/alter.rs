@@ -1,0 +1,245 @@
+//! STORE and EXPUNGE: what renames and removes a mailbox's own messages.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::imap::command::StoreAction;
+use crate::imap::flag::{Flag, Keyword, SystemFlag, SystemFlags};
+use crate::imap::sequence::{NumberSet, Uid};
+use crate::mailbox::disk::Turn;
+use crate::mailbox::fault::Fault;
+use crate::mailbox::mailbox::Mailbox;
+use crate::mailbox::snapshot::{Message, Snapshot};
+use crate::spool::filename::Letters;
+use crate::spool::folder::Sub;
+
+/// Renames or unlinks after which the lock's time is renewed.
+const TOUCH_EVERY: usize = 1000;
+
+/// What a STORE did.
+#[derive(Debug)]
+pub struct Stored {
+    /// The state after it.
+    pub snapshot: Arc<Snapshot>,
+    /// UIDs that were named and are gone.
+    pub gone: NumberSet,
+}
+
+impl Mailbox {
+    /// STORE: changes flags of these messages, all or none, in one batch, durable when it returns.
+    pub async fn store(
+        self: &Arc<Self>,
+        uids: &NumberSet,
+        action: StoreAction,
+        flags: &[Flag],
+    ) -> Result<Stored, Fault> {
+        let (uids, flags) = (uids.clone(), FlagChange::new(action, flags));
+        let gone = self.change(move |turn| turn.store(&uids, &flags)).await?;
+        self.settle_flags().await?;
+        Ok(Stored {
+            snapshot: self.snapshot(),
+            gone,
+        })
+    }
+
+    /// Expunges the messages with `\Deleted` (of these UIDs, where given). Gives the UIDs expunged.
+    pub async fn expunge(self: &Arc<Self>, uids: Option<&NumberSet>) -> Result<NumberSet, Fault> {
+        let uids = uids.cloned();
+        let gone = self.change(move |turn| turn.expunge(uids.as_ref())).await?;
+        if !gone.is_empty() {
+            self.settle_mail().await?;
+        }
+        Ok(gone)
+    }
+}
+
+/// What a STORE does to one message's flags.
+struct FlagChange {
+    action: StoreAction,
+    system: SystemFlags,
+    keywords: Vec<Keyword>,
+}
+
+impl FlagChange {
+    fn new(action: StoreAction, flags: &[Flag]) -> FlagChange {
+        let (system, keywords) = split_flags(flags);
+        FlagChange {
+            action,
+            system,
+            keywords,
+        }
+    }
+
+    fn apply(&self, message: &Message, letters: Letters) -> (SystemFlags, Letters) {
+        match self.action {
+            StoreAction::Add => (
+                message.flags.union(self.system),
+                Letters(message.letters.0 | letters.0),
+            ),
+            StoreAction::Remove => (
+                message.flags.difference(self.system),
+                Letters(message.letters.0 & !letters.0),
+            ),
+            StoreAction::Replace => (self.system, letters),
+        }
+    }
+}
+
+/// Flags of a command, sorted into system flags and keywords.
+pub(super) fn split_flags(flags: &[Flag]) -> (SystemFlags, Vec<Keyword>) {
+    let mut system = SystemFlags::NONE;
+    let mut keywords: Vec<Keyword> = Vec::new();
+    for flag in flags {
+        match flag {
+            Flag::System(flag) => system = system.with(*flag),
+            Flag::Keyword(keyword) if keywords.contains(keyword) => {}
+            Flag::Keyword(keyword) => keywords.push(keyword.clone()),
+        }
+    }
+    (system, keywords)
+}
+
+impl Turn<'_> {
+    /// Letters for keywords, new ones written to `dovecot-keywords` first.
+    pub(super) fn letters_for(&mut self, keywords: &[Keyword]) -> Result<Letters, Fault> {
+        let known = keywords
+            .iter()
+            .filter_map(|keyword| self.disk.keywords.letter(keyword));
+        let letters = known.fold(Letters::default(), |all, one| Letters(all.0 | one.0));
+        if keywords
+            .iter()
+            .all(|keyword| self.disk.keywords.letter(keyword).is_some())
+        {
+            return Ok(letters);
+        }
+        let before = self.disk.keywords.clone();
+        let letters = self
+            .disk
+            .keywords
+            .assign(keywords)
+            .ok_or(Fault::TooManyKeywords)?;
+        if let Err(error) = self.disk.keywords.write(&self.disk.folder) {
+            self.disk.keywords = before;
+            return Err(self.fault("writing dovecot-keywords", error));
+        }
+        self.draft.keywords = Arc::new(self.disk.keywords.clone());
+        Ok(letters)
+    }
+
+    /// Renames each message to the name with its new flags. If one cannot be renamed, those before it get
+    /// their old names back.
+    fn store(&mut self, uids: &NumberSet, change: &FlagChange) -> Result<NumberSet, Fault> {
+        let letters = match change.action {
+            StoreAction::Add | StoreAction::Replace => self.letters_for(&change.keywords)?,
+            StoreAction::Remove => {
+                let known = change
+                    .keywords
+                    .iter()
+                    .filter_map(|keyword| self.disk.keywords.letter(keyword));
+                known.fold(Letters::default(), |all, one| Letters(all.0 | one.0))
+            }
+        };
+        let mut gone = NumberSet::new();
+        let mut done: Vec<Arc<Message>> = Vec::new();
+        for uid in uids.iter().filter_map(Uid::new) {
+            let stored = self.on_file(uid, |turn, message| {
+                let (flags, letters) = change.apply(message, letters);
+                if (flags, letters) == (message.flags, message.letters) {
+                    // Nothing to write; but a name that somebody changed meanwhile counts.
+                    let there = turn.disk.folder.exists(message.sub, &message.name)?;
+                    return there
+                        .then_some(None)
+                        .ok_or_else(|| std::io::ErrorKind::NotFound.into());
+                }
+                let name = message.name.with_flags(flags, letters);
+                let name =
+                    name.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::InvalidFilename))?;
+                turn.disk
+                    .folder
+                    .rename(message.sub, &message.name, Sub::Cur, &name)?;
+                turn.note_moved(message.sub, Sub::Cur);
+                turn.note_name(message, Sub::Cur, name);
+                Ok(Some(()))
+            });
+            match stored {
+                Ok(Some(Some(()))) => {
+                    done.extend(self.draft.find(uid).cloned());
+                    if done.len() % TOUCH_EVERY == 0 {
+                        self.touch();
+                    }
+                }
+                Ok(Some(None)) => {}
+                Ok(None) => gone.insert(uid.get()),
+                Err(error) => {
+                    self.undo_store(done);
+                    return Err(self.fault("changing flags", error));
+                }
+            }
+        }
+        Ok(gone)
+    }
+
+    fn undo_store(&mut self, done: Vec<Arc<Message>>) {
+        let Some(before) = self.before.clone() else {
+            return;
+        };
+        for message in done.into_iter().rev() {
+            let Some(old) = before.find(message.uid) else {
+                continue;
+            };
+            let (sub, name) = (old.sub, (*old.name).clone());
+            match self
+                .disk
+                .folder
+                .rename(message.sub, &message.name, sub, &name)
+            {
+                Ok(()) => self.note_name(&message, sub, name),
+                Err(error) => {
+                    tracing::warn!(uid = message.uid.get(), %error, "a flag change cannot be taken back")
+                }
+            }
+        }
+    }
+
+    /// Unlinks every message that has `\Deleted` now, by its file's present name.
+    fn expunge(&mut self, uids: Option<&NumberSet>) -> Result<NumberSet, Fault> {
+        let doomed: Vec<Uid> = (self.draft.iter())
+            .filter(|message| message.flags.has(SystemFlag::Deleted))
+            .map(|message| message.uid)
+            .filter(|uid| uids.is_none_or(|uids| uids.contains(uid.get())))
+            .collect();
+        let mut gone: HashSet<Uid> = HashSet::new();
+        let mut failed = None;
+        for uid in doomed {
+            let unlinked = self.on_file(uid, |turn, message| {
+                if !message.flags.has(SystemFlag::Deleted) {
+                    return Ok(false); // somebody has taken the flag away meanwhile
+                }
+                turn.disk.folder.unlink(message.sub, &message.name)?;
+                turn.note_moved(message.sub, message.sub);
+                Ok(true)
+            });
+            match unlinked {
+                Ok(Some(true)) => {
+                    gone.insert(uid);
+                    if gone.len() % TOUCH_EVERY == 0 {
+                        self.touch();
+                    }
+                }
+                Ok(Some(false) | None) => {}
+                Err(error) => {
+                    failed = Some(self.fault("expunging", error));
+                    break;
+                }
+            }
+        }
+        self.drop_gone(&gone);
+        match failed {
+            Some(fault) => Err(fault),
+            None => {
+                self.compact_uidlist()?;
+                Ok(gone.into_iter().map(Uid::get).collect())
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! What has been written and is not yet safe: fsyncs shared by all who wait for one.
+//!
+//! A change notes what it left to be synced; whoever has to answer a client waits in [`Durability::flush`].
+//! One at a time syncs for all that has been noted so far, the others find theirs done. After a failed
+//! fsync the kernel may drop the pages and report success next time, so everybody whose data was in
+//! the failed batch is told so; nobody tries again and says OK.
+
+use std::fs::File;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::imap::sequence::Uid;
+use crate::mailbox::fault::{Fault, blocking};
+use crate::spool::folder::{Folder, Sub};
+
+/// Things to be synced.
+#[derive(Debug, Default)]
+struct Pending {
+    uidlist: Option<Arc<File>>,
+    new: bool,
+    cur: bool,
+    /// The highest UID that `uidlist` holds.
+    uid: u32,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    pending: Pending,
+    /// Counts what has been noted.
+    noted: u64,
+    /// Up to here everything is safe, but for what failed.
+    done: u64,
+    /// The last batch that failed: after the first number, up to the second.
+    failed: Option<(u64, u64)>,
+    /// The uidlist's pages may have been dropped by a failed fsync.
+    doubt: bool,
+}
+
+/// What of a mailbox is on disk for good.
+#[derive(Debug)]
+pub(super) struct Durability {
+    folder: Arc<Folder>,
+    state: Mutex<State>,
+    /// Every UID up to this one may be spoken.
+    safe_uid: AtomicU32,
+    gate: tokio::sync::Mutex<()>,
+}
+
+impl Durability {
+    pub fn new(folder: Arc<Folder>) -> Durability {
+        Durability {
+            folder,
+            state: Mutex::default(),
+            safe_uid: AtomicU32::new(0),
+            gate: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Records were appended to the uidlist, the last with this UID.
+    pub fn note_uids(&self, file: File, last: Uid) {
+        self.note(|pending| {
+            pending.uidlist = Some(Arc::new(file));
+            pending.uid = pending.uid.max(last.get());
+        });
+    }
+
+    /// Names in a directory were changed.
+    pub fn note_names(&self, sub: Sub) {
+        self.note(|pending| match sub {
+            Sub::New => pending.new = true,
+            Sub::Cur => pending.cur = true,
+        });
+    }
+
+    /// The uidlist was read from, or wholly written and synced to, the disk with UIDs up to this one.
+    pub fn note_safe(&self, last: u32) {
+        self.safe_uid.fetch_max(last, Ordering::AcqRel);
+    }
+
+    fn note(&self, change: impl FnOnce(&mut Pending)) {
+        let mut state = self.lock();
+        change(&mut state.pending);
+        state.noted += 1;
+    }
+
+    /// Whether a UID may be spoken without waiting.
+    pub fn is_safe(&self, uid: Uid) -> bool {
+        uid.get() <= self.safe_uid.load(Ordering::Acquire)
+    }
+
+    /// Waits until everything noted before is on disk.
+    pub async fn flush(&self) -> Result<(), Fault> {
+        let wanted = self.lock().noted;
+        let _gate = self.gate.lock().await;
+        let (batch, from, to) = {
+            let mut state = self.lock();
+            if state.done >= wanted {
+                return state.verdict(wanted);
+            }
+            (std::mem::take(&mut state.pending), state.done, state.noted)
+        };
+        let folder = Arc::clone(&self.folder);
+        let result = blocking("syncing the mailbox", move || {
+            let result = batch.sync(&folder).map_err(|error| {
+                Fault::from_io(format!("syncing {}", folder.path().display()), error)
+            });
+            (result, batch.uid)
+        })
+        .await;
+        let mut state = self.lock();
+        state.done = to;
+        match result {
+            Ok((Ok(()), uid)) => {
+                self.note_safe(uid);
+                Ok(())
+            }
+            Ok((Err(fault), _)) | Err(fault) => {
+                state.failed = Some((from, to));
+                state.doubt = true;
+                Err(fault)
+            }
+        }
+    }
+
+    /// Whether the uidlist must be written as a new file because a sync of it failed.
+    pub fn take_doubt(&self) -> bool {
+        std::mem::take(&mut self.lock().doubt)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn verdict(&self, wanted: u64) -> Result<(), Fault> {
+        match self.failed {
+            Some((from, to)) if from < wanted && wanted <= to => Err(Fault::Io(
+                "syncing the mailbox".into(),
+                Arc::new(std::io::Error::other("an earlier sync failed")),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Pending {
+    fn sync(&self, folder: &Folder) -> std::io::Result<()> {
+        if self.cur {
+            folder.sync(Sub::Cur)?;
+        }
+        if self.new {
+            folder.sync(Sub::New)?;
+        }
+        // Last: a record whose file is not there is harmless, a spoken UID without its record is not.
+        match &self.uidlist {
+            Some(file) => file.sync_data(),
+            None => Ok(()),
+        }
+    }
+}

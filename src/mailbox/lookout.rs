@@ -1,0 +1,148 @@
+//! When a mailbox is looked at: after events, before answers, and from time to time.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use crate::mailbox::disk::Disk;
+use crate::mailbox::fault::{Fault, blocking};
+use crate::mailbox::mailbox::{Mailbox, Watching, lock};
+use crate::mailbox::watch::{self, Inbox};
+use crate::spool::folder::{Stamp, Sub};
+
+/// A directory time this young may change again without changing (two clock ticks).
+const GUARD: Duration = Duration::from_millis(10);
+
+/// How often a selected mailbox that cannot be watched is looked at.
+const POLL: Duration = Duration::from_secs(2);
+
+/// How long a doubt about a watched mailbox rests before it is looked at again.
+const DOUBT: Duration = Duration::from_secs(1);
+
+/// How often a watched mailbox is looked at although nothing was told.
+const CALM: Duration = Duration::from_secs(60);
+
+/// After one look at a busy mailbox, events are gathered this long before the next.
+const GATHER: Duration = Duration::from_millis(20);
+
+impl Mailbox {
+    /// Brings the state up to date with the directories, as far as that is not known already. Called
+    /// before SELECT, STATUS, NOOP, CHECK and the end of every command that may tell news; costs three
+    /// stat calls when nothing has changed. `Fault::Ended` if the directory was removed.
+    pub async fn refresh(self: &Arc<Self>) -> Result<(), Fault> {
+        let disk = self.enter_queue().await?;
+        let mailbox = Arc::clone(self);
+        let due = blocking("looking at a mailbox", move || mailbox.is_look_due(&disk)).await??;
+        if due { self.look_now().await } else { Ok(()) }
+    }
+
+    fn is_look_due(&self, disk: &Disk) -> Result<bool, Fault> {
+        let doing = |error| {
+            Fault::from_io(
+                format!("looking at {}", self.folder().path().display()),
+                error,
+            )
+        };
+        if self.folder().is_removed().map_err(doing)? {
+            self.end();
+            return Err(Fault::Ended);
+        }
+        if disk.rescan || !self.inbox.is_empty() {
+            return Ok(true);
+        }
+        let stamps = disk.stamps().map_err(doing)?;
+        let Some(seen) = disk.seen.filter(|seen| *seen == stamps) else {
+            return Ok(true);
+        };
+        // Two changes within a clock tick leave the same time; events would have told the second.
+        let hides = |stamp: &Stamp| {
+            disk.seen_at
+                .is_none_or(|at| stamp.is_younger_than(at, GUARD))
+        };
+        Ok(!self.is_watched() && seen.iter().any(hides))
+    }
+
+    pub(super) async fn look_now(self: &Arc<Self>) -> Result<(), Fault> {
+        let (mailbox, watched) = (Arc::clone(self), self.is_watched());
+        self.look(move |turn| {
+            let mut news = mailbox.inbox.take();
+            // Without events, names cannot tell: a changed directory is listed.
+            let cur_moved = turn
+                .disk
+                .seen
+                .is_none_or(|[_, cur]| turn.disk.folder.stamp(Sub::Cur).is_ok_and(|is| is != cur));
+            news.rescan |= !watched || (cur_moved && news.events.is_empty());
+            turn.look(&news, mailbox.has_writers())
+        })
+        .await
+    }
+
+    pub(super) async fn begin_watching(self: &Arc<Self>) -> Result<(), Fault> {
+        if !matches!(*lock(&self.watching), Watching::NotYet) {
+            return Ok(());
+        }
+        let mailbox = Arc::clone(self);
+        let begun = blocking("watching a mailbox", move || {
+            let mut watching = lock(&mailbox.watching);
+            if !matches!(*watching, Watching::NotYet) {
+                return false;
+            }
+            *watching = match watch::subscribe(mailbox.folder(), &mailbox.inbox) {
+                Some(subscription) => Watching::Events(subscription),
+                None => Watching::Polling,
+            };
+            true
+        })
+        .await?;
+        if begun {
+            tokio::spawn(look_out(Arc::downgrade(self), Arc::clone(&self.inbox)));
+        }
+        Ok(())
+    }
+
+    fn is_watched(&self) -> bool {
+        matches!(*lock(&self.watching), Watching::Events(_))
+    }
+}
+
+/// Waits for news of a watched mailbox and acts on them, as long as anybody holds it.
+async fn look_out(mailbox: Weak<Mailbox>, inbox: Arc<Inbox>) {
+    loop {
+        let (watched, doubt) = match mailbox.upgrade() {
+            None => return,
+            Some(mailbox) if mailbox.has_ended() => return,
+            Some(mailbox) => (
+                mailbox.is_watched(),
+                mailbox.disk.try_lock().is_ok_and(|disk| disk.rescan),
+            ),
+        };
+        let patience = if !watched {
+            POLL
+        } else if doubt {
+            DOUBT
+        } else {
+            CALM
+        };
+        let called = tokio::time::timeout(patience, inbox.wait()).await.is_ok();
+        let Some(mailbox) = mailbox.upgrade() else {
+            return;
+        };
+        let result = if called {
+            mailbox.look_now().await
+        } else {
+            mailbox.refresh().await
+        };
+        match result {
+            Ok(()) => {}
+            Err(Fault::Ended) => return,
+            Err(fault) => {
+                tracing::warn!(mailbox = %mailbox.folder().path().display(), %fault, "a look at it failed")
+            }
+        }
+        // What was published names UIDs that a client will ask for next.
+        if let Err(fault) = mailbox.settle_mail().await {
+            tracing::error!(mailbox = %mailbox.folder().path().display(), %fault, "syncing failed");
+        }
+        drop(mailbox);
+        tokio::time::sleep(GATHER).await;
+    }
+}

@@ -1,0 +1,234 @@
+//! Who changes a mailbox next: one turn at a time, in order of asking, under Dovecot's lock.
+//!
+//! A turn waits for the mailbox's queue as a future, then tries `dovecot-uidlist.lock` from the blocking
+//! pool; while somebody else holds it the thread is given back and a timer waits. Disk first, then
+//! memory, then clients: so all hear changes in one order, and of nothing that did not happen.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::OwnedMutexGuard;
+use tokio::time::Instant;
+
+use crate::mailbox::disk::{Disk, Turn};
+use crate::mailbox::fault::{Fault, blocking};
+use crate::mailbox::mailbox::Mailbox;
+use crate::spool::folder::Folder;
+use crate::spool::lock::{Lock, Try, Watch};
+
+/// How long a foreign lock is waited for, as long as Dovecot does.
+pub(super) const LOCK_WAIT: Duration = Duration::from_secs(120);
+
+/// Between two tries for a foreign lock.
+pub(super) const LOCK_RETRY: Duration = Duration::from_millis(100);
+
+/// What a turn does.
+type Act<R> = Box<dyn FnOnce(&mut Turn<'_>) -> Result<R, Fault> + Send>;
+
+/// What a turn on two mailboxes does: first the source's, then the target's.
+type PairAct<R> = Box<dyn FnOnce(&mut Turn<'_>, &mut Turn<'_>) -> Result<R, Fault> + Send>;
+
+/// A lock wanted, over its tries.
+#[derive(Default)]
+struct Wanted {
+    watch: Watch,
+    deadline: Option<Instant>,
+}
+
+impl Wanted {
+    /// One try. A folder that cannot be written has no lock to take.
+    fn attempt(&mut self, folder: &Folder) -> Result<Held, Fault> {
+        if !folder.is_writable() {
+            return Ok(Held::Unlocked);
+        }
+        match Lock::attempt(folder, &mut self.watch) {
+            Ok(Try::Held(lock)) => Ok(Held::Locked(lock)),
+            Ok(Try::Busy) => Ok(Held::Busy),
+            Err(error) => Err(Fault::from_io(
+                format!("locking {}", folder.path().display()),
+                error,
+            )),
+        }
+    }
+
+    /// Waits until the next try; an error once it has been too long.
+    async fn pause(&mut self) -> Result<(), Fault> {
+        let now = Instant::now();
+        if now >= *self.deadline.get_or_insert(now + LOCK_WAIT) {
+            return Err(Fault::Locked);
+        }
+        tokio::time::sleep(LOCK_RETRY).await;
+        Ok(())
+    }
+}
+
+enum Held {
+    Locked(Lock),
+    Unlocked,
+    Busy,
+}
+
+impl Held {
+    fn lock(&self) -> Option<&Lock> {
+        match self {
+            Held::Locked(lock) => Some(lock),
+            Held::Unlocked | Held::Busy => None,
+        }
+    }
+}
+
+impl Mailbox {
+    /// Runs a turn that changes the mailbox. [`Fault::NoPermission`] where it cannot be written.
+    pub(super) async fn change<R: Send + 'static>(
+        self: &Arc<Self>,
+        act: impl FnOnce(&mut Turn<'_>) -> Result<R, Fault> + Send + 'static,
+    ) -> Result<R, Fault> {
+        if !self.folder().is_writable() {
+            return Err(Fault::NoPermission("the mailbox is read-only".into()));
+        }
+        self.turn(Box::new(act), false).await
+    }
+
+    /// Runs a turn that only looks. It goes on without the lock where that cannot be had: messages
+    /// without a UID are left for later then.
+    pub(super) async fn look<R: Send + 'static>(
+        self: &Arc<Self>,
+        act: impl FnOnce(&mut Turn<'_>) -> Result<R, Fault> + Send + 'static,
+    ) -> Result<R, Fault> {
+        self.turn(Box::new(act), true).await
+    }
+
+    async fn turn<R: Send + 'static>(
+        self: &Arc<Self>,
+        mut act: Act<R>,
+        lock_or_not: bool,
+    ) -> Result<R, Fault> {
+        let mut wanted = Wanted::default();
+        let mut disk = self.enter_queue().await?;
+        loop {
+            let mailbox = Arc::clone(self);
+            let (back, outcome) = blocking("a change", move || {
+                let held = match wanted.attempt(mailbox.folder()) {
+                    Ok(held) => held,
+                    Err(_) if lock_or_not => Held::Unlocked,
+                    Err(fault) => return (None, Err(fault)),
+                };
+                if matches!(held, Held::Busy) {
+                    return (Some((disk, act, wanted)), Ok(None));
+                }
+                let result = mailbox.run_turn(&mut disk, held.lock(), act);
+                (None, result.map(Some))
+            })
+            .await?;
+            if let Some(done) = outcome? {
+                return Ok(done);
+            }
+            let Some(back) = back else {
+                return Err(Fault::Locked);
+            };
+            (disk, act, wanted) = back;
+            match wanted.pause().await {
+                Err(_) if lock_or_not => {
+                    let mailbox = Arc::clone(self);
+                    return blocking("a look", move || mailbox.run_turn(&mut disk, None, act))
+                        .await?;
+                }
+                paused => paused?,
+            }
+        }
+    }
+
+    /// One turn with the disk in hand: the act, then the new state, published even where the act failed
+    /// midway, for what it did is done.
+    fn run_turn<R>(&self, disk: &mut Disk, lock: Option<&Lock>, act: Act<R>) -> Result<R, Fault> {
+        let mut turn = self.begin_turn(disk, lock)?;
+        let result = act(&mut turn);
+        self.publish(turn);
+        result
+    }
+
+    fn begin_turn<'t>(
+        &'t self,
+        disk: &'t mut Disk,
+        lock: Option<&'t Lock>,
+    ) -> Result<Turn<'t>, Fault> {
+        let before = self.snapshot();
+        if before.ended {
+            return Err(Fault::Ended);
+        }
+        let turn = Turn::begin(disk, before, self.durability(), lock);
+        if matches!(turn, Err(Fault::Ended)) {
+            self.end();
+        }
+        turn
+    }
+
+    /// Runs a turn on two mailboxes at once, both locked; which is locked first depends on the directories
+    /// alone, so that two such turns never wait for each other.
+    pub(super) async fn change_pair<R: Send + 'static>(
+        self: &Arc<Self>,
+        target: &Arc<Mailbox>,
+        act: impl FnOnce(&mut Turn<'_>, &mut Turn<'_>) -> Result<R, Fault> + Send + 'static,
+    ) -> Result<R, Fault> {
+        if !self.folder().is_writable() || !target.folder().is_writable() {
+            return Err(Fault::NoPermission("the mailbox is read-only".into()));
+        }
+        let mut act: PairAct<R> = Box::new(act);
+        let source_first = self.folder().identity() < target.folder().identity();
+        let (mut source_disk, mut target_disk): (OwnedMutexGuard<Disk>, OwnedMutexGuard<Disk>);
+        if source_first {
+            source_disk = self.enter_queue().await?;
+            target_disk = target.enter_queue().await?;
+        } else {
+            target_disk = target.enter_queue().await?;
+            source_disk = self.enter_queue().await?;
+        }
+        let mut wanted = [Wanted::default(), Wanted::default()];
+        loop {
+            let (source, goal) = (Arc::clone(self), Arc::clone(target));
+            let (back, outcome) = blocking("a change", move || {
+                let order = if source_first {
+                    [&source, &goal]
+                } else {
+                    [&goal, &source]
+                };
+                let mut held = Vec::with_capacity(2);
+                for (want, mailbox) in wanted.iter_mut().zip(order) {
+                    match want.attempt(mailbox.folder()) {
+                        Ok(Held::Busy) => break,
+                        Ok(lock) => held.push(lock),
+                        Err(fault) => return (None, Err(fault)),
+                    }
+                }
+                let [one, other] = held.as_slice() else {
+                    return (Some((source_disk, target_disk, act, wanted)), Ok(None));
+                };
+                let (source_lock, target_lock) = if source_first {
+                    (one, other)
+                } else {
+                    (other, one)
+                };
+                let result = (|| {
+                    let mut from = source.begin_turn(&mut source_disk, source_lock.lock())?;
+                    let mut to = goal.begin_turn(&mut target_disk, target_lock.lock())?;
+                    let result = act(&mut from, &mut to);
+                    goal.publish(to);
+                    source.publish(from);
+                    result
+                })();
+                (None, result.map(Some))
+            })
+            .await?;
+            if let Some(done) = outcome? {
+                return Ok(done);
+            }
+            let Some(back) = back else {
+                return Err(Fault::Locked);
+            };
+            (source_disk, target_disk, act, wanted) = back;
+            for want in &mut wanted {
+                want.pause().await?;
+            }
+        }
+    }
+}

@@ -1,0 +1,482 @@
+//! Messages that come into a mailbox through us: APPEND, COPY and MOVE.
+//!
+//! A message is whole on disk before it gets its name in `new/` or `cur/`. COPY makes hard links, MOVE
+//! renames: one step each, so that a crash leaves a message in one mailbox or the other, never in
+//! neither. Several messages come all or none: if one fails, those before it are taken back.
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::Arc;
+
+use crate::imap::date::DateTime;
+use crate::imap::flag::{Flag, Keyword, SystemFlags};
+use crate::imap::sequence::{NumberSet, Uid, UidValidity};
+use crate::mailbox::alter::split_flags;
+use crate::mailbox::disk::{Newcomer, Turn, fresh_name};
+use crate::mailbox::fault::{Fault, blocking};
+use crate::mailbox::mailbox::Mailbox;
+use crate::mailbox::snapshot::{Message, Snapshot};
+use crate::spool::deliver::{Complete, Delivery};
+use crate::spool::filename::{FileName, Letters};
+use crate::spool::folder::{Folder, Sub};
+use crate::spool::scan;
+
+/// How often a source file's name is looked up again when it changes under a COPY.
+const NAME_TRIES: usize = 10;
+
+/// Messages after which the locks' times are renewed.
+const TOUCH_EVERY: usize = 1000;
+
+/// What a COPY or MOVE did: two lists of the same length, in the same order.
+#[derive(Debug)]
+pub struct Copied {
+    /// The target's UIDVALIDITY.
+    pub uid_validity: UidValidity,
+    /// UIDs in the source, rising.
+    pub from: Vec<Uid>,
+    /// UIDs in the target, rising.
+    pub to: Vec<Uid>,
+}
+
+/// A message being appended: bytes go to a file in the target's `tmp/`. Dropping it leaves nothing.
+pub struct Upload {
+    /// Away only while a piece is being written.
+    delivery: Option<Delivery>,
+}
+
+impl Upload {
+    /// Writes the next bytes of the literal, on the blocking pool.
+    pub async fn write(&mut self, bytes: Vec<u8>) -> Result<(), Fault> {
+        let mut delivery = self.take()?;
+        let (delivery, result) = blocking("writing a message", move || {
+            let result = delivery.write(&bytes);
+            (delivery, result)
+        })
+        .await?;
+        result.map_err(|error| Fault::from_io("writing a message", error))?;
+        self.delivery = Some(delivery);
+        Ok(())
+    }
+
+    fn take(&mut self) -> Result<Delivery, Fault> {
+        let cut_off = || {
+            Fault::from_io(
+                "writing a message",
+                io::Error::other("an earlier piece was not written"),
+            )
+        };
+        self.delivery.take().ok_or_else(cut_off)
+    }
+}
+
+impl Mailbox {
+    /// Begins an APPEND.
+    pub async fn upload(self: &Arc<Self>) -> Result<Upload, Fault> {
+        if !self.folder().is_writable() {
+            return Err(Fault::NoPermission("the mailbox is read-only".into()));
+        }
+        let folder = Arc::clone(self.folder());
+        let delivery = blocking("creating a message", move || Delivery::create(&folder)).await?;
+        let delivery = delivery.map_err(|error| Fault::from_io("creating a message", error))?;
+        Ok(Upload {
+            delivery: Some(delivery),
+        })
+    }
+
+    /// Ends an APPEND: the message is in the mailbox, durably, under the UID given.
+    pub async fn append(
+        self: &Arc<Self>,
+        mut upload: Upload,
+        flags: &[Flag],
+        date: Option<DateTime>,
+    ) -> Result<(UidValidity, Uid), Fault> {
+        let delivery = upload.take()?;
+        let complete = blocking("finishing a message", move || delivery.finish(date)).await?;
+        let complete = complete.map_err(|error| Fault::from_io("finishing a message", error))?;
+        let (system, keywords) = split_flags(flags);
+        let straight = self.has_writers();
+        let named = self
+            .change(move |turn| turn.append(complete, system, &keywords, straight))
+            .await?;
+        self.settle_mail().await?;
+        Ok(named)
+    }
+
+    /// Copies messages, all or none, with flags, keywords and INTERNALDATE. `Fault::Expunged` if one is gone.
+    pub async fn copy(
+        self: &Arc<Self>,
+        uids: &NumberSet,
+        target: &Arc<Mailbox>,
+    ) -> Result<Copied, Fault> {
+        let (uids, source, straight) = (uids.clone(), Arc::clone(self), target.has_writers());
+        let copied = target
+            .change(move |turn| {
+                let snapshot = source.snapshot();
+                let messages = uids
+                    .iter()
+                    .filter_map(Uid::new)
+                    .map(|uid| snapshot.find(uid).cloned());
+                let messages: Option<Vec<_>> = messages.collect();
+                turn.copy(
+                    source.folder(),
+                    &snapshot,
+                    &messages.ok_or(Fault::Expunged)?,
+                    straight,
+                )
+            })
+            .await?;
+        target.settle_mail().await?;
+        Ok(copied)
+    }
+
+    /// Moves messages: each by one rename. `Fault::Expunged` if one is gone before anything was moved.
+    pub async fn move_to(
+        self: &Arc<Self>,
+        uids: &NumberSet,
+        target: &Arc<Mailbox>,
+    ) -> Result<Copied, Fault> {
+        let (uids, straight) = (uids.clone(), target.has_writers());
+        let moved = if self.folder().identity() == target.folder().identity() {
+            self.change(move |turn| turn.renumber(&uids)).await?
+        } else {
+            self.change_pair(target, move |source, target| {
+                move_messages(source, target, &uids, straight)
+            })
+            .await?
+        };
+        target.settle_mail().await?;
+        self.settle_mail().await?;
+        Ok(moved)
+    }
+}
+
+impl Turn<'_> {
+    fn append(
+        &mut self,
+        complete: Complete,
+        flags: SystemFlags,
+        keywords: &[Keyword],
+        straight: bool,
+    ) -> Result<(UidValidity, Uid), Fault> {
+        let uid = self.next_uid()?;
+        let letters = self.letters_for(keywords)?;
+        let sub = landing(flags, letters, straight);
+        let virtual_size = complete.virtual_size();
+        let name = complete.place(&self.disk.folder, sub, flags, letters);
+        let name = name.map_err(|error| self.fault("delivering a message", error))?;
+        self.note_moved(sub, sub);
+        let fields = if name.virtual_size().is_none() {
+            vec![size_field(virtual_size)]
+        } else {
+            Vec::new()
+        };
+        let placed = name.clone();
+        if let Err(fault) = self.enter(vec![Newcomer {
+            uid,
+            sub,
+            name,
+            fields,
+        }]) {
+            // It was not acknowledged: away with it, or a client that tries again has it twice.
+            let _ = self.disk.folder.unlink(sub, &placed);
+            return Err(fault);
+        }
+        Ok((self.draft.uid_validity, uid))
+    }
+
+    fn copy(
+        &mut self,
+        source: &Folder,
+        of: &Snapshot,
+        messages: &[Arc<Message>],
+        straight: bool,
+    ) -> Result<Copied, Fault> {
+        let mut newcomers: Vec<Newcomer> = Vec::with_capacity(messages.len());
+        let result = self.copy_each(source, of, messages, straight, &mut newcomers);
+        let placed: Vec<(Sub, FileName)> = newcomers
+            .iter()
+            .map(|new| (new.sub, new.name.clone()))
+            .collect();
+        let to = newcomers.iter().map(|new| new.uid).collect();
+        match result.and_then(|()| self.enter(newcomers)) {
+            Ok(()) => {
+                let from = messages.iter().map(|message| message.uid).collect();
+                Ok(Copied {
+                    uid_validity: self.draft.uid_validity,
+                    from,
+                    to,
+                })
+            }
+            Err(fault) => {
+                for (sub, name) in placed {
+                    let _ = self.disk.folder.unlink(sub, &name);
+                }
+                Err(fault)
+            }
+        }
+    }
+
+    fn copy_each(
+        &mut self,
+        source: &Folder,
+        of: &Snapshot,
+        messages: &[Arc<Message>],
+        straight: bool,
+        newcomers: &mut Vec<Newcomer>,
+    ) -> Result<(), Fault> {
+        let mut uid = self.next_uid()?;
+        let mut taken: HashSet<Box<[u8]>> = HashSet::new();
+        for message in messages {
+            let (sub, name, fields) = self.name_here(of, message, straight, &taken)?;
+            let (mut from, mut old) = (message.sub, (*message.name).clone());
+            for attempt in 0.. {
+                let linked = copy_file(source, from, &old, &self.disk.folder, sub, &name);
+                match linked {
+                    Ok(()) => break,
+                    Err(error)
+                        if error.kind() == io::ErrorKind::NotFound && attempt < NAME_TRIES => {}
+                    Err(error) => return Err(self.fault("copying", error)),
+                }
+                let found = scan::locate(source, message.name.base())
+                    .map_err(|error| self.fault("copying", error))?;
+                (from, old) = found.ok_or(Fault::Expunged)?;
+            }
+            self.note_moved(sub, sub);
+            taken.insert(name.base().into());
+            newcomers.push(Newcomer {
+                uid,
+                sub,
+                name,
+                fields,
+            });
+            uid = uid
+                .following()
+                .ok_or_else(|| Fault::Cannot("The target has used up its UIDs".into()))?;
+            if newcomers.len() % TOUCH_EVERY == 0 {
+                self.touch();
+            }
+        }
+        Ok(())
+    }
+
+    /// The name that a message of another mailbox gets here: its flags by our letters; its own base name,
+    /// or where that is taken a fresh one, with the old one as its GUID (record field `G`).
+    fn name_here(
+        &mut self,
+        of: &Snapshot,
+        message: &Message,
+        straight: bool,
+        taken: &HashSet<Box<[u8]>>,
+    ) -> Result<(Sub, FileName, Vec<(u8, Box<[u8]>)>), Fault> {
+        let keywords: Vec<Keyword> = of.keywords_of(message).cloned().collect();
+        let letters = self.letters_for(&keywords)?;
+        let unusable = || Fault::Cannot("The message's file name has no room for its flags".into());
+        let base = message.name.base();
+        let known = taken.contains(base)
+            || self.disk.live.contains_key(base)
+            || self.disk.listed.contains_key(base)
+            || self.disk.expunged.contains(base);
+        let mut fields = Vec::new();
+        let plain = if known {
+            fields.push((b'G', base.into()));
+            fresh_name(&message.name).ok_or_else(unusable)?
+        } else {
+            (*message.name).clone()
+        };
+        if plain.virtual_size().is_none() {
+            fields.extend(message.virtual_size().map(size_field));
+        }
+        let sub = landing(message.flags, letters, straight);
+        let name = match sub {
+            Sub::New => FileName::new(plain.base()),
+            Sub::Cur => plain.with_flags(message.flags, letters),
+        };
+        Ok((sub, name.ok_or_else(unusable)?, fields))
+    }
+
+    /// MOVE within one mailbox: a new base name, and so a new UID.
+    fn renumber(&mut self, uids: &NumberSet) -> Result<Copied, Fault> {
+        let uids: Vec<Uid> = uids.iter().filter_map(Uid::new).collect();
+        if uids.iter().any(|uid| self.draft.find(*uid).is_none()) {
+            return Err(Fault::Expunged);
+        }
+        let mut next = self.next_uid()?;
+        let (mut newcomers, mut from) = (Vec::new(), Vec::new());
+        for uid in uids {
+            let renamed = self.on_file(uid, |turn, message| {
+                let name = fresh_name(&message.name).ok_or(io::ErrorKind::InvalidFilename)?;
+                turn.disk
+                    .folder
+                    .rename(message.sub, &message.name, message.sub, &name)?;
+                turn.note_moved(message.sub, message.sub);
+                let mut fields = vec![(b'G', message.name.base().into())];
+                fields.extend(
+                    message
+                        .virtual_size()
+                        .filter(|_| name.virtual_size().is_none())
+                        .map(size_field),
+                );
+                Ok((message.sub, name, fields))
+            });
+            match renamed.map_err(|error| self.fault("moving", error))? {
+                Some((sub, name, fields)) => {
+                    newcomers.push(Newcomer {
+                        uid: next,
+                        sub,
+                        name,
+                        fields,
+                    });
+                    from.push(uid);
+                    next = next
+                        .following()
+                        .ok_or_else(|| Fault::Cannot("The mailbox has used up its UIDs".into()))?;
+                }
+                None => break,
+            }
+        }
+        let to = newcomers.iter().map(|new| new.uid).collect();
+        self.drop_gone(&from.iter().copied().collect());
+        self.enter(newcomers)?;
+        Ok(Copied {
+            uid_validity: self.draft.uid_validity,
+            from,
+            to,
+        })
+    }
+}
+
+/// Renames each message into the target. What has been renamed stays moved even if a later one fails: a
+/// MOVE may end half-way (RFC 6851 §3.3), but no message is ever in both or in neither.
+fn move_messages(
+    source: &mut Turn<'_>,
+    target: &mut Turn<'_>,
+    uids: &NumberSet,
+    straight: bool,
+) -> Result<Copied, Fault> {
+    let uids: Vec<Uid> = uids.iter().filter_map(Uid::new).collect();
+    if uids.iter().any(|uid| source.draft.find(*uid).is_none()) {
+        return Err(Fault::Expunged);
+    }
+    let mut next = target.next_uid()?;
+    let mut taken: HashSet<Box<[u8]>> = HashSet::new();
+    let (mut newcomers, mut from, mut failed) = (Vec::new(), Vec::new(), None);
+    let keywords = source.draft.clone();
+    for uid in uids {
+        let mut refused = None;
+        let moved = source.on_file(uid, |source, message| {
+            let (sub, name, fields) = match target.name_here(&keywords, message, straight, &taken) {
+                Ok(here) => here,
+                Err(fault) => {
+                    refused = Some(fault);
+                    return Ok(None);
+                }
+            };
+            move_file(
+                &source.disk.folder,
+                message,
+                &target.disk.folder,
+                sub,
+                &name,
+            )?;
+            source.note_moved(message.sub, message.sub);
+            target.note_moved(sub, sub);
+            Ok(Some((sub, name, fields)))
+        });
+        match moved {
+            Ok(Some(Some((sub, name, fields)))) => {
+                taken.insert(name.base().into());
+                newcomers.push(Newcomer {
+                    uid: next,
+                    sub,
+                    name,
+                    fields,
+                });
+                from.push(uid);
+            }
+            Ok(Some(None)) => failed = refused,
+            Ok(None) => failed = Some(Fault::Expunged),
+            Err(error) => failed = Some(source.fault("moving", error)),
+        }
+        match next.following() {
+            Some(following) if failed.is_none() => next = following,
+            _ => break,
+        }
+        if from.len() % TOUCH_EVERY == 0 {
+            source.touch();
+            target.touch();
+        }
+    }
+    let to = newcomers.iter().map(|new: &Newcomer| new.uid).collect();
+    let entered = target.enter(newcomers);
+    source.drop_gone(&from.iter().copied().collect());
+    entered?;
+    match failed {
+        Some(fault) => Err(fault),
+        None => {
+            source.compact_uidlist()?;
+            Ok(Copied {
+                uid_validity: target.draft.uid_validity,
+                from,
+                to,
+            })
+        }
+    }
+}
+
+/// A file under another name in another mailbox: by hard link, or where the file system has none or it is
+/// another one, byte for byte.
+fn copy_file(
+    source: &Folder,
+    from: Sub,
+    old: &FileName,
+    target: &Folder,
+    to: Sub,
+    new: &FileName,
+) -> io::Result<()> {
+    match source.link_into(from, old, target, to, new) {
+        Err(error) if needs_bytes(&error) => {
+            let file = source.open(from, old)?;
+            Delivery::copy_of(target, &file)?.place_as(target, to, new)
+        }
+        linked => linked,
+    }
+}
+
+fn move_file(
+    source: &Folder,
+    message: &Message,
+    target: &Folder,
+    to: Sub,
+    new: &FileName,
+) -> io::Result<()> {
+    match source.rename_into(message.sub, &message.name, target, to, new) {
+        Err(error) if needs_bytes(&error) => {
+            let file = source.open(message.sub, &message.name)?;
+            Delivery::copy_of(target, &file)?.place_as(target, to, new)?;
+            // The copy is safe first; a crash before the unlink leaves the message in both.
+            target.sync(to)?;
+            source.unlink(message.sub, &message.name)
+        }
+        renamed => renamed,
+    }
+}
+
+fn needs_bytes(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::CrossesDevices | io::ErrorKind::TooManyLinks | io::ErrorKind::Unsupported
+    ) || error.kind() == io::ErrorKind::PermissionDenied
+}
+
+/// Where a message comes to lie: `new/` if it has no flags and nobody would take it over at once.
+fn landing(flags: SystemFlags, letters: Letters, straight: bool) -> Sub {
+    if straight || !flags.is_empty() || letters != Letters::default() {
+        Sub::Cur
+    } else {
+        Sub::New
+    }
+}
+
+fn size_field(virtual_size: u64) -> (u8, Box<[u8]>) {
+    (b'W', virtual_size.to_string().into_bytes().into())
+}
