@@ -12,6 +12,7 @@ use crate::imap::sequence::{ModSeq, Uid, UidValidity};
 use crate::mailbox::durability::Durability;
 use crate::mailbox::fault::Fault;
 use crate::mailbox::snapshot::{Message, Snapshot};
+use crate::mailbox::watch::{Event, Kind};
 use crate::spool::filename::{FileName, Letters};
 use crate::spool::folder::{Folder, Stamp, Sub};
 use crate::spool::keywords::Keywords;
@@ -88,6 +89,9 @@ impl Disk {
                         },
                     );
                 }
+                // Whoever wrote it last may not have synced it, and its UIDs are about to be spoken.
+                let synced = list.file().and_then(|file| file.sync_data());
+                synced.map_err(|error| Fault::from_io(doing("syncing the uidlist of"), error))?;
                 Some(list)
             }
             Read::Missing | Read::Broken if lock.is_some() => {
@@ -123,6 +127,22 @@ impl Disk {
     /// Whether UIDs come from a uidlist.
     pub fn has_uidlist(&self) -> bool {
         self.uidlist.is_some()
+    }
+
+    /// Whether an event only tells what the picture has already, most often the echo of our own change.
+    pub fn is_echo(&self, event: &Event, snapshot: &Snapshot) -> bool {
+        let Some(name) = FileName::new(&event.name) else {
+            return true;
+        };
+        let known = self
+            .live
+            .get(name.base())
+            .and_then(|uid| snapshot.find(*uid));
+        let is_known = known.is_some_and(|known| known.sub == event.sub && *known.name == name);
+        match event.kind {
+            Kind::Appeared => is_known,
+            Kind::Deleted | Kind::Left => !is_known,
+        }
     }
 
     /// `new/`'s and `cur/`'s stamps now.
@@ -241,7 +261,7 @@ impl<'t> Turn<'t> {
             .map_err(|error| self.fault("reading dovecot-uidlist", error))?;
         match change {
             Change::None => {}
-            Change::Appended(records) => self.hear_records(records),
+            Change::Appended(records) => self.hear_records(records)?,
             Change::Replaced => self.hear_replaced()?,
         }
         if self.lock.is_some() && (self.disk.rewrite || self.durability.take_doubt()) {
@@ -250,7 +270,13 @@ impl<'t> Turn<'t> {
         Ok(())
     }
 
-    fn hear_records(&mut self, records: Vec<Record>) {
+    fn hear_records(&mut self, records: Vec<Record>) -> Result<(), Fault> {
+        if let (Some(last), Some(list)) = (records.last(), &self.disk.uidlist) {
+            let file = list
+                .file()
+                .map_err(|error| self.fault("opening dovecot-uidlist", error))?;
+            self.durability.note_uids(file, last.uid);
+        }
         for record in records {
             if !self.disk.live.contains_key(&record.base) {
                 let virtual_size = record.virtual_size();
@@ -263,6 +289,7 @@ impl<'t> Turn<'t> {
                 );
             }
         }
+        Ok(())
     }
 
     /// Somebody wrote the whole file anew, or removed it.
@@ -288,8 +315,7 @@ impl<'t> Turn<'t> {
                 list.next = list.next.max(self.draft.uid_next);
                 self.disk.rewrite |= rewrite;
                 self.disk.uidlist = Some(list);
-                self.hear_records(records);
-                Ok(())
+                self.hear_records(records)
             }
             Read::Missing | Read::Broken => {
                 // The messages are known here: the file is written again with the same UIDs.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::mailbox::disk::Disk;
 use crate::mailbox::fault::{Fault, blocking};
 use crate::mailbox::mailbox::{Mailbox, Watching, lock};
+use crate::mailbox::snapshot::Snapshot;
 use crate::mailbox::watch::{self, Inbox};
 use crate::spool::folder::{Stamp, Sub};
 
@@ -15,11 +16,14 @@ const GUARD: Duration = Duration::from_millis(10);
 /// How often a selected mailbox that cannot be watched is looked at.
 const POLL: Duration = Duration::from_secs(2);
 
-/// How long a doubt about a watched mailbox rests before it is looked at again.
-const DOUBT: Duration = Duration::from_secs(1);
+/// How long a doubt about a watched mailbox rests before it is looked at again; twice as long each time.
+const DOUBT: Duration = Duration::from_millis(30);
 
 /// How often a watched mailbox is looked at although nothing was told.
 const CALM: Duration = Duration::from_secs(60);
+
+/// A mailbox with more events than this at once is busy.
+const BURST: usize = 64;
 
 /// After one look at a busy mailbox, events are gathered this long before the next.
 const GATHER: Duration = Duration::from_millis(20);
@@ -62,18 +66,45 @@ impl Mailbox {
     }
 
     pub(super) async fn look_now(self: &Arc<Self>) -> Result<(), Fault> {
+        let disk = self.enter_queue().await?;
         let (mailbox, watched) = (Arc::clone(self), self.is_watched());
-        self.look(move |turn| {
+        let news = blocking("looking at a mailbox", move || {
             let mut news = mailbox.inbox.take();
-            // Without events, names cannot tell: a changed directory is listed.
-            let cur_moved = turn
-                .disk
-                .seen
-                .is_none_or(|[_, cur]| turn.disk.folder.stamp(Sub::Cur).is_ok_and(|is| is != cur));
-            news.rescan |= !watched || (cur_moved && news.events.is_empty());
-            turn.look(&news, mailbox.has_writers())
+            let snapshot = mailbox.snapshot();
+            news.events.retain(|event| !disk.is_echo(event, &snapshot));
+            let stamps = disk.stamps().ok();
+            if stamps != disk.seen {
+                // Without events names cannot tell: a directory that has changed is listed.
+                let cur_moved = disk
+                    .seen
+                    .zip(stamps)
+                    .is_none_or(|([_, was], [_, is])| was != is);
+                news.rescan |= cur_moved && news.events.is_empty();
+            } else if watched && news.is_empty() && !disk.rescan && !mailbox.has_waiting(&snapshot)
+            {
+                return None;
+            }
+            news.rescan |= !watched;
+            Some(news)
         })
-        .await
+        .await?;
+        let Some(news) = news else { return Ok(()) };
+        let mailbox = Arc::clone(self);
+        let looked = self
+            .look(move |turn| turn.look(&news, mailbox.has_writers()))
+            .await;
+        if looked.is_err() {
+            // The events are used up: only the directories can tell now.
+            self.inbox.note_rescan();
+        }
+        looked
+    }
+
+    /// Whether something in `new/` could be taken over.
+    fn has_waiting(&self, snapshot: &Snapshot) -> bool {
+        self.has_writers()
+            && self.folder().is_writable()
+            && snapshot.iter().any(|message| message.sub == Sub::New)
     }
 
     pub(super) async fn begin_watching(self: &Arc<Self>) -> Result<(), Fault> {
@@ -106,8 +137,9 @@ impl Mailbox {
 
 /// Waits for news of a watched mailbox and acts on them, as long as anybody holds it.
 async fn look_out(mailbox: Weak<Mailbox>, inbox: Arc<Inbox>) {
+    let mut doubt = DOUBT;
     loop {
-        let (watched, doubt) = match mailbox.upgrade() {
+        let (watched, in_doubt) = match mailbox.upgrade() {
             None => return,
             Some(mailbox) if mailbox.has_ended() => return,
             Some(mailbox) => (
@@ -115,17 +147,21 @@ async fn look_out(mailbox: Weak<Mailbox>, inbox: Arc<Inbox>) {
                 mailbox.disk.try_lock().is_ok_and(|disk| disk.rescan),
             ),
         };
-        let patience = if !watched {
-            POLL
-        } else if doubt {
-            DOUBT
+        let patience = match watched {
+            false => POLL,
+            true if in_doubt => doubt,
+            true => CALM,
+        };
+        doubt = if in_doubt {
+            (doubt * 2).min(POLL)
         } else {
-            CALM
+            DOUBT
         };
         let called = tokio::time::timeout(patience, inbox.wait()).await.is_ok();
         let Some(mailbox) = mailbox.upgrade() else {
             return;
         };
+        let busy = inbox.len() > BURST;
         let result = if called {
             mailbox.look_now().await
         } else {
@@ -143,6 +179,8 @@ async fn look_out(mailbox: Weak<Mailbox>, inbox: Arc<Inbox>) {
             tracing::error!(mailbox = %mailbox.folder().path().display(), %fault, "syncing failed");
         }
         drop(mailbox);
-        tokio::time::sleep(GATHER).await;
+        if busy {
+            tokio::time::sleep(GATHER).await;
+        }
     }
 }

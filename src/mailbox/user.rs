@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 use tokio::time::Instant;
 
 use crate::imap::name::{MailboxName, NameError};
@@ -64,13 +64,42 @@ pub struct User {
     tree: Arc<Tree>,
     fsync: Fsync,
     special: Vec<(MailboxName, ListAttribute)>,
-    /// One mailbox for each directory, under the name it was opened by.
-    open: Mutex<HashMap<MailboxName, Open>>,
+    /// One mailbox for each directory, under the name it was opened by. Held only while names are looked up
+    /// or changed, never while a mailbox is being opened.
+    open: Mutex<HashMap<MailboxName, Arc<Slot>>>,
 }
 
-struct Open {
-    mailbox: Arc<Mailbox>,
-    used: Instant,
+/// A mailbox that is open or being opened.
+#[derive(Default)]
+struct Slot {
+    mailbox: OnceCell<Arc<Mailbox>>,
+    /// Since when nobody has it open, as far as was noticed.
+    idle_since: std::sync::Mutex<Option<Instant>>,
+}
+
+impl Slot {
+    fn is(&self, identity: (u64, u64)) -> bool {
+        self.mailbox
+            .get()
+            .is_some_and(|mailbox| !mailbox.has_ended() && mailbox.folder().identity() == identity)
+    }
+
+    /// Whether nobody has used it for a while.
+    fn is_over(&self, now: Instant) -> bool {
+        let mut idle_since = self
+            .idle_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if self
+            .mailbox
+            .get()
+            .is_some_and(|mailbox| Arc::strong_count(mailbox) > 1)
+        {
+            *idle_since = None;
+            return false;
+        }
+        now.duration_since(*idle_since.get_or_insert(now)) >= KEEP
+    }
 }
 
 impl User {
@@ -122,6 +151,21 @@ impl User {
 
     /// Opens a mailbox, or finds it open.
     pub async fn mailbox(self: &Arc<Self>, name: &MailboxName) -> Result<Arc<Mailbox>, Fault> {
+        let slot = self.slot(name).await?;
+        let opened = slot.mailbox.get_or_try_init(|| async {
+            let (tree, wanted) = (Arc::clone(&self.tree), name.clone());
+            let folder = blocking("opening a mailbox", move || tree.folder(&wanted)).await?;
+            let folder = folder.map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => Fault::NonExistent(name.to_string()),
+                _ => Fault::from_io(format!("opening {name}"), error),
+            })?;
+            Mailbox::open_folder(folder, Arc::clone(&self.tree), self.fsync).await
+        });
+        opened.await.cloned()
+    }
+
+    /// Where the mailbox that `name` means now is, or will be, open.
+    async fn slot(self: &Arc<Self>, name: &MailboxName) -> Result<Arc<Slot>, Fault> {
         let mut open = self.open.lock().await;
         let (tree, wanted) = (Arc::clone(&self.tree), name.clone());
         let identity = blocking("opening a mailbox", move || tree.identity(&wanted)).await?;
@@ -129,34 +173,21 @@ impl User {
             identity.map_err(|error| Fault::from_io(format!("opening {name}"), error))?;
         if let Some(identity) = identity {
             // The same directory under this name or, by a symbolic link, under another.
-            let held = open
-                .values_mut()
-                .find(|held| held.mailbox.folder().identity() == identity);
-            if let Some(held) = held.filter(|held| !held.mailbox.has_ended()) {
-                held.used = Instant::now();
-                return Ok(Arc::clone(&held.mailbox));
+            if let Some(slot) = open.values().find(|slot| slot.is(identity)) {
+                return Ok(Arc::clone(slot));
             }
         }
         // Whatever was open under this name is not what the name means now.
-        open.remove(name);
-        let (tree, wanted) = (Arc::clone(&self.tree), name.clone());
-        let folder = blocking("opening a mailbox", move || tree.folder(&wanted)).await?;
-        let folder = folder.map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Fault::NonExistent(name.to_string()),
-            _ => Fault::from_io(format!("opening {name}"), error),
-        })?;
-        let mailbox = Mailbox::open_folder(folder, Arc::clone(&self.tree), self.fsync).await?;
+        if open
+            .get(name)
+            .is_some_and(|slot| slot.mailbox.initialized())
+        {
+            open.remove(name);
+        }
         if open.is_empty() {
             tokio::spawn(close_unused(Arc::downgrade(self)));
         }
-        open.insert(
-            name.clone(),
-            Open {
-                mailbox: Arc::clone(&mailbox),
-                used: Instant::now(),
-            },
-        );
-        Ok(mailbox)
+        Ok(Arc::clone(open.entry(name.clone()).or_default()))
     }
 
     /// Every mailbox and implied parent, INBOX included.
@@ -261,8 +292,12 @@ impl User {
             }
             _ => Fault::from_io(format!("deleting {name}"), error),
         })?;
-        if let Some(held) = open.remove(name) {
-            held.mailbox.end();
+        if let Some(mailbox) = open
+            .remove(name)
+            .as_ref()
+            .and_then(|slot| slot.mailbox.get())
+        {
+            mailbox.end();
         }
         Ok(())
     }
@@ -322,7 +357,7 @@ impl User {
             .lock()
             .await
             .values()
-            .map(|held| Arc::clone(&held.mailbox))
+            .filter_map(|slot| slot.mailbox.get().cloned())
             .collect();
         for mailbox in held {
             if let Err(fault) = mailbox.flush().await {
@@ -348,13 +383,7 @@ async fn close_unused(user: Weak<User>) {
         let Some(user) = user.upgrade() else { return };
         let mut open = user.open.lock().await;
         let now = Instant::now();
-        for held in open
-            .values_mut()
-            .filter(|held| Arc::strong_count(&held.mailbox) > 1)
-        {
-            held.used = now;
-        }
-        open.retain(|_, held| now.duration_since(held.used) < KEEP);
+        open.retain(|_, slot| !slot.is_over(now));
         if open.is_empty() {
             return;
         }

@@ -83,10 +83,20 @@ impl Inbox {
         self.bell.notify_one();
     }
 
-    /// Asks for a rescan.
+    /// How many events wait.
+    pub fn len(&self) -> usize {
+        lock(&self.news).events.len()
+    }
+
+    /// Asks for a rescan now.
     pub fn ask_rescan(&self) {
-        lock(&self.news).rescan = true;
+        self.note_rescan();
         self.ring();
+    }
+
+    /// Asks for a rescan at the next look.
+    pub fn note_rescan(&self) {
+        lock(&self.news).rescan = true;
     }
 
     fn add(&self, event: Event) {
