@@ -16,3 +16,6 @@ pub mod user;
 pub mod view;
 mod watch;
 mod witness;
+
+#[cfg(test)]
+mod tests;
