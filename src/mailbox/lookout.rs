@@ -9,9 +9,7 @@ use crate::mailbox::mailbox::{Mailbox, Watching, lock};
 use crate::mailbox::snapshot::Snapshot;
 use crate::mailbox::watch::{self, Inbox};
 use crate::spool::folder::{Stamp, Sub};
-
-/// A directory time this young may change again without changing (two clock ticks).
-const GUARD: Duration = Duration::from_millis(10);
+use crate::spool::scan::is_settled;
 
 /// How often a selected mailbox that cannot be watched is looked at.
 const POLL: Duration = Duration::from_secs(2);
@@ -58,10 +56,7 @@ impl Mailbox {
             return Ok(true);
         };
         // Two changes within a clock tick leave the same time; events would have told the second.
-        let hides = |stamp: &Stamp| {
-            disk.seen_at
-                .is_none_or(|at| stamp.is_younger_than(at, GUARD))
-        };
+        let hides = |stamp: &Stamp| disk.seen_at.is_none_or(|at| !is_settled(stamp, at));
         Ok(!self.is_watched() && seen.iter().any(hides))
     }
 

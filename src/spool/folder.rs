@@ -1,11 +1,20 @@
 //! One mailbox's directories, held open: what happens to the path meanwhile does not matter.
+//!
+//! A [`Folder`] is made by [`Tree::folder`](crate::spool::tree::Tree::folder). It reaches every file
+//! through descriptors of the mailbox directory, `new/` and `cur/`; a mailbox that is renamed while it is
+//! open goes on working, and nothing is ever made in another one that takes its place. If `new/` or `cur/`
+//! themselves are removed or replaced, [`Folder::stamp`] notices and opens the present ones.
 
 use std::fs::File;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
+use rustix::fs::{Access, AtFlags, OFlags};
+use rustix::io::Errno;
+
+use crate::spool::dir::{self, DIRECTORY, Modes, Root};
 use crate::spool::filename::FileName;
 
 /// `new/` or `cur/`.
@@ -15,6 +24,16 @@ pub enum Sub {
     New,
     /// Everything else.
     Cur,
+}
+
+impl Sub {
+    /// The directory's name.
+    fn name(self) -> &'static str {
+        match self {
+            Sub::New => "new",
+            Sub::Cur => "cur",
+        }
+    }
 }
 
 /// What tells whether a directory or file has changed: times in full, identity and size.
@@ -28,77 +47,174 @@ pub struct Stamp {
     pub size: u64,
 }
 
-impl Stamp {
-    /// Whether the modification time is later than `age` before `moment`.
-    pub fn is_younger_than(&self, moment: SystemTime, age: Duration) -> bool {
-        let modified = u64::try_from(self.modified.0)
-            .map(|secs| UNIX_EPOCH + Duration::new(secs, self.modified.1));
-        modified.is_ok_and(|modified| modified + age > moment)
-    }
-}
-
 /// An open mailbox directory with its `new/`, `cur/`, `tmp/`, and where its control files lie.
 #[derive(Debug)]
 pub struct Folder {
-    _private: (),
+    root: Arc<Root>,
+    dir: Arc<OwnedFd>,
+    identity: (u64, u64),
+    path: PathBuf,
+    new: RwLock<Arc<Held>>,
+    cur: RwLock<Arc<Held>>,
+    control: Control,
+}
+
+/// `new/` or `cur/`, open.
+#[derive(Debug)]
+struct Held {
+    dir: OwnedFd,
+    identity: (u64, u64),
+}
+
+/// The directory of uidlist and keywords: the mailbox's own, or one below the control root, which is made
+/// when something is to be written there.
+#[derive(Debug)]
+struct Control {
+    apart: Option<(Arc<Root>, PathBuf)>,
+    open: OnceLock<Arc<OwnedFd>>,
 }
 
 impl Folder {
+    /// Takes an open mailbox directory; makes what is missing of `cur/`, `new/` and `tmp/`. `control` is
+    /// the control root and the mailbox's place below it, where it is not the mailbox directory itself.
+    pub(super) fn enter(
+        root: Arc<Root>,
+        dir: OwnedFd,
+        path: PathBuf,
+        control: Option<(Arc<Root>, PathBuf)>,
+    ) -> io::Result<Folder> {
+        let dir = Arc::new(dir);
+        let open = OnceLock::new();
+        if control.is_none() {
+            let _ = open.set(Arc::clone(&dir));
+        }
+        match open_or_make(&root, dir.as_fd(), "tmp") {
+            // It will be made when something is written.
+            Err(error) if is_refusal(&error) => {}
+            result => drop(result?),
+        }
+        let new = Held::open(&root, dir.as_fd(), Sub::New)?;
+        let cur = Held::open(&root, dir.as_fd(), Sub::Cur)?;
+        Ok(Folder {
+            identity: dir::identity(&dir::stat(&dir)?),
+            root,
+            dir,
+            path,
+            new: RwLock::new(Arc::new(new)),
+            cur: RwLock::new(Arc::new(cur)),
+            control: Control {
+                apart: control,
+                open,
+            },
+        })
+    }
+
     /// Identity of the directory (device, inode): orders locks, tells a replaced mailbox.
     pub fn identity(&self) -> (u64, u64) {
-        todo!()
+        self.identity
     }
 
     /// The path it was opened by: for log lines only.
     pub fn path(&self) -> &Path {
-        todo!()
+        &self.path
     }
 
     /// A path to `new/` or `cur/` by descriptor (`/proc/self/fd/N`), valid while the folder is open even
-    /// if the mailbox is renamed: what the watcher watches.
+    /// if the mailbox is renamed: what the watcher watches. When the identity in [`Folder::stamp`] has changed,
+    /// there is another directory to watch, and another path to it.
     pub fn watch_path(&self, sub: Sub) -> PathBuf {
-        let _ = sub;
-        todo!()
+        dir::by_descriptor(&self.sub(sub).dir)
     }
 
     /// Whether names in it can be changed (`cur/` and the control directory are writable).
     pub fn is_writable(&self) -> bool {
-        todo!()
+        let writable = |dir: BorrowedFd<'_>, path: &Path| {
+            let access = Access::WRITE_OK | Access::EXEC_OK;
+            rustix::fs::accessat(dir, path, access, AtFlags::EACCESS)
+        };
+        if writable(self.sub(Sub::Cur).dir.as_fd(), Path::new(".")).is_err() {
+            return false;
+        }
+        match (self.control.open.get(), &self.control.apart) {
+            (Some(control), _) => writable(control.as_fd(), Path::new(".")).is_ok(),
+            // The nearest directory that is there must let us make the rest.
+            (None, Some((root, place))) => place
+                .ancestors()
+                .map(|place| match place.as_os_str().is_empty() {
+                    true => writable(root.dir(), Path::new(".")),
+                    false => writable(root.dir(), place),
+                })
+                .find(|result| *result != Err(Errno::NOENT))
+                .is_some_and(|result| result.is_ok()),
+            (None, None) => false,
+        }
     }
 
     /// Whether the directory has been removed (no link is left).
     pub fn is_removed(&self) -> io::Result<bool> {
-        todo!()
+        Ok(dir::stat(&self.dir)?.st_nlink == 0)
     }
 
-    /// `new/`'s or `cur/`'s stamp.
+    /// `new/`'s or `cur/`'s stamp. One that was removed is made again, and one that was replaced is opened.
     pub fn stamp(&self, sub: Sub) -> io::Result<Stamp> {
-        let _ = sub;
-        todo!()
+        match rustix::fs::statat(&self.dir, sub.name(), AtFlags::empty()) {
+            Ok(stat) if dir::identity(&stat) == self.sub(sub).identity => {
+                return Ok(dir::stamp(&stat));
+            }
+            Ok(_) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let present = Arc::new(Held::open(&self.root, self.dir.as_fd(), sub)?);
+        let stamp = dir::stamp(&dir::stat(&present.dir)?);
+        let held = match sub {
+            Sub::New => &self.new,
+            Sub::Cur => &self.cur,
+        };
+        *held.write().unwrap_or_else(PoisonError::into_inner) = present;
+        Ok(stamp)
     }
 
     /// Whether an entry of exactly this name exists now (not following links).
     pub fn exists(&self, sub: Sub, name: &FileName) -> io::Result<bool> {
-        let _ = (sub, name);
-        todo!()
+        Ok(self.inode(sub, name)?.is_some())
     }
 
     /// Device, inode and link count of an entry; `None` if it is not there.
     pub fn inode(&self, sub: Sub, name: &FileName) -> io::Result<Option<(u64, u64, u64)>> {
-        let _ = (sub, name);
-        todo!()
+        let stat = dir::stat_at(self.sub(sub).dir.as_fd(), dir::path_of(name.bytes()))?;
+        Ok(stat.map(|stat| {
+            let (device, inode) = dir::identity(&stat);
+            (device, inode, dir::wide(stat.st_nlink))
+        }))
     }
 
     /// Opens a message for reading: a regular file, or a symbolic link to one inside the mail root.
+    /// `NotFound` if the name is gone (or a link dangles), `PermissionDenied` for a link that leads out of the
+    /// root, `InvalidInput` for anything else that is no regular file.
     pub fn open(&self, sub: Sub, name: &FileName) -> io::Result<File> {
-        let _ = (sub, name);
-        todo!()
+        // Without NONBLOCK, opening a FIFO would wait for a writer.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK;
+        let held = self.sub(sub);
+        let (dir, path) = (held.dir.as_fd(), dir::path_of(name.bytes()));
+        let file = match dir::open_at(dir, path, flags | OFlags::NOFOLLOW) {
+            Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
+                self.root.open_landing(dir, path, flags)
+            }
+            // What a socket, or a device without a driver, answers.
+            Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => {
+                Err(io::ErrorKind::InvalidInput.into())
+            }
+            opened => opened,
+        }?;
+        if !dir::kind(&dir::stat(&file)?).is_file() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        Ok(File::from(file))
     }
 
     /// Renames within the mailbox, never over an existing entry (`AlreadyExists`).
     pub fn rename(&self, from: Sub, old: &FileName, to: Sub, new: &FileName) -> io::Result<()> {
-        let _ = (from, old, to, new);
-        todo!()
+        self.rename_into(from, old, self, to, new)
     }
 
     /// Renames a message into `target`, never over an existing entry. `CrossesDevices` where it cannot.
@@ -110,11 +226,17 @@ impl Folder {
         to: Sub,
         new: &FileName,
     ) -> io::Result<()> {
-        let _ = (from, old, target, to, new);
-        todo!()
+        dir::rename(
+            self.sub(from).dir.as_fd(),
+            dir::path_of(old.bytes()),
+            target.sub(to).dir.as_fd(),
+            dir::path_of(new.bytes()),
+        )
     }
 
-    /// Hard-links a message into `target`, never over an existing entry.
+    /// Hard-links a message into `target`, never over an existing entry. `CrossesDevices` where a link cannot
+    /// be made and the bytes must be copied: another file system, one without links, a message that is itself
+    /// a symbolic link, or a file with too many links or that we may not link.
     pub fn link_into(
         &self,
         from: Sub,
@@ -123,24 +245,169 @@ impl Folder {
         to: Sub,
         new: &FileName,
     ) -> io::Result<()> {
-        let _ = (from, old, target, to, new);
-        todo!()
+        let (source, destination) = (self.sub(from), target.sub(to));
+        let old = dir::path_of(old.bytes());
+        let Some(stat) = dir::stat_at(source.dir.as_fd(), old)? else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        if !dir::kind(&stat).is_file() {
+            return Err(io::ErrorKind::CrossesDevices.into());
+        }
+        let new = dir::path_of(new.bytes());
+        match rustix::fs::linkat(&source.dir, old, &destination.dir, new, AtFlags::empty()) {
+            Err(Errno::PERM | Errno::MLINK | Errno::OPNOTSUPP | Errno::NOSYS) => {
+                Err(io::ErrorKind::CrossesDevices.into())
+            }
+            result => Ok(result?),
+        }
     }
 
     /// Unlinks an expunged message.
     pub fn unlink(&self, sub: Sub, name: &FileName) -> io::Result<()> {
-        let _ = (sub, name);
-        todo!()
+        let dir = &self.sub(sub).dir;
+        Ok(rustix::fs::unlinkat(
+            dir,
+            dir::path_of(name.bytes()),
+            AtFlags::empty(),
+        )?)
     }
 
     /// Makes renames in `new/` or `cur/` survive a power cut.
     pub fn sync(&self, sub: Sub) -> io::Result<()> {
-        let _ = sub;
-        todo!()
+        dir::sync_dir(&self.sub(sub).dir)
     }
 
     /// A handle for tests and tools that need shared ownership.
     pub fn shared(self) -> Arc<Folder> {
         Arc::new(self)
     }
+
+    /// Whether an entry is a message: a regular file, or a symbolic link to one inside the mail root.
+    pub(super) fn is_message(&self, sub: Sub, name: &FileName) -> io::Result<bool> {
+        let held = self.sub(sub);
+        let (dir, path) = (held.dir.as_fd(), dir::path_of(name.bytes()));
+        let Some(stat) = dir::stat_at(dir, path)? else {
+            return Ok(false);
+        };
+        if !dir::kind(&stat).is_symlink() {
+            return Ok(dir::kind(&stat).is_file());
+        }
+        Ok(match self.root.open_landing(dir, path, OFlags::PATH) {
+            Ok(target) => dir::kind(&dir::stat(&target)?).is_file(),
+            Err(_) => false,
+        })
+    }
+
+    /// Shows each entry of `new/` or `cur/`.
+    pub(super) fn entries(
+        &self,
+        sub: Sub,
+        each: impl FnMut(&std::ffi::CStr, rustix::fs::FileType) -> io::Result<()>,
+    ) -> io::Result<()> {
+        dir::entries(self.sub(sub).dir.as_fd(), each)
+    }
+
+    /// Puts a file into `new/` or `cur/`, never over an existing entry. The directory is made again if it has
+    /// vanished.
+    pub(super) fn place(
+        &self,
+        from: BorrowedFd<'_>,
+        name: &Path,
+        sub: Sub,
+        new: &FileName,
+    ) -> io::Result<()> {
+        let new = dir::path_of(new.bytes());
+        match dir::rename(from, name, self.sub(sub).dir.as_fd(), new) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.stamp(sub)?;
+                dir::rename(from, name, self.sub(sub).dir.as_fd(), new)
+            }
+            result => result,
+        }
+    }
+
+    /// The mailbox directory.
+    pub(super) fn dir(&self) -> &Arc<OwnedFd> {
+        &self.dir
+    }
+
+    /// Opens `tmp/`; makes it if it is missing.
+    pub(super) fn tmp(&self) -> io::Result<OwnedFd> {
+        open_or_make(&self.root, self.dir.as_fd(), "tmp")
+    }
+
+    /// The directory of the control files. `None` if nothing has been written there yet.
+    pub(super) fn control(&self) -> io::Result<Option<Arc<OwnedFd>>> {
+        if let Some(control) = self.control.open.get() {
+            return Ok(Some(Arc::clone(control)));
+        }
+        let Some((root, place)) = &self.control.apart else {
+            return Ok(None);
+        };
+        match root.open_at(root.dir(), place, DIRECTORY) {
+            Ok(control) => Ok(Some(Arc::clone(
+                self.control.open.get_or_init(|| Arc::new(control)),
+            ))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The directory of the control files, made if it is not there.
+    pub(super) fn control_to_write(&self) -> io::Result<Arc<OwnedFd>> {
+        if let Some(control) = self.control()? {
+            return Ok(control);
+        }
+        if let Some((root, place)) = &self.control.apart {
+            dir::make_dirs(root, place, &Modes::of(self.dir.as_fd())?)?;
+        }
+        self.control()?.ok_or(io::ErrorKind::NotFound.into())
+    }
+
+    fn sub(&self, sub: Sub) -> Arc<Held> {
+        let held = match sub {
+            Sub::New => &self.new,
+            Sub::Cur => &self.cur,
+        };
+        Arc::clone(&held.read().unwrap_or_else(PoisonError::into_inner))
+    }
 }
+
+impl Held {
+    fn open(root: &Root, folder: BorrowedFd<'_>, sub: Sub) -> io::Result<Held> {
+        let dir = open_or_make(root, folder, sub.name())?;
+        Ok(Held {
+            identity: dir::identity(&dir::stat(&dir)?),
+            dir,
+        })
+    }
+}
+
+/// Opens a directory in a mailbox, or makes it if it is missing and the mailbox itself is not.
+fn open_or_make(root: &Root, folder: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
+    match root.open_at(folder, Path::new(name), DIRECTORY) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        opened => return opened,
+    }
+    match Modes::of(folder)?.make_dir(folder, name) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            root.open_at(folder, Path::new(name), DIRECTORY)
+        }
+        made => made,
+    }
+}
+
+/// Whether the system refuses to write: rights, a read-only file system, no space.
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::PermissionDenied
+            | io::ErrorKind::ReadOnlyFilesystem
+            | io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+    )
+}
+
+#[cfg(test)]
+#[path = "folder_tests.rs"]
+mod tests;

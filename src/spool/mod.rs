@@ -1,6 +1,7 @@
 //! The Maildir on disk, as Dovecot keeps it. Blocking calls only: no `async fn` may appear here.
 
 pub mod deliver;
+mod dir;
 pub mod filename;
 pub mod folder;
 pub mod keywords;
