@@ -139,7 +139,7 @@ impl Turn<'_> {
             .rev()
             .filter(|(sub, name)| (*sub, name) != known)
         {
-            if scan::is_message(&self.disk.folder, sub, &name)? {
+            if self.disk.folder.is_message(sub, &name)? {
                 other = Some((sub, name));
                 break;
             }
@@ -332,7 +332,7 @@ impl Turn<'_> {
         for (base, seen) in strangers {
             let mut standing = self.standing(&seen)?;
             standing.retain(|((sub, name), _)| {
-                scan::is_message(&self.disk.folder, *sub, name).unwrap_or(false)
+                self.disk.folder.is_message(*sub, name).unwrap_or(false)
             });
             let Some(((sub, name), inode)) = standing.pop() else {
                 continue;

@@ -283,7 +283,7 @@ impl Folder {
     }
 
     /// Whether an entry is a message: a regular file, or a symbolic link to one inside the mail root.
-    pub(super) fn is_message(&self, sub: Sub, name: &FileName) -> io::Result<bool> {
+    pub fn is_message(&self, sub: Sub, name: &FileName) -> io::Result<bool> {
         let held = self.sub(sub);
         let (dir, path) = (held.dir.as_fd(), dir::path_of(name.bytes()));
         let Some(stat) = dir::stat_at(dir, path)? else {

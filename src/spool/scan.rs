@@ -67,11 +67,6 @@ pub fn locate(folder: &Folder, base: &[u8]) -> io::Result<Option<(Sub, FileName)
     Ok(None)
 }
 
-/// Whether this entry is there and can be a message.
-pub fn is_message(folder: &Folder, sub: Sub, name: &FileName) -> io::Result<bool> {
-    folder.is_message(sub, name)
-}
-
 /// Calls `found` with the name of each entry that is a message.
 fn each_message(folder: &Folder, sub: Sub, mut found: impl FnMut(FileName)) -> io::Result<()> {
     folder.entries(sub, |name, kind| {
