@@ -11,6 +11,9 @@ use crate::imap::sequence::SequenceSet;
 /// (modified UTF-7 or UTF-8) and on the hierarchy separator: see [`crate::imap::name`].
 pub type WireName = Vec<u8>;
 
+/// A field of ID and its value (RFC 2971 §3.1); `None` for NIL.
+pub type IdField = (Vec<u8>, Option<Vec<u8>>);
+
 /// One command of a client (RFC 3501 §6).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Command {
@@ -32,7 +35,7 @@ pub enum CommandBody {
     Noop,
     Logout,
     /// RFC 2971. `None` for NIL.
-    Id(Option<Vec<(Vec<u8>, Option<Vec<u8>>)>>),
+    Id(Option<Vec<IdField>>),
 
     // Not authenticated (RFC 3501 §6.2).
     StartTls,

@@ -4,7 +4,7 @@ use crate::imap::flag::{Keyword, SystemFlag};
 use crate::imap::sequence::SequenceSet;
 
 /// A search key. Strings are as the client sent them, in the command's charset, until
-/// [`crate::search`] decodes them.
+/// the search decodes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SearchKey {
     /// `ALL`

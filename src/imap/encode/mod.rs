@@ -1,8 +1,15 @@
 //! Values → bytes: the only place that writes the wire format.
 
 pub mod fetch;
+mod string;
+mod structure;
 
-use crate::imap::response::{Data, Status};
+use crate::imap::command::StatusItem;
+use crate::imap::encode::string::{
+    astring, flag_list, nil, number, number_set, quoted, string, words,
+};
+use crate::imap::name::MailboxName;
+use crate::imap::response::{Code, Data, ListAttribute, ListItem, Status, StatusKind};
 
 /// How mailbox names are written: modified UTF-7, or UTF-8 once the client enabled it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,18 +22,259 @@ pub enum NameForm {
 
 /// Writes a status response and its CRLF.
 pub fn status(out: &mut Vec<u8>, status: &Status) {
-    let _ = (out, status);
-    todo!()
+    let tag = status.tag.as_ref().map_or("*", |tag| tag.as_str());
+    let (kind, silent) = match status.kind {
+        StatusKind::Ok => ("OK", "Completed."),
+        StatusKind::No => ("NO", "Failed."),
+        StatusKind::Bad => ("BAD", "Not understood."),
+        StatusKind::PreAuth => ("PREAUTH", "Ready."),
+        StatusKind::Bye => ("BYE", "Closing."),
+    };
+    words(out, [tag, kind]);
+    out.push(b' ');
+    let start = out.len();
+    if let Some(code) = &status.code {
+        response_code(out, code);
+    }
+    let bare = out.len() == start;
+    match status.text.as_str() {
+        "" => out.extend_from_slice(silent.as_bytes()),
+        // Text that is not behind a code must not look like one.
+        text if bare && text.starts_with('[') => {
+            out.push(b'(');
+            human_text(out, text.get(1..).unwrap_or_default());
+        }
+        text => human_text(out, text),
+    }
+    out.extend_from_slice(b"\r\n");
 }
 
 /// Writes one untagged response and its CRLF.
 pub fn data(out: &mut Vec<u8>, data: &Data, names: NameForm) {
-    let _ = (out, data, names);
-    todo!()
+    out.extend_from_slice(b"* ");
+    match data {
+        Data::Capability(capabilities) => named_words(out, "CAPABILITY", capabilities),
+        Data::Enabled(capabilities) => named_words(out, "ENABLED", capabilities),
+        Data::Exists(count) => {
+            number(out, u64::from(*count));
+            out.extend_from_slice(b" EXISTS");
+        }
+        Data::Expunge(message) => {
+            number(out, u64::from(message.0.get()));
+            out.extend_from_slice(b" EXPUNGE");
+        }
+        Data::Flags(flags, keywords) => {
+            out.extend_from_slice(b"FLAGS ");
+            flag_list(out, *flags, false, keywords, false);
+        }
+        Data::Id(fields) => {
+            out.extend_from_slice(b"ID ");
+            if fields.is_empty() {
+                nil(out);
+            }
+            for (at, (field, value)) in fields.iter().enumerate() {
+                out.push(if at == 0 { b'(' } else { b' ' });
+                string(out, field.as_bytes());
+                out.push(b' ');
+                string(out, value.as_bytes());
+            }
+            if !fields.is_empty() {
+                out.push(b')');
+            }
+        }
+        Data::List(item) => list_item(out, "LIST", item, names),
+        Data::Lsub(item) => list_item(out, "LSUB", item, names),
+        Data::Namespace(character) => {
+            out.extend_from_slice(b"NAMESPACE ((\"\" ");
+            separator(out, Some(*character));
+            out.extend_from_slice(b")) NIL NIL");
+        }
+        Data::Recent(count) => {
+            number(out, u64::from(*count));
+            out.extend_from_slice(b" RECENT");
+        }
+        Data::Search(numbers) => {
+            out.extend_from_slice(b"SEARCH");
+            for found in numbers {
+                out.push(b' ');
+                number(out, u64::from(*found));
+            }
+        }
+        Data::StatusItems(name, items) => {
+            out.extend_from_slice(b"STATUS ");
+            mailbox(out, name, names);
+            out.extend_from_slice(b" (");
+            for (at, (item, value)) in items.iter().enumerate() {
+                if at > 0 {
+                    out.push(b' ');
+                }
+                out.extend_from_slice(status_item(*item).as_bytes());
+                out.push(b' ');
+                number(out, *value);
+            }
+            out.push(b')');
+        }
+    }
+    out.extend_from_slice(b"\r\n");
 }
 
-/// Writes a command continuation request (RFC 3501 §7.5) and its CRLF.
+/// Writes a command continuation request (RFC 3501 §7.5) and its CRLF. The text may be empty, or the
+/// base64 of a challenge.
 pub fn continuation(out: &mut Vec<u8>, text: &str) {
-    let _ = (out, text);
-    todo!()
+    out.extend_from_slice(b"+ ");
+    human_text(out, text);
+    out.extend_from_slice(b"\r\n");
 }
+
+/// `text`, with `?` for everything that is not printable ASCII.
+fn human_text(out: &mut Vec<u8>, text: &str) {
+    out.extend(text.chars().map(|character| match character {
+        ' '..='~' => character as u8,
+        _ => b'?',
+    }));
+}
+
+/// A name, and words after it.
+fn named_words(out: &mut Vec<u8>, name: &str, list: &[&str]) {
+    words(out, [name].iter().chain(list));
+}
+
+/// `"[" resp-text-code "]" SP`. Nothing for a COPYUID without messages, which there is not (RFC 4315 §3).
+fn response_code(out: &mut Vec<u8>, code: &Code) {
+    let start = out.len();
+    out.push(b'[');
+    let name = match code {
+        Code::Alert => "ALERT",
+        Code::AlreadyExists => "ALREADYEXISTS",
+        Code::AppendUid(..) => "APPENDUID",
+        Code::AuthenticationFailed => "AUTHENTICATIONFAILED",
+        Code::AuthorizationFailed => "AUTHORIZATIONFAILED",
+        Code::BadCharset(_) => "BADCHARSET",
+        Code::Cannot => "CANNOT",
+        Code::Capability(_) => "CAPABILITY",
+        Code::ClientBug => "CLIENTBUG",
+        Code::Closed => "CLOSED",
+        Code::ContactAdmin => "CONTACTADMIN",
+        Code::CopyUid(..) => "COPYUID",
+        Code::Corruption => "CORRUPTION",
+        Code::ExpungeIssued => "EXPUNGEISSUED",
+        Code::InUse => "INUSE",
+        Code::Limit => "LIMIT",
+        Code::NonExistent => "NONEXISTENT",
+        Code::NoPerm => "NOPERM",
+        Code::OverQuota => "OVERQUOTA",
+        Code::Parse => "PARSE",
+        Code::PermanentFlags(..) => "PERMANENTFLAGS",
+        Code::PrivacyRequired => "PRIVACYREQUIRED",
+        Code::ReadOnly => "READ-ONLY",
+        Code::ReadWrite => "READ-WRITE",
+        Code::ServerBug => "SERVERBUG",
+        Code::TryCreate => "TRYCREATE",
+        Code::UidNext(_) => "UIDNEXT",
+        Code::UidNotSticky => "UIDNOTSTICKY",
+        Code::UidValidity(_) => "UIDVALIDITY",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::Unseen(_) => "UNSEEN",
+    };
+    out.extend_from_slice(name.as_bytes());
+    let argument = |out: &mut Vec<u8>, value: u32| {
+        out.push(b' ');
+        number(out, u64::from(value));
+    };
+    match code {
+        Code::AppendUid(validity, uid) => {
+            argument(out, validity.get());
+            argument(out, uid.get());
+        }
+        Code::BadCharset(charsets) if !charsets.is_empty() => {
+            out.extend_from_slice(b" (");
+            words(out, charsets);
+            out.push(b')');
+        }
+        Code::Capability(capabilities) => {
+            out.push(b' ');
+            words(out, capabilities);
+        }
+        Code::CopyUid(_, from, to) if from.is_empty() || to.is_empty() => {
+            return out.truncate(start);
+        }
+        Code::CopyUid(validity, from, to) => {
+            argument(out, validity.get());
+            out.push(b' ');
+            number_set(out, from);
+            out.push(b' ');
+            number_set(out, to);
+        }
+        Code::PermanentFlags(flags, keywords, any) => {
+            out.push(b' ');
+            flag_list(out, *flags, false, keywords, *any);
+        }
+        Code::UidNext(uid) => argument(out, uid.get()),
+        Code::UidValidity(validity) => argument(out, validity.get()),
+        Code::Unseen(message) => argument(out, message.0.get()),
+        _ => {}
+    }
+    out.extend_from_slice(b"] ");
+}
+
+/// LIST's or LSUB's line.
+fn list_item(out: &mut Vec<u8>, response: &str, item: &ListItem, names: NameForm) {
+    out.extend_from_slice(response.as_bytes());
+    out.extend_from_slice(b" (");
+    words(out, item.attributes.iter().copied().map(list_attribute));
+    out.extend_from_slice(b") ");
+    separator(out, item.separator);
+    out.push(b' ');
+    match &item.name {
+        Some(name) => mailbox(out, name, names),
+        None => quoted(out, b""),
+    }
+}
+
+/// A hierarchy separator in quotes, or NIL.
+fn separator(out: &mut Vec<u8>, separator: Option<char>) {
+    match separator {
+        Some(character) => quoted(out, character.encode_utf8(&mut [0; 4]).as_bytes()),
+        None => nil(out),
+    }
+}
+
+/// `mailbox`: bare where it can be, else quoted, also where it is UTF-8 (RFC 9755 §3).
+fn mailbox(out: &mut Vec<u8>, name: &MailboxName, names: NameForm) {
+    match names {
+        NameForm::Mutf7 => astring(out, name.to_mutf7().as_bytes()),
+        NameForm::Utf8 if name.as_str().is_ascii() => astring(out, name.as_str().as_bytes()),
+        NameForm::Utf8 => quoted(out, name.as_str().as_bytes()),
+    }
+}
+
+fn status_item(item: StatusItem) -> &'static str {
+    match item {
+        StatusItem::Messages => "MESSAGES",
+        StatusItem::Recent => "RECENT",
+        StatusItem::UidNext => "UIDNEXT",
+        StatusItem::UidValidity => "UIDVALIDITY",
+        StatusItem::Unseen => "UNSEEN",
+    }
+}
+
+fn list_attribute(attribute: ListAttribute) -> &'static str {
+    match attribute {
+        ListAttribute::NoInferiors => "\\Noinferiors",
+        ListAttribute::NoSelect => "\\Noselect",
+        ListAttribute::Marked => "\\Marked",
+        ListAttribute::Unmarked => "\\UnMarked",
+        ListAttribute::HasChildren => "\\HasChildren",
+        ListAttribute::HasNoChildren => "\\HasNoChildren",
+        ListAttribute::All => "\\All",
+        ListAttribute::Archive => "\\Archive",
+        ListAttribute::Drafts => "\\Drafts",
+        ListAttribute::Flagged => "\\Flagged",
+        ListAttribute::Junk => "\\Junk",
+        ListAttribute::Sent => "\\Sent",
+        ListAttribute::Trash => "\\Trash",
+    }
+}
+
+#[cfg(test)]
+mod tests;

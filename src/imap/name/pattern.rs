@@ -79,7 +79,7 @@ impl Pattern {
             _ => 0,
         };
         let mut places = Vec::new();
-        self.enter(&mut places, tokens, 0);
+        enter(&mut places, tokens, 0);
         for (at, character) in name.as_str().char_indices() {
             if character == self.separator
                 && places.last() == Some(&tokens.len())
@@ -91,15 +91,15 @@ impl Pattern {
             let mut next = Vec::with_capacity(places.len() + 2);
             for place in places {
                 match tokens.get(place) {
-                    Some(Token::Any) => self.enter(&mut next, tokens, place),
+                    Some(Token::Any) => enter(&mut next, tokens, place),
                     Some(Token::Level) if character != self.separator => {
-                        self.enter(&mut next, tokens, place);
+                        enter(&mut next, tokens, place);
                     }
                     Some(Token::Character(wanted))
                         if *wanted == character
                             || at < folded && wanted.eq_ignore_ascii_case(&character) =>
                     {
-                        self.enter(&mut next, tokens, place + 1);
+                        enter(&mut next, tokens, place + 1);
                     }
                     _ => {}
                 }
@@ -111,15 +111,15 @@ impl Pattern {
         }
         (places.last() == Some(&tokens.len()), parents)
     }
+}
 
-    /// Adds a place, and the one after it where a wildcard may stand for nothing. Places come in
-    /// rising order, so one that is there already is not above the last.
-    fn enter(&self, places: &mut Vec<usize>, tokens: &[Token], place: usize) {
-        let wildcard = matches!(tokens.get(place), Some(Token::Level | Token::Any));
-        for place in place..=place + usize::from(wildcard) {
-            if places.last().is_none_or(|last| *last < place) {
-                places.push(place);
-            }
+/// Adds a place, and the one after it where a wildcard may stand for nothing. Places come in rising
+/// order, so one that is there already is not above the last.
+fn enter(places: &mut Vec<usize>, tokens: &[Token], place: usize) {
+    let wildcard = matches!(tokens.get(place), Some(Token::Level | Token::Any));
+    for place in place..=place + usize::from(wildcard) {
+        if places.last().is_none_or(|last| *last < place) {
+            places.push(place);
         }
     }
 }

@@ -2,9 +2,31 @@
 //!
 //! The reader cuts literals before the grammar sees them: what comes here is one whole command, its
 //! literals inline as on the wire (`{n}` CRLF and n octets), without the last CRLF.
+//!
+//! The grammar is taken at its word: one space where it says SP, nothing behind the last argument.
+//! Only bytes beyond ASCII in quoted strings are let through. What could make a command costly has a
+//! limit, a constant in the file it belongs to; what is not limited there is by the command's length.
 
-use crate::imap::command::{Append, Command};
-use crate::imap::core::Tag;
+mod fetch;
+mod flag;
+mod lexical;
+mod login;
+mod mailbox;
+mod message;
+mod search;
+mod sequence;
+#[cfg(test)]
+mod tests;
+
+use nom::Parser;
+use nom::bytes::complete::take_while1;
+use nom::combinator::eof;
+
+use crate::imap::command::{Append, Command, CommandBody, Numbering};
+use crate::imap::core::{Tag, is_astring_char};
+use crate::imap::parse::lexical::{
+    LARGEST_NUMBER, Parsed, Reason, Wrong, argument, capital_atom, expected, named, refused,
+};
 
 /// Why a command is BAD. The text says what was expected and where; it goes to the client.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -12,7 +34,8 @@ use crate::imap::core::Tag;
 pub struct ParseError {
     /// The tag, where there was one.
     pub tag: Option<Tag>,
-    /// What the grammar wanted instead, such as `expected a sequence set after FETCH (octet 9)`.
+    /// What the grammar wanted instead, such as `Expected a sequence set (octet 9)`, octets counted
+    /// from 1 in the whole command, or why something well-formed will not do.
     pub expected: String,
 }
 
@@ -29,22 +52,191 @@ pub struct LiteralMark {
     pub start: usize,
 }
 
-/// Parses a whole command.
+/// Parses a whole command. An APPEND may have its message inline, but the value is without it: a reader
+/// that keeps messages asks [`append_head`] first.
 pub fn command(bytes: &[u8]) -> Result<Command, ParseError> {
-    let _ = bytes;
-    todo!()
+    let (rest, tag) = tag(bytes).map_err(|error| explain(bytes, None, error))?;
+    match whole(rest) {
+        Ok(body) => Ok(Command { tag, body }),
+        Err(error) => Err(explain(bytes, Some(tag), error)),
+    }
 }
 
 /// What a line's end says about a literal: `Ok(None)` if it announces none, an error if it ends like an
-/// announcement whose number is too big.
+/// announcement whose number is too big. The line is without CRLF; the error is without tag.
 pub fn literal_mark(line: &[u8]) -> Result<Option<LiteralMark>, ParseError> {
-    let _ = line;
-    todo!()
+    let Some(inner) = line.strip_suffix(b"}") else {
+        return Ok(None);
+    };
+    let (inner, non_sync) = match inner.strip_suffix(b"+") {
+        Some(inner) => (inner, true),
+        None => (inner, false),
+    };
+    let digits = inner
+        .iter()
+        .rev()
+        .take_while(|b| b.is_ascii_digit())
+        .count();
+    let (before, digits) = inner.split_at(inner.len().saturating_sub(digits));
+    let Some(before) = before.strip_suffix(b"{").filter(|_| !digits.is_empty()) else {
+        return Ok(None);
+    };
+    let before_tilde = before.strip_suffix(b"~");
+    let size = std::str::from_utf8(digits)
+        .ok()
+        .and_then(|digits| digits.parse().ok())
+        .filter(|size| *size <= LARGEST_NUMBER)
+        .ok_or_else(|| ParseError {
+            tag: None,
+            expected: "Literal size too large".to_owned(),
+        })?;
+    Ok(Some(LiteralMark {
+        size,
+        non_sync,
+        binary: before_tilde.is_some(),
+        start: before_tilde.unwrap_or(before).len(),
+    }))
 }
 
 /// For an APPEND cut off just before a literal's mark: the head if this literal is the message, `None`
 /// if it is still the mailbox's name (or the command is no APPEND).
 pub fn append_head(bytes: &[u8]) -> Result<Option<(Tag, Append)>, ParseError> {
-    let _ = bytes;
-    todo!()
+    let Ok((arguments, (tag, verb))) = (tag, verb).parse(bytes) else {
+        return Ok(None);
+    };
+    if verb != "APPEND" || arguments == b" " {
+        return Ok(None);
+    }
+    let head = mailbox::append_head(arguments).and_then(|(rest, head)| match rest {
+        [] => Ok(head),
+        _ => Err(expected(rest, "a literal with the message")),
+    });
+    match head {
+        Ok(head) => Ok(Some((tag, head))),
+        Err(error) => Err(explain(bytes, Some(tag), error)),
+    }
+}
+
+/// The tag that a command, or the beginning of one, has: for an answer to what is not parsed.
+pub fn tag_of(bytes: &[u8]) -> Option<Tag> {
+    let (_, tag) = tag(bytes).ok()?;
+    Some(tag)
+}
+
+/// The word behind the tag in capitals, such as `APPEND`, whether or not it is a command.
+pub fn verb_of(bytes: &[u8]) -> Option<String> {
+    let (_, (_, verb)) = (tag, verb).parse(bytes).ok()?;
+    Some(verb)
+}
+
+/// `tag`
+fn tag(input: &[u8]) -> Parsed<'_, Tag> {
+    let tag = take_while1(|byte| byte != b'+' && is_astring_char(byte)).map_opt(Tag::new);
+    named("a tag", tag).parse(input)
+}
+
+/// The space behind the tag and the command's name.
+fn verb(input: &[u8]) -> Parsed<'_, String> {
+    argument(named("a command", capital_atom)).parse(input)
+}
+
+/// Everything behind the tag, to the command's end.
+fn whole(input: &[u8]) -> Result<CommandBody, nom::Err<Wrong>> {
+    let (rest, body) = body(input)?;
+    named("the command's end", eof).parse(rest)?;
+    Ok(body)
+}
+
+/// The command's name, and the rule that belongs to it.
+fn body(input: &[u8]) -> Parsed<'_, CommandBody> {
+    use CommandBody::*;
+    let (rest, verb) = verb(input)?;
+    let bare = |body| Ok((rest, body));
+    match verb.as_str() {
+        "APPEND" => mailbox::append(rest),
+        "AUTHENTICATE" => login::authenticate(rest),
+        "CAPABILITY" => bare(Capability),
+        "CHECK" => bare(Check),
+        "CLOSE" => bare(Close),
+        "CREATE" => mailbox::one_mailbox(rest, |mailbox| Create { mailbox }),
+        "DELETE" => mailbox::one_mailbox(rest, |mailbox| Delete { mailbox }),
+        "ENABLE" => login::enable(rest),
+        "EXAMINE" => mailbox::one_mailbox(rest, |mailbox| Select {
+            mailbox,
+            read_only: true,
+        }),
+        "EXPUNGE" => bare(Expunge { uids: None }),
+        "ID" => login::id(rest),
+        "IDLE" => bare(Idle),
+        "LIST" => mailbox::list(rest, |reference, pattern| List { reference, pattern }),
+        "LOGIN" => login::login(rest),
+        "LOGOUT" => bare(Logout),
+        "LSUB" => mailbox::list(rest, |reference, pattern| Lsub { reference, pattern }),
+        "NAMESPACE" => bare(Namespace),
+        "NOOP" => bare(Noop),
+        "RENAME" => mailbox::rename(rest),
+        "SELECT" => mailbox::one_mailbox(rest, |mailbox| Select {
+            mailbox,
+            read_only: false,
+        }),
+        "STARTTLS" => bare(StartTls),
+        "STATUS" => mailbox::status(rest),
+        "SUBSCRIBE" => mailbox::one_mailbox(rest, |mailbox| Subscribe { mailbox }),
+        "UID" => {
+            let (rest, verb) = argument(named("a command after UID", capital_atom)).parse(rest)?;
+            match verb.as_str() {
+                "EXPUNGE" => argument(sequence::sequence_set)
+                    .map(|set| Expunge { uids: Some(set) })
+                    .parse(rest),
+                verb => numbered(verb, rest, Numbering::Uid),
+            }
+        }
+        "UNSELECT" => bare(Unselect),
+        "UNSUBSCRIBE" => mailbox::one_mailbox(rest, |mailbox| Unsubscribe { mailbox }),
+        verb => numbered(verb, rest, Numbering::Sequence),
+    }
+}
+
+/// The commands that may have UID before them.
+fn numbered<'a>(verb: &str, rest: &'a [u8], numbering: Numbering) -> Parsed<'a, CommandBody> {
+    match verb {
+        "COPY" => message::to_mailbox(rest, |set, mailbox| CommandBody::Copy {
+            numbering,
+            set,
+            mailbox,
+        }),
+        "FETCH" => message::fetch(rest, numbering),
+        "MOVE" => message::to_mailbox(rest, |set, mailbox| CommandBody::Move {
+            numbering,
+            set,
+            mailbox,
+        }),
+        "SEARCH" => search::search(rest, numbering),
+        "STORE" => message::store(rest, numbering),
+        _ => Err(refused(rest, "Unknown command")),
+    }
+}
+
+/// The error for the client: where in the command `bytes` it is, and what should be there.
+fn explain(bytes: &[u8], tag: Option<Tag>, error: nom::Err<Wrong>) -> ParseError {
+    let expected = match error {
+        nom::Err::Incomplete(_) => "Expected more".to_owned(),
+        nom::Err::Error(wrong) | nom::Err::Failure(wrong) => {
+            let at = bytes.len().saturating_sub(wrong.left);
+            let expected = match (wrong.reason, bytes.get(at)) {
+                (Reason::Refused(text), _) => {
+                    return ParseError {
+                        tag,
+                        expected: text,
+                    };
+                }
+                (_, Some(0x80..)) => "8bit data in atom".to_owned(),
+                (Reason::Expected(what), _) => format!("Expected {what}"),
+                (Reason::Character(' '), _) => "Expected a space".to_owned(),
+                (Reason::Character(character), _) => format!("Expected {character}"),
+            };
+            format!("{expected} (octet {})", at + 1)
+        }
+    };
+    ParseError { tag, expected }
 }

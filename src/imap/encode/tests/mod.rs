@@ -1,0 +1,209 @@
+//! Responses, byte for byte: RFC 3501's examples where it has them.
+
+mod round_trip;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::imap::core::Tag;
+use crate::imap::flag::{Keyword, SystemFlag, SystemFlags};
+use crate::imap::sequence::{NumberSet, SeqNum, Uid, UidValidity};
+
+fn name(text: &str) -> MailboxName {
+    MailboxName::from_utf8(text, '/').unwrap()
+}
+
+fn shown(kind: StatusKind, code: Option<Code>, text: &str) -> String {
+    let mut out = Vec::new();
+    let value = Status {
+        tag: None,
+        kind,
+        code,
+        text: text.to_owned(),
+    };
+    status(&mut out, &value);
+    String::from_utf8(out).unwrap()
+}
+
+fn line(value: &Data) -> String {
+    let mut out = Vec::new();
+    data(&mut out, value, NameForm::Mutf7);
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn statuses() {
+    let mut out = Vec::new();
+    let tagged = Status {
+        tag: Tag::new(b"A142"),
+        kind: StatusKind::Ok,
+        code: Some(Code::ReadWrite),
+        text: "SELECT completed".to_owned(),
+    };
+    status(&mut out, &tagged);
+    assert_eq!(out, b"A142 OK [READ-WRITE] SELECT completed\r\n");
+    let untagged = |kind, text| shown(kind, None, text);
+    assert_eq!(untagged(StatusKind::PreAuth, "hi"), "* PREAUTH hi\r\n");
+    assert_eq!(untagged(StatusKind::Bye, ""), "* BYE Closing.\r\n");
+    assert_eq!(
+        untagged(StatusKind::No, "a\r\n* BYE x\0é\u{7f}"),
+        "* NO a??* BYE x???\r\n"
+    );
+    assert_eq!(
+        untagged(StatusKind::Bad, "[ALERT] x"),
+        "* BAD (ALERT] x\r\n"
+    );
+    assert_eq!(
+        shown(StatusKind::Ok, Some(Code::Alert), "[x"),
+        "* OK [ALERT] [x\r\n"
+    );
+}
+
+#[test]
+fn codes() {
+    let validity = UidValidity::new(38_505).unwrap();
+    let uid = Uid::new(3955).unwrap();
+    let set = |numbers: &[u32]| numbers.iter().copied().collect::<NumberSet>();
+    let flags = SystemFlags::NONE
+        .with(SystemFlag::Seen)
+        .with(SystemFlag::Deleted);
+    let keywords = vec![Keyword::new("Junk").unwrap()];
+    for (code, wire) in [
+        (Code::AppendUid(validity, uid), "[APPENDUID 38505 3955] "),
+        (
+            Code::CopyUid(validity, set(&[304, 319, 320]), set(&[3956, 3957, 3958])),
+            "[COPYUID 38505 304,319:320 3956:3958] ",
+        ),
+        (Code::CopyUid(validity, set(&[]), set(&[])), ""),
+        (Code::BadCharset(vec![]), "[BADCHARSET] "),
+        (
+            Code::BadCharset(vec!["US-ASCII", "UTF-8"]),
+            "[BADCHARSET (US-ASCII UTF-8)] ",
+        ),
+        (
+            Code::Capability(vec!["IMAP4rev1", "IDLE"]),
+            "[CAPABILITY IMAP4rev1 IDLE] ",
+        ),
+        (
+            Code::PermanentFlags(flags, keywords, true),
+            "[PERMANENTFLAGS (\\Deleted \\Seen Junk \\*)] ",
+        ),
+        (
+            Code::PermanentFlags(SystemFlags::NONE, vec![], false),
+            "[PERMANENTFLAGS ()] ",
+        ),
+        (Code::UidNext(uid), "[UIDNEXT 3955] "),
+        (Code::UidValidity(validity), "[UIDVALIDITY 38505] "),
+        (
+            Code::Unseen(SeqNum::from_index(11).unwrap()),
+            "[UNSEEN 12] ",
+        ),
+        (Code::ReadOnly, "[READ-ONLY] "),
+        (Code::TryCreate, "[TRYCREATE] "),
+    ] {
+        assert_eq!(
+            shown(StatusKind::Ok, Some(code), "done"),
+            format!("* OK {wire}done\r\n")
+        );
+    }
+}
+
+#[test]
+fn untagged_data() {
+    let flags = SystemFlags::NONE.with(SystemFlag::Answered);
+    for (value, wire) in [
+        (Data::Capability(vec!["IMAP4rev1"]), "CAPABILITY IMAP4rev1"),
+        (Data::Enabled(vec![]), "ENABLED"),
+        (Data::Enabled(vec!["CONDSTORE"]), "ENABLED CONDSTORE"),
+        (Data::Exists(23), "23 EXISTS"),
+        (Data::Expunge(SeqNum::from_index(43).unwrap()), "44 EXPUNGE"),
+        (
+            Data::Flags(flags, vec![Keyword::new("x").unwrap()]),
+            "FLAGS (\\Answered x)",
+        ),
+        (
+            Data::Id(vec![("name", "Culver".into()), ("os", "a\"b".into())]),
+            "ID (\"name\" \"Culver\" \"os\" \"a\\\"b\")",
+        ),
+        (Data::Id(vec![]), "ID NIL"),
+        (Data::Namespace('.'), "NAMESPACE ((\"\" \".\")) NIL NIL"),
+        (Data::Recent(5), "5 RECENT"),
+        (Data::Search(vec![2, 84, 882]), "SEARCH 2 84 882"),
+        (Data::Search(vec![]), "SEARCH"),
+        (
+            Data::StatusItems(
+                name("blurdybloop"),
+                vec![(StatusItem::Messages, 231), (StatusItem::UidNext, 44_292)],
+            ),
+            "STATUS blurdybloop (MESSAGES 231 UIDNEXT 44292)",
+        ),
+    ] {
+        assert_eq!(line(&value), format!("* {wire}\r\n"));
+    }
+}
+
+#[test]
+fn mailboxes() {
+    let list = |attributes: &[ListAttribute], separator, name: Option<&str>| ListItem {
+        attributes: attributes.to_vec(),
+        separator,
+        name: name.map(self::name),
+    };
+    for (item, wire) in [
+        (
+            list(&[ListAttribute::NoSelect], Some('/'), None),
+            "(\\Noselect) \"/\" \"\"",
+        ),
+        (list(&[], None, Some("inbox")), "() NIL INBOX"),
+        (
+            list(&[], Some('\\'), Some("sp ace")),
+            "() \"\\\\\" \"sp ace\"",
+        ),
+        (
+            list(
+                &[ListAttribute::HasNoChildren, ListAttribute::Drafts],
+                Some('.'),
+                Some("Entwürfe"),
+            ),
+            "(\\HasNoChildren \\Drafts) \".\" Entw&APw-rfe",
+        ),
+        (list(&[], Some('.'), Some("a\"b")), "() \".\" \"a\\\"b\""),
+        (list(&[], Some('.'), Some("nil")), "() \".\" \"nil\""),
+        (list(&[], Some('.'), Some("a%b")), "() \".\" \"a%b\""),
+    ] {
+        assert_eq!(
+            line(&Data::List(item.clone())),
+            format!("* LIST {wire}\r\n")
+        );
+        assert_eq!(line(&Data::Lsub(item)), format!("* LSUB {wire}\r\n"));
+    }
+    let mut out = Vec::new();
+    let value = Data::List(list(&[], Some('/'), Some("Entwürfe")));
+    data(&mut out, &value, NameForm::Utf8);
+    assert_eq!(out, "* LIST () \"/\" \"Entwürfe\"\r\n".as_bytes());
+}
+
+#[test]
+fn continuations() {
+    let shown = |text| {
+        let mut out = Vec::new();
+        continuation(&mut out, text);
+        String::from_utf8(out).unwrap()
+    };
+    assert_eq!(shown("OK"), "+ OK\r\n");
+    assert_eq!(shown(""), "+ \r\n");
+    assert_eq!(shown("VXNlcm5hbWU6"), "+ VXNlcm5hbWU6\r\n");
+}
+
+proptest! {
+    #[test]
+    fn a_status_is_one_line(text in any::<String>(), coded: bool) {
+        let shown = shown(StatusKind::No, coded.then_some(Code::Cannot), &text);
+        prop_assert!(shown.ends_with("\r\n"));
+        let line = shown.trim_end_matches("\r\n");
+        prop_assert!(line.bytes().all(|byte| matches!(byte, b' '..=b'~')));
+        let text = line.strip_prefix(if coded { "* NO [CANNOT] " } else { "* NO " });
+        prop_assert!(!text.unwrap().is_empty());
+        prop_assert!(coded || !text.unwrap().starts_with('['));
+    }
+}

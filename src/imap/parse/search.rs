@@ -1,0 +1,137 @@
+//! `search` (RFC 3501 §9): search keys as a tree, within bounds.
+
+use nom::Parser;
+use nom::bytes::complete::tag_no_case;
+
+use crate::imap::command::{CommandBody, Numbering};
+use crate::imap::flag::SystemFlag;
+use crate::imap::parse::flag::keyword;
+use crate::imap::parse::lexical::{
+    Parsed, argument, astring, atom, expected, named, number, parenthesized, quoted, refused, sp,
+    spaced, word,
+};
+use crate::imap::parse::sequence::sequence_set;
+use crate::imap::search::{Day, SearchKey};
+
+/// Most keys in a SEARCH, those within others counted too.
+const SEARCH_KEYS: usize = 1000;
+/// How deep keys may be within NOT, OR and parentheses.
+const SEARCH_DEPTH: usize = 32;
+
+/// SEARCH's arguments: perhaps a charset, then keys that must all match.
+pub(super) fn search(input: &[u8], numbering: Numbering) -> Parsed<'_, CommandBody> {
+    let announced: Parsed<_> = (sp, tag_no_case("CHARSET"), sp).parse(input);
+    let (input, charset) = match announced {
+        Ok((rest, _)) => astring.map(Some).parse(rest)?,
+        Err(_) => (input, None),
+    };
+    let mut left = SEARCH_KEYS;
+    let (input, key) = argument(|input| keys(input, 0, &mut left)).parse(input)?;
+    let body = CommandBody::Search {
+        numbering,
+        charset,
+        key,
+    };
+    Ok((input, body))
+}
+
+/// `search-key *(SP search-key)`. `left` is how many more keys the command may have.
+fn keys<'a>(input: &'a [u8], depth: usize, left: &mut usize) -> Parsed<'a, SearchKey> {
+    spaced(SEARCH_KEYS, "search keys", |input| key(input, depth, left))
+        .map(|keys| match <[SearchKey; 1]>::try_from(keys) {
+            Ok([only]) => only,
+            Err(keys) => SearchKey::And(keys),
+        })
+        .parse(input)
+}
+
+/// `search-key`. It calls itself for keys within keys, [`SEARCH_DEPTH`] deep at the most.
+fn key<'a>(input: &'a [u8], depth: usize, left: &mut usize) -> Parsed<'a, SearchKey> {
+    use SearchKey::*;
+    if depth > SEARCH_DEPTH {
+        let text = format!("Search keys nested more than {SEARCH_DEPTH} deep");
+        return Err(refused(input, text));
+    }
+    *left = left
+        .checked_sub(1)
+        .ok_or_else(|| refused(input, format!("More than {SEARCH_KEYS} search keys")))?;
+
+    match input.first() {
+        Some(b'(') => {
+            return parenthesized(|inside| keys(inside, depth + 1, left)).parse(input);
+        }
+        Some(b'0'..=b'9' | b'*') => return sequence_set.map(Sequence).parse(input),
+        _ => {}
+    }
+
+    let (rest, name) = named("a search key", word).parse(input)?;
+    let flag = |flag| Ok((rest, Flag(flag)));
+    let no_flag = |flag| Ok((rest, Not(Box::new(Flag(flag)))));
+    let text = |make: fn(Vec<u8>) -> SearchKey| argument(astring).map(make).parse(rest);
+    let field = || {
+        let (rest, text) = argument(astring).parse(rest)?;
+        Ok((rest, Header(name.clone().into_bytes(), text)))
+    };
+    let on_day = |make: fn(Day) -> SearchKey| argument(day).map(make).parse(rest);
+    let octets = |make: fn(u64) -> SearchKey| argument(number).map(make).parse(rest);
+    match name.as_str() {
+        "ALL" => Ok((rest, All)),
+        "ANSWERED" => flag(SystemFlag::Answered),
+        "BCC" | "CC" | "FROM" | "SUBJECT" | "TO" => field(),
+        "BEFORE" => on_day(Before),
+        "BODY" => text(Body),
+        "DELETED" => flag(SystemFlag::Deleted),
+        "DRAFT" => flag(SystemFlag::Draft),
+        "FLAGGED" => flag(SystemFlag::Flagged),
+        "HEADER" => {
+            let (rest, name) = argument(astring).parse(rest)?;
+            let (rest, text) = argument(astring).parse(rest)?;
+            Ok((rest, Header(name, text)))
+        }
+        "KEYWORD" => argument(keyword).map(Keyword).parse(rest),
+        "LARGER" => octets(Larger),
+        "NEW" => Ok((rest, New)),
+        "NOT" => {
+            let (rest, inner) = argument(|input| key(input, depth + 1, left)).parse(rest)?;
+            Ok((rest, Not(Box::new(inner))))
+        }
+        "OLD" => Ok((rest, Old)),
+        "ON" => on_day(On),
+        "OR" => {
+            let (rest, one) = argument(|input| key(input, depth + 1, left)).parse(rest)?;
+            let (rest, other) = argument(|input| key(input, depth + 1, left)).parse(rest)?;
+            Ok((rest, Or(Box::new(one), Box::new(other))))
+        }
+        "RECENT" => Ok((rest, Recent)),
+        "SEEN" => flag(SystemFlag::Seen),
+        "SENTBEFORE" => on_day(SentBefore),
+        "SENTON" => on_day(SentOn),
+        "SENTSINCE" => on_day(SentSince),
+        "SINCE" => on_day(Since),
+        "SMALLER" => octets(Smaller),
+        "TEXT" => text(Text),
+        "UID" => argument(sequence_set).map(Uid).parse(rest),
+        "UNANSWERED" => no_flag(SystemFlag::Answered),
+        "UNDELETED" => no_flag(SystemFlag::Deleted),
+        "UNDRAFT" => no_flag(SystemFlag::Draft),
+        "UNFLAGGED" => no_flag(SystemFlag::Flagged),
+        "UNKEYWORD" => argument(keyword)
+            .map(|keyword| Not(Box::new(Keyword(keyword))))
+            .parse(rest),
+        "UNSEEN" => no_flag(SystemFlag::Seen),
+        _ => Err(expected(input, "a search key")),
+    }
+}
+
+/// `date`: a day, in quotes or not.
+fn day(input: &[u8]) -> Parsed<'_, Day> {
+    let what = "a date such as 1-Feb-1994";
+    let (rest, text) = match input.first() {
+        Some(b'"') => quoted(input)?,
+        _ => named(what, atom).map(<[u8]>::to_vec).parse(input)?,
+    };
+    match Day::parse(&text) {
+        Some(day) => Ok((rest, day)),
+        None => Err(expected(input, what)),
+    }
+}

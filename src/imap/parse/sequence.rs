@@ -1,0 +1,45 @@
+//! `sequence-set` (RFC 3501 §9).
+
+use nom::Parser;
+
+use crate::imap::parse::lexical::{Parsed, expected, named, nz_number, refused};
+use crate::imap::sequence::{Bound, SequenceSet};
+
+/// Most ranges in a set: as many as a line of 64 KiB holds, for some clients list every UID they mean.
+pub(super) const SET_RANGES: usize = 32_768;
+
+/// `sequence-set`: `seq-number` or `seq-range`, separated by commas.
+pub(super) fn sequence_set(input: &[u8]) -> Parsed<'_, SequenceSet> {
+    let (mut rest, first) = named("a sequence set", range).parse(input)?;
+    let mut ranges = vec![first];
+    while let [b',', after @ ..] = rest {
+        if ranges.len() == SET_RANGES {
+            let text = format!("More than {SET_RANGES} ranges in a set");
+            return Err(refused(after, text));
+        }
+        let (behind, next) = range(after)?;
+        ranges.push(next);
+        rest = behind;
+    }
+    let set = SequenceSet::new(ranges).ok_or_else(|| expected(input, "a sequence set"))?;
+    Ok((rest, set))
+}
+
+/// `seq-number` or `seq-range`.
+fn range(input: &[u8]) -> Parsed<'_, (Bound, Bound)> {
+    let (rest, from) = bound(input)?;
+    match rest {
+        [b':', rest @ ..] => bound.map(|to| (from, to)).parse(rest),
+        _ => Ok((rest, (from, from))),
+    }
+}
+
+/// `seq-number`
+fn bound(input: &[u8]) -> Parsed<'_, Bound> {
+    match input {
+        [b'*', rest @ ..] => Ok((rest, Bound::Last)),
+        _ => named("a number from 1 to 4294967295 or *", nz_number)
+            .map(Bound::Number)
+            .parse(input),
+    }
+}

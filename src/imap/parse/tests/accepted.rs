@@ -1,0 +1,606 @@
+//! Commands and their values, by section of RFC 3501 §6, its examples among them.
+
+use super::*;
+use crate::imap::command::{Append, StatusItem, StoreAction};
+use crate::imap::core::Secret;
+use crate::imap::date::DateTime;
+use crate::imap::fetch::{FetchItem, Partial, Section, SectionText};
+use crate::imap::flag::{Flag, Keyword, SystemFlag};
+use crate::imap::search::{Day, SearchKey};
+
+use CommandBody::*;
+use Numbering::{Sequence, Uid};
+
+#[test]
+fn without_arguments() {
+    for (text, value) in [
+        ("CAPABILITY", Capability),
+        ("noop", Noop),
+        ("Logout", Logout),
+        ("STARTTLS", StartTls),
+        ("NAMESPACE", Namespace),
+        ("IDLE", Idle),
+        ("CHECK", Check),
+        ("CLOSE", Close),
+        ("UNSELECT", Unselect),
+        ("EXPUNGE", Expunge { uids: None }),
+    ] {
+        assert_eq!(body(text), value);
+    }
+}
+
+#[test]
+fn tags() {
+    for tag in ["a", "A001", "1", "]", "a.b-c", "~!@#$&_=[|;:'<>,./?"] {
+        let bytes = format!("{tag} NOOP");
+        assert_eq!(command(bytes.as_bytes()).unwrap().tag.as_str(), tag);
+        assert_eq!(tag_of(bytes.as_bytes()).unwrap().as_str(), tag);
+        assert_eq!(tag_of(tag.as_bytes()).unwrap().as_str(), tag);
+    }
+    assert_eq!(tag_of(b"a \xff (((").unwrap().as_str(), "a");
+    assert_eq!(verb_of(b"a Append x {").as_deref(), Some("APPEND"));
+    assert_eq!(verb_of(b"a xyzzy").as_deref(), Some("XYZZY"));
+    for bytes in [&b""[..], b" ", b"+ NOOP", b"(a", b"\0", b"\xff NOOP"] {
+        assert_eq!(tag_of(bytes), None);
+        assert_eq!(verb_of(bytes), None);
+    }
+    assert_eq!(verb_of(b"a"), None);
+    assert_eq!(verb_of(b"a  NOOP"), None);
+    assert_eq!(verb_of(b"a {3}"), None);
+}
+
+#[test]
+fn login() {
+    let value = |user: &[u8], password: &[u8]| Login {
+        user: user.into(),
+        password: Secret::new(password.into()),
+    };
+    for (text, user, password) in [
+        (&b"LOGIN SMITH SESAME"[..], &b"SMITH"[..], &b"SESAME"[..]),
+        // RFC 3501 §4.3 and §7.5.
+        (
+            b"LOGIN {11}\r\nFRED FOOBAR {7}\r\nfat man",
+            b"FRED FOOBAR",
+            b"fat man",
+        ),
+        (b"LOGIN {4+}\nfred {0+}\r\n", b"fred", b""),
+        (br#"LOGIN "a\"b\\c" "p w""#, br#"a"b\c"#, b"p w"),
+        (b"LOGIN \"\" \"\"", b"", b""),
+        (
+            b"LOGIN x] \"caf\xc3\xa9\t\xff\"",
+            b"x]",
+            b"caf\xc3\xa9\t\xff",
+        ),
+        (b"LOGIN a {4}\r\n\"\r\n}", b"a", b"\"\r\n}"),
+    ] {
+        assert_eq!(body(text), value(user, password));
+    }
+    assert!(!format!("{:?}", body("LOGIN a hunter2")).contains("hunter2"));
+}
+
+#[test]
+fn authenticate() {
+    for (text, mechanism, initial) in [
+        ("AUTHENTICATE plain", "PLAIN", None),
+        (
+            "AUTHENTICATE SCRAM-SHA-256 =",
+            "SCRAM-SHA-256",
+            Some(&b""[..]),
+        ),
+        ("AUTHENTICATE PLAIN AGEAYg==", "PLAIN", Some(b"\0a\0b")),
+    ] {
+        let value = Authenticate {
+            mechanism: mechanism.to_owned(),
+            initial: initial.map(|bytes| Secret::new(bytes.into())),
+        };
+        assert_eq!(body(text), value);
+    }
+}
+
+#[test]
+fn id_and_enable() {
+    assert_eq!(body("ID NIL"), Id(None));
+    assert_eq!(body("id nil"), Id(None));
+    assert_eq!(body("ID ()"), Id(Some(vec![])));
+    assert_eq!(
+        body("ID (\"name\" \"sodr\" \"version\" {2}\r\n19 \"os\" NIL)"),
+        Id(Some(vec![
+            (b"name".into(), Some(b"sodr".into())),
+            (b"version".into(), Some(b"19".into())),
+            (b"os".into(), None),
+        ]))
+    );
+    let long = format!("ID (\"{}\" \"{}\")", "k".repeat(40), "v".repeat(2000));
+    assert!(matches!(body(long), Id(Some(fields)) if fields.len() == 1));
+    assert_eq!(
+        body("ENABLE condstore X-GOOD-IDEA"),
+        Enable(vec!["CONDSTORE".into(), "X-GOOD-IDEA".into()])
+    );
+}
+
+#[test]
+fn mailboxes() {
+    let name = b"&ZeVnLIqe-".to_vec();
+    for (verb, value) in [
+        (
+            "CREATE",
+            Create {
+                mailbox: name.clone(),
+            },
+        ),
+        (
+            "DELETE",
+            Delete {
+                mailbox: name.clone(),
+            },
+        ),
+        (
+            "SUBSCRIBE",
+            Subscribe {
+                mailbox: name.clone(),
+            },
+        ),
+        (
+            "UNSUBSCRIBE",
+            Unsubscribe {
+                mailbox: name.clone(),
+            },
+        ),
+        (
+            "SELECT",
+            Select {
+                mailbox: name.clone(),
+                read_only: false,
+            },
+        ),
+        (
+            "EXAMINE",
+            Select {
+                mailbox: name.clone(),
+                read_only: true,
+            },
+        ),
+    ] {
+        assert_eq!(body(format!("{verb} &ZeVnLIqe-")), value);
+        assert_eq!(body(format!("{verb} \"&ZeVnLIqe-\"")), value);
+        assert_eq!(body(format!("{verb} {{10}}\r\n&ZeVnLIqe-")), value);
+    }
+    assert_eq!(
+        body("RENAME \"old box\" {3}\r\nnew"),
+        Rename {
+            from: b"old box".into(),
+            to: b"new".into()
+        }
+    );
+    // What a name means is not the grammar's matter.
+    assert_eq!(body("CREATE \"\""), Create { mailbox: vec![] });
+    assert_eq!(
+        body("CREATE nil"),
+        Create {
+            mailbox: b"nil".into()
+        }
+    );
+    assert_eq!(
+        body("CREATE \"\u{e9}\""),
+        Create {
+            mailbox: "é".into()
+        }
+    );
+}
+
+#[test]
+fn list_and_lsub() {
+    for (text, reference, pattern) in [
+        ("\"\" \"\"", "", ""),
+        ("\"\" *", "", "*"),
+        ("\"#news.\" \"comp.mail.*\"", "#news.", "comp.mail.*"),
+        ("~/Mail/ %", "~/Mail/", "%"),
+        ("/usr/staff/jones \"\"", "/usr/staff/jones", ""),
+        ("{1}\r\na {2}\r\n.%", "a", ".%"),
+        ("\"\" INBOX]*%", "", "INBOX]*%"),
+    ] {
+        let (reference, pattern) = (reference.as_bytes().to_vec(), pattern.as_bytes().to_vec());
+        assert_eq!(
+            body(format!("LSUB {text}")),
+            Lsub {
+                reference: reference.clone(),
+                pattern: pattern.clone()
+            }
+        );
+        assert_eq!(body(format!("LIST {text}")), List { reference, pattern });
+    }
+}
+
+#[test]
+fn status() {
+    assert_eq!(
+        body("STATUS blurdybloop (UIDNEXT MESSAGES)"),
+        Status {
+            mailbox: b"blurdybloop".into(),
+            items: vec![StatusItem::UidNext, StatusItem::Messages]
+        }
+    );
+    assert_eq!(
+        body("STATUS {1}\r\nx (recent UIDVALIDITY unseen unseen)"),
+        Status {
+            mailbox: b"x".into(),
+            items: vec![
+                StatusItem::Recent,
+                StatusItem::UidValidity,
+                StatusItem::Unseen,
+                StatusItem::Unseen
+            ]
+        }
+    );
+}
+
+#[test]
+fn sets() {
+    for (text, ranges) in [
+        ("1", &[(1, 1)][..]),
+        ("*", &[(0, 0)]),
+        ("2,4:7,9,12:*", &[(2, 2), (4, 7), (9, 9), (12, 0)]),
+        ("*:4,5:7", &[(0, 4), (5, 7)]),
+        ("4294967295:1", &[(u32::MAX, 1)]),
+        ("*:*", &[(0, 0)]),
+    ] {
+        let value = Copy {
+            numbering: Sequence,
+            set: set(ranges),
+            mailbox: b"x".into(),
+        };
+        assert_eq!(body(format!("COPY {text} x")), value);
+    }
+    let many = format!("1{}", ",1".repeat(sequence::SET_RANGES - 1));
+    assert!(matches!(body(format!("COPY {many} x")), Copy { .. }));
+}
+
+#[test]
+fn uid() {
+    assert_eq!(
+        body("UID EXPUNGE 3000:3002"),
+        Expunge {
+            uids: Some(set(&[(3000, 3002)]))
+        }
+    );
+    assert_eq!(
+        body("uid move 42:69 foo"),
+        Move {
+            numbering: Uid,
+            set: set(&[(42, 69)]),
+            mailbox: b"foo".into()
+        }
+    );
+    for verb in [
+        "COPY 1 x",
+        "FETCH 1 UID",
+        "MOVE 1 x",
+        "SEARCH ALL",
+        "STORE 1 FLAGS ()",
+    ] {
+        let (plain, prefixed) = (body(verb), body(format!("UID {verb}")));
+        assert_eq!(format!("UID {}", plain.name()), prefixed.name());
+    }
+}
+
+#[test]
+fn store() {
+    let value = |action, silent, flags: &[Flag]| Store {
+        numbering: Sequence,
+        set: set(&[(2, 4)]),
+        action,
+        silent,
+        flags: flags.to_vec(),
+    };
+    let deleted = Flag::System(SystemFlag::Deleted);
+    let keyword = Flag::Keyword(Keyword::new("$Forwarded").unwrap());
+    for (text, value) in [
+        (
+            "+FLAGS (\\Deleted)",
+            value(StoreAction::Add, false, std::slice::from_ref(&deleted)),
+        ),
+        (
+            "-flags.silent \\DELETED $Forwarded",
+            value(
+                StoreAction::Remove,
+                true,
+                &[deleted.clone(), keyword.clone()],
+            ),
+        ),
+        ("FLAGS ()", value(StoreAction::Replace, false, &[])),
+        (
+            "FLAGS.SILENT ($forwarded)",
+            value(StoreAction::Replace, true, &[keyword]),
+        ),
+        (
+            "+FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)",
+            value(StoreAction::Add, false, &SystemFlag::ALL.map(Flag::System)),
+        ),
+    ] {
+        assert_eq!(body(format!("STORE 2:4 {text}")), value);
+    }
+}
+
+fn items(text: &str) -> Vec<FetchItem> {
+    match body(format!("FETCH 1 {text}")) {
+        Fetch { items, .. } => items,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn fetch() {
+    use FetchItem::*;
+    for (text, value) in [
+        ("FAST", &[Flags, InternalDate, Rfc822Size][..]),
+        ("all", &[Flags, InternalDate, Rfc822Size, Envelope]),
+        ("FULL", &[Flags, InternalDate, Rfc822Size, Envelope, Body]),
+        ("UID", &[FetchItem::Uid]),
+        ("(FLAGS)", &[Flags]),
+        ("(UID UID BODY)", &[FetchItem::Uid, FetchItem::Uid, Body]),
+        (
+            "(bodystructure rfc822 rfc822.header rfc822.text rfc822.size)",
+            &[BodyStructure, Rfc822, Rfc822Header, Rfc822Text, Rfc822Size],
+        ),
+    ] {
+        assert_eq!(items(text), value);
+    }
+    // RFC 3501 §6.4.5.
+    assert_eq!(
+        body("FETCH 2:4 (FLAGS BODY[HEADER.FIELDS (DATE FROM)])"),
+        Fetch {
+            numbering: Sequence,
+            set: set(&[(2, 4)]),
+            items: vec![
+                Flags,
+                BodySection {
+                    peek: false,
+                    section: Section {
+                        part: vec![],
+                        text: SectionText::HeaderFields(vec![b"DATE".into(), b"FROM".into()])
+                    },
+                    partial: None
+                }
+            ]
+        }
+    );
+}
+
+#[test]
+fn sections() {
+    for (text, part, value) in [
+        ("", &[][..], SectionText::Whole),
+        ("TEXT", &[], SectionText::Text),
+        ("header", &[], SectionText::Header),
+        ("1", &[1], SectionText::Whole),
+        ("4.2.2.1", &[4, 2, 2, 1], SectionText::Whole),
+        ("3.HEADER", &[3], SectionText::Header),
+        ("3.TEXT", &[3], SectionText::Text),
+        ("4.1.MIME", &[4, 1], SectionText::Mime),
+        (
+            "HEADER.FIELDS.NOT (\"x y\" {3}\r\nb]c To)",
+            &[],
+            SectionText::HeaderFieldsNot(vec![b"x y".into(), b"b]c".into(), b"To".into()]),
+        ),
+        (
+            "1.2.HEADER.FIELDS (a)",
+            &[1, 2],
+            SectionText::HeaderFields(vec![b"a".into()]),
+        ),
+    ] {
+        for (peek, name) in [(false, "BODY"), (true, "body.peek")] {
+            for (origin, partial) in [
+                ("", None),
+                ("<0.2048>", Some((0, 2048))),
+                (
+                    "<4294967295.4294967295>",
+                    Some((4_294_967_295, 4_294_967_295)),
+                ),
+                ("<007.9223372036854775807>", Some((7, i64::MAX as u64))),
+            ] {
+                let partial = partial.map(|(offset, length)| Partial { offset, length });
+                let section = Section {
+                    part: part.iter().filter_map(|n| NonZeroU32::new(*n)).collect(),
+                    text: value.clone(),
+                };
+                let item = FetchItem::BodySection {
+                    peek,
+                    section,
+                    partial,
+                };
+                assert_eq!(items(&format!("({name}[{text}]{origin})")), [item]);
+            }
+        }
+    }
+}
+
+fn key(text: impl AsRef<[u8]>) -> SearchKey {
+    match body([b"SEARCH ", text.as_ref()].concat()) {
+        Search { key, .. } => key,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn search_keys() {
+    use SearchKey::*;
+    let not = |key| Not(Box::new(key));
+    let header = |name: &str, text: &str| Header(name.into(), text.into());
+    let day = Day::new(1994, 2, 1).unwrap();
+    let keyword = crate::imap::flag::Keyword::new("$x").unwrap();
+    for (text, value) in [
+        ("ALL", All),
+        ("answered", Flag(SystemFlag::Answered)),
+        ("BCC x", header("BCC", "x")),
+        ("BEFORE 1-Feb-1994", Before(day)),
+        ("BODY \"a b\"", Body(b"a b".into())),
+        ("CC {1}\r\nx", header("CC", "x")),
+        ("DELETED", Flag(SystemFlag::Deleted)),
+        ("DRAFT", Flag(SystemFlag::Draft)),
+        ("FLAGGED", Flag(SystemFlag::Flagged)),
+        ("from \"\"", header("FROM", "")),
+        ("HEADER \"X-a\" \"\"", header("X-a", "")),
+        ("KEYWORD $x", Keyword(keyword.clone())),
+        ("LARGER 0", Larger(0)),
+        ("NEW", New),
+        ("NOT SEEN", not(Flag(SystemFlag::Seen))),
+        ("OLD", Old),
+        ("ON \"01-feb-1994\"", On(day)),
+        ("OR NEW OLD", Or(Box::new(New), Box::new(Old))),
+        ("RECENT", Recent),
+        ("SEEN", Flag(SystemFlag::Seen)),
+        ("SENTBEFORE 1-FEB-1994", SentBefore(day)),
+        ("SENTON 01-Feb-1994", SentOn(day)),
+        ("SENTSINCE 1-Feb-1994", SentSince(day)),
+        ("SINCE 1-Feb-1994", Since(day)),
+        ("SMALLER 4294967296", Smaller(1 << 32)),
+        ("SUBJECT x", header("SUBJECT", "x")),
+        ("TEXT x", Text(b"x".into())),
+        ("TO x", header("TO", "x")),
+        ("UID 1:*", Uid(set(&[(1, 0)]))),
+        ("UNANSWERED", not(Flag(SystemFlag::Answered))),
+        ("UNDELETED", not(Flag(SystemFlag::Deleted))),
+        ("UNDRAFT", not(Flag(SystemFlag::Draft))),
+        ("UNFLAGGED", not(Flag(SystemFlag::Flagged))),
+        ("UNKEYWORD $X", not(Keyword(keyword))),
+        ("UNSEEN", not(Flag(SystemFlag::Seen))),
+        ("1:5", Sequence(set(&[(1, 5)]))),
+        ("*", Sequence(set(&[(0, 0)]))),
+        ("((ALL))", All),
+        ("ALL NEW", And(vec![All, New])),
+        (
+            "OR (ALL 1) NOT (NEW NOT OLD)",
+            Or(
+                Box::new(And(vec![All, Sequence(set(&[(1, 1)]))])),
+                Box::new(not(And(vec![New, not(Old)]))),
+            ),
+        ),
+    ] {
+        assert_eq!(key(text), value, "{text}");
+    }
+    assert_eq!(key(b"BODY \"\xff\""), Body(vec![0xff]));
+}
+
+#[test]
+fn search() {
+    // RFC 3501 §6.4.4.
+    assert_eq!(
+        body("SEARCH FLAGGED SINCE 1-Feb-1994 NOT FROM \"Smith\""),
+        Search {
+            numbering: Sequence,
+            charset: None,
+            key: key("(FLAGGED SINCE 1-Feb-1994 NOT FROM \"Smith\")")
+        }
+    );
+    assert_eq!(
+        body("UID SEARCH CHARSET UTF-8 TEXT {6}\r\nXXXXXX"),
+        Search {
+            numbering: Uid,
+            charset: Some(b"UTF-8".into()),
+            key: SearchKey::Text(b"XXXXXX".into())
+        }
+    );
+    let deepest = format!("{}ALL", "NOT ".repeat(32));
+    assert!(matches!(key(deepest), SearchKey::Not(_)));
+    let most = format!("ALL{}", " ALL".repeat(999));
+    assert!(matches!(key(most), SearchKey::And(keys) if keys.len() == 1000));
+}
+
+#[test]
+fn append() {
+    let seen = Flag::System(SystemFlag::Seen);
+    let date = DateTime::parse(b"07-Feb-1994 21:52:25 -0800");
+    for (text, mailbox, flags, date) in [
+        ("saved-messages ", "saved-messages", vec![], None),
+        ("\"a b\" (\\Seen) ", "a b", vec![seen.clone()], None),
+        ("{5}\r\na b c () ", "a b c", vec![], None),
+        ("{5+}\r\nINBOX (\\seen) ", "INBOX", vec![seen.clone()], None),
+        ("x \" 7-Feb-1994 21:52:25 -0800\" ", "x", vec![], date),
+        (
+            "x (\\Seen) \"07-Feb-1994 21:52:25 -0800\" ",
+            "x",
+            vec![seen],
+            date,
+        ),
+    ] {
+        let head = Append {
+            mailbox: mailbox.into(),
+            flags,
+            date,
+        };
+        let line = format!("a APPEND {text}");
+        let (tag, found) = append_head(line.as_bytes()).unwrap().unwrap();
+        assert_eq!((tag.as_str(), &found), ("a", &head));
+        for message in ["{5}\r\nhello", "{5+}\r\nhello", "~{5}\r\nhe\0lo", "{0}\r\n"] {
+            let whole = format!("APPEND {text}{message}");
+            assert_eq!(body(whole), CommandBody::Append(head.clone()));
+        }
+    }
+    for other in [
+        "a APPEND ",
+        "a append ",
+        "a LOGIN ",
+        "a SEARCH TEXT ",
+        "a SEARCH TEXT {1}\r\n1 TEXT ",
+        "",
+        "a",
+        "+ APPEND x ",
+        "(",
+    ] {
+        assert_eq!(append_head(other.as_bytes()), Ok(None), "{other}");
+    }
+}
+
+#[test]
+fn literal_marks() {
+    let mark = |size, non_sync, binary, start| {
+        Ok(Some(LiteralMark {
+            size,
+            non_sync,
+            binary,
+            start,
+        }))
+    };
+    for (line, value) in [
+        (&b"a LOGIN {11}"[..], mark(11, false, false, 8)),
+        (b"{0}", mark(0, false, false, 0)),
+        (b"x {5+}", mark(5, true, false, 2)),
+        (b"x ~{5}", mark(5, false, true, 2)),
+        (b"x ~{5+}", mark(5, true, true, 2)),
+        (b"x {00000000000000000000007}", mark(7, false, false, 2)),
+        (b"{4294967296}", mark(1 << 32, false, false, 0)),
+        (
+            b"{9223372036854775807}",
+            mark(i64::MAX as u64, false, false, 0),
+        ),
+        (b"\"unclosed {5}", mark(5, false, false, 10)),
+        (b"{{5}", mark(5, false, false, 1)),
+        (b"", Ok(None)),
+        (b"}", Ok(None)),
+        (b"{}", Ok(None)),
+        (b"{+}", Ok(None)),
+        (b"5}", Ok(None)),
+        (b"~5}", Ok(None)),
+        (b"{5} ", Ok(None)),
+        (b"\"a {5}\"", Ok(None)),
+        (b"{abc}", Ok(None)),
+        (b"{-1}", Ok(None)),
+        (b"{5-}", Ok(None)),
+        (b"{5++}", Ok(None)),
+        (b"{ 5}", Ok(None)),
+        (b"{0x10}", Ok(None)),
+        (b"{\xff}", Ok(None)),
+    ] {
+        assert_eq!(literal_mark(line), value, "{}", shown(line));
+    }
+    for line in [
+        &b"a {9223372036854775808}"[..],
+        b"a {99999999999999999999}",
+        b"a ~{99999999999999999999999999999999999999999999999+}",
+    ] {
+        assert_eq!(
+            literal_mark(line).unwrap_err().expected,
+            "Literal size too large"
+        );
+    }
+}

@@ -1,0 +1,290 @@
+//! Value → bytes → value for all commands, and that no bytes whatever make the parser panic.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+use super::writer::Writer;
+use super::*;
+use crate::imap::command::{StatusItem, StoreAction};
+use crate::imap::core::Secret;
+use crate::imap::date::DateTime;
+use crate::imap::fetch::{FetchItem, Partial, Section, SectionText};
+use crate::imap::flag::{Flag, Keyword, SystemFlag};
+use crate::imap::search::{Day, SearchKey};
+
+fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        vec(1u8.., 0..12),
+        "[A-Za-z0-9 ]{0,12}".prop_map(String::into_bytes),
+        "[\"\\\\{}()*%\\[\\]+~&-]{0,6}".prop_map(String::into_bytes),
+    ]
+}
+
+fn any_name() -> impl Strategy<Value = String> {
+    "[A-Z][A-Z0-9=_-]{0,10}"
+}
+
+fn any_set() -> impl Strategy<Value = SequenceSet> {
+    let number = || prop_oneof![0u32..20, any::<u32>()];
+    vec((number(), number()), 1..5).prop_map(|ranges| set(&ranges))
+}
+
+fn any_flag() -> impl Strategy<Value = Flag> {
+    prop_oneof![
+        select(&SystemFlag::ALL[..]).prop_map(Flag::System),
+        any_keyword().prop_map(Flag::Keyword),
+    ]
+}
+
+fn any_keyword() -> impl Strategy<Value = Keyword> {
+    "[!-~&&[^(){%*\"\\\\\\]]]{1,50}".prop_map(|text| Keyword::new(&text).unwrap())
+}
+
+fn any_day() -> impl Strategy<Value = Day> {
+    (0u16..10_000, 1u8..13, 1u8..32).prop_filter_map("no such day", |(year, month, day)| {
+        Day::new(year, month, day)
+    })
+}
+
+fn any_item() -> impl Strategy<Value = FetchItem> {
+    let names = || vec(any_bytes(), 1..4);
+    let text = prop_oneof![
+        Just(SectionText::Whole),
+        Just(SectionText::Header),
+        names().prop_map(SectionText::HeaderFields),
+        names().prop_map(SectionText::HeaderFieldsNot),
+        Just(SectionText::Text),
+        Just(SectionText::Mime),
+    ];
+    let part = vec(any::<NonZeroU32>(), 0..4);
+    let section = (part, text)
+        .prop_filter("MIME is of a part", |(part, text)| {
+            !part.is_empty() || *text != SectionText::Mime
+        })
+        .prop_map(|(part, text)| Section { part, text });
+    let most = i64::MAX as u64;
+    let partial = (0..=most, 1..=most).prop_map(|(offset, length)| Partial { offset, length });
+    let body = (any::<bool>(), section, proptest::option::of(partial)).prop_map(
+        |(peek, section, partial)| FetchItem::BodySection {
+            peek,
+            section,
+            partial,
+        },
+    );
+    prop_oneof![
+        3 => body,
+        2 => select(&[
+            FetchItem::Body,
+            FetchItem::BodyStructure,
+            FetchItem::Envelope,
+            FetchItem::Flags,
+            FetchItem::InternalDate,
+            FetchItem::Rfc822,
+            FetchItem::Rfc822Header,
+            FetchItem::Rfc822Size,
+            FetchItem::Rfc822Text,
+            FetchItem::Uid,
+        ][..]),
+    ]
+}
+
+fn any_key() -> impl Strategy<Value = SearchKey> {
+    use SearchKey::*;
+    let leaf = prop_oneof![
+        select(&[All, New, Old, Recent][..]),
+        (any_bytes(), any_bytes()).prop_map(|(name, text)| Header(name, text)),
+        any_bytes().prop_map(Body),
+        any_bytes().prop_map(Text),
+        select(&SystemFlag::ALL[..]).prop_map(Flag),
+        any_keyword().prop_map(Keyword),
+        (any_day(), 0usize..6).prop_map(|(day, which)| {
+            [Before, On, SentBefore, SentOn, SentSince, Since][which](day)
+        }),
+        (0..=i64::MAX as u64).prop_map(Larger),
+        (0..=i64::MAX as u64).prop_map(Smaller),
+        any_set().prop_map(Sequence),
+        any_set().prop_map(Uid),
+    ];
+    leaf.prop_recursive(5, 20, 4, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 2..4).prop_map(And),
+            inner.clone().prop_map(|key| Not(Box::new(key))),
+            (inner.clone(), inner).prop_map(|(a, b)| Or(Box::new(a), Box::new(b))),
+        ]
+    })
+}
+
+fn any_command() -> impl Strategy<Value = Command> {
+    use CommandBody::*;
+    let numbering = || select(&[Numbering::Sequence, Numbering::Uid][..]);
+    let secret = || any_bytes().prop_map(Secret::new);
+    let action = select(&[StoreAction::Add, StoreAction::Remove, StoreAction::Replace][..]);
+    let items = select(
+        &[
+            StatusItem::Messages,
+            StatusItem::Recent,
+            StatusItem::UidNext,
+            StatusItem::UidValidity,
+            StatusItem::Unseen,
+        ][..],
+    );
+    let fields = vec((any_bytes(), proptest::option::of(any_bytes())), 0..4);
+    let body = prop_oneof![
+        select(
+            &[
+                Capability, Check, Close, Idle, Logout, Namespace, Noop, StartTls, Unselect
+            ][..]
+        ),
+        (any_name(), proptest::option::of(secret()))
+            .prop_map(|(mechanism, initial)| Authenticate { mechanism, initial }),
+        (any_bytes(), secret()).prop_map(|(user, password)| Login { user, password }),
+        vec(any_name(), 1..4).prop_map(Enable),
+        proptest::option::of(fields).prop_map(Id),
+        (any_bytes(), 0usize..6).prop_map(|(mailbox, which)| match which {
+            0 => Create { mailbox },
+            1 => Delete { mailbox },
+            2 => Subscribe { mailbox },
+            3 => Unsubscribe { mailbox },
+            _ => Select {
+                mailbox,
+                read_only: which == 4
+            },
+        }),
+        (any_bytes(), any_bytes()).prop_map(|(from, to)| Rename { from, to }),
+        (any_bytes(), any_bytes()).prop_map(|(reference, pattern)| List { reference, pattern }),
+        (any_bytes(), "[a-z*%]{0,6}").prop_map(|(reference, pattern)| Lsub {
+            reference,
+            pattern: pattern.into()
+        }),
+        (any_bytes(), vec(items, 1..4)).prop_map(|(mailbox, items)| Status { mailbox, items }),
+        proptest::option::of(any_set()).prop_map(|uids| Expunge { uids }),
+        (numbering(), proptest::option::of(any_bytes()), any_key()).prop_map(
+            |(numbering, charset, key)| Search {
+                numbering,
+                charset,
+                key
+            }
+        ),
+        (numbering(), any_set(), vec(any_item(), 1..4)).prop_map(|(numbering, set, items)| Fetch {
+            numbering,
+            set,
+            items
+        }),
+        (
+            numbering(),
+            any_set(),
+            action,
+            any::<bool>(),
+            vec(any_flag(), 0..4)
+        )
+            .prop_map(|(numbering, set, action, silent, flags)| Store {
+                numbering,
+                set,
+                action,
+                silent,
+                flags
+            }),
+        (numbering(), any_set(), any_bytes()).prop_map(|(numbering, set, mailbox)| Copy {
+            numbering,
+            set,
+            mailbox
+        }),
+        (numbering(), any_set(), any_bytes()).prop_map(|(numbering, set, mailbox)| Move {
+            numbering,
+            set,
+            mailbox
+        }),
+    ];
+    ("[!-~&&[^(){%*\"\\\\+]]{1,10}", body).prop_map(|(tag, body)| Command {
+        tag: Tag::new(tag.as_bytes()).unwrap(),
+        body,
+    })
+}
+
+fn written(command: &Command, choices: Vec<u8>) -> Vec<u8> {
+    let mut writer = Writer {
+        out: Vec::new(),
+        choices,
+    };
+    writer.command(command);
+    writer.out
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn commands_come_back(value in any_command(), choices in vec(any::<u8>(), 1..8)) {
+        let bytes = written(&value, choices);
+        prop_assert_eq!(command(&bytes), Ok(value.clone()), "{}", shown(&bytes));
+        prop_assert_eq!(tag_of(&bytes), Some(value.tag));
+        let verb = verb_of(&bytes);
+        prop_assert_eq!(verb.as_deref(), value.body.name().split(' ').next());
+    }
+
+    #[test]
+    fn append_heads_come_back(
+        mailbox in any_bytes(),
+        flags in vec(any_flag(), 0..4),
+        date in proptest::option::of((-62_167_000_000i64..253_402_000_000, -1439i16..1440)),
+        choices in vec(any::<u8>(), 1..8),
+    ) {
+        let date = date.map(|(seconds, offset)| DateTime { seconds, offset });
+        let mut writer = Writer { out: Vec::new(), choices };
+        writer.raw("a APPEND ");
+        writer.astring(&mailbox);
+        writer.raw(" ");
+        if !flags.is_empty() {
+            writer.flags(&flags);
+            writer.raw(" ");
+        }
+        if let Some(date) = date {
+            writer.raw(format!("\"{date}\" "));
+        }
+        let head = Append { mailbox, flags, date };
+        prop_assert_eq!(
+            append_head(&writer.out),
+            Ok(Some((Tag::new(b"a").unwrap(), head)))
+        );
+    }
+
+    #[test]
+    fn no_bytes_panic(bytes in vec(any::<u8>(), 0..60)) {
+        let _ = command(&bytes);
+        let _ = append_head(&bytes);
+        let _ = literal_mark(&bytes);
+        let _ = (tag_of(&bytes), verb_of(&bytes));
+    }
+
+    /// Commands cut, with octets changed, put in or taken out: a value or an error that is fit to send.
+    #[test]
+    fn no_damaged_command_panics(
+        value in any_command(),
+        choices in vec(any::<u8>(), 1..8),
+        damage in vec((any::<Index>(), 0u8..4, select(&b"\0\r\n \"\\(){}[]<>*%+,:.~0919aA\xff"[..])), 1..4),
+    ) {
+        let mut bytes = written(&value, choices);
+        for (at, kind, byte) in damage {
+            if bytes.is_empty() {
+                break;
+            }
+            let at = at.index(bytes.len());
+            match kind {
+                0 => bytes.truncate(at),
+                1 => bytes[at] = byte,
+                2 => bytes.insert(at, byte),
+                _ => drop(bytes.remove(at)),
+            }
+        }
+        for head in [&b""[..], b"a ", b"a APPEND "] {
+            let bytes = [head, &bytes].concat();
+            let _ = append_head(&bytes);
+            if let Err(error) = command(&bytes) {
+                prop_assert!(error.expected.bytes().all(|byte| matches!(byte, b' '..=b'~')));
+                prop_assert!(!error.expected.contains("something else"));
+                prop_assert_eq!(error.tag, tag_of(&bytes));
+            }
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! Commands as bytes: the way back that only tests need.
+
+use super::*;
+use crate::imap::command::{StatusItem, StoreAction};
+use crate::imap::core::is_astring_char;
+use crate::imap::encode::fetch::Items;
+use crate::imap::fetch::FetchItem;
+use crate::imap::flag::Flag;
+use crate::imap::search::{Day, SearchKey};
+use crate::imap::sequence::SeqNum;
+
+/// Writes commands; `choices` decides where the grammar has several ways to write a thing.
+pub(super) struct Writer {
+    pub(super) out: Vec<u8>,
+    pub(super) choices: Vec<u8>,
+}
+
+impl Writer {
+    fn choose(&mut self) -> u8 {
+        let choice = self.choices.pop().unwrap_or(0);
+        self.choices.insert(0, choice);
+        choice
+    }
+
+    fn either(&mut self) -> bool {
+        self.choose() & 1 == 0
+    }
+
+    /// A word of the grammar, in any case.
+    fn word(&mut self, word: &str) {
+        let lower = self.either();
+        let text = if lower {
+            word.to_lowercase()
+        } else {
+            word.to_owned()
+        };
+        self.out.extend_from_slice(text.as_bytes());
+    }
+
+    pub(super) fn raw(&mut self, text: impl AsRef<[u8]>) {
+        self.out.extend_from_slice(text.as_ref());
+    }
+
+    fn string(&mut self, text: &[u8]) {
+        let quotable = !text.iter().any(|byte| matches!(byte, b'\r' | b'\n'));
+        match self.choose() % 3 {
+            0 if quotable => {
+                self.raw("\"");
+                for byte in text {
+                    if matches!(byte, b'"' | b'\\') {
+                        self.raw("\\");
+                    }
+                    self.raw([*byte]);
+                }
+                self.raw("\"");
+            }
+            1 => self.raw(format!("{{{}+}}\r\n", text.len())),
+            _ => self.raw(format!("{{{}}}\r\n", text.len())),
+        }
+        if self.out.ends_with(b"}\r\n") {
+            self.raw(text);
+        }
+    }
+
+    pub(super) fn astring(&mut self, text: &[u8]) {
+        let bare = !text.is_empty() && text.iter().all(|byte| is_astring_char(*byte));
+        if bare && self.either() {
+            self.raw(text);
+        } else {
+            self.string(text);
+        }
+    }
+
+    fn list<T>(&mut self, items: &[T], write: impl Fn(&mut Writer, &T)) {
+        for (at, item) in items.iter().enumerate() {
+            if at > 0 {
+                self.raw(" ");
+            }
+            write(self, item);
+        }
+    }
+
+    fn set(&mut self, set: &SequenceSet) {
+        let shown = |bound| match bound {
+            Bound::Number(number) => number.to_string(),
+            Bound::Last => "*".to_owned(),
+        };
+        let ranges = set.ranges().iter().map(|&(from, to)| match from == to {
+            true => shown(from),
+            false => format!("{}:{}", shown(from), shown(to)),
+        });
+        let ranges: Vec<String> = ranges.collect();
+        self.raw(ranges.join(","));
+    }
+
+    fn flag(&mut self, flag: &Flag) {
+        match flag {
+            Flag::System(flag) => self.word(flag.as_str()),
+            Flag::Keyword(keyword) => self.raw(keyword.as_str()),
+        }
+    }
+
+    pub(super) fn flags(&mut self, flags: &[Flag]) {
+        self.raw("(");
+        self.list(flags, Writer::flag);
+        self.raw(")");
+    }
+
+    fn day(&mut self, day: Day) {
+        let quote = if self.either() { "\"" } else { "" };
+        self.raw(format!("{quote}{day}{quote}"));
+    }
+
+    fn item(&mut self, item: &FetchItem) {
+        match item {
+            FetchItem::Body => self.word("BODY"),
+            FetchItem::BodySection {
+                peek,
+                section,
+                partial,
+            } => {
+                // What the server writes in its answer is what the client may ask for.
+                let mut answer = Vec::new();
+                let mut items = Items::begin(&mut Vec::new(), SeqNum::from_index(0).unwrap());
+                items.section(&mut answer, section, None);
+                self.word(if *peek { "BODY.PEEK" } else { "BODY" });
+                self.raw(&answer[b"BODY".len()..answer.len() - 1]);
+                if let Some(partial) = partial {
+                    self.raw(format!("<{}.{}>", partial.offset, partial.length));
+                }
+            }
+            FetchItem::BodyStructure => self.word("BODYSTRUCTURE"),
+            FetchItem::Envelope => self.word("ENVELOPE"),
+            FetchItem::Flags => self.word("FLAGS"),
+            FetchItem::InternalDate => self.word("INTERNALDATE"),
+            FetchItem::Rfc822 => self.word("RFC822"),
+            FetchItem::Rfc822Header => self.word("RFC822.HEADER"),
+            FetchItem::Rfc822Size => self.word("RFC822.SIZE"),
+            FetchItem::Rfc822Text => self.word("RFC822.TEXT"),
+            FetchItem::Uid => self.word("UID"),
+        }
+    }
+
+    fn key(&mut self, key: &SearchKey) {
+        let mut named = |name: &str, write: &dyn Fn(&mut Writer)| {
+            self.word(name);
+            self.raw(" ");
+            write(self);
+        };
+        match key {
+            SearchKey::All => self.word("ALL"),
+            SearchKey::And(keys) => {
+                self.raw("(");
+                self.list(keys, Writer::key);
+                self.raw(")");
+            }
+            SearchKey::Header(name, text) => named("HEADER", &|writer| {
+                writer.astring(name);
+                writer.raw(" ");
+                writer.astring(text);
+            }),
+            SearchKey::Before(day) => named("BEFORE", &|writer| writer.day(*day)),
+            SearchKey::Body(text) => named("BODY", &|writer| writer.astring(text)),
+            SearchKey::Flag(flag) => self.word(&flag.as_str()[1..]),
+            SearchKey::Keyword(keyword) => {
+                named("KEYWORD", &|writer| writer.raw(keyword.as_str()));
+            }
+            SearchKey::Larger(octets) => named("LARGER", &|writer| writer.raw(octets.to_string())),
+            SearchKey::New => self.word("NEW"),
+            SearchKey::Not(inner) => match (&**inner, self.either()) {
+                (SearchKey::Flag(flag), true) => {
+                    self.word(&format!("UN{}", &flag.as_str()[1..]));
+                }
+                (SearchKey::Keyword(keyword), true) => {
+                    self.word("UNKEYWORD ");
+                    self.raw(keyword.as_str());
+                }
+                (inner, _) => {
+                    self.word("NOT ");
+                    self.key(inner);
+                }
+            },
+            SearchKey::Old => self.word("OLD"),
+            SearchKey::On(day) => named("ON", &|writer| writer.day(*day)),
+            SearchKey::Or(one, other) => named("OR", &|writer| {
+                writer.key(one);
+                writer.raw(" ");
+                writer.key(other);
+            }),
+            SearchKey::Recent => self.word("RECENT"),
+            SearchKey::SentBefore(day) => named("SENTBEFORE", &|writer| writer.day(*day)),
+            SearchKey::SentOn(day) => named("SENTON", &|writer| writer.day(*day)),
+            SearchKey::SentSince(day) => named("SENTSINCE", &|writer| writer.day(*day)),
+            SearchKey::Sequence(set) => self.set(set),
+            SearchKey::Since(day) => named("SINCE", &|writer| writer.day(*day)),
+            SearchKey::Smaller(octets) => {
+                named("SMALLER", &|writer| writer.raw(octets.to_string()));
+            }
+            SearchKey::Text(text) => named("TEXT", &|writer| writer.astring(text)),
+            SearchKey::Uid(set) => named("UID", &|writer| writer.set(set)),
+        }
+    }
+
+    pub(super) fn command(&mut self, command: &Command) {
+        use CommandBody::*;
+        self.raw(command.tag.as_str());
+        self.raw(" ");
+        self.word(command.body.name());
+        match &command.body {
+            Capability | Check | Close | Idle | Logout | Namespace | Noop | StartTls | Unselect => {
+            }
+            Append(_) => unreachable!("not made here"),
+            Authenticate { mechanism, initial } => {
+                self.raw(" ");
+                self.word(mechanism);
+                if let Some(initial) = initial {
+                    let base64 = base64_simd::STANDARD.encode_to_string(initial.expose());
+                    self.raw(if base64.is_empty() { " =" } else { " " });
+                    self.raw(base64);
+                }
+            }
+            Copy { set, mailbox, .. } | Move { set, mailbox, .. } => {
+                self.raw(" ");
+                self.set(set);
+                self.raw(" ");
+                self.astring(mailbox);
+            }
+            Create { mailbox }
+            | Delete { mailbox }
+            | Select { mailbox, .. }
+            | Subscribe { mailbox }
+            | Unsubscribe { mailbox } => {
+                self.raw(" ");
+                self.astring(mailbox);
+            }
+            Enable(names) => {
+                self.raw(" ");
+                self.list(names, |writer, name| writer.word(name));
+            }
+            Expunge { uids } => {
+                if let Some(uids) = uids {
+                    self.raw(" ");
+                    self.set(uids);
+                }
+            }
+            Fetch { set, items, .. } => {
+                self.raw(" ");
+                self.set(set);
+                self.raw(" (");
+                self.list(items, Writer::item);
+                self.raw(")");
+            }
+            Id(None) => self.word(" NIL"),
+            Id(Some(fields)) => {
+                self.raw(" (");
+                self.list(fields, |writer, (field, value)| {
+                    writer.string(field);
+                    writer.raw(" ");
+                    match value {
+                        Some(value) => writer.string(value),
+                        None => writer.word("NIL"),
+                    }
+                });
+                self.raw(")");
+            }
+            List { reference, pattern } | Lsub { reference, pattern } => {
+                self.raw(" ");
+                self.astring(reference);
+                self.raw(" ");
+                let plain = pattern
+                    .iter()
+                    .all(|byte| matches!(byte, b'*' | b'%' | b'a'..=b'z'));
+                match plain && !pattern.is_empty() {
+                    true => self.raw(pattern),
+                    false => self.astring(pattern),
+                }
+            }
+            Login { user, password } => {
+                self.raw(" ");
+                self.astring(user);
+                self.raw(" ");
+                self.astring(password.expose());
+            }
+            Rename { from, to } => {
+                self.raw(" ");
+                self.astring(from);
+                self.raw(" ");
+                self.astring(to);
+            }
+            Search { charset, key, .. } => {
+                self.raw(" ");
+                if let Some(charset) = charset {
+                    self.word("CHARSET ");
+                    self.astring(charset);
+                    self.raw(" ");
+                }
+                self.key(key);
+            }
+            Status { mailbox, items } => {
+                self.raw(" ");
+                self.astring(mailbox);
+                self.raw(" (");
+                self.list(items, |writer, item| {
+                    writer.word(match item {
+                        StatusItem::Messages => "MESSAGES",
+                        StatusItem::Recent => "RECENT",
+                        StatusItem::UidNext => "UIDNEXT",
+                        StatusItem::UidValidity => "UIDVALIDITY",
+                        StatusItem::Unseen => "UNSEEN",
+                    });
+                });
+                self.raw(")");
+            }
+            Store {
+                set,
+                action,
+                silent,
+                flags,
+                ..
+            } => {
+                self.raw(" ");
+                self.set(set);
+                self.word(match action {
+                    StoreAction::Add => " +FLAGS",
+                    StoreAction::Remove => " -FLAGS",
+                    StoreAction::Replace => " FLAGS",
+                });
+                self.word(if *silent { ".SILENT " } else { " " });
+                if flags.is_empty() || self.either() {
+                    self.flags(flags);
+                } else {
+                    self.list(flags, Writer::flag);
+                }
+            }
+        }
+    }
+}
