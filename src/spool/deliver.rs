@@ -1,39 +1,206 @@
 //! New mail: `tmp/` → fsync → rename, through the `maildir` crate.
+//!
+//! The crate makes the file in `tmp/`, under a name nobody else has, and removes it if we give up. The rest is
+//! ours: line ends, mode, time, and the rename into place, for the crate's own would overwrite a file of the
+//! same name, names the date as now, knows no `,W=`, and takes the host name as it is.
+//!
+//! No lock is needed. A crash before the rename leaves a file in `tmp/`, which [`clear_old`] or any other program
+//! removes some day; after it, a message without a UID, which the next look at the mailbox numbers.
 
-use std::io;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use maildir::{Maildir, MaildirError, TemporaryMailFile};
+use rustix::fs::{OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
+use rustix::io::retry_on_intr;
 
 use crate::imap::date::DateTime;
 use crate::imap::flag::SystemFlags;
+use crate::spool::dir::{self, Modes};
 use crate::spool::filename::{FileName, Letters};
 use crate::spool::folder::{Folder, Sub};
 
+/// Octets gathered before they are written, and read at a time when copying.
+const PIECE: usize = 64 * 1024;
+
+/// How old, by its ctime, a file in `tmp/` must be to be removed.
+const OLD: Duration = Duration::from_secs(36 * 60 * 60);
+
+/// How long `tmp/` is left alone after a look: Dovecot's `mail_temp_scan_interval`.
+const LOOK_AGAIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
 /// A message being written in `tmp/`. Dropping it removes it.
 pub struct Delivery {
-    _private: (),
+    /// Before `in_tmp`, so that it is dropped first: its path leads over the descriptor there.
+    file: BufWriter<TemporaryMailFile>,
+    in_tmp: InTmp,
+    /// Octets stored.
+    size: u64,
+    /// Octets with every line end as CRLF, as stored so far.
+    virtual_size: u64,
+    /// The last octet stored.
+    last: u8,
+    /// A CR came last, and what follows decides about it.
+    held_cr: bool,
+    /// A write failed: what is in the file is not what was given.
+    failed: bool,
 }
 
-/// A message wholly written and synced, still in `tmp/`.
+/// A message wholly written and synced, still in `tmp/`. Dropping it removes it.
 pub struct Complete {
-    _private: (),
+    /// Before `in_tmp`, as in [`Delivery`].
+    _guard: TemporaryMailFile,
+    in_tmp: InTmp,
+    size: u64,
+    virtual_size: u64,
+}
+
+/// Where the temporary file is.
+struct InTmp {
+    name: PathBuf,
+    tmp: OwnedFd,
+    /// The crate reaches the file by a path over this descriptor.
+    _folder: Arc<OwnedFd>,
+    /// The file, opened when it was empty: an error in writing any of it back shows when this is synced.
+    file: File,
 }
 
 impl Delivery {
     /// Makes the file in `tmp/` (which is made again if it is missing).
     pub fn create(folder: &Folder) -> io::Result<Delivery> {
-        let _ = folder;
-        todo!()
+        let tmp = folder.tmp()?;
+        let maildir = Maildir::from(dir::by_descriptor(folder.dir()));
+        let temporary = maildir.open_file_in_tmp().map_err(|error| match error {
+            MaildirError::Io(error) => error,
+            error => io::Error::other(error.to_string()),
+        })?;
+        let name = temporary.path().file_name().unwrap_or_default();
+        let name = PathBuf::from(name);
+        // By the descriptor: it is in this very `tmp/`, whatever the path led through.
+        let file = dir::open_at(tmp.as_fd(), &name, OFlags::RDWR | OFlags::NOFOLLOW)?;
+        Modes::of(folder.dir().as_fd())?.apply_to_file(&file)?;
+        Ok(Delivery {
+            file: BufWriter::with_capacity(PIECE, temporary),
+            in_tmp: InTmp {
+                name,
+                tmp,
+                _folder: Arc::clone(folder.dir()),
+                file: File::from(file),
+            },
+            size: 0,
+            virtual_size: 0,
+            last: 0,
+            held_cr: false,
+            failed: false,
+        })
     }
 
     /// Adds bytes as the client sent them; CRLF is stored as LF, a bare CR stays, as Dovecot does.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let _ = bytes;
-        todo!()
+        let mut rest = bytes;
+        if self.held_cr && !rest.is_empty() {
+            self.held_cr = false;
+            if rest.first() != Some(&b'\n') {
+                self.store(b"\r")?;
+            }
+        }
+        while let Some((before, from_cr)) =
+            memchr::memchr(b'\r', rest).and_then(|at| rest.split_at_checked(at))
+        {
+            self.store(before)?;
+            rest = from_cr.get(1..).unwrap_or_default();
+            match rest.first() {
+                Some(b'\n') => {}
+                Some(_) => self.store(b"\r")?,
+                None => self.held_cr = true,
+            }
+        }
+        self.store(rest)
+    }
+
+    /// Adds the whole of a file as it is, without touching line ends.
+    pub fn copy_from(&mut self, source: &File) -> io::Result<()> {
+        let mut buffer = vec![0; PIECE];
+        let mut at = 0u64;
+        loop {
+            let got = match source.read_at(&mut buffer, at) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                got => got?,
+            };
+            if got == 0 {
+                return Ok(());
+            }
+            self.store(buffer.get(..got).unwrap_or_default())?;
+            at = at.saturating_add(got as u64);
+        }
     }
 
     /// Sets the time (`None` is now), and syncs the file.
-    pub fn finish(self, date: Option<DateTime>) -> io::Result<Complete> {
-        let _ = date;
-        todo!()
+    pub fn finish(mut self, date: Option<DateTime>) -> io::Result<Complete> {
+        if self.held_cr {
+            self.store(b"\r")?;
+        }
+        if self.failed {
+            return Err(io::Error::other("the message was not written as a whole"));
+        }
+        let guard = self
+            .file
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)?;
+        let file = &self.in_tmp.file;
+        if let Some(date) = date {
+            let at = |tv_sec, tv_nsec| Timespec { tv_sec, tv_nsec };
+            let times = Timestamps {
+                last_access: at(0, UTIME_NOW),
+                last_modification: at(date.seconds, 0),
+            };
+            rustix::fs::futimens(file, &times)?;
+        }
+        retry_on_intr(|| rustix::fs::fsync(file))?;
+        if file.metadata()?.len() != self.size {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(Complete {
+            _guard: guard,
+            in_tmp: self.in_tmp,
+            size: self.size,
+            virtual_size: self.virtual_size,
+        })
+    }
+
+    /// Writes bytes as they are, and counts them.
+    fn store(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.failed {
+            return Err(io::Error::other("an earlier write of this message failed"));
+        }
+        let Some(&last) = bytes.last() else {
+            return Ok(());
+        };
+        if let Err(error) = self.file.write_all(bytes) {
+            self.failed = true;
+            return Err(error);
+        }
+        let mut bare = 0u64;
+        for at in memchr::memchr_iter(b'\n', bytes) {
+            let before = match at.checked_sub(1) {
+                Some(before) => bytes.get(before).copied(),
+                None => Some(self.last),
+            };
+            bare += u64::from(before != Some(b'\r'));
+        }
+        self.size = self.size.saturating_add(bytes.len() as u64);
+        self.virtual_size = self
+            .virtual_size
+            .saturating_add(bytes.len() as u64)
+            .saturating_add(bare);
+        self.last = last;
+        Ok(())
     }
 }
 
@@ -54,10 +221,16 @@ impl Complete {
 
     /// Octets with every line end as CRLF.
     pub fn virtual_size(&self) -> u64 {
-        todo!()
+        self.virtual_size
     }
 
-    /// Renames into `new/` (no flags) or `cur/`. The directory is not synced yet.
+    /// Octets of the file.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Renames into `new/` (no flags) or `cur/`, under a fresh name with `,S=` and `,W=`. The directory is not
+    /// synced yet. In `cur/` the name has an info suffix, also without flags; `folder` must be the one it was created for.
     pub fn place(
         self,
         folder: &Folder,
@@ -65,13 +238,83 @@ impl Complete {
         flags: SystemFlags,
         letters: Letters,
     ) -> io::Result<FileName> {
-        let _ = (folder, sub, flags, letters);
-        todo!()
+        let sizes = format!(",S={},W={}", self.size, self.virtual_size);
+        let base = [FileName::fresh_base().as_slice(), sizes.as_bytes()].concat();
+        let name = FileName::new(&base).and_then(|name| match sub {
+            Sub::New if flags.is_empty() && letters == Letters::default() => Some(name),
+            _ => name.with_flags(flags, letters),
+        });
+        let name = name.ok_or(io::ErrorKind::InvalidFilename)?;
+        let tmp = self.in_tmp.tmp.as_fd();
+        folder.place(tmp, &self.in_tmp.name, sub, &name)?;
+        Ok(name)
     }
 }
 
-/// Removes what has lain in `tmp/` for over 36 hours, by Dovecot's rules of when to look.
-pub fn clear_old(folder: &Folder) -> io::Result<()> {
-    let _ = folder;
-    todo!()
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery")
+            .field("name", &self.in_tmp.name)
+            .field("size", &self.size)
+            .finish_non_exhaustive()
+    }
 }
+
+impl fmt::Debug for Complete {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Complete")
+            .field("name", &self.in_tmp.name)
+            .field("size", &self.size)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Removes what has lain in `tmp/` for over 36 hours, by Dovecot's rules of when to look: when nobody has for a
+/// week. Who looked last is told by `tmp/`'s access time, which whoever looks sets to now.
+pub fn clear_old(folder: &Folder) -> io::Result<()> {
+    clear_old_at(folder, SystemTime::now())
+}
+
+fn clear_old_at(folder: &Folder, now: SystemTime) -> io::Result<()> {
+    let tmp = folder.tmp()?;
+    let since_epoch = |seconds: i64| {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
+    };
+    let age = |seconds: i64| now.duration_since(since_epoch(seconds)).unwrap_or_default();
+    let stat = dir::stat(&tmp)?;
+    let (looked, changed) = (dir::wide(stat.st_atime), dir::wide(stat.st_ctime));
+    if age(looked) < LOOK_AGAIN {
+        return Ok(());
+    }
+    // A look that came 36 hours after the last change has found all there is to find.
+    let settled = since_epoch(looked)
+        .duration_since(since_epoch(changed))
+        .is_ok_and(|apart| apart > OLD);
+    if settled {
+        return Ok(());
+    }
+    let mut old = Vec::new();
+    dir::entries(tmp.as_fd(), |entry, _| {
+        let name = dir::path_of(entry.to_bytes());
+        if let Some(stat) = dir::stat_at(tmp.as_fd(), name)?
+            && !dir::kind(&stat).is_dir()
+            && age(dir::wide(stat.st_ctime)) > OLD
+        {
+            old.push(name.to_path_buf());
+        }
+        Ok(())
+    })?;
+    for name in old {
+        dir::remove(tmp.as_fd(), &name)?;
+    }
+    let at = |tv_nsec| Timespec { tv_sec: 0, tv_nsec };
+    let times = Timestamps {
+        last_access: at(UTIME_NOW),
+        last_modification: at(UTIME_OMIT),
+    };
+    Ok(rustix::fs::futimens(&tmp, &times)?)
+}
+
+#[cfg(test)]
+#[path = "deliver_tests.rs"]
+mod tests;

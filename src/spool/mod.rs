@@ -8,6 +8,8 @@ pub mod keywords;
 pub mod lock;
 pub mod scan;
 pub mod subscriptions;
+#[cfg(test)]
+mod testing;
 pub mod tree;
 pub mod uidlist;
 pub mod uidvalidity;

@@ -1,10 +1,37 @@
 //! An account's mailboxes as directories: Maildir++ and fs layouts ↔ [`MailboxName`].
+//!
+//! | layout | INBOX | mailbox `A`, below it `B` | its control directory, where there is a control root |
+//! |---|---|---|---|
+//! | Maildir++ | the root | `.A`, `.A.B` | `.INBOX`, `.A`, `.A.B` |
+//! | fs | the root | `A`, `A/B` | `INBOX`, `A`, `A/B` |
+//!
+//! In Maildir++ each directory with one leading dot is a mailbox, and a parent may be missing; in fs one is a
+//! mailbox if it holds `cur/`. Names are listed only if they can be opened again: a directory whose
+//! name is not the one spelling of a mailbox name is passed over, and never renamed.
+//!
+//! Everything is done below descriptors of the roots; see [`dir`](crate::spool::dir). How names are
+//! spelled is in [`names`], moving and removing in [`change`].
 
+mod change;
+mod names;
+
+use std::collections::{BTreeMap, HashSet};
 use std::io;
-use std::path::PathBuf;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{FileType, OFlags};
+use rustix::io::Errno;
 
 use crate::imap::name::{MailboxName, NameError};
+use crate::spool::dir::{self, DIRECTORY, Modes, Root};
 use crate::spool::folder::Folder;
+
+/// The directories of a Maildir.
+const SUBS: [&str; 3] = ["tmp", "new", "cur"];
 
 /// How folders lie below the root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,13 +79,43 @@ pub struct Entry {
 #[derive(Debug)]
 pub struct Tree {
     location: Location,
+    root: Arc<Root>,
+    control: Option<Arc<Root>>,
 }
 
 impl Tree {
-    /// Opens the root; makes it with `cur/`, `new/`, `tmp/` if it is not there (mode 0700).
+    /// Opens the root; makes it with `cur/`, `new/`, `tmp/` if it is not there (mode 0700). What a
+    /// deletion that was interrupted an hour ago or more has left is removed.
     pub fn open(location: Location) -> io::Result<Tree> {
-        let _ = location;
-        todo!()
+        let open = |path: &Path| match Root::open(path, location.follow_links_out) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                std::fs::DirBuilder::new()
+                    .recursive(true)
+                    .mode(0o700)
+                    .create(path)?;
+                Root::open(path, location.follow_links_out).map(|root| (root, true))
+            }
+            root => root.map(|root| (root, false)),
+        };
+        let (root, made) = open(&location.root)?;
+        if made {
+            let modes = Modes::of(root.dir())?;
+            for sub in SUBS {
+                modes.make_dir(root.dir(), sub)?;
+            }
+        }
+        let control = match &location.control {
+            Some(path) => Some(Arc::new(open(path)?.0)),
+            None => None,
+        };
+        for root in control.as_deref().into_iter().chain([&root]) {
+            change::clear_trash(root);
+        }
+        Ok(Tree {
+            location,
+            root: Arc::new(root),
+            control,
+        })
     }
 
     /// Where it is.
@@ -76,19 +133,43 @@ impl Tree {
 
     /// Whether the layout can hold this name; the error is Dovecot's text.
     pub fn check(&self, name: &MailboxName) -> Result<(), NameError> {
-        let _ = name;
-        todo!()
+        names::check(&self.location, name)
     }
 
-    /// Every mailbox and implied parent; INBOX always.
+    /// Every mailbox and implied parent, sorted by name; INBOX always.
     pub fn list(&self) -> io::Result<Vec<Entry>> {
-        todo!()
+        let mut names = match self.location.layout {
+            Layout::MaildirPlusPlus => self.list_flat()?,
+            Layout::Fs => self.list_nested()?,
+        };
+        let listed: Vec<MailboxName> = names.keys().cloned().collect();
+        for name in listed {
+            let mut parent = name.parent(self.separator());
+            while let Some(implied) = parent {
+                parent = implied.parent(self.separator());
+                names.entry(implied).or_insert(false);
+            }
+        }
+        names.insert(MailboxName::inbox(), true);
+        Ok(names
+            .into_iter()
+            .map(|(name, selectable)| Entry { name, selectable })
+            .collect())
     }
 
     /// Whether the name can be selected.
     pub fn exists(&self, name: &MailboxName) -> io::Result<bool> {
-        let _ = name;
-        todo!()
+        let Some(place) = names::place(&self.location, name) else {
+            return Ok(name.is_inbox());
+        };
+        if self.check(name).is_err() {
+            return Ok(false);
+        }
+        let place = match self.location.layout {
+            Layout::MaildirPlusPlus => place,
+            Layout::Fs => place.join("cur"),
+        };
+        self.is_dir(&place)
     }
 
     /// Device and inode of a mailbox's directory, if it is there.
@@ -99,31 +180,206 @@ impl Tree {
 
     /// Opens a mailbox; missing `cur/`, `new/`, `tmp/` are made. `NotFound` if there is none (INBOX is made).
     pub fn folder(&self, name: &MailboxName) -> io::Result<Folder> {
-        let _ = name;
-        todo!()
+        let place = names::place(&self.location, name);
+        if place.is_some() && !self.exists(name)? {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let (dir, path) = match &place {
+            Some(place) => (
+                self.root.open_at(self.root.dir(), place, DIRECTORY)?,
+                self.location.root.join(place),
+            ),
+            None => (
+                dir::open_at(self.root.dir(), ".", DIRECTORY)?,
+                self.location.root.clone(),
+            ),
+        };
+        let control = self.control.as_ref().map(|control| {
+            let place = names::control_place(&self.location, name);
+            (Arc::clone(control), place)
+        });
+        Folder::enter(Arc::clone(&self.root), dir, path, control)
     }
 
-    /// Makes a mailbox. `AlreadyExists` if it is one.
+    /// Makes a mailbox. `AlreadyExists` if it is one; `InvalidInput` if [`Tree::check`] refuses the name.
     pub fn create(&self, name: &MailboxName) -> io::Result<()> {
-        let _ = name;
-        todo!()
+        self.refuse_unusable(name)?;
+        let Some(place) = names::place(&self.location, name) else {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        };
+        let modes = Modes::of(self.root.dir())?;
+        let parent = place.parent().unwrap_or(Path::new(""));
+        dir::make_dirs(&self.root, parent, &modes)?;
+        let parent = self.open_dir(parent)?;
+        let last = Path::new(place.file_name().unwrap_or_default());
+        let dir = match modes.make_dir(parent.as_fd(), last) {
+            // A directory that is no mailbox yet becomes one.
+            Err(error)
+                if error.kind() == io::ErrorKind::AlreadyExists
+                    && self.location.layout == Layout::Fs
+                    && self.is_dir(&place)?
+                    && !self.exists(name)? =>
+            {
+                self.root.open_at(self.root.dir(), &place, DIRECTORY)?
+            }
+            made => made?,
+        };
+        if let Err(error) = self.fill(dir.as_fd(), &modes) {
+            // Nothing half-made stays. What was there before is not empty, and so does.
+            for sub in SUBS {
+                let _ = change::remove_dir(dir.as_fd(), sub);
+            }
+            let _ = dir::remove(dir.as_fd(), "maildirfolder");
+            let _ = change::remove_dir(parent.as_fd(), last);
+            return Err(error);
+        }
+        dir::sync_dir(&parent)
     }
 
-    /// Removes a mailbox: moved aside first, so that it is gone at once or not at all. Its children stay.
+    /// Removes a mailbox: moved aside first, so that it is gone at once or not at all. Its children stay; in
+    /// the fs layout, parents that were no mailboxes and have no children left go with it.
     /// `NotFound` if it is none; `DirectoryNotEmpty` for a name with children that is not selectable (fs).
+    /// `InvalidInput` for INBOX.
     pub fn delete(&self, name: &MailboxName) -> io::Result<()> {
-        let _ = name;
-        todo!()
+        change::delete(self, name)
     }
 
     /// Renames a mailbox (or an implied parent) and all below it. `NotFound`, `AlreadyExists`;
-    /// `InvalidInput` under itself. Not for INBOX. Gives every old name with its new one.
+    /// `InvalidInput` under itself, for INBOX, and if a new name cannot be. Gives every old name with its new one.
+    ///
+    /// In Maildir++ each directory is one rename: when one fails, those before it are taken back, but after a crash
+    /// some may be renamed and others not.
     pub fn rename(
         &self,
         from: &MailboxName,
         to: &MailboxName,
     ) -> io::Result<Vec<(MailboxName, MailboxName)>> {
-        let _ = (from, to);
-        todo!()
+        change::rename(self, from, to)
+    }
+
+    /// The directory of the account's own files: `subscriptions`, `dovecot-uidvalidity`.
+    pub(super) fn account_dir(&self) -> BorrowedFd<'_> {
+        self.control.as_ref().unwrap_or(&self.root).dir()
+    }
+
+    /// A name as it stands in `subscriptions`.
+    pub(super) fn stored(&self, name: &MailboxName) -> String {
+        names::stored(&self.location, name)
+    }
+
+    /// The name that `subscriptions` means.
+    pub(super) fn from_stored(&self, stored: &[u8]) -> Option<MailboxName> {
+        if stored.eq_ignore_ascii_case(b"INBOX") {
+            return Some(MailboxName::inbox());
+        }
+        names::from_stored(&self.location, stored)
+    }
+
+    /// Makes a mailbox's own directories and files; `cur/` last, for by it others know a mailbox.
+    fn fill(&self, dir: BorrowedFd<'_>, modes: &Modes) -> io::Result<()> {
+        for sub in SUBS {
+            match modes.make_dir(dir, sub) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => drop(made?),
+            }
+        }
+        if self.location.layout == Layout::MaildirPlusPlus {
+            modes.make_file(dir, "maildirfolder")?;
+        }
+        dir::sync_dir(dir)
+    }
+
+    fn list_flat(&self) -> io::Result<BTreeMap<MailboxName, bool>> {
+        let mut names = BTreeMap::new();
+        dir::entries(self.root.dir(), |entry, kind| {
+            if let Some(name) = names::from_entry(&self.location, entry.to_bytes())
+                && self.is_dir_entry(dir::path_of(entry.to_bytes()), kind)?
+            {
+                names.insert(name, true);
+            }
+            Ok(())
+        })?;
+        Ok(names)
+    }
+
+    fn list_nested(&self) -> io::Result<BTreeMap<MailboxName, bool>> {
+        let mut names = BTreeMap::new();
+        // A link to a directory is listed with all below it, but each such directory once: links may lead in
+        // a circle.
+        let mut linked = HashSet::from([dir::identity(&dir::stat(self.root.dir())?)]);
+        let mut waiting = vec![PathBuf::new()];
+        while let Some(place) = waiting.pop() {
+            let listing = match self.open_dir(&place) {
+                // It went while we were on the way to it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => continue,
+                listing => listing?,
+            };
+            let name = names::from_stored(&self.location, place.as_os_str().as_bytes());
+            let mut selectable = false;
+            dir::entries(listing.as_fd(), |entry, kind| {
+                let below = place.join(dir::path_of(entry.to_bytes()));
+                if entry.to_bytes() == b"cur" {
+                    selectable = self.is_dir_entry(&below, kind)?;
+                } else if names::leads_to_names(&self.location, below.as_os_str().as_bytes())
+                    && self.is_dir_entry(&below, kind)?
+                    && (kind == FileType::Directory || linked.insert(self.identity(&below)?))
+                {
+                    waiting.push(below);
+                }
+                Ok(())
+            })?;
+            if let Some(name) = name {
+                names.insert(name, selectable);
+            }
+        }
+        Ok(names)
+    }
+
+    fn refuse_unusable(&self, name: &MailboxName) -> io::Result<()> {
+        self.check(name)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
+    }
+
+    /// Opens the directory at `place`; the root itself for an empty path.
+    fn open_dir(&self, place: &Path) -> io::Result<std::os::fd::OwnedFd> {
+        match place.as_os_str().is_empty() {
+            true => dir::open_at(self.root.dir(), ".", DIRECTORY),
+            false => self.root.open_at(self.root.dir(), place, DIRECTORY),
+        }
+    }
+
+    fn identity(&self, place: &Path) -> io::Result<(u64, u64)> {
+        Ok(dir::identity(&dir::stat(self.open_dir(place)?)?))
+    }
+
+    fn is_dir_entry(&self, place: &Path, kind: FileType) -> io::Result<bool> {
+        match kind {
+            FileType::Directory => Ok(true),
+            FileType::Symlink | FileType::Unknown => self.is_dir(place),
+            _ => Ok(false),
+        }
+    }
+
+    /// Whether there is a directory, or a link to one that may be followed.
+    fn is_dir(&self, place: &Path) -> io::Result<bool> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY;
+        match self.root.open_at(self.root.dir(), place, flags) {
+            Ok(_) => Ok(true),
+            Err(error)
+                if matches!(
+                    Errno::from_io_error(&error),
+                    Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG)
+                ) =>
+            {
+                Ok(false)
+            }
+            // A link out of the root, or a directory that is not ours.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,40 @@
 //! `dovecot-uidlist`: which UID belongs to which base name. Versions 1 and 3 are read, 3 is written.
+//!
+//! The file is the only authority for UIDs and UIDVALIDITY, for Dovecot as for us. Its grammar is in
+//! [`format`]. Two rules keep all who have it open in step: it is replaced as a whole by a rename (so its
+//! inode changes), or records are appended to it (so it grows), and both are done under the
+//! [lock](crate::spool::lock) only. Reading needs no lock.
+//!
+//! A file that is broken is read as far as it goes. What the unreadable lines held gets new UIDs; no UID that
+//! stood in any line, and none below the header's `N`, is ever given to another message.
 
-use std::io;
+mod format;
+
+use std::collections::hash_map::RandomState;
+use std::fs::File;
+use std::hash::BuildHasher;
+use std::io::{self, BufWriter, Read as _, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+
+use rustix::fs::OFlags;
 
 use crate::imap::sequence::{Uid, UidValidity};
-use crate::spool::folder::Folder;
+use crate::spool::dir::{self, Draft};
+use crate::spool::folder::{Folder, Stamp};
+use crate::spool::uidlist::format::{Header, Parser};
+
+const NAME: &str = "dovecot-uidlist";
+const DRAFT: &str = "dovecot-uidlist.tmp";
+const BROKEN: &str = "dovecot-uidlist.broken";
+/// Not [`DRAFT`]: a copy may be made without the lock.
+const BROKEN_DRAFT: &str = "dovecot-uidlist.broken.tmp";
+
+/// Octets read at a time.
+const PIECE: usize = 64 * 1024;
+
+/// The largest file that is read, in octets: some twenty million messages.
+const LARGEST: u64 = 2 << 30;
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +50,8 @@ pub struct Record {
 impl Record {
     /// The virtual size that field `W` gives.
     pub fn virtual_size(&self) -> Option<u64> {
-        todo!()
+        let (_, value) = self.fields.iter().find(|(key, _)| *key == b'W')?;
+        crate::spool::filename::number(value)
     }
 }
 
@@ -28,9 +60,21 @@ impl Record {
 pub struct UidList {
     /// `V`.
     pub uid_validity: UidValidity,
-    /// The next UID: above `N` and above every UID ever seen here; never goes back.
+    /// The next UID: above `N` and above every UID ever seen here; never goes back. At 4294967295 there
+    /// is none left to give.
     pub next: Uid,
-    _private: (),
+    header: Header,
+    guid: Box<str>,
+    file: File,
+    /// The file's stamp after what we know of it was read or written.
+    stamp: Stamp,
+    /// Octets of whole lines: where the next record goes.
+    whole: u64,
+    /// The UID of the last record.
+    last: u32,
+    count: usize,
+    /// What we could not take back follows `whole`.
+    spoiled: bool,
 }
 
 /// What reading the file brought.
@@ -57,7 +101,8 @@ pub enum Read {
 pub enum Change {
     /// Nothing.
     None,
-    /// Others appended these records.
+    /// Others appended these records. Their UIDs are above all before; one may name a base name that an earlier
+    /// record names too, and replaces that.
     Appended(Vec<Record>),
     /// It is another file now (or gone): read it again.
     Replaced,
@@ -66,48 +111,361 @@ pub enum Change {
 impl UidList {
     /// Reads the file. Without the lock, an unfinished last line is not there yet.
     pub fn read(folder: &Folder) -> io::Result<Read> {
-        let _ = folder;
-        todo!()
+        let Some(control) = folder.control()? else {
+            return Ok(Read::Missing);
+        };
+        let Some(file) = dir::open_file(control.as_fd(), NAME)? else {
+            return Ok(Read::Missing);
+        };
+        // Taken before reading: what is appended meanwhile will show as a change.
+        let stamp = dir::stamp(&dir::stat(&file)?);
+        let mut parser = Parser::default();
+        read_into(&mut parser, &file, 0, stamp.size)?;
+        if parser.header.is_none() || parser.broken_lines > 0 {
+            keep_copy(&control, &file, folder, &parser)?;
+        }
+        let Some(header) = parser.header.take() else {
+            return Ok(Read::Broken);
+        };
+        let count = parser.records.len();
+        let mut records = std::mem::take(&mut parser.records);
+        let doubled = drop_older_of_doubled(&mut records);
+        if doubled > 0 {
+            tracing::warn!(
+                folder = %folder.path().display(),
+                "{NAME} named {doubled} files twice: the higher UIDs count"
+            );
+        }
+        let guid = header.guid.clone();
+        let rewrite = header.version != 3
+            || guid.is_none()
+            || parser.broken_lines > 0
+            || parser.unclean
+            || doubled > 0;
+        let list = UidList {
+            uid_validity: header.uid_validity,
+            next: above(header.next.saturating_sub(1).max(parser.highest)),
+            guid: guid.map_or_else(fresh_guid, Ok)?,
+            header,
+            file,
+            stamp,
+            whole: parser.whole,
+            last: parser.last,
+            count,
+            spoiled: false,
+        };
+        Ok(Read::Whole {
+            list,
+            records,
+            rewrite,
+        })
     }
 
     /// Writes a new file: temporary, fsync, rename, fsync of the directory. `guid` and unknown header
-    /// fields come from `self` where it was read, else are made. Under the lock.
+    /// fields are made; to keep those of a file that was read, [`UidList::rewrite`] it. Under the lock.
     pub fn create(
         folder: &Folder,
         uid_validity: UidValidity,
         next: Uid,
         records: &[Record],
     ) -> io::Result<UidList> {
-        let _ = (folder, uid_validity, next, records);
-        todo!()
+        let highest = records.last().map_or(0, |record| record.uid.get());
+        let next = next.max(above(highest));
+        let header = Header {
+            version: 3,
+            uid_validity,
+            next: next.get(),
+            guid: None,
+            others: Vec::new(),
+        };
+        write(&*folder.control_to_write()?, header, fresh_guid()?, records)
+    }
+
+    /// The mailbox's GUID (`G`), 32 lower-case hexadecimal digits. Not on disk yet where the file lacked one, until
+    /// it is rewritten.
+    pub fn guid(&self) -> &str {
+        &self.guid
     }
 
     /// Looks whether others changed the file.
     pub fn poll(&mut self, folder: &Folder) -> io::Result<Change> {
-        let _ = folder;
-        todo!()
+        let Some(control) = folder.control()? else {
+            return Ok(Change::Replaced);
+        };
+        let Some(stat) = dir::stat_at(control.as_fd(), NAME)? else {
+            return Ok(Change::Replaced);
+        };
+        let now = dir::stamp(&stat);
+        if now == self.stamp {
+            return Ok(Change::None);
+        }
+        // The file is held open, so another one cannot have its inode.
+        if now.identity != self.stamp.identity
+            || now.size <= self.stamp.size
+            || self.header.version != 3
+            || self.spoiled
+        {
+            return Ok(Change::Replaced);
+        }
+        let mut parser = Parser::resume(self.last);
+        read_into(&mut parser, &self.file, self.whole, now.size)?;
+        if parser.broken_lines > 0 || parser.unclean {
+            return Ok(Change::Replaced);
+        }
+        self.stamp = now;
+        self.whole = self.whole.saturating_add(parser.whole);
+        self.last = parser.last;
+        self.next = self.next.max(above(parser.highest));
+        self.count = self.count.saturating_add(parser.records.len());
+        Ok(match parser.records.is_empty() {
+            true => Change::None,
+            false => Change::Appended(parser.records),
+        })
     }
 
     /// Appends records in one write, without fsync. Under the lock, after [`UidList::poll`].
     /// On failure nothing of them stays in the file, or the file is marked to be rewritten.
+    ///
+    /// `InvalidInput` for a record that cannot stand there (its UID is not above all before, its base name
+    /// is none), and for a file of version 1, which must be rewritten first.
     pub fn append(&mut self, folder: &Folder, records: &[Record]) -> io::Result<()> {
-        let _ = (folder, records);
-        todo!()
+        if self.header.version != 3 {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "a uidlist of version 1 must be rewritten first",
+            ));
+        }
+        let mut lines = Vec::new();
+        let mut last = self.last;
+        for record in records {
+            format::write_record(&mut lines, record, last)?;
+            last = record.uid.get();
+        }
+        let control = folder.control_to_write()?;
+        let file = File::from(dir::open_at(
+            control.as_fd(),
+            NAME,
+            OFlags::RDWR | OFlags::APPEND | OFlags::NOFOLLOW,
+        )?);
+        let now = dir::stamp(&dir::stat(&file)?);
+        if now.identity != self.stamp.identity || now.size < self.whole {
+            return Err(io::Error::other(format!("{NAME} was replaced by another")));
+        }
+        if now.size > self.whole {
+            // Behind the whole lines is what a crash, or a write of ours that failed, has left.
+            return self.append_to_copy(&control, now.size, &lines, last, records.len());
+        }
+        match (&file).write_all(&lines) {
+            Ok(()) => self.appended(&file, lines.len(), last, records.len()),
+            Err(error) => {
+                let taken_back = rustix::fs::ftruncate(&file, self.whole);
+                self.spoiled = taken_back.is_err();
+                self.stamp = dir::stamp(&dir::stat(&file)?);
+                Err(error)
+            }
+        }
     }
 
-    /// Replaces the file by one with these records: `V`, `N`, `G` and unknown header fields stay.
+    /// Replaces the file by one with these records: `V`, `N`, `G` and unknown header fields stay. Under the
+    /// lock. On failure the old file stays as it was.
     pub fn rewrite(&mut self, folder: &Folder, records: &[Record]) -> io::Result<()> {
-        let _ = (folder, records);
-        todo!()
+        let mut header = self.header.clone();
+        header.version = 3;
+        let highest = records.last().map_or(0, |record| record.uid.get());
+        header.next = self.next.max(above(highest)).get();
+        let control = folder.control_to_write()?;
+        *self = write(&control, header, self.guid.clone(), records)?;
+        Ok(())
     }
 
     /// How many records the file holds, for the rule that a quarter of dead ones is rewritten.
     pub fn record_count(&self) -> usize {
-        todo!()
+        self.count
     }
 
-    /// A descriptor for the file as it is now, to be fsynced without holding anything.
-    pub fn file(&self) -> io::Result<std::fs::File> {
-        todo!()
+    /// A descriptor for the file as it is now, to be fsynced without holding anything. What
+    /// [`UidList::create`] and [`UidList::rewrite`] wrote is synced already, its directory included.
+    pub fn file(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
+    /// Appends to a copy of the whole lines, and puts that in the file's place, synced.
+    fn append_to_copy(
+        &mut self,
+        control: &OwnedFd,
+        size: u64,
+        lines: &[u8],
+        last: u32,
+        count: usize,
+    ) -> io::Result<()> {
+        let mut behind = Parser::resume(self.last);
+        read_into(&mut behind, &self.file, self.whole, size)?;
+        if !self.spoiled && behind.whole > 0 {
+            return Err(io::Error::other(format!("{NAME} has records not read yet")));
+        }
+        let draft = Draft::create(control.as_fd(), DRAFT)?;
+        copy(&self.file, &draft.file, self.whole)?;
+        (&draft.file).write_all(lines)?;
+        self.file = draft.publish(NAME)?;
+        self.spoiled = false;
+        let file = self.file.try_clone()?;
+        self.appended(&file, lines.len(), last, count)
+    }
+
+    /// Notes what was appended.
+    fn appended(&mut self, file: &File, length: usize, last: u32, count: usize) -> io::Result<()> {
+        self.whole = self.whole.saturating_add(length as u64);
+        self.last = last;
+        self.next = self.next.max(above(last));
+        self.count = self.count.saturating_add(count);
+        self.stamp = dir::stamp(&dir::stat(file)?);
+        Ok(())
     }
 }
+
+/// Writes the file anew.
+fn write(
+    control: &OwnedFd,
+    header: Header,
+    guid: Box<str>,
+    records: &[Record],
+) -> io::Result<UidList> {
+    let draft = Draft::create(control.as_fd(), DRAFT)?;
+    let mut out = BufWriter::with_capacity(PIECE, &draft.file);
+    format::write_header(&mut out, &header, &guid)?;
+    let mut last = 0;
+    for record in records {
+        format::write_record(&mut out, record, last)?;
+        last = record.uid.get();
+    }
+    out.flush()?;
+    drop(out);
+    let file = draft.publish(NAME)?;
+    let stamp = dir::stamp(&dir::stat(&file)?);
+    Ok(UidList {
+        uid_validity: header.uid_validity,
+        next: above(header.next.saturating_sub(1).max(last)),
+        header: Header {
+            guid: Some(guid.clone()),
+            ..header
+        },
+        guid,
+        file,
+        stamp,
+        whole: stamp.size,
+        last,
+        count: records.len(),
+        spoiled: false,
+    })
+}
+
+/// The UID above a number; the highest there is above itself.
+fn above(number: u32) -> Uid {
+    Uid(std::num::NonZeroU32::MIN.saturating_add(number))
+}
+
+/// Feeds the octets `from .. to` of the file to the parser.
+fn read_into(parser: &mut Parser, file: &File, from: u64, to: u64) -> io::Result<()> {
+    if to > LARGEST {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    let mut buffer = vec![0; PIECE];
+    let mut at = from;
+    while at < to {
+        let want = usize::try_from(to - at).map_or(PIECE, |rest| rest.min(PIECE));
+        let Some(piece) = buffer.get_mut(..want) else {
+            break;
+        };
+        let got = match file.read_at(piece, at) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            got => got?,
+        };
+        if got == 0 {
+            break;
+        }
+        parser.feed(piece.get(..got).unwrap_or_default());
+        at = at.saturating_add(got as u64);
+    }
+    parser.finish();
+    Ok(())
+}
+
+/// Copies the first `length` octets.
+fn copy(from: &File, mut to: &File, length: u64) -> io::Result<()> {
+    let mut reader = from;
+    io::Seek::seek(&mut reader, io::SeekFrom::Start(0))?;
+    let copied = io::copy(&mut reader.take(length), &mut to)?;
+    if copied != length {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(())
+}
+
+/// Of records with one base name leaves the last. Gives how many went.
+fn drop_older_of_doubled(records: &mut Vec<Record>) -> usize {
+    // Hashes beside positions, sorted, take less room than a map would for a million records.
+    let state = RandomState::new();
+    let mut hashed: Vec<(u64, usize)> = records
+        .iter()
+        .enumerate()
+        .map(|(at, record)| (state.hash_one(&record.base), at))
+        .collect();
+    hashed.sort_unstable();
+    let mut older = vec![];
+    for run in hashed.chunk_by(|one, other| one.0 == other.0) {
+        for (index, &(_, at)) in run.iter().enumerate() {
+            let later = run.iter().skip(index + 1);
+            let base = |at: usize| records.get(at).map(|record| &record.base);
+            if later.into_iter().any(|&(_, other)| base(other) == base(at)) {
+                older.push(at);
+            }
+        }
+    }
+    older.sort_unstable();
+    let mut at = 0;
+    records.retain(|_| {
+        at += 1;
+        older.binary_search(&(at - 1)).is_err()
+    });
+    older.len()
+}
+
+/// Copies a broken file to `dovecot-uidlist.broken`, and says so once: not again for a file that has
+/// been copied already.
+fn keep_copy(control: &OwnedFd, file: &File, folder: &Folder, parser: &Parser) -> io::Result<()> {
+    let stamp = dir::stamp(&dir::stat(file)?);
+    if let Some(kept) = dir::stat_at(control.as_fd(), BROKEN)? {
+        let kept = dir::stamp(&kept);
+        if kept.size == stamp.size && kept.modified >= stamp.modified {
+            return Ok(());
+        }
+    }
+    let what = match &parser.header {
+        None => "its header cannot be read".to_owned(),
+        Some(_) => format!("{} lines cannot be read", parser.broken_lines),
+    };
+    let kept = Draft::create(control.as_fd(), BROKEN_DRAFT).and_then(|draft| {
+        copy(file, &draft.file, stamp.size)?;
+        draft.publish(BROKEN)
+    });
+    let copied = match kept {
+        Ok(_) => format!("a copy is in {BROKEN}"),
+        Err(error) => format!("and no copy could be made: {error}"),
+    };
+    tracing::warn!(folder = %folder.path().display(), "{NAME} is broken: {what}; {copied}");
+    Ok(())
+}
+
+/// A GUID never used before.
+fn fresh_guid() -> io::Result<Box<str>> {
+    let mut bytes = [0u8; 16];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+    Ok(bytes
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<String>()
+        .into())
+}
+
+#[cfg(test)]
+mod tests;
