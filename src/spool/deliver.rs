@@ -11,7 +11,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -124,8 +124,19 @@ impl Delivery {
         self.store(rest)
     }
 
+    /// A copy of a message file as it is, byte for byte and with its time, whole and synced.
+    pub fn copy_of(folder: &Folder, source: &File) -> io::Result<Complete> {
+        let mut delivery = Delivery::create(folder)?;
+        delivery.copy_from(source)?;
+        let modified = source.metadata()?.mtime();
+        delivery.finish(Some(DateTime {
+            seconds: modified,
+            offset: 0,
+        }))
+    }
+
     /// Adds the whole of a file as it is, without touching line ends.
-    pub fn copy_from(&mut self, source: &File) -> io::Result<()> {
+    fn copy_from(&mut self, source: &File) -> io::Result<()> {
         let mut buffer = vec![0; PIECE];
         let mut at = 0u64;
         loop {
@@ -204,21 +215,7 @@ impl Delivery {
     }
 }
 
-impl Delivery {
-    /// A copy of a message file, byte for byte, with its time, whole and synced.
-    pub fn copy_of(folder: &Folder, file: &std::fs::File) -> io::Result<Complete> {
-        let _ = (folder, file);
-        todo!()
-    }
-}
-
 impl Complete {
-    /// Renames under a name chosen by the caller, never over an existing entry.
-    pub fn place_as(self, folder: &Folder, sub: Sub, name: &FileName) -> io::Result<()> {
-        let _ = (folder, sub, name);
-        todo!()
-    }
-
     /// Octets with every line end as CRLF.
     pub fn virtual_size(&self) -> u64 {
         self.virtual_size
@@ -245,9 +242,14 @@ impl Complete {
             _ => name.with_flags(flags, letters),
         });
         let name = name.ok_or(io::ErrorKind::InvalidFilename)?;
-        let tmp = self.in_tmp.tmp.as_fd();
-        folder.place(tmp, &self.in_tmp.name, sub, &name)?;
+        self.place_as(folder, sub, &name)?;
         Ok(name)
+    }
+
+    /// Renames into `new/` or `cur/` under a name chosen by the caller, never over an existing entry
+    /// (`AlreadyExists`). The directory is not synced yet.
+    pub fn place_as(self, folder: &Folder, sub: Sub, name: &FileName) -> io::Result<()> {
+        folder.place(self.in_tmp.tmp.as_fd(), &self.in_tmp.name, sub, name)
     }
 }
 

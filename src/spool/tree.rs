@@ -174,8 +174,14 @@ impl Tree {
 
     /// Device and inode of a mailbox's directory, if it is there.
     pub fn identity(&self, name: &MailboxName) -> io::Result<Option<(u64, u64)>> {
-        let _ = name;
-        todo!()
+        if names::place(&self.location, name).is_some() && !self.exists(name)? {
+            return Ok(None);
+        }
+        let place = names::place(&self.location, name).unwrap_or_default();
+        match self.place_identity(&place) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            identity => identity.map(Some),
+        }
     }
 
     /// Opens a mailbox; missing `cur/`, `new/`, `tmp/` are made. `NotFound` if there is none (INBOX is made).
@@ -323,7 +329,7 @@ impl Tree {
                     selectable = self.is_dir_entry(&below, kind)?;
                 } else if names::leads_to_names(&self.location, below.as_os_str().as_bytes())
                     && self.is_dir_entry(&below, kind)?
-                    && (kind == FileType::Directory || linked.insert(self.identity(&below)?))
+                    && (kind == FileType::Directory || linked.insert(self.place_identity(&below)?))
                 {
                     waiting.push(below);
                 }
@@ -349,7 +355,7 @@ impl Tree {
         }
     }
 
-    fn identity(&self, place: &Path) -> io::Result<(u64, u64)> {
+    fn place_identity(&self, place: &Path) -> io::Result<(u64, u64)> {
         Ok(dir::identity(&dir::stat(self.open_dir(place)?)?))
     }
 
