@@ -309,7 +309,7 @@ async fn held_expunges_keep_numbers_until_they_are_told() {
     );
     account.deliver("6.M1P1.host");
     inbox.refresh().await.unwrap();
-    assert_eq!(told(&mut other, Expunge::Held), ["6 EXISTS"]);
+    assert_eq!(told(&mut other, Expunge::Held), ["6 EXISTS", "1 RECENT"]);
     let all = SequenceSet::new(vec![(Bound::Number(1.try_into().unwrap()), Bound::Last)]).unwrap();
     let picture = other.resolve(Numbering::Sequence, &all).unwrap();
     let short: Vec<_> = picture
