@@ -428,3 +428,6 @@ impl Cutter {
         self.swallowed = 0;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,8 @@
 //! - Nothing waits for a client while holding a lock or a thread.
 //! - The tagged line comes last, after the news that the command permits.
 
+#[cfg(test)]
+mod client;
 pub mod cmd;
 pub mod cut;
 pub mod prelogin;

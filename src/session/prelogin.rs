@@ -349,3 +349,6 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

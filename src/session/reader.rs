@@ -115,3 +115,80 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::AsyncWriteExt;
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::session::cut::AFTER_LOGIN;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_that_was_cancelled_loses_nothing() {
+        let (mut client, server) = tokio::io::duplex(1 << 20);
+        let mut reader = Reader::new(server, AFTER_LOGIN, b"a N".to_vec());
+        for octets in ["OO", "P {", "3+}\r", "\nxy", "z"] {
+            client.write_all(octets.as_bytes()).await.unwrap();
+            let cancelled = timeout(Duration::from_secs(1), reader.next()).await;
+            assert!(cancelled.is_err());
+        }
+        client.write_all(b"\r\nrest").await.unwrap();
+        let cut = reader.next().await.unwrap();
+        assert_eq!(cut, Cut::Command(b"a NOOP {3+}\r\nxyz".to_vec()));
+        let (_, unread) = reader.into_parts();
+        assert_eq!(unread, b"rest");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_comes_in_pieces_of_a_size() {
+        let (mut client, server) = tokio::io::duplex(1 << 20);
+        let mut reader = Reader::new(server, AFTER_LOGIN, Vec::new());
+        let octets: Vec<u8> = (0..200_000u32).map(|n| n as u8).collect();
+        client.write_all(b"a APPEND x {200000+}\r\n").await.unwrap();
+        assert!(matches!(reader.next().await.unwrap(), Cut::Message { .. }));
+        let mut taken = Vec::new();
+        for part in octets.chunks(70_000) {
+            let waiting = timeout(Duration::from_secs(1), reader.message()).await;
+            assert!(waiting.is_err(), "there is no whole piece");
+            client.write_all(part).await.unwrap();
+            let piece = reader.message().await.unwrap().unwrap();
+            assert_eq!(piece.len(), PIECE);
+            taken.extend(piece);
+        }
+        client.write_all(b"\r\n").await.unwrap();
+        taken.extend(reader.message().await.unwrap().unwrap());
+        assert_eq!(reader.message().await.unwrap(), None);
+        assert!(taken == octets);
+        assert_eq!(reader.next().await.unwrap(), Cut::Command(Vec::new()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_goes_is_noticed_and_one_that_talks_is_kept_waiting() {
+        let (mut client, server) = tokio::io::duplex(1 << 20);
+        let mut reader = Reader::new(server, AFTER_LOGIN, Vec::new());
+        client
+            .write_all(&b"a NOOP\r\n".repeat(20_000))
+            .await
+            .unwrap();
+        assert!(
+            timeout(Duration::from_secs(1), reader.closed())
+                .await
+                .is_err()
+        );
+        assert!(reader.cutter.ahead() < AHEAD + CHUNK + PIECE);
+
+        let (mut client, server) = tokio::io::duplex(1 << 20);
+        let mut reader = Reader::new(server, AFTER_LOGIN, Vec::new());
+        client.write_all(b"a NOOP\r\n").await.unwrap();
+        drop(client);
+        reader.closed().await;
+        assert_eq!(
+            reader.next().await.unwrap(),
+            Cut::Command(b"a NOOP".to_vec())
+        );
+        assert!(reader.next().await.is_err());
+    }
+}

@@ -118,3 +118,61 @@ async fn stalled<T>(step: impl Future<Output = io::Result<T>>) -> io::Result<T> 
         .await
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_stops_reading_is_given_up_on() {
+        let (mut client, server) = tokio::io::duplex(1000);
+        let mut writer = Writer::new(server);
+        writer.queue().resize(3000, b'x');
+        let begun = Instant::now();
+        let reads = tokio::spawn(async move {
+            // Slow is not gone.
+            tokio::time::sleep(STALL - Duration::from_secs(1)).await;
+            let mut octets = [0; 500];
+            client.read_exact(&mut octets).await.unwrap();
+            client
+        });
+        let error = writer.flush().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        let waited = begun.elapsed();
+        assert!(waited >= STALL * 2 - Duration::from_secs(1) && waited < STALL * 2);
+        reads.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flush_that_was_cancelled_goes_on_where_it_was() {
+        let (mut client, server) = tokio::io::duplex(10);
+        let mut writer = Writer::new(server);
+        let octets: Vec<u8> = (0..100).collect();
+        writer.queue().extend_from_slice(&octets);
+        let cancelled = timeout(Duration::from_secs(1), writer.flush()).await;
+        assert!(cancelled.is_err());
+        let mut heard = vec![0; 100];
+        let (flushed, read) = tokio::join!(writer.flush(), client.read_exact(&mut heard));
+        flushed.unwrap();
+        read.unwrap();
+        assert_eq!(heard, octets);
+    }
+
+    #[tokio::test]
+    async fn little_is_kept_until_it_is_flushed() {
+        let (_client, server) = tokio::io::duplex(1 << 20);
+        let mut writer = Writer::new(server);
+        writer.continuation("idling");
+        writer.relieve().await.unwrap();
+        assert_eq!(writer.queue().len(), "+ idling\r\n".len());
+        writer.queue().resize(RELIEF, b'x');
+        writer.relieve().await.unwrap();
+        assert!(writer.queue().is_empty());
+        writer.queue().reserve(1 << 20);
+        writer.flush().await.unwrap();
+        assert_eq!(writer.queue().capacity(), 0, "memory is let go");
+    }
+}
