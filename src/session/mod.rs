@@ -1,1 +1,186 @@
 //! One connection, from greeting to BYE.
+//!
+//! [`prelogin()`] serves strangers and ends in a [`Handover`]; [`run()`] takes it and serves the user.
+//! Octets come in through [`reader`] (cut by [`cut`]), become commands in [`crate::imap::parse`], are
+//! carried out one at a time and in order by a function of [`cmd`], and are answered through [`writer`].
+//! What went wrong becomes NO, BAD or BYE in [`reply`]; what others changed is told by [`updates`].
+//!
+//! Rules that no type can hold:
+//! - A UID, UIDNEXT or UIDVALIDITY is spoken only when the uidlist that holds it is on disk.
+//! - Nothing waits for a client while holding a lock or a thread.
+//! - The tagged line comes last, after the news that the command permits.
+
+#[cfg(test)]
+mod client;
+pub mod cmd;
+pub mod cut;
+pub mod prelogin;
+pub mod reader;
+pub mod reply;
+pub mod run;
+pub mod updates;
+pub mod writer;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::imap::core::Tag;
+use crate::imap::name::MailboxName;
+use crate::imap::response::Code;
+use crate::mailbox::user::User;
+use crate::mailbox::view::View;
+use crate::session::reader::Reader;
+use crate::session::reply::Failure;
+use crate::session::writer::Writer;
+
+pub use crate::session::prelogin::prelogin;
+pub use crate::session::run::{preauth, run, turn_away};
+
+/// What a client that is being told BYE may take to hear it.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// What a session is spoken over: a socket, TLS on one, or two pipes.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}
+
+/// Turns true once: the running command is finished, `* BYE` sent, the connection ended.
+pub type Stop = watch::Receiver<bool>;
+
+/// How long and how much.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// From the greeting (or the end of STARTTLS) to a successful login.
+    pub login_timeout: Duration,
+    /// For each command, and each piece of an APPEND's message, to arrive. IDLE is not limited by it.
+    pub idle_timeout: Duration,
+    /// Octets of an APPEND's message. `None`: no limit.
+    pub max_message_size: Option<u64>,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            login_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(30 * 60),
+            max_message_size: None,
+        }
+    }
+}
+
+/// What the greeting and CAPABILITY depend on before login.
+#[derive(Clone, Debug)]
+pub struct Situation {
+    /// The line is protected by TLS.
+    pub tls: bool,
+    /// STARTTLS is possible.
+    pub starttls: bool,
+    /// A plain password may cross this line.
+    pub login_allowed: bool,
+    /// The client's address, for the log and for auth.
+    pub peer: String,
+}
+
+/// A client's name for itself: fields and values of ID (RFC 2971).
+pub type ClientId = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+
+/// A connection whose client has logged in, but has not been told so yet.
+#[derive(Debug)]
+pub struct Handover<S> {
+    /// The connection.
+    pub stream: S,
+    /// What the client sent ahead.
+    pub unread: Vec<u8>,
+    /// The tag of the LOGIN or AUTHENTICATE to answer.
+    pub tag: Tag,
+    /// Who it is.
+    pub user: crate::auth::Granted,
+    /// The client asked CAPABILITY before: it is answered in the form it then expects.
+    pub capability_asked: bool,
+    /// What the client said in ID; empty if nothing.
+    pub client_id: ClientId,
+}
+
+/// The states of RFC 3501 §3 after login. NotAuthenticated is [`prelogin()`], a type of its own.
+pub(crate) enum State {
+    /// No mailbox is selected.
+    Authenticated,
+    /// A mailbox is, and this is the client's picture of it.
+    Selected(Box<View>),
+}
+
+/// A user's connection.
+pub(crate) struct Session {
+    reader: Reader<ReadHalf<Box<dyn Stream>>>,
+    writer: Writer<WriteHalf<Box<dyn Stream>>>,
+    user: Arc<User>,
+    limits: Limits,
+    stop: Stop,
+    state: State,
+}
+
+impl Session {
+    fn new(
+        stream: Box<dyn Stream>,
+        unread: Vec<u8>,
+        user: Arc<User>,
+        limits: Limits,
+        stop: Stop,
+    ) -> Session {
+        let (input, output) = tokio::io::split(stream);
+        Session {
+            reader: Reader::new(input, cut::AFTER_LOGIN, unread),
+            writer: Writer::new(output),
+            user,
+            limits,
+            stop,
+            state: State::Authenticated,
+        }
+    }
+
+    /// The selected mailbox.
+    fn view(&mut self) -> Result<&mut View, Failure> {
+        match &mut self.state {
+            State::Selected(view) => Ok(view),
+            State::Authenticated => Err(Failure::Bad("No mailbox selected".into())),
+        }
+    }
+
+    /// The selected mailbox, if it may be changed.
+    fn writable_view(&mut self) -> Result<&mut View, Failure> {
+        let view = self.view()?;
+        if view.is_read_only() {
+            return Err(Failure::No(None, "Mailbox is read-only".into()));
+        }
+        Ok(view)
+    }
+
+    /// A mailbox's name as the client wrote it.
+    fn name(&self, wire: &[u8]) -> Result<MailboxName, Failure> {
+        self.user
+            .name(wire, false)
+            .map_err(|error| Failure::No(Some(Code::Cannot), error.to_string().into()))
+    }
+}
+
+/// Ends a connection in order. What the client still sends is read and dropped for a moment: closing over
+/// unread input would reset the connection, and take our last words with it.
+async fn farewell<S: Stream>(mut reader: Reader<ReadHalf<S>>, mut writer: Writer<WriteHalf<S>>) {
+    let last_words = async {
+        writer.shutdown().await?;
+        reader.drain().await
+    };
+    // It is over, whether or not the client heard.
+    let _ = timeout(FAREWELL, last_words).await;
+}
+
+/// Resolves when the server is to stop; never, if nobody is left to say so.
+async fn stopped(stop: &mut Stop) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending().await
+    }
+}

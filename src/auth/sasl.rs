@@ -1,0 +1,187 @@
+//! One SASL exchange as a value: what the server asks next, or what the client has said.
+//!
+//! PLAIN (RFC 4616) and LOGIN (never standardised; what every server does). Octets here are already
+//! out of base64; who may log in is not decided here.
+
+use zeroize::Zeroizing;
+
+use crate::auth::Mechanism;
+use crate::imap::core::Secret;
+
+/// The challenges of LOGIN, as clients expect them.
+const USERNAME: &[u8] = b"Username:";
+const PASSWORD: &[u8] = b"Password:";
+
+/// An exchange that has begun.
+#[derive(Debug)]
+pub struct Exchange {
+    expects: Expects,
+}
+
+/// What the next response is.
+#[derive(Debug)]
+enum Expects {
+    /// PLAIN's only message.
+    PlainMessage,
+    /// LOGIN's user name.
+    LoginUser,
+    /// LOGIN's password, for this user.
+    LoginPassword(Vec<u8>),
+    /// None: the exchange is over.
+    Nothing,
+}
+
+/// What follows from a response.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Send this (in base64) and give the answer to [`Exchange::step`].
+    Challenge(Vec<u8>),
+    /// The client has said who it is.
+    Done {
+        /// The name to log in with (`authcid`).
+        user: Vec<u8>,
+        /// The name to act as (`authzid`), where it was given.
+        authorize_as: Option<Vec<u8>>,
+        /// The password.
+        password: Secret,
+    },
+    /// What the client sent is not what the mechanism says.
+    Failed,
+}
+
+impl Exchange {
+    /// Begins an exchange, with the initial response of RFC 4959 where there is one.
+    pub fn start(mechanism: Mechanism, initial: Option<&[u8]>) -> (Exchange, Step) {
+        let (expects, challenge): (Expects, &[u8]) = match mechanism {
+            Mechanism::Plain => (Expects::PlainMessage, b""),
+            Mechanism::Login => (Expects::LoginUser, USERNAME),
+        };
+        let mut exchange = Exchange { expects };
+        let step = match initial {
+            Some(response) => exchange.step(response),
+            None => Step::Challenge(challenge.to_vec()),
+        };
+        (exchange, step)
+    }
+
+    /// Takes the client's answer to the last challenge.
+    pub fn step(&mut self, response: &[u8]) -> Step {
+        match std::mem::replace(&mut self.expects, Expects::Nothing) {
+            Expects::PlainMessage => plain(response),
+            Expects::LoginUser if response.is_empty() => Step::Failed,
+            Expects::LoginUser => {
+                self.expects = Expects::LoginPassword(response.to_vec());
+                Step::Challenge(PASSWORD.to_vec())
+            }
+            Expects::LoginPassword(user) => Step::Done {
+                user,
+                authorize_as: None,
+                password: Secret::new(response.to_vec()),
+            },
+            Expects::Nothing => Step::Failed,
+        }
+    }
+}
+
+/// `message = [authzid] UTF8NUL authcid UTF8NUL passwd` (RFC 4616 §2).
+fn plain(message: &[u8]) -> Step {
+    let mut fields = message.split(|byte| *byte == 0);
+    let (Some(authorize_as), Some(user), Some(password), None) =
+        (fields.next(), fields.next(), fields.next(), fields.next())
+    else {
+        return Step::Failed;
+    };
+    if user.is_empty() {
+        return Step::Failed;
+    }
+    Step::Done {
+        user: user.to_vec(),
+        authorize_as: (!authorize_as.is_empty()).then(|| authorize_as.to_vec()),
+        password: Secret::new(password.to_vec()),
+    }
+}
+
+/// A client's response line out of base64 (RFC 3501 §6.2.2). `None` if it is not that.
+pub fn decode(line: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    base64_simd::STANDARD
+        .decode_to_vec(line)
+        .ok()
+        .map(Zeroizing::new)
+}
+
+/// A challenge in base64.
+pub fn encode(challenge: &[u8]) -> String {
+    base64_simd::STANDARD.encode_to_string(challenge)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn done(user: &[u8], authorize_as: Option<&[u8]>, password: &[u8]) -> Step {
+        Step::Done {
+            user: user.to_vec(),
+            authorize_as: authorize_as.map(<[u8]>::to_vec),
+            password: Secret::new(password.to_vec()),
+        }
+    }
+
+    #[test]
+    fn plain_in_one_message() {
+        let (_, step) = Exchange::start(Mechanism::Plain, Some(b"\0tim\0tanstaaftanstaaf"));
+        assert_eq!(step, done(b"tim", None, b"tanstaaftanstaaf"));
+        let (_, step) = Exchange::start(Mechanism::Plain, Some(b"Ursel\0Kurt\0xipj3plmq"));
+        assert_eq!(step, done(b"Kurt", Some(b"Ursel"), b"xipj3plmq"));
+    }
+
+    #[test]
+    fn plain_after_an_empty_challenge() {
+        let (mut exchange, step) = Exchange::start(Mechanism::Plain, None);
+        assert_eq!(step, Step::Challenge(Vec::new()));
+        assert_eq!(exchange.step(b"\0u\0"), done(b"u", None, b""));
+        assert_eq!(exchange.step(b"\0u\0p"), Step::Failed, "it is over");
+    }
+
+    #[test]
+    fn plain_with_too_few_or_too_many_fields() {
+        for message in [
+            &b""[..],
+            b"user",
+            b"\0user",
+            b"\0\0password",
+            b"a\0b\0c\0d",
+            b"\0u\0p\0",
+        ] {
+            let (_, step) = Exchange::start(Mechanism::Plain, Some(message));
+            assert_eq!(step, Step::Failed, "{message:?}");
+        }
+    }
+
+    #[test]
+    fn login_asks_twice_or_once() {
+        let (mut exchange, step) = Exchange::start(Mechanism::Login, None);
+        assert_eq!(step, Step::Challenge(b"Username:".to_vec()));
+        assert_eq!(exchange.step(b"u"), Step::Challenge(b"Password:".to_vec()));
+        assert_eq!(exchange.step(b"p"), done(b"u", None, b"p"));
+
+        let (mut exchange, step) = Exchange::start(Mechanism::Login, Some(b"u"));
+        assert_eq!(step, Step::Challenge(b"Password:".to_vec()));
+        assert_eq!(exchange.step(b"p"), done(b"u", None, b"p"));
+
+        let (_, step) = Exchange::start(Mechanism::Login, Some(b""));
+        assert_eq!(step, Step::Failed);
+    }
+
+    #[test]
+    fn base64_is_strict() {
+        assert_eq!(encode(USERNAME), "VXNlcm5hbWU6");
+        assert_eq!(
+            decode(b"AHRpbQB0YW5zdGFhZnRhbnN0YWFm").as_deref(),
+            Some(&b"\0tim\0tanstaaftanstaaf".to_vec())
+        );
+        assert_eq!(decode(b"").as_deref(), Some(&Vec::new()));
+        for line in [&b"="[..], b"A", b"AHR", b"AHRp!", b"AHRp AHRp", b"*"] {
+            assert!(decode(line).is_none(), "{line:?}");
+        }
+    }
+}

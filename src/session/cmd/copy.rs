@@ -1,0 +1,85 @@
+//! COPY (RFC 3501 §6.4.7) and MOVE (RFC 6851), with COPYUID (RFC 4315 §3). All of the messages or none.
+
+use std::sync::Arc;
+
+use crate::imap::command::Numbering;
+use crate::imap::response::{Code, StatusKind};
+use crate::imap::sequence::{NumberSet, SequenceSet};
+use crate::mailbox::fault::Fault;
+use crate::mailbox::mailbox::{Copied, Mailbox};
+use crate::session::Session;
+use crate::session::cmd::{resolve, target, uids};
+use crate::session::reply::{Failure, Reply};
+
+pub(crate) async fn copy(
+    session: &mut Session,
+    numbering: Numbering,
+    set: &SequenceSet,
+    wire: &[u8],
+) -> Result<Reply, Failure> {
+    session.view()?;
+    let Some(work) = prepare(session, numbering, set, wire).await? else {
+        return Ok(Reply::ok("No messages found"));
+    };
+    let copied = work.source.copy(&work.uids, &work.target).await?;
+    Ok(match code(&copied, &work.target) {
+        Some(code) => Reply::with(code, "Copy completed"),
+        None => Reply::ok("Copy completed"),
+    })
+}
+
+/// The untagged COPYUID comes first, the EXPUNGEs next, so that a client knows where its messages are
+/// before it forgets where they were (RFC 6851 §4.3).
+pub(crate) async fn move_to(
+    session: &mut Session,
+    numbering: Numbering,
+    set: &SequenceSet,
+    wire: &[u8],
+) -> Result<Reply, Failure> {
+    session.writable_view()?;
+    let Some(work) = prepare(session, numbering, set, wire).await? else {
+        return Ok(Reply::ok("No messages found"));
+    };
+    let moved = work.source.move_to(&work.uids, &work.target).await?;
+    if let Some(code) = code(&moved, &work.target) {
+        session
+            .writer
+            .status(None, StatusKind::Ok, Some(code), "Moved UIDs.");
+    }
+    Ok(Reply::ok("Move completed"))
+}
+
+struct Work {
+    source: Arc<Mailbox>,
+    uids: NumberSet,
+    target: Arc<Mailbox>,
+}
+
+/// `None` where UIDs are named that do not exist: that is no error (RFC 3501 §6.4.8).
+async fn prepare(
+    session: &mut Session,
+    numbering: Numbering,
+    set: &SequenceSet,
+    wire: &[u8],
+) -> Result<Option<Work>, Failure> {
+    let view = session.view()?;
+    let picked = resolve(view, numbering, set)?;
+    let source = Arc::clone(view.mailbox());
+    if picked.iter().any(|picked| picked.gone) {
+        return Err(Fault::Expunged.into());
+    }
+    let target = target(session, wire).await?;
+    Ok((!picked.is_empty()).then(|| Work {
+        source,
+        uids: uids(&picked),
+        target,
+    }))
+}
+
+fn code(copied: &Copied, target: &Mailbox) -> Option<Code> {
+    let set = |uids: &[crate::imap::sequence::Uid]| -> NumberSet {
+        uids.iter().map(|uid| uid.get()).collect()
+    };
+    (target.uids_are_sticky() && !copied.from.is_empty())
+        .then(|| Code::CopyUid(copied.uid_validity, set(&copied.from), set(&copied.to)))
+}

@@ -1,0 +1,173 @@
+//! FETCH (RFC 3501 §6.4.5).
+//!
+//! What the client's picture knows is answered from it; for the rest files are read on the blocking pool,
+//! in steps that fill a buffer and let go, so that no thread waits for a slow client ([`render`]).
+
+mod plan;
+mod render;
+
+use std::sync::Arc;
+
+use tokio::task::spawn_blocking;
+
+use crate::imap::command::{Numbering, StoreAction};
+use crate::imap::fetch::FetchItem;
+use crate::imap::flag::{Flag, SystemFlag};
+use crate::imap::response::Code;
+use crate::imap::sequence::SequenceSet;
+use crate::mailbox::fault::Fault;
+use crate::mailbox::mailbox::Mailbox;
+use crate::mailbox::view::{Picked, View};
+use crate::session::cmd::fetch::plan::Plan;
+use crate::session::cmd::fetch::render::{Job, Render};
+use crate::session::cmd::{resolve, uids};
+use crate::session::reply::{self, End, Failure, Reply};
+use crate::session::{Session, State, writer};
+
+/// Messages that get `\Seen` together: one change of the mailbox for all of them, but not for messages
+/// that a client which breaks off never sees.
+const SEEN_BATCH: usize = 64;
+
+/// Of messages that could not be read, this many are named.
+const NAMED_UNREADABLE: usize = 20;
+
+pub(crate) async fn run(
+    session: &mut Session,
+    numbering: Numbering,
+    set: &SequenceSet,
+    items: Vec<FetchItem>,
+) -> Result<Reply, Failure> {
+    let plan = Arc::new(Plan::new(items, numbering));
+    let view = session.view()?;
+    let picked = resolve(view, numbering, set)?;
+    let mailbox = Arc::clone(view.mailbox());
+    let Some(highest) = picked.last().map(|picked| picked.message.uid) else {
+        return Ok(Reply::ok("Fetch completed"));
+    };
+    if plan.names_uids() {
+        mailbox.durable(highest).await?;
+    }
+    let mut render = Render::new(Arc::clone(&plan), Arc::clone(&mailbox));
+    if plan.sets_seen() && !view.is_read_only() {
+        let mut rest = picked.into_iter();
+        loop {
+            let batch: Vec<Picked> = rest.by_ref().take(SEEN_BATCH).collect();
+            if batch.is_empty() {
+                break;
+            }
+            render.add(mark_seen(session.view()?, &mailbox, &plan, batch).await?);
+            render = send(session, &plan, render).await?;
+        }
+    } else {
+        let snapshot = Arc::clone(view.snapshot());
+        render.add(picked.into_iter().map(|picked| Job {
+            picked,
+            snapshot: Arc::clone(&snapshot),
+            flags_too: false,
+        }));
+        render = send(session, &plan, render).await?;
+    }
+
+    if let Some((first, rest)) = render.unreadable().split_first() {
+        mailbox.durable(highest).await?;
+        let named: Vec<String> = [first]
+            .into_iter()
+            .chain(rest)
+            .take(NAMED_UNREADABLE)
+            .map(ToString::to_string)
+            .collect();
+        let text = format!("Messages that cannot be read: UID {}", named.join(", "));
+        return Err(Failure::No(Some(Code::ServerBug), text.into()));
+    }
+    Ok(if render.met_expunged() {
+        // The code RFC 5530 made for this, and its own example.
+        Reply::with(Code::ExpungeIssued, "Some messages were already expunged")
+    } else {
+        Reply::ok("Fetch completed")
+    })
+}
+
+/// Sets `\Seen` first, so that the response that shows a body carries the new flags too. If they cannot be
+/// set, the message is shown all the same: it can still be read.
+async fn mark_seen(
+    view: &mut View,
+    mailbox: &Mailbox,
+    plan: &Plan,
+    batch: Vec<Picked>,
+) -> Result<Vec<Job>, Failure> {
+    let unseen = |picked: &&Picked| !picked.gone && !picked.message.flags.has(SystemFlag::Seen);
+    let unseen = uids(batch.iter().filter(unseen));
+    let mut snapshot = Arc::clone(view.snapshot());
+    let mut marked = false;
+    if !unseen.is_empty() {
+        let seen = [Flag::System(SystemFlag::Seen)];
+        match mailbox.store(&unseen, StoreAction::Add, &seen).await {
+            Ok(stored) => {
+                view.told(&unseen, &stored.snapshot);
+                snapshot = stored.snapshot;
+                marked = true;
+            }
+            Err(Fault::Ended) => return Err(Fault::Ended.into()),
+            Err(fault) => reply::log(&fault, "FETCH"),
+        }
+    }
+    let old = view.snapshot();
+    let job = |mut picked: Picked| {
+        let now = snapshot.find(picked.message.uid);
+        match now.filter(|_| marked && unseen.contains(picked.message.uid.get())) {
+            Some(now) => {
+                picked.message = Arc::clone(now);
+                Job {
+                    picked,
+                    snapshot: Arc::clone(&snapshot),
+                    flags_too: !plan.shows_flags(),
+                }
+            }
+            None => Job {
+                picked,
+                snapshot: Arc::clone(old),
+                flags_too: false,
+            },
+        }
+    };
+    Ok(batch.into_iter().map(job).collect())
+}
+
+/// Renders into the writer's queue and sends, step by step, until nothing is left to render.
+async fn send(session: &mut Session, plan: &Plan, mut render: Render) -> Result<Render, Failure> {
+    loop {
+        let mut queue = std::mem::take(session.writer.queue());
+        let outcome;
+        (render, queue, outcome) = if render.reads_files(plan) {
+            let step = move || {
+                let outcome = render.fill(&mut queue, writer::RELIEF);
+                (render, queue, outcome)
+            };
+            match spawn_blocking(step).await {
+                Ok(done) => done,
+                Err(error) => match error.try_into_panic() {
+                    // It is this session's panic, wherever it happened.
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    Err(_) => return Err(End::STOP.into()),
+                },
+            }
+        } else {
+            let outcome = render.fill(&mut queue, writer::RELIEF);
+            (render, queue, outcome)
+        };
+        *session.writer.queue() = queue;
+        match outcome {
+            Ok(true) => session.writer.relieve().await?,
+            Ok(false) => {
+                session.writer.relieve().await?;
+                return Ok(render);
+            }
+            // Octets were promised that are not there. Nothing may be put in their place.
+            Err(error) => {
+                tracing::error!("message changed while it was sent: {error}");
+                session.state = State::Authenticated;
+                return Err(End::Gone(error).into());
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What a FETCH asks for, and what it takes to answer that.
+
+use crate::imap::command::Numbering;
+use crate::imap::fetch::{FetchItem, Section, SectionText};
+use crate::mailbox::view::Picked;
+
+/// The items of one FETCH command.
+#[derive(Debug)]
+pub(super) struct Plan {
+    items: Vec<FetchItem>,
+}
+
+impl Plan {
+    /// UID FETCH answers with the UID whether or not it was asked for (RFC 3501 §6.4.8).
+    pub(super) fn new(mut items: Vec<FetchItem>, numbering: Numbering) -> Plan {
+        if numbering == Numbering::Uid && !items.contains(&FetchItem::Uid) {
+            items.insert(0, FetchItem::Uid);
+        }
+        Plan { items }
+    }
+
+    /// In the order of the answer.
+    pub(super) fn items(&self) -> &[FetchItem] {
+        &self.items
+    }
+
+    /// Whether the answer names UIDs.
+    pub(super) fn names_uids(&self) -> bool {
+        self.items.contains(&FetchItem::Uid)
+    }
+
+    /// Whether the answer shows flags in any case.
+    pub(super) fn shows_flags(&self) -> bool {
+        self.items.contains(&FetchItem::Flags)
+    }
+
+    /// Whether it makes messages `\Seen`.
+    pub(super) fn sets_seen(&self) -> bool {
+        self.items.iter().any(FetchItem::sets_seen)
+    }
+
+    /// Whether a message's file is needed, or what is known without it will do.
+    pub(super) fn reads_file(&self, picked: &Picked) -> bool {
+        self.items.iter().any(|item| match item {
+            FetchItem::Flags | FetchItem::Uid => false,
+            FetchItem::Rfc822Size => picked.message.virtual_size().is_none(),
+            FetchItem::Body
+            | FetchItem::BodySection { .. }
+            | FetchItem::BodyStructure
+            | FetchItem::Envelope
+            | FetchItem::InternalDate
+            | FetchItem::Rfc822
+            | FetchItem::Rfc822Header
+            | FetchItem::Rfc822Text => true,
+        })
+    }
+
+    /// Whether most of the file will be read, so that it is better read at once.
+    pub(super) fn reads_whole(&self) -> bool {
+        self.items.iter().any(|item| match item {
+            FetchItem::Flags
+            | FetchItem::Uid
+            | FetchItem::InternalDate
+            | FetchItem::Rfc822Header => false,
+            FetchItem::BodySection { section, .. } => !is_own_header(section),
+            FetchItem::Body
+            | FetchItem::BodyStructure
+            | FetchItem::Envelope
+            | FetchItem::Rfc822
+            | FetchItem::Rfc822Size
+            | FetchItem::Rfc822Text => true,
+        })
+    }
+}
+
+/// Whether a section is in the message's own header.
+pub(super) fn is_own_header(section: &Section) -> bool {
+    section.part.is_empty()
+        && match section.text {
+            SectionText::Header
+            | SectionText::HeaderFields(_)
+            | SectionText::HeaderFieldsNot(_) => true,
+            SectionText::Whole | SectionText::Text | SectionText::Mime => false,
+        }
+}
+
+/// Whether a section is the whole message.
+pub(super) fn is_whole(section: &Section) -> bool {
+    section.part.is_empty() && section.text == SectionText::Whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn section(text: SectionText) -> FetchItem {
+        FetchItem::BodySection {
+            peek: true,
+            section: Section {
+                part: Vec::new(),
+                text,
+            },
+            partial: None,
+        }
+    }
+
+    #[test]
+    fn uid_fetch_answers_with_the_uid() {
+        let plan = Plan::new(vec![FetchItem::Flags], Numbering::Uid);
+        assert_eq!(plan.items(), [FetchItem::Uid, FetchItem::Flags]);
+        let plan = Plan::new(vec![FetchItem::Flags, FetchItem::Uid], Numbering::Uid);
+        assert_eq!(plan.items(), [FetchItem::Flags, FetchItem::Uid]);
+        let plan = Plan::new(vec![FetchItem::Flags], Numbering::Sequence);
+        assert!(!plan.names_uids());
+    }
+
+    #[test]
+    fn headers_alone_do_not_read_the_whole_message() {
+        let reads_whole = |item| Plan::new(vec![item], Numbering::Sequence).reads_whole();
+        assert!(!reads_whole(section(SectionText::Header)));
+        assert!(!reads_whole(FetchItem::Rfc822Header));
+        assert!(!reads_whole(FetchItem::InternalDate));
+        assert!(reads_whole(section(SectionText::Text)));
+        assert!(reads_whole(FetchItem::BodyStructure));
+    }
+
+    #[test]
+    fn only_bodies_without_peek_set_seen() {
+        let sets_seen = |item| Plan::new(vec![item], Numbering::Sequence).sets_seen();
+        assert!(!sets_seen(section(SectionText::Whole)));
+        assert!(sets_seen(FetchItem::Rfc822Text));
+        assert!(!sets_seen(FetchItem::Rfc822Header));
+    }
+}

@@ -1,0 +1,452 @@
+//! Messages → FETCH responses, in steps of a bounded size. Blocking: it reads files.
+//!
+//! All that a message's answer holds is found before its first octet is written, so that a message which
+//! cannot be read spoils nothing; only long literals are read while they are sent.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::imap::date::DateTime;
+use crate::imap::encode::fetch::{Items, literal_header, nil};
+use crate::imap::fetch::{FetchItem, Partial, Section, SectionText};
+use crate::imap::sequence::Uid;
+use crate::imap::structure::{BodyStructure, Envelope};
+use crate::mailbox::fault::Fault;
+use crate::mailbox::mailbox::Mailbox;
+use crate::mailbox::snapshot::Snapshot;
+use crate::mailbox::view::Picked;
+use crate::message::Source;
+use crate::message::crlf::{self, CrlfStream};
+use crate::message::mime::{self, Structure};
+use crate::message::section::{self, Octets};
+use crate::session::cmd::fetch::plan::{Plan, is_own_header, is_whole};
+use crate::session::reply;
+
+/// A message up to this size is read at once where most of it is needed: one system call for many.
+const READ_AT_ONCE: u64 = 256 << 10;
+
+/// One message to answer for.
+pub(super) struct Job {
+    pub(super) picked: Picked,
+    /// Where its message's keywords have their names.
+    pub(super) snapshot: Arc<Snapshot>,
+    /// Show FLAGS although nobody asked: they have just changed.
+    pub(super) flags_too: bool,
+}
+
+/// Messages on their way out.
+pub(super) struct Render {
+    plan: Arc<Plan>,
+    mailbox: Arc<Mailbox>,
+    zone: TimeZone,
+    jobs: VecDeque<Job>,
+    open: Option<Open>,
+    met_expunged: bool,
+    unreadable: Vec<Uid>,
+}
+
+/// A response that has been begun.
+struct Open {
+    items: Items,
+    job: Job,
+    values: std::vec::IntoIter<Value>,
+    body: Option<Body>,
+    /// A literal of which more is to come.
+    literal: Option<CrlfStream>,
+}
+
+/// The answer to one item. The number is the item's place in the plan.
+enum Value {
+    Flags,
+    Uid,
+    Date(DateTime),
+    Size(u64),
+    Envelope(Box<Envelope>),
+    Structure(&'static str, Box<BodyStructure>),
+    Nil(usize),
+    Memory(usize, Vec<u8>),
+    File(usize, CrlfStream),
+}
+
+/// Why a message's file gives no answer.
+enum Missing {
+    Expunged,
+    Unreadable(Fault),
+}
+
+impl Render {
+    pub(super) fn new(plan: Arc<Plan>, mailbox: Arc<Mailbox>) -> Render {
+        Render {
+            plan,
+            mailbox,
+            zone: TimeZone::system(),
+            jobs: VecDeque::new(),
+            open: None,
+            met_expunged: false,
+            unreadable: Vec::new(),
+        }
+    }
+
+    /// More to answer for, in this order.
+    pub(super) fn add(&mut self, jobs: impl IntoIterator<Item = Job>) {
+        self.jobs.extend(jobs);
+    }
+
+    /// Whether the next step may block.
+    pub(super) fn reads_files(&self, plan: &Plan) -> bool {
+        self.open.is_some() || self.jobs.iter().any(|job| plan.reads_file(&job.picked))
+    }
+
+    /// Whether something could not be shown because its message is gone.
+    pub(super) fn met_expunged(&self) -> bool {
+        self.met_expunged
+    }
+
+    /// The messages that are there and could not be read.
+    pub(super) fn unreadable(&self) -> &[Uid] {
+        &self.unreadable
+    }
+
+    /// Renders until `out` holds `budget` octets or nothing is left; true in the first case. An error means
+    /// that a literal cannot be completed.
+    pub(super) fn fill(&mut self, out: &mut Vec<u8>, budget: usize) -> io::Result<bool> {
+        loop {
+            if out.len() >= budget {
+                return Ok(self.open.is_some() || !self.jobs.is_empty());
+            }
+            match self.open.take() {
+                Some(open) => self.open = open.advance(&self.plan, out, budget)?,
+                None => match self.jobs.pop_front() {
+                    Some(job) => self.begin(job, out),
+                    None => return Ok(false),
+                },
+            }
+        }
+    }
+
+    fn begin(&mut self, job: Job, out: &mut Vec<u8>) {
+        let (mut values, body) = self.answer(&job);
+        if job.flags_too {
+            values.push(Value::Flags);
+        }
+        if values.is_empty() {
+            return;
+        }
+        self.open = Some(Open {
+            items: Items::begin(out, job.picked.number),
+            job,
+            values: values.into_iter(),
+            body,
+            literal: None,
+        });
+    }
+
+    /// What there is to say of a message, and what of its literals is still to be read from.
+    fn answer(&mut self, job: &Job) -> (Vec<Value>, Option<Body>) {
+        if !self.plan.reads_file(&job.picked) {
+            return (self.from_memory(job), None);
+        }
+        let error = match self.from_file(job) {
+            Ok((values, body)) => return (values, Some(body)),
+            Err(error) => error,
+        };
+        match error {
+            Missing::Expunged => self.met_expunged = true,
+            Missing::Unreadable(fault) => {
+                let uid = job.picked.message.uid;
+                reply::log(&fault, &format!("FETCH of UID {uid}"));
+                self.unreadable.push(uid);
+            }
+        }
+        (self.from_memory(job), None)
+    }
+
+    /// The answer without the message's file: sections are NIL (as in Dovecot), and what else only the file
+    /// could say is left out.
+    fn from_memory(&self, job: &Job) -> Vec<Value> {
+        let answer = |(at, item): (usize, &FetchItem)| match item {
+            FetchItem::Flags => Some(Value::Flags),
+            FetchItem::Uid => Some(Value::Uid),
+            FetchItem::Rfc822Size => job.picked.message.virtual_size().map(Value::Size),
+            FetchItem::BodySection { .. }
+            | FetchItem::Rfc822
+            | FetchItem::Rfc822Header
+            | FetchItem::Rfc822Text => Some(Value::Nil(at)),
+            FetchItem::Body
+            | FetchItem::BodyStructure
+            | FetchItem::Envelope
+            | FetchItem::InternalDate => None,
+        };
+        self.plan
+            .items()
+            .iter()
+            .enumerate()
+            .filter_map(answer)
+            .collect()
+    }
+
+    fn from_file(&self, job: &Job) -> Result<(Vec<Value>, Body), Missing> {
+        if job.picked.gone {
+            return Err(Missing::Expunged);
+        }
+        let message = &job.picked.message;
+        let file = match self.mailbox.open(message) {
+            Ok(file) => file,
+            Err(Fault::Expunged) => return Err(Missing::Expunged),
+            Err(fault) => return Err(Missing::Unreadable(fault)),
+        };
+        self.read(job, file).map_err(|error| {
+            let name = message.name.bytes().escape_ascii();
+            Missing::Unreadable(Fault::from_io(format!("reading {name}"), error))
+        })
+    }
+
+    fn read(&self, job: &Job, file: File) -> io::Result<(Vec<Value>, Body)> {
+        let message = &job.picked.message;
+        let metadata = file.metadata()?;
+        let mut reading = Reading::new(file, metadata.len(), self.plan.reads_whole())?;
+        let mut values = Vec::with_capacity(self.plan.items().len() + 1);
+        for (at, item) in self.plan.items().iter().enumerate() {
+            values.push(match item {
+                FetchItem::Flags => Value::Flags,
+                FetchItem::Uid => Value::Uid,
+                FetchItem::InternalDate => Value::Date(self.local(metadata.mtime())),
+                FetchItem::Rfc822Size => Value::Size(match message.virtual_size() {
+                    Some(size) => size,
+                    None => reading.virtual_size()?,
+                }),
+                FetchItem::Envelope => Value::Envelope(Box::new(reading.envelope()?)),
+                FetchItem::Body => {
+                    Value::Structure("BODY", Box::new(reading.body_structure(false)?))
+                }
+                FetchItem::BodyStructure => {
+                    Value::Structure("BODYSTRUCTURE", Box::new(reading.body_structure(true)?))
+                }
+                FetchItem::BodySection {
+                    section, partial, ..
+                } => reading.section(at, section, *partial)?,
+                FetchItem::Rfc822 => reading.section(at, &Section::default(), None)?,
+                FetchItem::Rfc822Header => reading.section(at, &own(SectionText::Header), None)?,
+                FetchItem::Rfc822Text => reading.section(at, &own(SectionText::Text), None)?,
+            });
+        }
+        if let Some(size) = reading.virtual_size {
+            message.note_virtual_size(size);
+        }
+        Ok((values, reading.body))
+    }
+
+    /// INTERNALDATE is shown in the server's zone, as by Dovecot.
+    fn local(&self, seconds: i64) -> DateTime {
+        let offset = Timestamp::from_second(seconds)
+            .map(|moment| self.zone.to_offset(moment).seconds() / 60)
+            .ok()
+            .and_then(|minutes| i16::try_from(minutes).ok())
+            .unwrap_or(0);
+        DateTime { seconds, offset }
+    }
+}
+
+fn own(text: SectionText) -> Section {
+    Section {
+        part: Vec::new(),
+        text,
+    }
+}
+
+impl Open {
+    /// Writes the next item, or as much of it as there is room for. `None` when the response is complete.
+    fn advance(
+        mut self,
+        plan: &Plan,
+        out: &mut Vec<u8>,
+        budget: usize,
+    ) -> io::Result<Option<Open>> {
+        if let (Some(literal), Some(body)) = (&mut self.literal, &self.body) {
+            let room = budget.saturating_sub(out.len());
+            literal.fill(body, out, room)?;
+            if literal.remaining() == 0 {
+                self.literal = None;
+            }
+            return Ok(Some(self));
+        }
+        let message = &self.job.picked.message;
+        match self.values.next() {
+            None => {
+                self.items.end(out);
+                return Ok(None);
+            }
+            Some(Value::Flags) => self.items.flags(
+                out,
+                message.flags,
+                self.job.picked.recent,
+                self.job.snapshot.keywords_of(message),
+            ),
+            Some(Value::Uid) => self.items.uid(out, message.uid),
+            Some(Value::Date(date)) => self.items.internal_date(out, date),
+            Some(Value::Size(size)) => self.items.size(out, size),
+            Some(Value::Envelope(envelope)) => self.items.envelope(out, &envelope),
+            Some(Value::Structure(name, structure)) => {
+                self.items.body_structure(out, name, &structure);
+            }
+            Some(Value::Nil(at)) => {
+                self.label(plan, at, out);
+                nil(out);
+            }
+            Some(Value::Memory(at, octets)) => {
+                self.label(plan, at, out);
+                literal_header(out, octets.len() as u64);
+                out.extend_from_slice(&octets);
+            }
+            Some(Value::File(at, literal)) => {
+                self.label(plan, at, out);
+                literal_header(out, literal.remaining());
+                self.literal = Some(literal).filter(|literal| literal.remaining() > 0);
+            }
+        }
+        Ok(Some(self))
+    }
+
+    /// An item's name, before its value.
+    fn label(&mut self, plan: &Plan, at: usize, out: &mut Vec<u8>) {
+        match plan.items().get(at) {
+            Some(FetchItem::BodySection {
+                section, partial, ..
+            }) => self.items.section(out, section, *partial),
+            Some(FetchItem::Rfc822Header) => self.items.name(out, "RFC822.HEADER"),
+            Some(FetchItem::Rfc822Text) => self.items.name(out, "RFC822.TEXT"),
+            _ => self.items.name(out, "RFC822"),
+        }
+    }
+}
+
+/// Where a message's octets come from.
+enum Body {
+    Memory(Vec<u8>),
+    File(File),
+}
+
+impl Source for Body {
+    fn len(&self) -> io::Result<u64> {
+        match self {
+            Body::Memory(octets) => Source::len(octets.as_slice()),
+            Body::File(file) => Source::len(file),
+        }
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Body::Memory(octets) => octets.as_slice().read_at(offset, buffer),
+            Body::File(file) => Source::read_at(file, offset, buffer),
+        }
+    }
+}
+
+/// A message being read: what was learnt of it once is not looked for again.
+struct Reading {
+    body: Body,
+    structure: Option<Structure>,
+    virtual_size: Option<u64>,
+}
+
+impl Reading {
+    fn new(file: File, length: u64, whole: bool) -> io::Result<Reading> {
+        let body = if whole && length <= READ_AT_ONCE {
+            Body::Memory(read_all(&file, length)?)
+        } else {
+            Body::File(file)
+        };
+        Ok(Reading {
+            body,
+            structure: None,
+            virtual_size: None,
+        })
+    }
+
+    fn structure(&mut self) -> io::Result<(&Structure, &Body)> {
+        let structure = match self.structure.take() {
+            Some(structure) => structure,
+            None => mime::parse(&self.body)?,
+        };
+        self.virtual_size = Some(structure.virtual_size);
+        Ok((self.structure.insert(structure), &self.body))
+    }
+
+    fn virtual_size(&mut self) -> io::Result<u64> {
+        let size = match self.virtual_size {
+            Some(size) => size,
+            None => crlf::virtual_size(&self.body, 0..self.body.len()?)?,
+        };
+        Ok(*self.virtual_size.insert(size))
+    }
+
+    fn envelope(&mut self) -> io::Result<Envelope> {
+        let (structure, body) = self.structure()?;
+        structure.envelope(body, 0)
+    }
+
+    fn body_structure(&mut self, extended: bool) -> io::Result<BodyStructure> {
+        let (structure, body) = self.structure()?;
+        structure.body_structure(body, extended)
+    }
+
+    /// A section as far as `partial` asks for it, for the item at place `at`.
+    fn section(
+        &mut self,
+        at: usize,
+        section: &Section,
+        partial: Option<Partial>,
+    ) -> io::Result<Value> {
+        let octets = if is_whole(section) {
+            let range = 0..self.body.len()?;
+            let virtual_size = self.virtual_size()?;
+            Some(Octets::File {
+                range,
+                virtual_size,
+            })
+        } else if is_own_header(section) {
+            section::locate_in_header(&self.body, section)?
+        } else {
+            let (structure, body) = self.structure()?;
+            section::locate(structure, body, section)?
+        };
+        let Partial { offset, length } = partial.unwrap_or(Partial {
+            offset: 0,
+            length: u64::MAX,
+        });
+        Ok(match octets {
+            None => Value::Nil(at),
+            Some(Octets::File {
+                range,
+                virtual_size,
+            }) => Value::File(at, CrlfStream::new(range, virtual_size, offset, length)),
+            Some(Octets::Memory(octets)) => {
+                let from = usize::try_from(offset).unwrap_or(usize::MAX);
+                let most = usize::try_from(length).unwrap_or(usize::MAX);
+                let rest = octets.get(from..).unwrap_or_default();
+                Value::Memory(at, rest.iter().copied().take(most).collect())
+            }
+        })
+    }
+}
+
+/// The whole file, as long as it is now.
+fn read_all(file: &File, length: u64) -> io::Result<Vec<u8>> {
+    let length = usize::try_from(length).map_err(|_| io::ErrorKind::FileTooLarge)?;
+    let mut octets = vec![0; length];
+    let mut filled = 0;
+    while let Some(rest @ [_, ..]) = octets.get_mut(filled..) {
+        match Source::read_at(file, filled as u64, rest)? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    octets.truncate(filled);
+    Ok(octets)
+}

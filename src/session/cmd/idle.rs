@@ -1,0 +1,83 @@
+//! IDLE (RFC 2177): news as it happens.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+use crate::imap::response::StatusKind;
+use crate::mailbox::fault::Fault;
+use crate::mailbox::snapshot::Snapshot;
+use crate::mailbox::view::Expunge;
+use crate::session::cut::Cut;
+use crate::session::reply::{self, End, Failure, Reply};
+use crate::session::{Session, State, stopped, updates};
+
+/// How often a client hears that the server is there. It keeps addresses translated on the way, and finds
+/// clients that are not; so IDLE itself never times out.
+const STILL_HERE: Duration = Duration::from_secs(2 * 60);
+
+/// How often the mailbox is looked at in case nobody noticed a change.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// Serves until DONE. Without a mailbox selected it only waits.
+pub(crate) async fn run(session: &mut Session) -> Result<Reply, Failure> {
+    session.writer.continuation("idling");
+    let mut changes = match &session.state {
+        State::Selected(view) => Some(view.mailbox().changes()),
+        State::Authenticated => None,
+    };
+    let mut still_here = interval_at(Instant::now() + STILL_HERE, STILL_HERE);
+    let mut look = interval_at(Instant::now() + LOOK, LOOK);
+    still_here.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        // What happened before IDLE, or while this client was slow to read, counts too.
+        updates::tell(session, Expunge::Allowed, false).await?;
+        session.writer.flush().await?;
+        tokio::select! {
+            biased;
+            () = stopped(&mut session.stop) => return Err(End::STOP.into()),
+            line = session.reader.line() => return match line? {
+                Cut::Command(line) if line.eq_ignore_ascii_case(b"DONE") => {
+                    Ok(Reply::ok("Idle completed"))
+                }
+                Cut::Flood => Err(End::FLOOD.into()),
+                _ => Err(Failure::Bad("Expected DONE".into())),
+            },
+            () = changed(&mut changes) => {}
+            _ = still_here.tick() => {
+                session.writer.status(None, StatusKind::Ok, None, "Still here");
+            }
+            _ = look.tick() => refresh(session).await?,
+        }
+    }
+}
+
+/// Resolves at the next change; never, where there is nothing that could.
+async fn changed(changes: &mut Option<watch::Receiver<Arc<Snapshot>>>) {
+    match changes {
+        Some(receiver) => {
+            if receiver.changed().await.is_err() {
+                *changes = None;
+            }
+        }
+        None => std::future::pending().await,
+    }
+}
+
+async fn refresh(session: &Session) -> Result<(), Failure> {
+    let State::Selected(view) = &session.state else {
+        return Ok(());
+    };
+    let mailbox = Arc::clone(view.mailbox());
+    match mailbox.refresh().await {
+        Ok(()) => Ok(()),
+        Err(Fault::Ended) => Err(Fault::Ended.into()),
+        Err(fault) => {
+            reply::log(&fault, "IDLE");
+            Ok(())
+        }
+    }
+}

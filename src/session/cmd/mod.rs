@@ -1,0 +1,69 @@
+//! The commands: a file for each, or for two that differ in little. Each takes the session and its
+//! arguments, queues the untagged responses it makes itself, and gives the rest of its tagged line.
+//! What it changed is told like everybody's changes, after it has ended, by [`crate::session::run`].
+
+pub mod any;
+pub mod append;
+pub mod check;
+pub mod close;
+pub mod copy;
+pub mod create;
+pub mod delete;
+pub mod enable;
+pub mod expunge;
+pub mod fetch;
+pub mod idle;
+pub mod list;
+pub mod namespace;
+pub mod rename;
+pub mod search;
+pub mod select;
+pub mod status;
+pub mod store;
+pub mod subscribe;
+
+use std::sync::Arc;
+
+use crate::imap::command::Numbering;
+use crate::imap::response::Code;
+use crate::imap::sequence::{NumberSet, SequenceSet, Uid};
+use crate::mailbox::fault::Fault;
+use crate::mailbox::mailbox::Mailbox;
+use crate::mailbox::snapshot::Snapshot;
+use crate::mailbox::view::{Picked, View};
+use crate::session::Session;
+use crate::session::reply::Failure;
+
+/// The mailbox that messages are to be put into. A missing one is `[TRYCREATE]` (RFC 3501 §6.3.11, §6.4.7).
+async fn target(session: &Session, wire: &[u8]) -> Result<Arc<Mailbox>, Failure> {
+    let name = session.name(wire)?;
+    match session.user.mailbox(&name).await {
+        Ok(mailbox) => Ok(mailbox),
+        Err(fault @ Fault::NonExistent(_)) => {
+            Err(Failure::No(Some(Code::TryCreate), fault.to_string().into()))
+        }
+        Err(fault) => Err(fault.into()),
+    }
+}
+
+/// The messages that a command names.
+fn resolve(view: &View, numbering: Numbering, set: &SequenceSet) -> Result<Vec<Picked>, Failure> {
+    view.resolve(numbering, set)
+        .map_err(|_| Failure::Bad("Invalid messageset".into()))
+}
+
+/// The UIDs of messages.
+fn uids<'a>(picked: impl IntoIterator<Item = &'a Picked>) -> NumberSet {
+    picked
+        .into_iter()
+        .map(|picked| picked.message.uid.get())
+        .collect()
+}
+
+/// Waits until UIDNEXT, UIDVALIDITY and every UID of a snapshot may be spoken.
+async fn durable(mailbox: &Mailbox, snapshot: &Snapshot) -> Result<(), Failure> {
+    let last = snapshot.uid_next.get() - 1;
+    // In an empty mailbox UIDVALIDITY alone is waited for.
+    let last = Uid::new(last).unwrap_or(snapshot.uid_next);
+    Ok(mailbox.durable(last).await?)
+}

@@ -1,0 +1,16 @@
+//! SUBSCRIBE and UNSUBSCRIBE (RFC 3501 §6.3.6, §6.3.7).
+
+use crate::session::Session;
+use crate::session::reply::{Failure, Reply};
+
+pub(crate) async fn subscribe(session: &mut Session, wire: &[u8]) -> Result<Reply, Failure> {
+    let name = session.name(wire)?;
+    session.user.subscribe(&name, true).await?;
+    Ok(Reply::ok("Subscribe completed"))
+}
+
+pub(crate) async fn unsubscribe(session: &mut Session, wire: &[u8]) -> Result<Reply, Failure> {
+    let name = session.name(wire)?;
+    session.user.subscribe(&name, false).await?;
+    Ok(Reply::ok("Unsubscribe completed"))
+}

@@ -1,0 +1,354 @@
+//! NotAuthenticated (RFC 3501 §3.1): only the commands allowed there, for strangers, within tight bounds.
+//! Ends with TLS to be begun, with a login to be handed over, or with the connection.
+
+use tokio::io::{ReadHalf, WriteHalf};
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+use crate::auth::sasl::{self, Exchange, Step};
+use crate::auth::{Credentials, Granted, Mechanism, Verdict};
+use crate::imap::capability;
+use crate::imap::command::{Command, CommandBody, StateName};
+use crate::imap::core::{Secret, Tag};
+use crate::imap::parse;
+use crate::imap::response::{Code, StatusKind};
+use crate::session::cmd::any;
+use crate::session::cut::{self, Cut};
+use crate::session::reader::Reader;
+use crate::session::reply::End;
+use crate::session::writer::Writer;
+use crate::session::{ClientId, Handover, Limits, Situation, Stop, Stream, farewell, stopped};
+
+/// Bad commands in a row before the connection ends.
+const BAD_COMMANDS: u32 = 3;
+
+/// Failed logins before the connection ends. How long each takes is auth's matter.
+const FAILED_LOGINS: u32 = 10;
+
+/// Where credentials are checked. Whether here or in another process is not known here.
+pub trait Authenticate {
+    /// The verdict. May take its time: a failure is meant to.
+    fn check(&self, credentials: Credentials) -> impl Future<Output = Verdict> + Send;
+}
+
+/// How NotAuthenticated ends.
+#[derive(Debug)]
+pub enum PreloginEnd<S> {
+    /// The tagged OK to STARTTLS has been sent and nothing came after the command: TLS may begin on it.
+    StartTls(S),
+    /// Somebody has logged in, and waits to hear it.
+    Handover(Handover<S>),
+    /// It is over; nothing is left to do.
+    Logout,
+}
+
+/// Serves a stranger. `greeting` is false where STARTTLS has just been completed.
+pub async fn prelogin<S: Stream, A: Authenticate>(
+    stream: S,
+    situation: &Situation,
+    limits: &Limits,
+    auth: &A,
+    greeting: bool,
+    mut stop: Stop,
+) -> PreloginEnd<S> {
+    let (input, output) = tokio::io::split(stream);
+    let mut stranger = Stranger {
+        reader: Reader::new(input, cut::BEFORE_LOGIN, Vec::new()),
+        writer: Writer::new(output),
+        situation,
+        auth,
+        bad_commands: 0,
+        failed_logins: 0,
+        capability_asked: false,
+        client_id: ClientId::new(),
+    };
+    let end = tokio::select! {
+        biased;
+        () = stopped(&mut stop) => Err(End::STOP),
+        end = timeout(limits.login_timeout, stranger.serve(greeting)) => {
+            end.unwrap_or(Err(End::INACTIVE))
+        }
+    };
+    let Stranger {
+        reader,
+        mut writer,
+        capability_asked,
+        client_id,
+        ..
+    } = stranger;
+    match end {
+        Ok(outcome) => {
+            let (input, unread) = reader.into_parts();
+            let stream = input.unsplit(writer.into_half());
+            match outcome {
+                Outcome::StartTls => PreloginEnd::StartTls(stream),
+                Outcome::Login(tag, user) => PreloginEnd::Handover(Handover {
+                    stream,
+                    unread,
+                    tag,
+                    user,
+                    capability_asked,
+                    client_id,
+                }),
+            }
+        }
+        Err(end) => {
+            if let End::Bye(reason) = end {
+                writer.status(None, StatusKind::Bye, None, reason);
+            }
+            farewell(reader, writer).await;
+            PreloginEnd::Logout
+        }
+    }
+}
+
+/// A connection that nobody has logged in on.
+struct Stranger<'a, S, A> {
+    reader: Reader<ReadHalf<S>>,
+    writer: Writer<WriteHalf<S>>,
+    situation: &'a Situation,
+    auth: &'a A,
+    bad_commands: u32,
+    failed_logins: u32,
+    capability_asked: bool,
+    client_id: ClientId,
+}
+
+/// What there is to do next for somebody else. All that was said before has been sent.
+enum Outcome {
+    StartTls,
+    Login(Tag, Granted),
+}
+
+impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
+    async fn serve(&mut self, greeting: bool) -> Result<Outcome, End> {
+        if greeting {
+            let code = Some(Code::Capability(self.capabilities()));
+            self.writer
+                .status(None, StatusKind::Ok, code, "Culver ready.");
+        }
+        loop {
+            self.writer.flush().await?;
+            match self.reader.next().await? {
+                Cut::Command(bytes) => {
+                    // It may hold a password.
+                    let bytes = Zeroizing::new(bytes);
+                    match parse::command(&bytes) {
+                        Ok(command) => {
+                            if let Some(outcome) = self.command(command).await? {
+                                return Ok(outcome);
+                            }
+                        }
+                        Err(error) => self.bad(error.tag.as_ref(), &error.expected)?,
+                    }
+                }
+                Cut::Literal => self.writer.continuation("OK"),
+                Cut::Refused(refusal) => self.bad(refusal.tag.as_ref(), &refusal.text)?,
+                // Messages are not cut off before login: here is nobody who may append one.
+                Cut::Message { .. } | Cut::Flood => return Err(End::FLOOD),
+            }
+        }
+    }
+
+    async fn command(&mut self, command: Command) -> Result<Option<Outcome>, End> {
+        let Command { tag, body } = command;
+        if !body.allowed_in(StateName::NotAuthenticated) {
+            self.bad(Some(&tag), "Log in first")?;
+            return Ok(None);
+        }
+        self.bad_commands = 0;
+        match body {
+            CommandBody::Capability => {
+                self.capability_asked = true;
+                let list = self.capabilities();
+                any::capability(&mut self.writer, list);
+                self.ok(
+                    &tag,
+                    "Pre-login capabilities listed, post-login capabilities have more.",
+                );
+            }
+            CommandBody::Noop => self.ok(&tag, "NOOP completed."),
+            CommandBody::Id(fields) => {
+                self.client_id = fields.unwrap_or_default();
+                any::id(&mut self.writer);
+                self.ok(&tag, "ID completed.");
+            }
+            CommandBody::Logout => {
+                any::logout(&mut self.writer, &tag);
+                return Err(End::Logout);
+            }
+            CommandBody::StartTls => return self.starttls(&tag).await,
+            CommandBody::Login { user, password } => {
+                if !self.situation.login_allowed {
+                    self.writer.status(
+                        None,
+                        StatusKind::Bad,
+                        Some(Code::Alert),
+                        "Plaintext authentication not allowed without SSL/TLS, but your client did it \
+                         anyway. If anyone was listening, the password was exposed.",
+                    );
+                    self.no(
+                        &tag,
+                        Code::PrivacyRequired,
+                        "Plaintext authentication disallowed on non-secure (SSL/TLS) connections.",
+                    );
+                    return Ok(None);
+                }
+                // LOGIN gives what PLAIN gives (RFC 3501 §6.2.3).
+                return self
+                    .login(tag, Mechanism::Plain, user, None, password)
+                    .await;
+            }
+            CommandBody::Authenticate { mechanism, initial } => {
+                return self.authenticate(tag, &mechanism, initial).await;
+            }
+            // Everything else was refused above.
+            _ => self.bad(Some(&tag), "Log in first")?,
+        }
+        Ok(None)
+    }
+
+    /// STARTTLS (RFC 3501 §6.2.1). What an attacker on the line slipped in behind it must not be taken for
+    /// the client's words after TLS has begun, so any of it ends the connection.
+    async fn starttls(&mut self, tag: &Tag) -> Result<Option<Outcome>, End> {
+        if self.situation.tls || !self.situation.starttls {
+            self.bad(Some(tag), "TLS is active already, or not available")?;
+            return Ok(None);
+        }
+        if self.reader.is_ahead() {
+            return Err(End::Bye("Input after STARTTLS in the clear.".into()));
+        }
+        self.ok(tag, "Begin TLS negotiation now.");
+        self.writer.flush().await?;
+        Ok(Some(Outcome::StartTls))
+    }
+
+    /// AUTHENTICATE (RFC 3501 §6.2.2, RFC 4959).
+    async fn authenticate(
+        &mut self,
+        tag: Tag,
+        mechanism: &str,
+        initial: Option<Secret>,
+    ) -> Result<Option<Outcome>, End> {
+        let mechanism = match mechanism.to_ascii_uppercase().as_str() {
+            "PLAIN" => Mechanism::Plain,
+            "LOGIN" => Mechanism::Login,
+            _ => {
+                self.no(&tag, Code::Alert, "Unsupported authentication mechanism.");
+                return Ok(None);
+            }
+        };
+        if !self.situation.login_allowed {
+            let text = "Plaintext authentication disabled.";
+            self.no(&tag, Code::PrivacyRequired, text);
+            return Ok(None);
+        }
+        let (mut exchange, mut step) =
+            Exchange::start(mechanism, initial.as_ref().map(Secret::expose));
+        loop {
+            match step {
+                Step::Challenge(challenge) => {
+                    self.writer.continuation(&sasl::encode(&challenge));
+                    self.writer.flush().await?;
+                    let line = match self.reader.line().await? {
+                        Cut::Command(line) => Zeroizing::new(line),
+                        Cut::Refused(refusal) => {
+                            self.bad(Some(&tag), &refusal.text)?;
+                            return Ok(None);
+                        }
+                        Cut::Literal | Cut::Message { .. } | Cut::Flood => {
+                            return Err(End::FLOOD);
+                        }
+                    };
+                    if *line == b"*" {
+                        self.bad(Some(&tag), "Authentication aborted by client.")?;
+                        return Ok(None);
+                    }
+                    let Some(response) = sasl::decode(&line) else {
+                        self.bad(Some(&tag), "Invalid base64 data in continued response")?;
+                        return Ok(None);
+                    };
+                    step = exchange.step(&response);
+                }
+                Step::Done {
+                    user,
+                    authorize_as,
+                    password,
+                } => {
+                    return self
+                        .login(tag, mechanism, user, authorize_as, password)
+                        .await;
+                }
+                Step::Failed => return self.failed(&tag),
+            }
+        }
+    }
+
+    async fn login(
+        &mut self,
+        tag: Tag,
+        mechanism: Mechanism,
+        user: Vec<u8>,
+        authorize_as: Option<Vec<u8>>,
+        password: Secret,
+    ) -> Result<Option<Outcome>, End> {
+        let credentials = Credentials {
+            user,
+            authorize_as,
+            password,
+            mechanism,
+            secured: self.situation.tls,
+            peer: self.situation.peer.clone(),
+        };
+        match self.auth.check(credentials).await {
+            Verdict::Granted(user) => return Ok(Some(Outcome::Login(tag, user))),
+            Verdict::Denied => return self.failed(&tag),
+            Verdict::Disabled(reason) => {
+                self.no(&tag, Code::AuthorizationFailed, &reason);
+            }
+            Verdict::Unavailable => {
+                let text = "Temporary authentication failure.";
+                self.no(&tag, Code::Unavailable, text);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The same words, whoever it was and whatever was wrong.
+    fn failed(&mut self, tag: &Tag) -> Result<Option<Outcome>, End> {
+        self.no(tag, Code::AuthenticationFailed, "Authentication failed.");
+        self.failed_logins += 1;
+        if self.failed_logins >= FAILED_LOGINS {
+            return Err(End::Bye("Too many failed logins.".into()));
+        }
+        Ok(None)
+    }
+
+    fn capabilities(&self) -> Vec<&'static str> {
+        capability::before_login(capability::BeforeLogin {
+            starttls: self.situation.starttls && !self.situation.tls,
+            login_allowed: self.situation.login_allowed,
+        })
+    }
+
+    fn ok(&mut self, tag: &Tag, text: &str) {
+        self.writer.status(Some(tag), StatusKind::Ok, None, text);
+    }
+
+    fn no(&mut self, tag: &Tag, code: Code, text: &str) {
+        self.writer
+            .status(Some(tag), StatusKind::No, Some(code), text);
+    }
+
+    fn bad(&mut self, tag: Option<&Tag>, text: &str) -> Result<(), End> {
+        self.writer.status(tag, StatusKind::Bad, None, text);
+        self.bad_commands += 1;
+        if self.bad_commands >= BAD_COMMANDS {
+            return Err(End::TOO_MANY_BAD);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! Socket → lines, literals and commands. Refuses what is too large; waits, and nothing else.
+//!
+//! Every wait here may be cancelled: what has come stays, and the next call goes on from there.
+
+use std::io;
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use crate::session::cut::{Budget, Cut, Cutter};
+
+/// Room made for input at a time.
+const CHUNK: usize = 4 << 10;
+
+/// An APPEND's message is taken in pieces of this size (the last one is shorter).
+pub const PIECE: usize = 64 << 10;
+
+/// How far [`Reader::closed`] reads ahead of a running command.
+const AHEAD: usize = 64 << 10;
+
+/// The reading half of a connection.
+#[derive(Debug)]
+pub struct Reader<R> {
+    half: R,
+    cutter: Cutter,
+}
+
+impl<R: AsyncRead + Unpin> Reader<R> {
+    /// Reads from `half`; what another reader left over comes first.
+    pub fn new(half: R, budget: Budget, unread: Vec<u8>) -> Reader<R> {
+        Reader {
+            half,
+            cutter: Cutter::new(budget, unread),
+        }
+    }
+
+    /// The next cut, if it is here already.
+    pub fn buffered(&mut self) -> Option<Cut> {
+        self.cutter.cut()
+    }
+
+    /// The next cut. An error if the client is gone.
+    pub async fn next(&mut self) -> io::Result<Cut> {
+        loop {
+            if let Some(cut) = self.cutter.cut() {
+                return Ok(cut);
+            }
+            self.fill(CHUNK).await?;
+        }
+    }
+
+    /// The next line, as [`Cut::Command`], whatever it announces.
+    pub async fn line(&mut self) -> io::Result<Cut> {
+        loop {
+            if let Some(cut) = self.cutter.cut_line() {
+                return Ok(cut);
+            }
+            self.fill(CHUNK).await?;
+        }
+    }
+
+    /// The next piece of an APPEND's message; `None` after the last.
+    pub async fn message(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let left = self.cutter.message_left();
+        if left == 0 {
+            return Ok(None);
+        }
+        let wanted = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
+        while self.cutter.ahead() < wanted {
+            self.fill(wanted - self.cutter.ahead()).await?;
+        }
+        Ok(Some(self.cutter.message(wanted)))
+    }
+
+    /// See [`Cutter::give_up_message`].
+    pub fn give_up_message(&mut self, coming: bool) {
+        self.cutter.give_up_message(coming);
+    }
+
+    /// Whether input has come that no command was made of yet.
+    pub fn is_ahead(&self) -> bool {
+        self.cutter.ahead() > 0
+    }
+
+    /// Waits until the client is gone. What it sends meanwhile is kept, up to a bound.
+    pub async fn closed(&mut self) {
+        while self.cutter.ahead() < AHEAD {
+            if self.fill(CHUNK).await.is_err() {
+                return;
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Reads and drops what comes, until the client has closed too.
+    pub async fn drain(&mut self) -> io::Result<()> {
+        let mut sink = [0; 1 << 10];
+        while self.half.read(&mut sink).await? > 0 {}
+        Ok(())
+    }
+
+    /// The half, and what came and was not used.
+    pub fn into_parts(self) -> (R, Vec<u8>) {
+        (self.half, self.cutter.into_rest())
+    }
+
+    async fn fill(&mut self, most: usize) -> io::Result<()> {
+        let input = self.cutter.input();
+        if input.is_empty() && input.capacity() > PIECE {
+            *input = Vec::new();
+        }
+        input.reserve(most);
+        match self.half.read_buf(input).await? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::AsyncWriteExt;
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::session::cut::AFTER_LOGIN;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_that_was_cancelled_loses_nothing() {
+        let (mut client, server) = tokio::io::duplex(1 << 20);
+        let mut reader = Reader::new(server, AFTER_LOGIN, b"a N".to_vec());
+        for octets in ["OO", "P {", "3+}\r", "\nxy", "z"] {
+            client.write_all(octets.as_bytes()).await.unwrap();
+            let cancelled = timeout(Duration::from_secs(1), reader.next()).await;
+            assert!(cancelled.is_err());
+        }
+        client.write_all(b"\r\nrest").await.unwrap();
+        let cut = reader.next().await.unwrap();
+        assert_eq!(cut, Cut::Command(b"a NOOP {3+}\r\nxyz".to_vec()));
+        let (_, unread) = reader.into_parts();
+        assert_eq!(unread, b"rest");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_comes_in_pieces_of_a_size() {
+        let (mut client, server) = tokio::io::duplex(1 << 20);
+        let mut reader = Reader::new(server, AFTER_LOGIN, Vec::new());
+        let octets: Vec<u8> = (0..200_000u32).map(|n| n as u8).collect();
+        client.write_all(b"a APPEND x {200000+}\r\n").await.unwrap();
+        assert!(matches!(reader.next().await.unwrap(), Cut::Message { .. }));
+        let mut taken = Vec::new();
+        for part in octets.chunks(70_000) {
+            let waiting = timeout(Duration::from_secs(1), reader.message()).await;
+            assert!(waiting.is_err(), "there is no whole piece");
+            client.write_all(part).await.unwrap();
+            let piece = reader.message().await.unwrap().unwrap();
+            assert_eq!(piece.len(), PIECE);
+            taken.extend(piece);
+        }
+        client.write_all(b"\r\n").await.unwrap();
+        taken.extend(reader.message().await.unwrap().unwrap());
+        assert_eq!(reader.message().await.unwrap(), None);
+        assert!(taken == octets);
+        assert_eq!(reader.next().await.unwrap(), Cut::Command(Vec::new()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_goes_is_noticed_and_one_that_talks_is_kept_waiting() {
+        let (mut client, server) = tokio::io::duplex(1 << 20);
+        let mut reader = Reader::new(server, AFTER_LOGIN, Vec::new());
+        client
+            .write_all(&b"a NOOP\r\n".repeat(20_000))
+            .await
+            .unwrap();
+        assert!(
+            timeout(Duration::from_secs(1), reader.closed())
+                .await
+                .is_err()
+        );
+        assert!(reader.cutter.ahead() < AHEAD + CHUNK + PIECE);
+
+        let (mut client, server) = tokio::io::duplex(1 << 20);
+        let mut reader = Reader::new(server, AFTER_LOGIN, Vec::new());
+        client.write_all(b"a NOOP\r\n").await.unwrap();
+        drop(client);
+        reader.closed().await;
+        assert_eq!(
+            reader.next().await.unwrap(),
+            Cut::Command(b"a NOOP".to_vec())
+        );
+        assert!(reader.next().await.is_err());
+    }
+}

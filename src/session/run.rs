@@ -1,0 +1,410 @@
+//! Authenticated and Selected (RFC 3501 §3.2, §3.3): read a command, carry it out, tell the news, answer.
+//! One command at a time, in the order they came (RFC 3501 §5.5 leaves that to the server; with it no two
+//! commands of one client can be ambiguous).
+
+use std::sync::Arc;
+
+use tokio::time::timeout;
+use tracing::Instrument;
+
+use crate::imap::capability;
+use crate::imap::command::{Command, CommandBody, Numbering, StateName};
+use crate::imap::core::Tag;
+use crate::imap::parse;
+use crate::imap::response::{Code, StatusKind};
+use crate::mailbox::fault::Fault;
+use crate::mailbox::user::User;
+use crate::mailbox::view::Expunge;
+use crate::session::cmd::{
+    any, append, check, close, copy, create, delete, enable, expunge, fetch, idle, list, namespace,
+    rename, search, select, status, store, subscribe,
+};
+use crate::session::cut::{Cut, Refusal};
+use crate::session::reply::{self, End, Failure, Reply};
+use crate::session::{Handover, Limits, Session, State, Stop, Stream, farewell, stopped, updates};
+
+/// Bad commands in a row before the session ends.
+const BAD_COMMANDS: u32 = 20;
+
+/// Lines that are too long before the session ends.
+const LONG_LINES: u32 = 3;
+
+/// Answers a login that was granted, and serves the user until LOGOUT, BYE or `stop`.
+pub async fn run<S: Stream>(handover: Handover<S>, user: Arc<User>, limits: Limits, stop: Stop) {
+    let span = tracing::info_span!("session", user = handover.user.user);
+    let Handover {
+        stream,
+        unread,
+        tag,
+        capability_asked,
+        ..
+    } = handover;
+    let mut session = Session::new(Box::new(stream), unread, user, limits, stop);
+    let list = capability::after_login();
+    // A client that asked CAPABILITY before looks for the new list in the same form.
+    let code = if capability_asked {
+        any::capability(&mut session.writer, list);
+        None
+    } else {
+        Some(Code::Capability(list))
+    };
+    session
+        .writer
+        .status(Some(&tag), StatusKind::Ok, code, "Logged in");
+    session.serve().instrument(span).await;
+}
+
+/// Greets a user who needs no login (`serve --stdio`) and serves until the end.
+pub async fn preauth<S: Stream>(
+    stream: S,
+    user_name: &str,
+    user: Arc<User>,
+    limits: Limits,
+    stop: Stop,
+) {
+    let span = tracing::info_span!("session", user = user_name);
+    let mut session = Session::new(Box::new(stream), Vec::new(), user, limits, stop);
+    session.writer.status(
+        None,
+        StatusKind::PreAuth,
+        Some(Code::Capability(capability::after_login())),
+        format!("Logged in as {user_name}"),
+    );
+    session.serve().instrument(span).await;
+}
+
+/// Answers a login that was granted with NO, because the user cannot be served, and ends the connection.
+pub async fn turn_away<S: Stream>(handover: Handover<S>, code: Code, text: &str) {
+    let (input, output) = tokio::io::split(handover.stream);
+    let reader = crate::session::Reader::new(input, crate::session::cut::AFTER_LOGIN, Vec::new());
+    let mut writer = crate::session::Writer::new(output);
+    writer.status(Some(&handover.tag), StatusKind::No, Some(code), text);
+    writer.status(None, StatusKind::Bye, None, text);
+    farewell(reader, writer).await;
+}
+
+/// What counts against a client.
+#[derive(Default)]
+struct Patience {
+    bad_commands: u32,
+    long_lines: u32,
+}
+
+impl Session {
+    async fn serve(mut self) {
+        let end = match self.commands().await {
+            Ok(never) => match never {},
+            Err(end) => end,
+        };
+        match end {
+            End::Logout => {}
+            End::Bye(reason) => {
+                tracing::debug!("ended: {reason}");
+                self.writer.status(None, StatusKind::Bye, None, reason);
+            }
+            End::Gone(error) => {
+                tracing::debug!("client gone: {error}");
+                return;
+            }
+        }
+        // The selection ends before the client hears that it is over.
+        self.state = State::Authenticated;
+        farewell(self.reader, self.writer).await;
+    }
+
+    async fn commands(&mut self) -> Result<std::convert::Infallible, End> {
+        let mut patience = Patience::default();
+        loop {
+            match self.next().await? {
+                Cut::Command(bytes) => match parse::command(&bytes) {
+                    Ok(Command { tag, body }) => self.command(tag, body, &mut patience).await?,
+                    Err(error) => {
+                        self.bad(error.tag.as_ref(), &error.expected, &mut patience)?;
+                    }
+                },
+                Cut::Literal => self.writer.continuation("OK"),
+                Cut::Message {
+                    tag,
+                    head,
+                    size,
+                    non_sync,
+                } => {
+                    let result = append::run(self, head, size, non_sync).await;
+                    self.conclude(&tag, "APPEND", News::ALL, result, &mut patience)
+                        .await?;
+                }
+                Cut::Refused(refusal) => self.refused(&refusal, &mut patience)?,
+                Cut::Flood => return Err(End::FLOOD),
+            }
+            self.writer.relieve().await?;
+        }
+    }
+
+    /// The next thing the client says. What has been answered goes out before there is a wait for it.
+    pub(crate) async fn next(&mut self) -> Result<Cut, End> {
+        if *self.stop.borrow() {
+            return Err(End::STOP);
+        }
+        if let Some(cut) = self.reader.buffered() {
+            return Ok(cut);
+        }
+        self.writer.flush().await?;
+        tokio::select! {
+            biased;
+            () = stopped(&mut self.stop) => Err(End::STOP),
+            cut = timeout(self.limits.idle_timeout, self.reader.next()) => match cut {
+                Ok(cut) => Ok(cut?),
+                Err(_) => Err(End::INACTIVE),
+            },
+        }
+    }
+
+    async fn command(
+        &mut self,
+        tag: Tag,
+        body: CommandBody,
+        patience: &mut Patience,
+    ) -> Result<(), End> {
+        let state = match self.state {
+            State::Authenticated => StateName::Authenticated,
+            State::Selected(_) => StateName::Selected,
+        };
+        let name = body.name();
+        let news = News::of(&body);
+        let result = if body.allowed_in(state) {
+            self.dispatch(&tag, body).await
+        } else if body.allowed_in(StateName::Selected) {
+            Err(Failure::Bad("No mailbox selected".into()))
+        } else {
+            Err(Failure::Bad("Already logged in".into()))
+        };
+        self.conclude(&tag, name, news, result, patience).await
+    }
+
+    async fn dispatch(&mut self, tag: &Tag, body: CommandBody) -> Result<Reply, Failure> {
+        match body {
+            CommandBody::Append(_) => Err(Failure::Bad("APPEND needs a message".into())),
+            CommandBody::Authenticate { .. }
+            | CommandBody::Login { .. }
+            | CommandBody::StartTls => Err(Failure::Bad("Already logged in".into())),
+            CommandBody::Capability => {
+                any::capability(&mut self.writer, capability::after_login());
+                Ok(Reply::ok("Capability completed"))
+            }
+            CommandBody::Check => check::run(self).await,
+            CommandBody::Close => close::close(self).await,
+            CommandBody::Copy {
+                numbering,
+                set,
+                mailbox,
+            } => copy::copy(self, numbering, &set, &mailbox).await,
+            CommandBody::Create { mailbox } => create::run(self, &mailbox).await,
+            CommandBody::Delete { mailbox } => delete::run(self, &mailbox).await,
+            CommandBody::Enable(names) => enable::run(self, &names),
+            CommandBody::Expunge { uids } => expunge::run(self, uids.as_ref()).await,
+            CommandBody::Fetch {
+                numbering,
+                set,
+                items,
+            } => fetch::run(self, numbering, &set, items).await,
+            CommandBody::Id(fields) => {
+                any::note_client(&fields.unwrap_or_default());
+                any::id(&mut self.writer);
+                Ok(Reply::ok("ID completed"))
+            }
+            CommandBody::Idle => idle::run(self).await,
+            CommandBody::List { reference, pattern } => {
+                list::list(self, &reference, &pattern).await
+            }
+            CommandBody::Logout => {
+                any::logout(&mut self.writer, tag);
+                Err(Failure::End(End::Logout))
+            }
+            CommandBody::Lsub { reference, pattern } => {
+                list::lsub(self, &reference, &pattern).await
+            }
+            CommandBody::Move {
+                numbering,
+                set,
+                mailbox,
+            } => copy::move_to(self, numbering, &set, &mailbox).await,
+            CommandBody::Namespace => namespace::run(self),
+            CommandBody::Noop => Ok(Reply::ok("NOOP completed")),
+            CommandBody::Rename { from, to } => rename::run(self, &from, &to).await,
+            CommandBody::Search {
+                numbering,
+                charset,
+                key,
+            } => search::run(self, numbering, charset.as_deref(), &key).await,
+            CommandBody::Select { mailbox, read_only } => {
+                select::run(self, &mailbox, read_only).await
+            }
+            CommandBody::Status { mailbox, items } => status::run(self, &mailbox, &items).await,
+            CommandBody::Store {
+                numbering,
+                set,
+                action,
+                silent,
+                flags,
+            } => store::run(self, numbering, &set, action, silent, &flags).await,
+            CommandBody::Subscribe { mailbox } => subscribe::subscribe(self, &mailbox).await,
+            CommandBody::Unselect => Ok(close::unselect(self)),
+            CommandBody::Unsubscribe { mailbox } => subscribe::unsubscribe(self, &mailbox).await,
+        }
+    }
+
+    /// Tells what is new, then how the command ended.
+    async fn conclude(
+        &mut self,
+        tag: &Tag,
+        name: &'static str,
+        news: News,
+        result: Result<Reply, Failure>,
+        patience: &mut Patience,
+    ) -> Result<(), End> {
+        let (kind, code, text) = match result {
+            Ok(Reply { code, text }) => (StatusKind::Ok, code, text),
+            Err(Failure::No(code, text)) => (StatusKind::No, code, text),
+            Err(Failure::Fault(fault)) => {
+                let (code, text) = reply::answer(&fault, name)?;
+                (StatusKind::No, code, text)
+            }
+            // Nothing is told with a BAD: who sent it may hold it for a command that permits less.
+            Err(Failure::Bad(text)) => {
+                let text = format!("Error in IMAP command {name}: {text}");
+                return self.bad(Some(tag), &text, patience);
+            }
+            Err(Failure::End(end)) => return Err(end),
+        };
+        patience.bad_commands = 0;
+        if news.told {
+            self.tell_news(name, news).await?;
+        }
+        self.writer.status(Some(tag), kind, code, text);
+        Ok(())
+    }
+
+    async fn tell_news(&mut self, name: &'static str, news: News) -> Result<(), End> {
+        let State::Selected(view) = &self.state else {
+            return Ok(());
+        };
+        let mailbox = Arc::clone(view.mailbox());
+        let mut outcome = mailbox.refresh().await.map_err(Failure::from);
+        if let Err(Failure::Fault(fault)) = &outcome
+            && !matches!(fault, Fault::Ended)
+        {
+            // The command did what it did; what is known already can still be told.
+            reply::log(fault, name);
+            outcome = Ok(());
+        }
+        if outcome.is_ok() {
+            outcome = updates::tell(self, news.expunge, news.by_uid).await;
+        }
+        match outcome {
+            Ok(()) => Ok(()),
+            Err(Failure::Fault(Fault::Ended)) if news.may_end => {
+                // This client did it and knows; it can go on with another mailbox.
+                self.state = State::Authenticated;
+                self.writer.status(
+                    None,
+                    StatusKind::Ok,
+                    Some(Code::Closed),
+                    "Selected mailbox was deleted or renamed.",
+                );
+                Ok(())
+            }
+            Err(Failure::End(end)) => Err(end),
+            Err(Failure::Fault(fault)) => {
+                reply::answer(&fault, name)?;
+                Ok(())
+            }
+            Err(Failure::Bad(_) | Failure::No(..)) => Ok(()),
+        }
+    }
+
+    fn refused(&mut self, refusal: &Refusal, patience: &mut Patience) -> Result<(), End> {
+        if refusal.long_line {
+            patience.long_lines += 1;
+        }
+        self.bad(refusal.tag.as_ref(), &refusal.text, patience)?;
+        if patience.long_lines >= LONG_LINES {
+            return Err(End::TOO_MANY_BAD);
+        }
+        Ok(())
+    }
+
+    fn bad(&mut self, tag: Option<&Tag>, text: &str, patience: &mut Patience) -> Result<(), End> {
+        self.writer.status(tag, StatusKind::Bad, None, text);
+        patience.bad_commands += 1;
+        if patience.bad_commands >= BAD_COMMANDS {
+            return Err(End::TOO_MANY_BAD);
+        }
+        Ok(())
+    }
+}
+
+/// What of the selected mailbox's news goes with a command's answer.
+#[derive(Clone, Copy)]
+struct News {
+    /// Any at all.
+    told: bool,
+    /// Expunges too (RFC 3501 §7.4.1).
+    expunge: Expunge,
+    /// FETCH responses name the UID too, as every one does that a UID command causes.
+    by_uid: bool,
+    /// The command may itself have ended the selected mailbox.
+    may_end: bool,
+}
+
+impl News {
+    const ALL: News = News {
+        told: true,
+        expunge: Expunge::Allowed,
+        by_uid: false,
+        may_end: false,
+    };
+
+    fn of(body: &CommandBody) -> News {
+        let (told, by_uid, may_end) = match body {
+            // What is selected after these is news altogether, or nothing is.
+            CommandBody::Select { .. }
+            | CommandBody::Close
+            | CommandBody::Unselect
+            | CommandBody::Logout => (false, false, false),
+            CommandBody::Delete { .. } | CommandBody::Rename { .. } => (true, false, true),
+            CommandBody::Copy { numbering, .. }
+            | CommandBody::Fetch { numbering, .. }
+            | CommandBody::Move { numbering, .. }
+            | CommandBody::Search { numbering, .. }
+            | CommandBody::Store { numbering, .. } => (true, *numbering == Numbering::Uid, false),
+            CommandBody::Expunge { uids } => (true, uids.is_some(), false),
+            CommandBody::Append(_)
+            | CommandBody::Authenticate { .. }
+            | CommandBody::Capability
+            | CommandBody::Check
+            | CommandBody::Create { .. }
+            | CommandBody::Enable(_)
+            | CommandBody::Id(_)
+            | CommandBody::Idle
+            | CommandBody::List { .. }
+            | CommandBody::Login { .. }
+            | CommandBody::Lsub { .. }
+            | CommandBody::Namespace
+            | CommandBody::Noop
+            | CommandBody::StartTls
+            | CommandBody::Status { .. }
+            | CommandBody::Subscribe { .. }
+            | CommandBody::Unsubscribe { .. } => (true, false, false),
+        };
+        News {
+            told,
+            expunge: if body.permits_expunge() {
+                Expunge::Allowed
+            } else {
+                Expunge::Held
+            },
+            by_uid,
+            may_end,
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What others changed → untagged responses, from the differences between a view and its mailbox.
+
+use tokio::io::AsyncWrite;
+
+use crate::imap::encode::fetch::Items;
+use crate::imap::response::{Code, Data, StatusKind};
+use crate::imap::sequence::{SeqNum, Uid};
+use crate::mailbox::snapshot::{Message, Snapshot};
+use crate::mailbox::view::{Expunge, Update, View};
+use crate::session::reply::Failure;
+use crate::session::writer::Writer;
+use crate::session::{Session, State};
+
+/// Tells the client what is new in the selected mailbox, as far as `expunge` allows. With `by_uid`, FETCH
+/// responses name the UID.
+pub(crate) async fn tell(
+    session: &mut Session,
+    expunge: Expunge,
+    by_uid: bool,
+) -> Result<(), Failure> {
+    let State::Selected(view) = &mut session.state else {
+        return Ok(());
+    };
+    let updates = view.sync(expunge)?;
+    if by_uid && let Some(highest) = updates.iter().filter_map(changed).max() {
+        view.mailbox().durable(highest).await?;
+    }
+    let writer = &mut session.writer;
+    for update in updates {
+        match update {
+            Update::Expunge(number) => writer.data(&Data::Expunge(number)),
+            Update::Exists(count) => writer.data(&Data::Exists(count)),
+            Update::Recent(count) => writer.data(&Data::Recent(count)),
+            Update::Keywords => defined_flags(writer, view),
+            Update::Flags {
+                number,
+                message,
+                recent,
+            } => {
+                let shown = Shown {
+                    number,
+                    message: &message,
+                    recent,
+                    by_uid,
+                };
+                flags(writer.queue(), view.snapshot(), shown);
+            }
+        }
+        writer.relieve().await?;
+    }
+    Ok(())
+}
+
+fn changed(update: &Update) -> Option<Uid> {
+    match update {
+        Update::Flags { message, .. } => Some(message.uid),
+        Update::Expunge(_) | Update::Exists(_) | Update::Recent(_) | Update::Keywords => None,
+    }
+}
+
+/// A message whose flags are to be shown.
+pub(crate) struct Shown<'a> {
+    pub(crate) number: SeqNum,
+    pub(crate) message: &'a Message,
+    pub(crate) recent: bool,
+    pub(crate) by_uid: bool,
+}
+
+/// `* n FETCH (FLAGS (…))`, with the UID first where it is wanted.
+pub(crate) fn flags(out: &mut Vec<u8>, snapshot: &Snapshot, shown: Shown<'_>) {
+    let mut items = Items::begin(out, shown.number);
+    if shown.by_uid {
+        items.uid(out, shown.message.uid);
+    }
+    items.flags(
+        out,
+        shown.message.flags,
+        shown.recent,
+        snapshot.keywords_of(shown.message),
+    );
+    items.end(out);
+}
+
+/// `* FLAGS` and PERMANENTFLAGS (RFC 3501 §7.1, §7.2.6), as SELECT begins and as new keywords are told.
+pub(crate) fn defined_flags<W: AsyncWrite + Unpin>(writer: &mut Writer<W>, view: &View) {
+    let (system, keywords, more) = view.defined_flags();
+    writer.data(&Data::Flags(system, keywords.clone()));
+    let (code, text) = if view.is_read_only() {
+        let none = crate::imap::flag::SystemFlags::NONE;
+        (
+            Code::PermanentFlags(none, Vec::new(), false),
+            "Read-only mailbox.",
+        )
+    } else {
+        (
+            Code::PermanentFlags(system, keywords, more),
+            "Flags permitted.",
+        )
+    };
+    writer.status(None, StatusKind::Ok, Some(code), text);
+}
