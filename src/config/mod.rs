@@ -5,6 +5,7 @@
 //! [`check`] says what a well-formed one still lacks on this system. The keys themselves stand in
 //! [`keys`], once for reading and writing alike. Nothing here opens mail or a socket.
 
+pub mod check;
 mod keys;
 pub mod parse;
 pub mod show;

@@ -284,7 +284,7 @@ fn with_unit(text: &str, units: &[(&str, u64)], bare: Option<u64>) -> Option<u64
 fn in_units(amount: u64, units: &[(&str, u64)]) -> String {
     match units
         .iter()
-        .find(|(_, factor)| amount != 0 && amount % factor == 0)
+        .find(|(_, factor)| amount != 0 && amount.is_multiple_of(*factor))
     {
         Some((unit, factor)) => format!("{}{unit}", amount / factor),
         None => amount.to_string(),
