@@ -1,1 +1,90 @@
-//! (room)
+//! Who may log in: credentials in, a verdict out.
+//!
+//! [`Authenticator::check`] asks the sources of `[[auth.source]]` in their order and slows down who
+//! guesses. A verdict says who the user is and what the source knows of the account; whether the
+//! mail opens, and with whose rights, is not decided here. Of the configuration this room takes
+//! values and templates.
+
+mod chain;
+pub mod cram_md5;
+pub mod crypt;
+pub mod hash;
+pub mod passwd_file;
+mod penalty;
+mod verified;
+
+use std::path::PathBuf;
+
+use crate::config::{Layout, Names};
+use crate::imap::core::Secret;
+
+pub use self::chain::{Authenticator, SourceError};
+
+/// What a client has sent to log in.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// The name, as it was typed.
+    pub user: Vec<u8>,
+    /// Whom to act as, where that was said (`authzid`, RFC 4616 §2).
+    pub authorize_as: Option<Vec<u8>>,
+    /// The password.
+    pub password: Secret,
+    /// By which mechanism it came.
+    pub mechanism: Mechanism,
+    /// Whether the line is protected by TLS.
+    pub secured: bool,
+    /// The client's address, with or without a port; anything else is a client without one.
+    pub peer: String,
+}
+
+/// How credentials came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mechanism {
+    /// PLAIN (RFC 4616), and the command LOGIN.
+    Plain,
+    /// The mechanism LOGIN.
+    Login,
+}
+
+/// What the source says of an account; `None`: what `[users]` and `[mail]` say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountFields {
+    /// Who owns the mail, never 0.
+    pub uid: Option<u32>,
+    /// The group of the mail, never 0.
+    pub gid: Option<u32>,
+    /// The home directory.
+    pub home: Option<PathBuf>,
+    /// The Maildir, variables expanded; a leading `~/` is the home.
+    pub mail: Option<String>,
+    /// How folders become directories.
+    pub layout: Option<Layout>,
+    /// How folder names are written on disk.
+    pub names: Option<Names>,
+    /// As `[mail] control`, variables expanded.
+    pub control: Option<String>,
+    /// As `[mail] index`, variables expanded.
+    pub index: Option<String>,
+}
+
+/// Who has logged in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Granted {
+    /// The user, as the sources and `[auth] username-format` have the name.
+    pub user: String,
+    /// What the source says of the account.
+    pub account: AccountFields,
+}
+
+/// What comes of credentials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// They are good.
+    Granted(Granted),
+    /// Wrong password, or no such user: nobody is told which.
+    Denied,
+    /// The password is right, but this user may not log in, for the reason given.
+    Disabled(String),
+    /// A source cannot answer now.
+    Unavailable,
+}

@@ -1,1 +1,506 @@
-//! (room)
+//! `culver.toml`, typed: what may be set, the default of each key, and its unit.
+//!
+//! A [`Config`] is a value that is handed down; no room reads a global one. [`parse`] makes one out
+//! of text and names every mistake in it at once, [`show`] writes one that reads back the same, and
+//! [`check`] says what a well-formed one still lacks on this system. The keys themselves stand in
+//! [`keys`], once for reading and writing alike. Nothing here opens mail or a socket.
+
+pub mod check;
+mod keys;
+pub mod parse;
+pub mod show;
+pub mod system;
+pub mod template;
+pub mod value;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use self::keys::names;
+pub use self::parse::{ConfigError, Mistake};
+pub use self::system::Id;
+pub use self::template::{ExpandError, Template, Variables};
+pub use self::value::{Endpoint, Network, Size, Time};
+
+/// Where the configuration is read from unless another file is named.
+pub const DEFAULT_PATH: &str = "/etc/culver/culver.toml";
+
+/// The whole configuration. The default is what an empty file means.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// The name this host gives itself; `None`: the system's.
+    pub hostname: Option<String>,
+    /// `[listen]`: where clients and programs connect.
+    pub listen: Listen,
+    /// `[tls]`: certificates and versions.
+    pub tls: Tls,
+    /// `[mail]`: where the mail is and how it is kept.
+    pub mail: Mail,
+    /// `[auth]`: who may log in, and how that is found out.
+    pub auth: Auth,
+    /// `[users]`: what a source of users does not say.
+    pub users: Users,
+    /// `[quota]`: how much one user may keep.
+    pub quota: Quota,
+    /// `[limits]`: connections and times.
+    pub limits: Limits,
+    /// `[capabilities]`: what is withdrawn from clients.
+    pub capabilities: Capabilities,
+    /// `[log]`: where the log goes, and what stands in it.
+    pub log: Log,
+}
+
+/// `[listen]`: where clients and programs connect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// Addresses for IMAP in clear, with STARTTLS offered.
+    pub imap: Vec<SocketAddr>,
+    /// Addresses for IMAP inside TLS from the first byte.
+    pub imaps: Vec<SocketAddr>,
+    /// Where an MTA delivers by LMTP.
+    pub lmtp: Vec<Endpoint>,
+    /// Sockets on which an MTA asks for SASL, in Dovecot's auth-client protocol.
+    pub auth: Vec<AuthSocket>,
+    /// Where figures are served as OpenMetrics.
+    pub metrics: Option<SocketAddr>,
+    /// Whose PROXY headers (versions 1 and 2) are believed.
+    pub proxy_protocol_from: Vec<Network>,
+}
+
+impl Default for Listen {
+    fn default() -> Listen {
+        let any = |port| SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, port));
+        Listen {
+            imap: vec![any(143)],
+            imaps: vec![any(993)],
+            lmtp: Vec::new(),
+            auth: Vec::new(),
+            metrics: None,
+            proxy_protocol_from: Vec::new(),
+        }
+    }
+}
+
+/// A socket file of the authentication service: a bare path, or a table with owner and mode.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuthSocket {
+    /// The socket file.
+    pub path: PathBuf,
+    /// Who owns it; `None`: root.
+    pub user: Option<Id>,
+    /// Its group; `None`: root's.
+    pub group: Option<Id>,
+    /// Its permission bits, 0 to 0o777; `None`: 0600.
+    pub mode: Option<u32>,
+}
+
+/// `[tls]`: certificates and versions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// PEM file with the certificate and its chain; `None`: a self-signed one is made.
+    pub certificate: Option<PathBuf>,
+    /// PEM file with the certificate's private key.
+    pub key: Option<PathBuf>,
+    /// The oldest version of TLS that is spoken.
+    pub minimum_version: TlsVersion,
+    /// PEM file with the authorities of client certificates, for EXTERNAL.
+    pub client_ca: Option<PathBuf>,
+    /// `[[tls.sni]]`: certificates for further names.
+    pub sni: Vec<Sni>,
+}
+
+/// `[[tls.sni]]`: one more certificate, served by the names it holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sni {
+    /// PEM file with the certificate and its chain.
+    pub certificate: PathBuf,
+    /// PEM file with its private key.
+    pub key: PathBuf,
+}
+
+/// `[mail]`: where the mail is and how it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mail {
+    /// The user's Maildir; a leading `~/` is the user's home.
+    pub location: Template,
+    /// How folders become directories.
+    pub layout: Layout,
+    /// How folder names are written on disk.
+    pub names: Names,
+    /// Directory for uidlist, keywords and Culver's own lasting files; `None`: the Maildir.
+    pub control: Option<Template>,
+    /// Directory for what may be deleted at any time; `None`: the Maildir.
+    pub index: Option<Template>,
+    /// What is on disk before a client is answered.
+    pub fsync: Fsync,
+    /// Whether the mail lies on storage that other hosts change too (NFS, CephFS).
+    pub shared_storage: bool,
+    /// Whether symbolic links may lead out of the user's mail.
+    pub follow_links_out: bool,
+    /// Mailboxes made and subscribed at first login, with the SPECIAL-USE attribute of each
+    /// (RFC 6154), empty for none.
+    pub auto_create: BTreeMap<String, String>,
+    /// The largest message taken, in octets.
+    pub max_message_size: Size,
+}
+
+impl Default for Mail {
+    fn default() -> Mail {
+        Mail {
+            location: Template::constant("~/Maildir"),
+            layout: Layout::default(),
+            names: Names::default(),
+            control: None,
+            index: None,
+            fsync: Fsync::default(),
+            shared_storage: false,
+            follow_links_out: false,
+            auto_create: BTreeMap::new(),
+            max_message_size: Size::UNLIMITED,
+        }
+    }
+}
+
+/// `[auth]`: who may log in, and how that is found out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Auth {
+    /// SASL mechanisms offered, in this order.
+    pub mechanisms: Vec<SaslMechanism>,
+    /// Who may send a password over a line without TLS.
+    pub plaintext_without_tls: Plaintext,
+    /// What a name that was typed is turned into before it is looked up; knows `%u`, `%n`, `%d`.
+    pub username_format: Template,
+    /// Stands between user and master user in a login name (`user*master`); `None`: not split.
+    pub master_separator: Option<char>,
+    /// How long a refusal is held back; 0: not at all.
+    pub failure_delay: Time,
+    /// How long a good verdict is remembered; 0: not at all.
+    pub cache: Time,
+    /// `[[auth.source]]`: asked in this order.
+    pub source: Vec<Source>,
+}
+
+impl Default for Auth {
+    fn default() -> Auth {
+        Auth {
+            mechanisms: vec![SaslMechanism::Plain, SaslMechanism::Login],
+            plaintext_without_tls: Plaintext::default(),
+            username_format: Template::constant("%Lu"),
+            master_separator: None,
+            failure_delay: Time(Duration::from_secs(2)),
+            cache: Time(Duration::from_secs(60)),
+            source: vec![Source::default()],
+        }
+    }
+}
+
+/// `[[auth.source]]`: one place that knows users and passwords.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// `"pam"`: the system's users, through the PAM service named.
+    Pam {
+        /// The file in `/etc/pam.d`.
+        service: String,
+    },
+    /// `"passwd"`: the system's users by its user database, hashes included.
+    Passwd,
+    /// `"passwd-file"`: a file in Dovecot's format.
+    PasswdFile {
+        /// The file; `%d` and the other variables of the login name may stand in it.
+        path: Template,
+        /// Whether those in it are master users, who log in as others.
+        master: bool,
+    },
+    /// `"static"`: every name, with one password.
+    Static {
+        /// The password or its hash, `{SCHEME}…`.
+        password: String,
+    },
+    /// `"exec"`: a program in the manner of checkpassword.
+    Exec {
+        /// The program and its arguments.
+        command: Vec<String>,
+    },
+}
+
+impl Default for Source {
+    fn default() -> Source {
+        Source::Pam {
+            service: "culver".to_owned(),
+        }
+    }
+}
+
+impl Source {
+    /// A source of this kind about which nothing else is said.
+    fn of_kind(kind: SourceKind) -> Source {
+        match kind {
+            SourceKind::Pam => Source::default(),
+            SourceKind::Passwd => Source::Passwd,
+            SourceKind::PasswdFile => Source::PasswdFile {
+                path: Template::default(),
+                master: false,
+            },
+            SourceKind::Static => Source::Static {
+                password: String::new(),
+            },
+            SourceKind::Exec => Source::Exec {
+                command: Vec::new(),
+            },
+        }
+    }
+
+    /// The word that `kind` has for it.
+    pub fn kind(&self) -> SourceKind {
+        match self {
+            Source::Pam { .. } => SourceKind::Pam,
+            Source::Passwd => SourceKind::Passwd,
+            Source::PasswdFile { .. } => SourceKind::PasswdFile,
+            Source::Static { .. } => SourceKind::Static,
+            Source::Exec { .. } => SourceKind::Exec,
+        }
+    }
+}
+
+/// `[users]`: what a source of users does not say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Users {
+    /// Who owns the mail; `None`: the system user's own.
+    pub uid: Option<Id>,
+    /// The group of the mail; `None`: the system user's own.
+    pub gid: Option<Id>,
+    /// The user's home; knows `%u`, `%n`, `%d`.
+    pub home: Option<Template>,
+    /// The lowest uid that may have mail; uid 0 never may.
+    pub first_uid: u32,
+    /// What shares a worker process.
+    pub isolate: Isolate,
+}
+
+impl Default for Users {
+    fn default() -> Users {
+        Users {
+            uid: None,
+            gid: None,
+            home: None,
+            first_uid: 500,
+            isolate: Isolate::default(),
+        }
+    }
+}
+
+/// `[quota]`: how much one user may keep.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Quota {
+    /// Octets of mail.
+    pub storage: Size,
+    /// Messages; 0: no limit.
+    pub messages: u32,
+}
+
+/// `[limits]`: connections and times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections in all; 0: no limit.
+    pub connections: u32,
+    /// Connections of one address that have not logged in; 0: no limit.
+    pub connections_per_address: u32,
+    /// Connections of one user; 0: no limit.
+    pub connections_per_user: u32,
+    /// Time from the connection to the login, all in all.
+    pub login_timeout: Time,
+    /// Time without a command after which a session is ended (RFC 3501 §5.4: at least 30 minutes).
+    pub idle_timeout: Time,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            connections: 8000,
+            connections_per_address: 50,
+            connections_per_user: 100,
+            login_timeout: Time(Duration::from_secs(60)),
+            idle_timeout: Time(Duration::from_secs(30 * 60)),
+        }
+    }
+}
+
+/// `[capabilities]`: what is withdrawn from clients.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Capabilities that nobody is offered.
+    pub off: Vec<String>,
+    /// `[[capabilities.client]]`: and those kept from certain clients.
+    pub client: Vec<ClientCapabilities>,
+}
+
+/// `[[capabilities.client]]`: what is kept from one client.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientCapabilities {
+    /// The `name` it gives in its ID command (RFC 2971 §3.3).
+    pub name: String,
+    /// The capabilities withdrawn.
+    pub off: Vec<String>,
+}
+
+/// `[log]`: where the log goes, and what stands in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Log {
+    /// Where it goes; `None`: the journal where systemd runs the server, else stderr.
+    pub target: Option<LogTarget>,
+    /// The least weighty line that is written.
+    pub level: LogLevel,
+    /// How a line looks.
+    pub form: LogForm,
+}
+
+value::words! {
+    /// The oldest version of TLS that is spoken.
+    pub enum TlsVersion {
+        /// TLS 1.2 (RFC 5246).
+        #[default]
+        Tls12 = "1.2",
+        /// TLS 1.3 (RFC 8446).
+        Tls13 = "1.3",
+    }
+}
+
+value::words! {
+    /// How folders become directories.
+    pub enum Layout {
+        /// `a/b` is the directory `.a.b` in the Maildir.
+        #[default]
+        MaildirPlusPlus = "maildir++",
+        /// `a/b` is the directory `a/b`.
+        Fs = "fs",
+    }
+}
+
+value::words! {
+    /// How folder names are written on disk.
+    pub enum Names {
+        /// Modified UTF-7 (RFC 3501 §5.1.3).
+        #[default]
+        Utf7 = "utf-7",
+        /// UTF-8.
+        Utf8 = "utf-8",
+    }
+}
+
+value::words! {
+    /// What is on disk before a client is answered.
+    pub enum Fsync {
+        /// Everything a client was told.
+        #[default]
+        Always = "always",
+        /// Mail and UIDs; flags follow.
+        Delivery = "delivery",
+        /// Nothing, but for CHECK.
+        Never = "never",
+    }
+}
+
+value::words! {
+    /// SASL mechanisms that may be offered.
+    pub enum SaslMechanism {
+        /// RFC 4616.
+        #[default]
+        Plain = "PLAIN",
+        /// The old exchange of name and password.
+        Login = "LOGIN",
+        /// RFC 5802.
+        ScramSha1 = "SCRAM-SHA-1",
+        /// RFC 5802, bound to the TLS channel.
+        ScramSha1Plus = "SCRAM-SHA-1-PLUS",
+        /// RFC 7677.
+        ScramSha256 = "SCRAM-SHA-256",
+        /// RFC 7677, bound to the TLS channel.
+        ScramSha256Plus = "SCRAM-SHA-256-PLUS",
+        /// RFC 4422 appendix A: by client certificate.
+        External = "EXTERNAL",
+    }
+}
+
+value::words! {
+    /// Who may send a password over a line without TLS.
+    pub enum Plaintext {
+        /// A client on the server's own address.
+        #[default]
+        Loopback = "loopback",
+        /// Nobody.
+        Never = "never",
+        /// Everybody.
+        Always = "always",
+    }
+}
+
+value::words! {
+    /// The kinds of [`Source`].
+    pub enum SourceKind {
+        /// [`Source::Pam`].
+        #[default]
+        Pam = "pam",
+        /// [`Source::Passwd`].
+        Passwd = "passwd",
+        /// [`Source::PasswdFile`].
+        PasswdFile = "passwd-file",
+        /// [`Source::Static`].
+        Static = "static",
+        /// [`Source::Exec`].
+        Exec = "exec",
+    }
+}
+
+value::words! {
+    /// What shares a worker process.
+    pub enum Isolate {
+        /// All users of one uid.
+        #[default]
+        Uid = "uid",
+        /// Nobody: each user has one.
+        User = "user",
+    }
+}
+
+value::words! {
+    /// Where the log goes.
+    pub enum LogTarget {
+        /// systemd's journal.
+        #[default]
+        Journal = "journal",
+        /// Standard error.
+        Stderr = "stderr",
+        /// syslog(3).
+        Syslog = "syslog",
+    }
+}
+
+value::words! {
+    /// How weighty a line must be to be written.
+    pub enum LogLevel {
+        /// What failed and needs someone.
+        Error = "error",
+        /// And what may need someone.
+        Warn = "warn",
+        /// And who logged in, and what was delivered.
+        #[default]
+        Info = "info",
+        /// And how things came about.
+        Debug = "debug",
+        /// And the protocol, secrets masked.
+        Trace = "trace",
+    }
+}
+
+value::words! {
+    /// How a log line looks.
+    pub enum LogForm {
+        /// Fields with names.
+        #[default]
+        Fields = "fields",
+        /// As Dovecot's, for the tools that read those.
+        Dovecot = "dovecot",
+    }
+}

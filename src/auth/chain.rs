@@ -1,0 +1,415 @@
+//! The sources in their order: name and password in, a verdict out, and refusals held back.
+//!
+//! A source that does not know the name, or has another password for it, leaves the question to the
+//! next one. One that cannot answer makes the verdict [`Verdict::Unavailable`], unless a later one
+//! says yes. Files are read and hashes computed on the blocking pool, as many at once as there are
+//! cores. A name that nobody has costs a hash too, so that time does not tell who exists.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use subtle::ConstantTimeEq;
+use tokio::sync::Semaphore;
+
+use super::hash::{Scheme, Stored};
+use super::passwd_file::{AllowedNet, Entry, PasswdFile};
+use super::penalty::{self, Penalty};
+use super::verified::Verified;
+use super::{AccountFields, Credentials, Granted, Verdict};
+use crate::config::{self, Template};
+use crate::imap::core::Secret;
+
+/// The longest user name, in octets.
+const MAX_NAME: usize = 255;
+
+/// The longest password that is looked at, in octets.
+const MAX_PASSWORD: usize = 4096;
+
+/// Hashed in vain where no source has a hash to try.
+const DUMMY: &str =
+    "{CRYPT}$y$j9T$3Y3l7QzWbkhrhcVIC5aJ81$7XnUnMJmHQkYqP0vSH5JYmQZBsMzZ2eYmQyqJvTz0dC";
+
+/// Asks the sources.
+pub struct Authenticator {
+    inner: Arc<Inner>,
+    penalty: Penalty,
+    /// As many permits as there are cores.
+    pool: Arc<Semaphore>,
+}
+
+struct Inner {
+    /// `None`: names are taken as they are typed.
+    format: Option<Template>,
+    master_separator: Option<char>,
+    users: Vec<Source>,
+    masters: Vec<Source>,
+    verified: Verified,
+}
+
+/// Where names and passwords are known.
+enum Source {
+    PasswdFile(PasswdFile),
+    /// One user, whose password is in memory.
+    Single {
+        user: String,
+        password: Secret,
+    },
+    /// Every name, with one password.
+    Static {
+        password: String,
+    },
+}
+
+/// A source that this version does not have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("auth.source of kind {0:?} is not supported by this version; use a passwd-file")]
+pub struct SourceError(pub &'static str);
+
+/// What the sources say, and whether a refusal is held back.
+struct Outcome {
+    verdict: Verdict,
+    no_delay: bool,
+}
+
+impl Authenticator {
+    /// One that asks what `[[auth.source]]` names.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`] for a kind of source that is not there.
+    pub fn new(auth: &config::Auth) -> Result<Authenticator, SourceError> {
+        let mut users = Vec::new();
+        let mut masters = Vec::new();
+        for source in &auth.source {
+            match source {
+                config::Source::PasswdFile { path, master } => {
+                    let file = Source::PasswdFile(PasswdFile::new(path.clone()));
+                    if *master {
+                        masters.push(file);
+                    } else {
+                        users.push(file);
+                    }
+                }
+                config::Source::Static { password } => users.push(Source::Static {
+                    password: password.clone(),
+                }),
+                other => return Err(SourceError(other.kind().as_str())),
+            }
+        }
+        let inner = Inner {
+            format: Some(auth.username_format.clone()),
+            master_separator: auth.master_separator,
+            users,
+            masters,
+            verified: Verified::new(auth.cache.0),
+        };
+        Ok(Authenticator::of(inner, Penalty::new(auth.failure_delay.0)))
+    }
+
+    /// One that knows a single user, in upper or lower case.
+    pub fn single(user: String, password: Secret) -> Authenticator {
+        let defaults = config::Auth::default();
+        let inner = Inner {
+            format: None,
+            master_separator: None,
+            users: vec![Source::Single { user, password }],
+            masters: Vec::new(),
+            verified: Verified::new(defaults.cache.0),
+        };
+        Authenticator::of(inner, Penalty::new(defaults.failure_delay.0))
+    }
+
+    fn of(inner: Inner, penalty: Penalty) -> Authenticator {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        Authenticator {
+            inner: Arc::new(inner),
+            penalty,
+            pool: Arc::new(Semaphore::new(cores)),
+        }
+    }
+
+    /// Says who has these credentials. A refusal takes its time.
+    pub async fn check(&self, credentials: Credentials) -> Verdict {
+        let peer = penalty::address(&credentials.peer);
+        let inner = Arc::clone(&self.inner);
+        // The permit goes along: a client that leaves does not make room for another hash.
+        let Ok(permit) = Arc::clone(&self.pool).acquire_owned().await else {
+            return Verdict::Unavailable;
+        };
+        let outcome = tokio::task::spawn_blocking(move || {
+            let outcome = inner.check(&credentials, peer);
+            drop(permit);
+            outcome
+        })
+        .await;
+        // A panic while checking, too, ends in no more than a refusal to answer.
+        let Ok(outcome) = outcome else {
+            return Verdict::Unavailable;
+        };
+        match outcome.verdict {
+            Verdict::Granted(_) => self.penalty.succeeded(peer),
+            Verdict::Denied => {
+                let delay = self.penalty.failed(peer, Instant::now());
+                if !outcome.no_delay {
+                    tokio::time::sleep(delay).await;
+                }
+            }
+            Verdict::Disabled(_) | Verdict::Unavailable => {}
+        }
+        outcome.verdict
+    }
+}
+
+/// What asking several sources has come to so far.
+struct Tally {
+    unavailable: bool,
+    no_delay: bool,
+    hashed: bool,
+}
+
+impl Inner {
+    fn check(&self, credentials: &Credentials, peer: Option<IpAddr>) -> Outcome {
+        let password = credentials.password.expose();
+        let mut tally = Tally {
+            unavailable: false,
+            no_delay: false,
+            hashed: false,
+        };
+        let names = self.names(credentials);
+        let granted = match &names {
+            Some((user, target)) if password.len() <= MAX_PASSWORD => match target {
+                None => self.log_in(&self.users, user, password, peer, &mut tally),
+                Some(target) => self.log_in_as(user, target, password, peer, &mut tally),
+            },
+            _ => None,
+        };
+        let verdict = match granted {
+            Some(verdict) => verdict,
+            None => {
+                if !tally.hashed {
+                    self.hash_in_vain(password);
+                }
+                if tally.unavailable {
+                    Verdict::Unavailable
+                } else {
+                    Verdict::Denied
+                }
+            }
+        };
+        Outcome {
+            verdict,
+            no_delay: tally.no_delay,
+        }
+    }
+
+    /// The name that has the password, and whom it wants to act as if that is another. `None`: one
+    /// of them is no user name.
+    fn names(&self, credentials: &Credentials) -> Option<(String, Option<String>)> {
+        let typed = std::str::from_utf8(&credentials.user).ok()?;
+        let act_as = match &credentials.authorize_as {
+            Some(name) => Some(std::str::from_utf8(name).ok()?),
+            None => None,
+        };
+        // `user*master`, as Dovecot has it; a name to act as goes before.
+        let split = self
+            .master_separator
+            .and_then(|mark| typed.split_once(mark));
+        let (user, target) = match (act_as, split) {
+            (None, Some((target, master))) => (master, Some(target)),
+            (act_as, _) => (typed, act_as),
+        };
+        let user = self.normal(user)?;
+        let target = match target {
+            Some(target) => Some(self.normal(target)?),
+            None => None,
+        };
+        let target = target.filter(|target| *target != user);
+        Some((user, target))
+    }
+
+    /// A name as the sources know it; `None`: it holds what no user name does.
+    fn normal(&self, typed: &str) -> Option<String> {
+        let Some(format) = &self.format else {
+            let good = typed.len() <= MAX_NAME && !typed.contains(|c: char| c.is_control());
+            return (good && !typed.is_empty()).then(|| typed.to_owned());
+        };
+        if !is_user_name(typed) {
+            return None;
+        }
+        let name = format.expand_name(typed);
+        is_user_name(&name).then_some(name)
+    }
+
+    /// The first yes of `sources`, or a disabled user's refusal.
+    fn log_in(
+        &self,
+        sources: &[Source],
+        user: &str,
+        password: &[u8],
+        peer: Option<IpAddr>,
+        tally: &mut Tally,
+    ) -> Option<Verdict> {
+        for source in sources {
+            let Some(entry) = source.lookup(user, tally) else {
+                continue;
+            };
+            tally.no_delay |= entry.no_delay;
+            if !self.verify(source, user, &entry, password, tally) || !from_allowed(&entry, peer) {
+                continue;
+            }
+            return Some(grant(source.user_name(user), entry));
+        }
+        None
+    }
+
+    /// A master user's login as `target`, who must exist.
+    fn log_in_as(
+        &self,
+        master: &str,
+        target: &str,
+        password: &[u8],
+        peer: Option<IpAddr>,
+        tally: &mut Tally,
+    ) -> Option<Verdict> {
+        let verdict = self.log_in(&self.masters, master, password, peer, tally)?;
+        if !matches!(verdict, Verdict::Granted(_)) {
+            return Some(verdict);
+        }
+        let found = self
+            .users
+            .iter()
+            .find_map(|source| Some((source, source.lookup(target, tally)?)));
+        let (source, entry) = found?;
+        tracing::info!("master user {master} logs in as {target}");
+        Some(grant(source.user_name(target), entry))
+    }
+
+    fn verify(
+        &self,
+        source: &Source,
+        user: &str,
+        entry: &Entry,
+        password: &[u8],
+        tally: &mut Tally,
+    ) -> bool {
+        if let Source::Single { password: own, .. } = source {
+            tally.hashed = true;
+            return own.expose().ct_eq(password).into();
+        }
+        if entry.password.is_empty() {
+            return entry.no_password;
+        }
+        let now = Instant::now();
+        if self.verified.contains(user, &entry.password, password, now) {
+            return true;
+        }
+        tally.hashed = true;
+        let scheme = entry.scheme.unwrap_or(match source {
+            Source::Static { .. } => Scheme::Plain,
+            _ => Scheme::Crypt,
+        });
+        let stored = Stored::parse(&entry.password, scheme);
+        match stored.and_then(|stored| stored.verify(user, password)) {
+            Ok(true) => {
+                self.verified.insert(user, &entry.password, password, now);
+                true
+            }
+            Ok(false) => false,
+            Err(error) => {
+                tracing::error!("user {user}: {error}");
+                tally.unavailable = true;
+                false
+            }
+        }
+    }
+
+    /// Takes the time that a wrong password takes.
+    fn hash_in_vain(&self, password: &[u8]) {
+        let known = self.users.iter().find_map(|source| match source {
+            Source::PasswdFile(file) => file.any_password(),
+            Source::Static { password } => Some(password.clone()),
+            Source::Single { .. } => None,
+        });
+        let single = matches!(self.users[..], [Source::Single { .. }]);
+        if single || password.len() > MAX_PASSWORD {
+            return;
+        }
+        let stored = known
+            .and_then(|known| Stored::parse(&known, Scheme::Crypt).ok())
+            .or_else(|| Stored::parse(DUMMY, Scheme::Crypt).ok());
+        if let Some(stored) = stored {
+            let _ = std::hint::black_box(stored.verify("", password));
+        }
+    }
+}
+
+impl Source {
+    /// What the source says of `user`; `None`: nothing, or it cannot say, which is counted.
+    fn lookup(&self, user: &str, tally: &mut Tally) -> Option<Entry> {
+        match self {
+            Source::PasswdFile(file) => file.lookup(user).unwrap_or_else(|error| {
+                tracing::error!("{error}");
+                tally.unavailable = true;
+                None
+            }),
+            Source::Single { user: known, .. } => {
+                (known.to_lowercase() == user.to_lowercase()).then(Entry::default)
+            }
+            Source::Static { password } => Some(Entry {
+                password: password.clone(),
+                ..Entry::default()
+            }),
+        }
+    }
+
+    /// The user's name as the source writes it.
+    fn user_name(&self, user: &str) -> String {
+        match self {
+            Source::Single { user: known, .. } => known.clone(),
+            _ => user.to_owned(),
+        }
+    }
+}
+
+/// Whether a login from `peer` is good for this user.
+fn from_allowed(entry: &Entry, peer: Option<IpAddr>) -> bool {
+    let Some(allowed) = &entry.allowed else {
+        return true;
+    };
+    allowed.iter().any(|net| match (net, peer) {
+        (AllowedNet::Local, peer) => peer.is_none(),
+        (AllowedNet::Network(network), Some(peer)) => network.contains(peer),
+        (AllowedNet::Network(_), None) => false,
+    })
+}
+
+fn grant(user: String, entry: Entry) -> Verdict {
+    if let Some(reason) = entry.disabled {
+        return Verdict::Disabled(reason);
+    }
+    let user = match entry.renamed {
+        Some(name) if is_user_name(&name) => name,
+        Some(name) => {
+            tracing::error!("user {user}: {name:?} is no user name");
+            return Verdict::Unavailable;
+        }
+        None => user,
+    };
+    let account: AccountFields = entry.account;
+    Verdict::Granted(Granted { user, account })
+}
+
+/// Whether a name is made of what Dovecot allows by default, and could be part of a path.
+fn is_user_name(name: &str) -> bool {
+    (1..=MAX_NAME).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b".-_@".contains(&byte))
+        && !name.contains("..")
+        && !name.starts_with('.')
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+//! `culver config check` and `culver config show`, and how every command finds the file.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::{Failure, print, say};
+use crate::config::check::{self, Severity};
+use crate::config::{Config, ConfigError, DEFAULT_PATH};
+
+/// Names the file where the command line does not.
+const VARIABLE: &str = "CULVER_CONFIG";
+
+/// The file to read: the one named, else the environment's, else the usual one.
+pub(super) fn path(named: Option<PathBuf>) -> PathBuf {
+    named
+        .or_else(from_environment)
+        .unwrap_or_else(|| PathBuf::from(DEFAULT_PATH))
+}
+
+/// The file that the environment names.
+pub(super) fn from_environment() -> Option<PathBuf> {
+    std::env::var_os(VARIABLE)
+        .filter(|file| !file.is_empty())
+        .map(PathBuf::from)
+}
+
+/// Reads the file; every mistake is a line.
+pub(super) fn load(path: &Path) -> Result<Config, Failure> {
+    Config::load(path).map_err(|error| Failure::Usage(error.to_string()))
+}
+
+pub(super) fn check(file: Option<PathBuf>, json: bool) -> Result<(), Failure> {
+    let path = path(file);
+    let name = path.display().to_string();
+    let mut lines = Vec::new();
+    let mut facts = Vec::new();
+    let mut is_good = true;
+    match Config::load(&path) {
+        Err(ConfigError::Mistakes { mistakes, .. }) => {
+            is_good = false;
+            for mistake in mistakes {
+                facts.push(json!({
+                    "severity": Severity::Error.as_str(),
+                    "line": mistake.line,
+                    "column": mistake.column,
+                    "text": mistake.text,
+                }));
+                lines.push(format!("{name}:{mistake}"));
+            }
+        }
+        Err(error @ ConfigError::Unreadable { .. }) => {
+            return Err(Failure::Usage(error.to_string()));
+        }
+        Ok(config) => {
+            for finding in check::check(&config) {
+                is_good &= finding.severity == Severity::Warning;
+                facts.push(json!({
+                    "severity": finding.severity.as_str(),
+                    "key": finding.key,
+                    "text": finding.text,
+                }));
+                lines.push(format!("{name}: {finding}"));
+            }
+        }
+    }
+    if json {
+        print_json(&json!({ "file": name, "good": is_good, "findings": facts }))?;
+        return if is_good {
+            Ok(())
+        } else {
+            Err(Failure::Usage(String::new()))
+        };
+    }
+    let lines = lines.join("\n");
+    if !is_good {
+        return Err(Failure::Usage(lines));
+    }
+    say(&lines);
+    print(&format!("{name}: no mistakes\n"))
+}
+
+pub(super) fn show(file: Option<PathBuf>, defaults: bool, json: bool) -> Result<(), Failure> {
+    let config = load(&path(file))?;
+    let text = config.to_toml(defaults);
+    if !json {
+        return print(&text);
+    }
+    let table: toml::Table = text
+        .parse()
+        .map_err(|error| Failure::Failed(format!("cannot show the configuration: {error}")))?;
+    let value = serde_json::to_value(table)
+        .map_err(|error| Failure::Failed(format!("cannot show the configuration: {error}")))?;
+    print_json(&value)
+}
+
+fn print_json(value: &Value) -> Result<(), Failure> {
+    print(&format!("{value:#}\n"))
+}

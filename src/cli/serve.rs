@@ -1,0 +1,89 @@
+//! `culver serve`, in its three forms.
+
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::{Failure, ServeArgs, config, say};
+use crate::config::{Config, DEFAULT_PATH, check};
+use crate::process::ServeError;
+use crate::process::single::{self, MaildirOptions};
+
+/// Names the password where `--password` does not.
+const PASSWORD_VARIABLE: &str = "CULVER_PASSWORD";
+
+pub(super) fn run(args: ServeArgs) -> Result<(), Failure> {
+    let result = match (args.stdio, args.maildir) {
+        (true, maildir) => {
+            let config = for_stdio(args.config, maildir.is_some())?;
+            single::serve_stdio(maildir, config)
+        }
+        (false, Some(maildir)) => {
+            let password = match args.password {
+                Some(password) => Some(password),
+                None => from_environment()?,
+            };
+            single::serve_maildir(MaildirOptions {
+                maildir,
+                listen: args.listen,
+                listen_tls: args.listen_tls,
+                user: args.user,
+                password: password.map(Zeroizing::new),
+                certificate: args.certificate,
+                key: args.key,
+            })
+        }
+        (false, None) => single::serve_config(supported(&config::path(args.config))?),
+    };
+    result.map_err(failure)
+}
+
+/// The configuration for a session on standard input: where no file is named, the usual one if it is
+/// there, and none beside a Maildir.
+fn for_stdio(file: Option<PathBuf>, has_maildir: bool) -> Result<Option<Config>, Failure> {
+    let named = file.or_else(config::from_environment);
+    match named {
+        Some(file) => config::load(&file).map(Some),
+        None if !has_maildir && Path::new(DEFAULT_PATH).exists() => {
+            config::load(Path::new(DEFAULT_PATH)).map(Some)
+        }
+        None => Ok(None),
+    }
+}
+
+/// The configuration, if this version can do what it must; what it cannot is said.
+fn supported(path: &Path) -> Result<Config, Failure> {
+    let config = config::load(path)?;
+    let (errors, warnings): (Vec<_>, Vec<_>) = check::unsupported(&config)
+        .into_iter()
+        .partition(|finding| finding.severity == check::Severity::Error);
+    for warning in warnings {
+        say(&format!("{}: {warning}", path.display()));
+    }
+    if errors.is_empty() {
+        return Ok(config);
+    }
+    let lines: Vec<String> = errors
+        .iter()
+        .map(|error| format!("{}: {error}", path.display()))
+        .collect();
+    Err(Failure::Usage(lines.join("\n")))
+}
+
+fn from_environment() -> Result<Option<String>, Failure> {
+    let Some(value) = std::env::var_os(PASSWORD_VARIABLE) else {
+        return Ok(None);
+    };
+    match value.into_string() {
+        Ok(password) if !password.is_empty() => Ok(Some(password)),
+        Ok(_) => Ok(None),
+        Err(_) => Err(Failure::Usage(format!("{PASSWORD_VARIABLE} is not UTF-8"))),
+    }
+}
+
+fn failure(error: ServeError) -> Failure {
+    match error.is_usage() {
+        true => Failure::Usage(error.to_string()),
+        false => Failure::Failed(error.to_string()),
+    }
+}

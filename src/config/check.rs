@@ -1,0 +1,524 @@
+//! What a well-formed configuration still lacks: files that are not there, users nobody knows, keys
+//! that contradict each other, and parts that this version does not have.
+//!
+//! `config check` reports all of it; [`unsupported`] alone is asked before serving, for the rest
+//! shows itself there. **Blocking**: files are looked at.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use super::{Config, Id, LogForm, LogTarget, Plaintext, SaslMechanism, Source, Template};
+
+/// What `auto-create` may say of a mailbox (RFC 6154 §2).
+const SPECIAL_USES: [&str; 7] = [
+    "\\All",
+    "\\Archive",
+    "\\Drafts",
+    "\\Flagged",
+    "\\Junk",
+    "\\Sent",
+    "\\Trash",
+];
+
+/// A server "MUST" not log a client out sooner (RFC 3501 §5.4).
+const SHORTEST_IDLE: Duration = Duration::from_secs(30 * 60);
+
+/// How bad a [`Finding`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// The server does not start, or nobody can log in.
+    Error,
+    /// It starts, and does less than the file says or more than is wise.
+    Warning,
+}
+
+impl Severity {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        }
+    }
+}
+
+/// Something to be said of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The full name of the key.
+    pub key: &'static str,
+    /// What is the matter.
+    pub text: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}: {}", self.severity.as_str(), self.key, self.text)
+    }
+}
+
+/// Gathers findings.
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn error(&mut self, key: &'static str, text: impl Into<String>) {
+        self.0.push(Finding {
+            severity: Severity::Error,
+            key,
+            text: text.into(),
+        });
+    }
+
+    fn warning(&mut self, key: &'static str, text: impl Into<String>) {
+        self.0.push(Finding {
+            severity: Severity::Warning,
+            key,
+            text: text.into(),
+        });
+    }
+}
+
+/// Everything there is to say of `config` on this system.
+pub fn check(config: &Config) -> Vec<Finding> {
+    let mut findings = Findings(unsupported(config));
+    listeners(config, &mut findings);
+    certificates(config, &mut findings);
+    sources(config, &mut findings);
+    owner(config, &mut findings);
+    mail(config, &mut findings);
+    if config.auth.plaintext_without_tls == Plaintext::Always {
+        findings.warning(
+            "auth.plaintext-without-tls",
+            "\"always\" lets passwords cross the network in clear",
+        );
+    }
+    let idle = config.limits.idle_timeout.limit();
+    if idle.is_some_and(|idle| idle < SHORTEST_IDLE) {
+        findings.warning(
+            "limits.idle-timeout",
+            "RFC 3501 §5.4 asks for 30 minutes at least",
+        );
+    }
+    findings.0
+}
+
+/// What is set and not there in this version: an error where leaving it out would make the server
+/// less strict than its file, or useless; else a warning.
+pub fn unsupported(config: &Config) -> Vec<Finding> {
+    const TEXT: &str = "not supported by this version yet";
+    let mut findings = Findings::default();
+    if !config.listen.proxy_protocol_from.is_empty() {
+        findings.error("listen.proxy-protocol-from", TEXT);
+    }
+    if config.tls.client_ca.is_some() {
+        findings.error("tls.client-ca", TEXT);
+    }
+    let (known, unknown): (Vec<SaslMechanism>, Vec<SaslMechanism>) = config
+        .auth
+        .mechanisms
+        .iter()
+        .partition(|one| matches!(one, SaslMechanism::Plain | SaslMechanism::Login));
+    for mechanism in unknown {
+        findings.warning("auth.mechanisms", format!("{TEXT}: {}", mechanism.as_str()));
+    }
+    if known.is_empty() {
+        findings.error(
+            "auth.mechanisms",
+            "neither PLAIN nor LOGIN: nobody could log in",
+        );
+    }
+    for source in &config.auth.source {
+        if !matches!(source, Source::PasswdFile { .. } | Source::Static { .. }) {
+            let kind = source.kind().as_str();
+            findings.error(
+                "auth.source",
+                format!(
+                    "kind {kind:?} is {TEXT}: name a file of users in [[auth.source]] with kind = \"passwd-file\" and path"
+                ),
+            );
+        }
+    }
+    let default = Config::default();
+    let warnings = [
+        (!config.listen.lmtp.is_empty(), "listen.lmtp"),
+        (!config.listen.auth.is_empty(), "listen.auth"),
+        (config.listen.metrics.is_some(), "listen.metrics"),
+        (config.mail.index.is_some(), "mail.index"),
+        (config.mail.shared_storage, "mail.shared-storage"),
+        (
+            config.users.isolate != default.users.isolate,
+            "users.isolate",
+        ),
+        (config.quota.storage.limit().is_some(), "quota.storage"),
+        (config.quota.messages != 0, "quota.messages"),
+        (!config.capabilities.off.is_empty(), "capabilities.off"),
+        (
+            !config.capabilities.client.is_empty(),
+            "capabilities.client",
+        ),
+        (config.log.target == Some(LogTarget::Syslog), "log.target"),
+        (config.log.form == LogForm::Dovecot, "log.form"),
+    ];
+    for (is_set, key) in warnings {
+        if is_set {
+            findings.warning(key, TEXT);
+        }
+    }
+    findings.0
+}
+
+fn listeners(config: &Config, findings: &mut Findings) {
+    let listen = &config.listen;
+    if listen.imap.is_empty() && listen.imaps.is_empty() {
+        findings.error(
+            "listen.imap",
+            "empty, as is listen.imaps: there is nothing to serve",
+        );
+    }
+    let mut seen = Vec::new();
+    for address in listen.imap.iter().chain(&listen.imaps) {
+        if address.port() != 0 && seen.contains(address) {
+            findings.error("listen.imaps", format!("{address} is there twice"));
+        }
+        seen.push(*address);
+    }
+}
+
+fn certificates(config: &Config, findings: &mut Findings) {
+    let tls = &config.tls;
+    match (&tls.certificate, &tls.key) {
+        (None, None) => findings.warning(
+            "tls.certificate",
+            "none: a self-signed one is made, which clients do not trust",
+        ),
+        (Some(certificate), Some(key)) => {
+            readable("tls.certificate", certificate, findings);
+            secret("tls.key", key, findings);
+        }
+        (Some(_), None) => findings.error("tls.key", "missing; tls.certificate needs it"),
+        (None, Some(_)) => findings.error("tls.certificate", "missing; tls.key needs it"),
+    }
+    if let Some(authorities) = &tls.client_ca {
+        readable("tls.client-ca", authorities, findings);
+    }
+    for sni in &tls.sni {
+        readable("tls.sni.certificate", &sni.certificate, findings);
+        secret("tls.sni.key", &sni.key, findings);
+    }
+}
+
+fn sources(config: &Config, findings: &mut Findings) {
+    let mut users = false;
+    for source in &config.auth.source {
+        match source {
+            Source::PasswdFile { path, master } => {
+                users |= !master;
+                // One with variables is a file for each domain or user.
+                if !path.as_str().contains('%') && !path.as_str().starts_with('~') {
+                    secret("auth.source.path", Path::new(path.as_str()), findings);
+                }
+            }
+            Source::Static { password } => {
+                users = true;
+                if password.is_empty() {
+                    findings.error("auth.source.password", "empty");
+                }
+            }
+            Source::Exec { command } => {
+                users = true;
+                if command.is_empty() {
+                    findings.error("auth.source.command", "empty");
+                }
+            }
+            Source::Pam { .. } | Source::Passwd => users = true,
+        }
+    }
+    if !users {
+        findings.error(
+            "auth.source",
+            "only master users: there is nobody to log in as",
+        );
+    }
+}
+
+fn owner(config: &Config, findings: &mut Findings) {
+    let users = &config.users;
+    if users.uid.is_some() != users.gid.is_some() {
+        findings.error(
+            "users.uid",
+            "goes together with users.gid: set both or none",
+        );
+    }
+    let mut number = |key, id: &Option<Id>, find: fn(&Id) -> io::Result<Option<u32>>| {
+        let id = id.as_ref()?;
+        match find(id) {
+            Ok(Some(number)) => return Some(number),
+            Ok(None) => findings.error(key, format!("{id} is not known on this system")),
+            Err(error) => findings.error(key, format!("{id} cannot be looked up: {error}")),
+        }
+        None
+    };
+    let uid = number("users.uid", &users.uid, Id::uid);
+    let gid = number("users.gid", &users.gid, Id::gid);
+    match uid {
+        Some(0) => findings.error("users.uid", "root may not own mail"),
+        Some(uid) if uid < users.first_uid => findings.error(
+            "users.uid",
+            format!("{uid} is below users.first-uid, {}", users.first_uid),
+        ),
+        _ => {}
+    }
+    if gid == Some(0) {
+        findings.warning("users.gid", "mail of root's group");
+    }
+}
+
+fn mail(config: &Config, findings: &mut Findings) {
+    let mail = &config.mail;
+    let templates = [
+        ("mail.location", Some(&mail.location)),
+        ("mail.control", mail.control.as_ref()),
+        ("mail.index", mail.index.as_ref()),
+        ("users.home", config.users.home.as_ref()),
+    ];
+    for (key, template) in templates {
+        let Some(template) = template else {
+            continue;
+        };
+        let text = template.as_str();
+        let below_home = ["~/", "%h", "%Lh", "%Uh"];
+        if !text.starts_with('/') && !below_home.iter().any(|home| text.starts_with(home)) {
+            findings.error(key, "must begin with / or ~/");
+        }
+        if key == "users.home" && needs_home(template) {
+            findings.error(key, "cannot stand on the home that it says");
+        }
+    }
+    let from_files = config
+        .auth
+        .source
+        .iter()
+        .any(|source| matches!(source, Source::PasswdFile { .. } | Source::Static { .. }));
+    if from_files && needs_home(&mail.location) && config.users.home.is_none() {
+        findings.warning(
+            "mail.location",
+            "needs a home, and users.home is not set: only users whose entry names one have mail",
+        );
+    }
+    for (name, special_use) in &mail.auto_create {
+        let known = SPECIAL_USES
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(special_use));
+        if !known && !special_use.is_empty() {
+            findings.error(
+                "mail.auto-create",
+                format!(
+                    "{name:?}: {special_use:?} is none of {}",
+                    SPECIAL_USES.join(" ")
+                ),
+            );
+        }
+    }
+}
+
+fn needs_home(template: &Template) -> bool {
+    let text = template.as_str();
+    text.starts_with("~/") || ["%h", "%Lh", "%Uh"].iter().any(|home| text.contains(home))
+}
+
+/// Says if a file cannot be read.
+fn readable(key: &'static str, path: &Path, findings: &mut Findings) {
+    match fs::File::open(path).and_then(|file| file.metadata()) {
+        Ok(metadata) if metadata.is_file() => {}
+        Ok(_) => findings.error(key, format!("{} is no file", path.display())),
+        // The server starts as root; whoever checks may be somebody else.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !am_root() => {
+            findings.warning(key, format!("{}: {error}", path.display()));
+        }
+        Err(error) => findings.error(key, format!("{}: {error}", path.display())),
+    }
+}
+
+/// Says if a file cannot be read, or can be by everybody.
+fn secret(key: &'static str, path: &Path, findings: &mut Findings) {
+    readable(key, path, findings);
+    if let Ok(metadata) = fs::metadata(path)
+        && metadata.permissions().mode() & 0o004 != 0
+    {
+        findings.warning(key, format!("{} can be read by everybody", path.display()));
+    }
+}
+
+fn am_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    use super::*;
+
+    fn found(text: &str) -> Vec<String> {
+        let config = Config::parse(text).expect(text);
+        check(&config).iter().map(Finding::to_string).collect()
+    }
+
+    #[track_caller]
+    fn finds(text: &str, expected: &str) {
+        let found = found(text);
+        assert!(found.iter().any(|line| line == expected), "{found:#?}");
+    }
+
+    #[test]
+    fn a_complete_configuration_is_good() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = |name: &str| {
+            let path = directory.path().join(name);
+            let mut options = fs::OpenOptions::new();
+            options.write(true).create(true).mode(0o600);
+            options.open(&path).unwrap();
+            path.display().to_string()
+        };
+        let text = format!(
+            "[tls]\ncertificate = {:?}\nkey = {:?}\n[mail]\nlocation = \"/m/%d/%n\"\n\
+             auto-create = {{ Drafts = '\\drafts', Other = \"\" }}\n\
+             [[auth.source]]\nkind = \"passwd-file\"\npath = {:?}\n\
+             [users]\nuid = 5000\ngid = \"nogroup\"\n",
+            file("cert"),
+            file("key"),
+            file("users"),
+        );
+        assert_eq!(found(&text), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_default_lacks_a_source_that_is_there() {
+        finds(
+            "",
+            "error: auth.source: kind \"pam\" is not supported by this version yet: name a file of users in [[auth.source]] with kind = \"passwd-file\" and path",
+        );
+    }
+
+    #[test]
+    fn certificates_and_keys_go_together_and_exist() {
+        finds(
+            "[tls]\ncertificate = \"/c\"\n",
+            "error: tls.key: missing; tls.certificate needs it",
+        );
+        finds(
+            "[tls]\nkey = \"/c\"\n",
+            "error: tls.certificate: missing; tls.key needs it",
+        );
+        finds(
+            "[tls]\ncertificate = \"/no/c\"\nkey = \"/tmp\"\n",
+            "error: tls.certificate: /no/c: No such file or directory (os error 2)",
+        );
+        finds(
+            "[tls]\ncertificate = \"/c\"\nkey = \"/tmp\"\n",
+            "error: tls.key: /tmp is no file",
+        );
+    }
+
+    #[test]
+    fn files_of_users_exist_and_are_not_public() {
+        let source =
+            |path: &str| format!("[[auth.source]]\nkind = \"passwd-file\"\npath = {path:?}\n");
+        finds(
+            &source("/no/users"),
+            "error: auth.source.path: /no/users: No such file or directory (os error 2)",
+        );
+        finds(
+            &source("/etc/passwd"),
+            "warning: auth.source.path: /etc/passwd can be read by everybody",
+        );
+        assert!(
+            !found(&source("/no/%d/users"))
+                .iter()
+                .any(|line| line.contains("/no/"))
+        );
+        finds(
+            &format!("{}master = true\n", source("/no/%d")),
+            "error: auth.source: only master users: there is nobody to log in as",
+        );
+    }
+
+    #[test]
+    fn owners_are_known_and_not_root() {
+        finds(
+            "[users]\nuid = \"no-such-user-here\"\n",
+            "error: users.uid: no-such-user-here is not known on this system",
+        );
+        finds(
+            "[users]\nuid = \"root\"\n",
+            "error: users.uid: root may not own mail",
+        );
+        finds(
+            "[users]\nuid = 33\n",
+            "error: users.uid: 33 is below users.first-uid, 500",
+        );
+        finds(
+            "[users]\nuid = 5000\n",
+            "error: users.uid: goes together with users.gid: set both or none",
+        );
+    }
+
+    #[test]
+    fn what_leaves_the_server_less_strict_is_an_error_and_the_rest_a_warning() {
+        finds(
+            "[listen]\nproxy-protocol-from = [\"10.0.0.0/8\"]\n",
+            "error: listen.proxy-protocol-from: not supported by this version yet",
+        );
+        finds(
+            "[listen]\nlmtp = [\"/run/culver/lmtp\"]\n",
+            "warning: listen.lmtp: not supported by this version yet",
+        );
+        finds(
+            "[auth]\nmechanisms = [\"EXTERNAL\"]\n",
+            "error: auth.mechanisms: neither PLAIN nor LOGIN: nobody could log in",
+        );
+        finds(
+            "[auth]\nmechanisms = [\"PLAIN\", \"SCRAM-SHA-256\"]\n",
+            "warning: auth.mechanisms: not supported by this version yet: SCRAM-SHA-256",
+        );
+    }
+
+    #[test]
+    fn other_contradictions() {
+        finds(
+            "[listen]\nimap = []\nimaps = []\n",
+            "error: listen.imap: empty, as is listen.imaps: there is nothing to serve",
+        );
+        finds(
+            "[listen]\nimap = [\"[::]:993\"]\n",
+            "error: listen.imaps: [::]:993 is there twice",
+        );
+        finds(
+            "[mail]\nlocation = \"Maildir\"\n",
+            "error: mail.location: must begin with / or ~/",
+        );
+        finds(
+            "[users]\nhome = \"~/x\"\n",
+            "error: users.home: cannot stand on the home that it says",
+        );
+        finds(
+            "[mail]\nauto-create = { Spam = '\\Spam' }\n",
+            "error: mail.auto-create: \"Spam\": \"\\\\Spam\" is none of \\All \\Archive \\Drafts \\Flagged \\Junk \\Sent \\Trash",
+        );
+        finds(
+            "[limits]\nidle-timeout = \"5m\"\n",
+            "warning: limits.idle-timeout: RFC 3501 §5.4 asks for 30 minutes at least",
+        );
+        finds(
+            "[auth]\nplaintext-without-tls = \"always\"\n",
+            "warning: auth.plaintext-without-tls: \"always\" lets passwords cross the network in clear",
+        );
+    }
+}
