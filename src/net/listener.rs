@@ -9,6 +9,7 @@ use std::fs::File;
 use std::future::{Future, ready};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -16,8 +17,8 @@ use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
-use tracing::{debug, info, warn};
+use tokio::time::{Instant, sleep};
+use tracing::{debug, warn};
 
 use crate::net::limits::{Admission, Place, Refused};
 use crate::net::shutdown::{note_end, stopped};
@@ -36,6 +37,9 @@ const TURNED_AWAY_AT_ONCE: usize = 64;
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(240);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
 const KEEPALIVE_PROBES: u32 = 3;
+
+/// How often the log hears of the same trouble, so that a flood of clients is none of lines.
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// What is held back so that a client can be told when no descriptor is left.
 const RESERVE: &str = "/dev/null";
@@ -85,7 +89,7 @@ pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 /// caller gets back when the port is closed. Must run inside the runtime.
 pub async fn accept<F, S>(
     socket: TcpListener,
-    admission: std::sync::Arc<Admission>,
+    admission: Arc<Admission>,
     refusals: Refusals,
     mut stop: watch::Receiver<bool>,
     serve: F,
@@ -96,7 +100,8 @@ where
 {
     let mut sessions = JoinSet::new();
     let mut reserve = File::open(RESERVE).ok();
-    let mut lacking = false;
+    let mut refusing = Seldom::default();
+    let mut lacking = Seldom::default();
     loop {
         let accepted = tokio::select! {
             biased;
@@ -109,10 +114,6 @@ where
         };
         match accepted {
             Ok((tcp, peer)) => {
-                if lacking {
-                    info!("accepting connections again");
-                    lacking = false;
-                }
                 if reserve.is_none() {
                     reserve = File::open(RESERVE).ok();
                 }
@@ -124,7 +125,9 @@ where
                         Err(error) => debug!(%peer, %error, "connection lost at once"),
                     },
                     Err(refused) => {
-                        info!(%peer, "refused: {refused}");
+                        if let Some(times) = refusing.is_due() {
+                            warn!(%peer, times, "refused: {refused}");
+                        }
                         turn_away(
                             &tcp,
                             match refused {
@@ -137,9 +140,8 @@ where
             }
             Err(error) if concerns_one_client(&error) => debug!(%error, "connection lost at once"),
             Err(error) => {
-                if !lacking {
-                    warn!(%error, "cannot accept connections; trying again");
-                    lacking = true;
+                if let Some(times) = lacking.is_due() {
+                    warn!(times, "cannot accept connections, trying again: {error}");
                 }
                 if is_out_of_descriptors(&error) {
                     drop(reserve.take());
@@ -152,6 +154,25 @@ where
                 }
             }
         }
+    }
+}
+
+/// Trouble that is logged now and then.
+#[derive(Debug, Default)]
+struct Seldom {
+    logged: Option<Instant>,
+    times: u64,
+}
+
+impl Seldom {
+    /// Counts one more time; where it is time for the log, gives how many there were since the last.
+    fn is_due(&mut self) -> Option<u64> {
+        self.times = self.times.saturating_add(1);
+        if self.logged.is_some_and(|at| at.elapsed() < LOG_INTERVAL) {
+            return None;
+        }
+        self.logged = Some(Instant::now());
+        Some(std::mem::take(&mut self.times))
     }
 }
 
@@ -221,4 +242,92 @@ fn concerns_one_client(error: &io::Error) -> bool {
                 | Errno::TIMEDOUT
         )
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+    use crate::net::shutdown::{SESSIONS_GRACE, drain};
+
+    const REFUSALS: Refusals = Refusals {
+        full: b"full\r\n",
+        address: b"address\r\n",
+    };
+
+    fn listen() -> (TcpListener, SocketAddr) {
+        let socket = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = socket.local_addr().unwrap();
+        (TcpListener::from_std(socket).unwrap(), address)
+    }
+
+    /// All that the server says until it closes.
+    async fn hear(mut client: TcpStream) -> String {
+        let mut said = String::new();
+        client.read_to_string(&mut said).await.unwrap();
+        said
+    }
+
+    /// Greets, waits for the client to close, and holds its place so long.
+    async fn greet(mut accepted: Accepted) {
+        assert!(accepted.tcp.nodelay().unwrap());
+        assert!(sockopt::socket_keepalive(&accepted.tcp).unwrap());
+        accepted.tcp.write_all(b"hello").await.unwrap();
+        let _ = accepted.tcp.read_u8().await;
+    }
+
+    #[tokio::test]
+    async fn who_passes_a_limit_hears_why() {
+        let (socket, address) = listen();
+        let (stop, stopping) = watch::channel(false);
+        let admission = Admission::new(10, 1);
+        let accepting = tokio::spawn(accept(
+            socket,
+            Arc::clone(&admission),
+            REFUSALS,
+            stopping,
+            greet,
+        ));
+        let mut first = TcpStream::connect(address).await.unwrap();
+        let mut hello = [0; 5];
+        first.read_exact(&mut hello).await.unwrap();
+        let second = TcpStream::connect(address).await.unwrap();
+        assert_eq!(hear(second).await, "address\r\n");
+        drop(first);
+        while admission.connections() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let mut third = TcpStream::connect(address).await.unwrap();
+        third.read_exact(&mut hello).await.unwrap();
+
+        stop.send_replace(true);
+        let mut sessions = accepting.await.unwrap();
+        assert!(TcpStream::connect(address).await.is_err());
+        drop(third);
+        assert_eq!(drain(&mut sessions, SESSIONS_GRACE).await, 0);
+    }
+
+    #[tokio::test]
+    async fn those_who_wait_are_turned_away_without_waiting_for_more() {
+        let (socket, address) = listen();
+        let one = TcpStream::connect(address).await.unwrap();
+        let two = TcpStream::connect(address).await.unwrap();
+        // Until the runtime knows that somebody is there, nobody is.
+        let three = TcpStream::connect(address).await.unwrap();
+        drop(socket.accept().await.unwrap());
+        turn_away_waiting(&socket, REFUSALS.full).await;
+        assert_eq!(hear(two).await, "full\r\n");
+        assert_eq!(hear(three).await, "full\r\n");
+        drop(one);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_log_hears_of_trouble_once_a_minute() {
+        let mut trouble = Seldom::default();
+        assert_eq!(trouble.is_due(), Some(1));
+        assert_eq!(trouble.is_due(), None);
+        tokio::time::advance(LOG_INTERVAL).await;
+        assert_eq!(trouble.is_due(), Some(2));
+    }
 }

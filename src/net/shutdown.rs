@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 
 /// How long sessions may take to end once they were told. With what follows (flushing, closing
 /// down) the server is gone within 10 s.
-pub const SESSIONS_GRACE: Duration = Duration::from_secs(8);
+pub const SESSIONS_GRACE: Duration = Duration::from_secs(7);
 
 /// What SIGHUP means to this server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

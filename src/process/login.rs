@@ -4,6 +4,7 @@
 use std::io;
 
 use rustix::rand::{GetRandomFlags, getrandom};
+use tracing::{error, info};
 use zeroize::Zeroizing;
 
 use crate::auth::{Authenticator, Credentials, Verdict};
@@ -16,9 +17,23 @@ const PASSWORD_CHARACTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// Characters in it, each of five bits: 100 bits.
 const PASSWORD_LENGTH: usize = 20;
 
+/// Characters of a failed login's name that the log keeps.
+const NAME_MAX: usize = 64;
+
 impl Authenticate for Authenticator {
     async fn check(&self, credentials: Credentials) -> Verdict {
-        Authenticator::check(self, credentials).await
+        // A name goes to the log only as far as it can be one.
+        let name = String::from_utf8_lossy(&credentials.user);
+        let user: String = name.chars().take(NAME_MAX).collect();
+        let peer = credentials.peer.clone();
+        let verdict = Authenticator::check(self, credentials).await;
+        match &verdict {
+            Verdict::Granted(_) => {}
+            Verdict::Denied => info!(user, peer, "login failed"),
+            Verdict::Disabled(why) => info!(user, peer, "login refused: {why}"),
+            Verdict::Unavailable => error!(user, peer, "a source of users cannot answer"),
+        }
+        verdict
     }
 }
 

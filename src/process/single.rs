@@ -338,9 +338,12 @@ async fn serve(
     let closing = tokio::spawn(Arc::clone(&server.users).close_unused());
     let in_order = async {
         let mut open = Vec::new();
-        while let Some(sessions) = accepting.join_next().await {
-            // A listener ends when the server stops; it has no way to fail.
-            open.extend(sessions);
+        while let Some(ended) = accepting.join_next().await {
+            match ended {
+                Ok(sessions) => open.push(sessions),
+                // A server that no longer listens must not stay as if it did.
+                Err(fault) => std::panic::resume_unwind(fault.into_panic()),
+            }
         }
         let deadline = Instant::now() + SESSIONS_GRACE;
         let mut cut_off = 0;
@@ -427,6 +430,7 @@ fn become_owner(maildir: &Path) -> Result<Option<String>, ServeError> {
             // Not the directory's own: a group such as mail gives rights to more than this mail.
             gid: privileges::system_user(metadata.uid()).map_or(metadata.gid(), |user| user.gid),
         },
+        // It is made later, by root.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ids { uid: 0, gid: 0 },
         Err(error) => {
             return Err(ServeError::system(format!("look at {}", maildir.display()))(error));
