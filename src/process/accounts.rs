@@ -1,10 +1,9 @@
-//! What a configuration says of an account, in the terms of the rooms below; and what it says that
-//! this version cannot do, which is refused at the start and not passed over.
+//! What a configuration and a source of users say of an account, in the terms of the rooms below.
 
 use std::path::{Path, PathBuf};
 
 use crate::auth::Granted;
-use crate::config::{self, Config, ExpandError, Id, LogForm, LogTarget, SaslMechanism, Variables};
+use crate::config::{self, Config, ExpandError, Id, Variables};
 use crate::mailbox::user::{Account, DiskNames, Fsync, Layout, ListAttribute, Location};
 use crate::process::ServeError;
 use crate::process::privileges::Ids;
@@ -19,57 +18,6 @@ const SPECIAL_USES: [(&str, ListAttribute); 7] = [
     ("\\Sent", ListAttribute::Sent),
     ("\\Trash", ListAttribute::Trash),
 ];
-
-/// Refuses what a server in one process cannot do, all of it at once, a line each.
-pub fn check(config: &Config) -> Result<(), ServeError> {
-    let default = Config::default();
-    let plain = [SaslMechanism::Plain, SaslMechanism::Login];
-    let mechanisms = &config.auth.mechanisms;
-    let lacking = [
-        (!config.listen.lmtp.is_empty(), "listen.lmtp"),
-        (!config.listen.auth.is_empty(), "listen.auth"),
-        (config.listen.metrics.is_some(), "listen.metrics"),
-        (
-            !config.listen.proxy_protocol_from.is_empty(),
-            "listen.proxy-protocol-from",
-        ),
-        (config.tls.client_ca.is_some(), "tls.client-ca"),
-        (config.mail.shared_storage, "mail.shared-storage"),
-        (
-            !mechanisms.iter().all(|one| plain.contains(one)),
-            "auth.mechanisms other than PLAIN and LOGIN",
-        ),
-        (
-            config.users.isolate != default.users.isolate,
-            "users.isolate other than \"uid\"",
-        ),
-        (config.quota != default.quota, "quota"),
-        (config.capabilities != default.capabilities, "capabilities"),
-        (
-            config.log.target == Some(LogTarget::Syslog),
-            "log.target = \"syslog\"",
-        ),
-        (
-            config.log.form == LogForm::Dovecot,
-            "log.form = \"dovecot\"",
-        ),
-    ];
-    let mut lines: Vec<String> = lacking
-        .iter()
-        .filter(|(is_set, _)| *is_set)
-        .map(|(_, what)| format!("{what} is not supported by this version"))
-        .collect();
-    if config.listen.imap.is_empty() && config.listen.imaps.is_empty() {
-        lines.push("listen.imap and listen.imaps are both empty: nothing to serve".to_owned());
-    }
-    if config.tls.certificate.is_some() != config.tls.key.is_some() {
-        lines.push("tls.certificate and tls.key go together".to_owned());
-    }
-    if lines.is_empty() {
-        return Ok(());
-    }
-    Err(ServeError::Usage(lines.join("\n")))
-}
 
 /// Whom the mail of a configuration belongs to; `None` where it does not say.
 pub fn mail_owner(config: &Config) -> Result<Option<Ids>, ServeError> {
@@ -210,7 +158,7 @@ fn names(names: config::Names) -> DiskNames {
 mod tests {
     use super::*;
     use crate::auth::AccountFields;
-    use crate::config::{Isolate, Template};
+    use crate::config::Template;
 
     fn virtual_users() -> Config {
         let mut config = Config::default();
@@ -223,24 +171,6 @@ mod tests {
             user: user.to_owned(),
             account,
         }
-    }
-
-    #[test]
-    fn what_cannot_be_done_is_refused_all_at_once() {
-        check(&virtual_users()).unwrap();
-        let mut config = virtual_users();
-        config.quota.messages = 10;
-        config.users.isolate = Isolate::User;
-        config.tls.key = Some(PathBuf::from("/etc/culver/tls/key.pem"));
-        config.listen.imap.clear();
-        config.listen.imaps.clear();
-        let error = check(&config).unwrap_err();
-        assert!(error.is_usage());
-        let text = error.to_string();
-        for word in ["quota", "isolate", "go together", "nothing to serve"] {
-            assert!(text.contains(word), "{text}");
-        }
-        assert_eq!(text.lines().count(), 4);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
+use zeroize::Zeroizing;
 
 use crate::auth::{AccountFields, Authenticator, Granted, Secret};
 use crate::config::{Config, Limits, LogLevel, Plaintext, Sni, TlsVersion};
@@ -70,7 +71,7 @@ pub struct MaildirOptions {
     /// Who may log in; `None`: the system's name of the user the server runs as.
     pub user: Option<String>,
     /// The password; `None`: a random one is made and shown.
-    pub password: Option<Secret>,
+    pub password: Option<Zeroizing<String>>,
     /// Certificate chain as PEM; `None`: a self-signed one is made.
     pub certificate: Option<PathBuf>,
     /// The certificate's key as PEM.
@@ -119,7 +120,7 @@ pub fn serve_maildir(options: MaildirOptions) -> Result<(), ServeError> {
         Some(given) => (given, None),
         None => {
             let made = random_password().map_err(ServeError::system("make a password"))?;
-            (Secret::new(made.as_bytes().to_vec()), Some(made))
+            (made.clone(), Some(made))
         }
     };
     let result = runtime.block_on(async {
@@ -138,7 +139,7 @@ pub fn serve_maildir(options: MaildirOptions) -> Result<(), ServeError> {
         show(&screen);
         let (stop_sender, stop) = watch::channel(false);
         let server = Server {
-            auth: Authenticator::single(name.clone(), password),
+            auth: Authenticator::single(name.clone(), Secret::new(password.as_bytes().to_vec())),
             tls,
             limits: session_limits(&config),
             plaintext: Plaintext::Loopback,
@@ -163,10 +164,8 @@ pub fn serve_maildir(options: MaildirOptions) -> Result<(), ServeError> {
 ///
 /// # Errors
 ///
-/// Whatever keeps it from beginning, among it what the configuration asks for and this version
-/// cannot do; what fails later is logged.
+/// Whatever keeps it from beginning; what fails later is logged.
 pub fn serve_config(config: Config) -> Result<(), ServeError> {
-    accounts::check(&config)?;
     let authenticator = Authenticator::new(&config.auth)?;
     let owner = accounts::mail_owner(&config)?;
     let hostname = hostname(&config);
@@ -188,6 +187,11 @@ pub fn serve_config(config: Config) -> Result<(), ServeError> {
     }
     for address in &config.listen.imaps {
         ports.push(Port::bind(*address, Security::Implicit)?);
+    }
+    if ports.is_empty() {
+        return Err(ServeError::Usage(
+            "listen.imap and listen.imaps are both empty: there is nothing to serve".to_owned(),
+        ));
     }
     become_mail_owner(owner, &config)?;
     let (log, runtime) = start(config.log.level)?;
