@@ -77,7 +77,7 @@ impl Server {
             Ok(seat) => {
                 info!(user, %peer, "logged in");
                 let account = Arc::clone(seat.user());
-                session::run(handover, account, self.limits, self.stop.clone()).await;
+                session::run(handover, account, self.limits.clone(), self.stop.clone()).await;
                 info!(user, %peer, "gone");
             }
             Err(Unserved::TooMany) => {
@@ -155,7 +155,7 @@ impl Server {
     ) -> PreloginEnd<Stream> {
         let limits = Limits {
             login_timeout: deadline.saturating_duration_since(Instant::now()),
-            ..self.limits
+            ..self.limits.clone()
         };
         let stop = self.stop.clone();
         session::prelogin(stream, situation, &limits, &self.auth, greeting, stop).await

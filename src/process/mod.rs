@@ -12,6 +12,7 @@ mod login;
 mod privileges;
 mod screen;
 pub mod single;
+mod start;
 mod users;
 
 use std::io;

@@ -2,16 +2,12 @@
 //! Maildir, one Maildir on standard input and output, or the users of one mail uid by a
 //! configuration.
 
-use std::fs;
 use std::io::{self, Write};
-use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ServerConfig;
-use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, timeout};
@@ -19,19 +15,22 @@ use tracing::{info, warn};
 use zeroize::Zeroizing;
 
 use crate::auth::{AccountFields, Authenticator, Granted, Secret};
-use crate::config::{Config, Limits, LogLevel, Plaintext, Sni, TlsVersion};
+use crate::config::{Config, Limits, LogLevel, Plaintext, TlsVersion};
 use crate::mailbox::user::User;
 use crate::net::limits::Admission;
 use crate::net::listener;
 use crate::net::shutdown::{Hangup, SESSIONS_GRACE, Signals, drain, stop_on_signal};
-use crate::net::tls::{Identity, MinimumVersion, server_config};
+use crate::net::tls::MinimumVersion;
 use crate::process::ServeError;
 use crate::process::accounts;
 use crate::process::connection::{Security, Server};
-use crate::process::log::Log;
 use crate::process::login::random_password;
-use crate::process::privileges::{self, Ids, SystemUser};
+use crate::process::privileges;
 use crate::process::screen::{Census, Screen};
+use crate::process::start::{
+    Port, become_mail_owner, become_owner, finish, hostname, own_name, own_user, start, tls_config,
+    warn_of_few_descriptors,
+};
 use crate::process::users::Users;
 use crate::session;
 
@@ -45,12 +44,6 @@ pub const DEFAULT_LISTEN_TLS: SocketAddr =
 
 /// The names a self-signed certificate is good for.
 const LOCAL_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
-
-/// Threads that may wait for the disk.
-const DISK_THREADS: usize = 16;
-
-/// How long an idle one of them stays.
-const DISK_THREAD_STAYS: Duration = Duration::from_secs(2);
 
 /// How long the last writes may take once all sessions are gone, and then what runs on a thread.
 const FLUSH_GRACE: Duration = Duration::from_secs(1);
@@ -290,26 +283,6 @@ pub fn serve_stdio(maildir: Option<PathBuf>, config: Option<Config>) -> Result<(
     result
 }
 
-/// A port that is listened on.
-struct Port {
-    socket: TcpListener,
-    address: SocketAddr,
-    security: Security,
-}
-
-impl Port {
-    fn bind(address: SocketAddr, security: Security) -> Result<Port, ServeError> {
-        let doing = || format!("listen on {address}");
-        let socket = listener::bind(address).map_err(ServeError::system(doing()))?;
-        let address = socket.local_addr().map_err(ServeError::system(doing()))?;
-        Ok(Port {
-            socket,
-            address,
-            security,
-        })
-    }
-}
-
 /// Accepts on all ports until a signal comes, then ends in order: ports closed, sessions told and
 /// waited for, everything on disk. A second signal ends at once.
 async fn serve(
@@ -376,126 +349,8 @@ async fn open(account: crate::mailbox::user::Account) -> Result<Arc<User>, Serve
         .unwrap_or_else(|error| Err(ServeError::system("open the mail")(error.into())))
 }
 
-/// Begins what needs threads: the log and the runtime. Rights are dropped by now.
-fn start(level: LogLevel) -> Result<(Log, Runtime), ServeError> {
-    privileges::set_limits().map_err(ServeError::system("set the limits of the process"))?;
-    let log = Log::start(level).map_err(ServeError::system("begin to log"))?;
-    let runtime = Builder::new_multi_thread()
-        .max_blocking_threads(DISK_THREADS)
-        .thread_keep_alive(DISK_THREAD_STAYS)
-        .enable_all()
-        .build()
-        .map_err(ServeError::system("start threads"))?;
-    Ok((log, runtime))
-}
-
-/// Ends what [`start`] began.
-fn finish(log: &Log, runtime: Runtime, grace: Duration) {
-    runtime.shutdown_timeout(grace);
-    log.finish();
-}
-
 fn catch_signals(hangup: Hangup) -> Result<Signals, ServeError> {
     Signals::catch(hangup).map_err(ServeError::system("catch signals"))
-}
-
-fn tls_config(
-    certificate: Option<&Path>,
-    key: Option<&Path>,
-    further: &[Sni],
-    self_signed_names: &[&str],
-    minimum: MinimumVersion,
-) -> Result<Arc<ServerConfig>, ServeError> {
-    let identity = match (certificate, key) {
-        (Some(certificate), Some(key)) => Identity::load(certificate, key)?,
-        (None, None) => Identity::self_signed(self_signed_names)?,
-        _ => {
-            return Err(ServeError::Usage(
-                "a certificate and its key go together: give both or none".to_owned(),
-            ));
-        }
-    };
-    let further = further
-        .iter()
-        .map(|sni| Identity::load(&sni.certificate, &sni.key))
-        .collect::<Result<_, _>>()?;
-    Ok(server_config(identity, further, minimum)?)
-}
-
-/// Where root was asked to serve a Maildir, the process becomes the Maildir's owner. What is
-/// returned is a warning.
-fn become_owner(maildir: &Path) -> Result<Option<String>, ServeError> {
-    if !privileges::is_root() {
-        return Ok(None);
-    }
-    let owner = match fs::metadata(maildir) {
-        Ok(metadata) => Ids {
-            uid: metadata.uid(),
-            // Not the directory's own: a group such as mail gives rights to more than this mail.
-            gid: privileges::system_user(metadata.uid()).map_or(metadata.gid(), |user| user.gid),
-        },
-        // It is made later, by root.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ids { uid: 0, gid: 0 },
-        Err(error) => {
-            return Err(ServeError::system(format!("look at {}", maildir.display()))(error));
-        }
-    };
-    if owner.uid == 0 {
-        return Ok(Some(format!(
-            "{} belongs to root, so this server runs as root; better give it an owner",
-            maildir.display()
-        )));
-    }
-    privileges::become_user(owner)
-        .map_err(ServeError::system(format!("become user {}", owner.uid)))?;
-    Ok(None)
-}
-
-/// Becomes the user the mail of a configuration belongs to, or finds that it is that user.
-fn become_mail_owner(owner: Option<Ids>, config: &Config) -> Result<(), ServeError> {
-    if privileges::is_root() {
-        let owner = owner.ok_or_else(|| {
-            ServeError::Usage(
-                "users.uid and users.gid are needed: who owns the mail? Root does not serve it"
-                    .to_owned(),
-            )
-        })?;
-        return privileges::become_user(owner)
-            .map_err(ServeError::system(format!("become user {}", owner.uid)));
-    }
-    let own_uid = privileges::own_uid();
-    accounts::check_uid(own_uid, config.users.first_uid)?;
-    match owner {
-        Some(owner) if owner.uid != own_uid => Err(ServeError::Usage(format!(
-            "users.uid is {}, but the server was started by uid {own_uid}, not by root",
-            owner.uid
-        ))),
-        _ => Ok(()),
-    }
-}
-
-/// The user the process runs as, by the system or, where that knows no name, by the environment.
-fn own_user() -> SystemUser {
-    let uid = privileges::own_uid();
-    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    privileges::system_user(uid).unwrap_or_else(|| SystemUser {
-        name: variable("USER").unwrap_or_else(|| uid.to_string()),
-        gid: privileges::own_gid(),
-        home: variable("HOME").unwrap_or_else(|| "/".to_owned()),
-    })
-}
-
-fn own_name() -> String {
-    own_user().name
-}
-
-fn hostname(config: &Config) -> String {
-    config.hostname.clone().unwrap_or_else(|| {
-        rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned()
-    })
 }
 
 /// Shows the screen; nobody may be looking, and serving goes on all the same.
@@ -517,18 +372,5 @@ fn at_most(number: u32) -> usize {
     match number {
         0 => usize::MAX,
         number => usize::try_from(number).unwrap_or(usize::MAX),
-    }
-}
-
-/// Says so at the start if the system allows fewer open files than there may be connections.
-fn warn_of_few_descriptors(limits: &Limits) {
-    let needed = u64::from(limits.connections);
-    if let Some(allowed) = privileges::open_files()
-        && allowed <= needed
-    {
-        warn!(
-            allowed,
-            needed, "the limit of open files is below limits.connections"
-        );
     }
 }
