@@ -1,1 +1,7 @@
-//! (room)
+//! Listeners, TLS, orderly shutdown. Knows bytes and addresses, and no protocol but TLS.
+
+pub mod limits;
+pub mod listener;
+pub mod shutdown;
+pub mod stream;
+pub mod tls;

@@ -1,0 +1,248 @@
+//! TLS for the server's side: certificates and keys from PEM files or made on the fly, and the
+//! configuration rustls works by. Everything that can be wrong with a file is found here, before
+//! the first client comes, and said with the file's name.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::client::verify_server_name;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::version::{TLS12, TLS13};
+use rustls::{InconsistentKeys, ServerConfig, SupportedProtocolVersion};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsAcceptor;
+
+use crate::net::stream::Stream;
+
+/// The name of IMAP in the ALPN registry (RFC 7301 §6). A client that offers only others is refused.
+const ALPN_IMAP: &[u8] = b"imap";
+
+/// How long a certificate made on the fly is good for; Apple's clients refuse more than 825 days.
+const SELF_SIGNED_LIFE: Duration = Duration::from_secs(800 * 24 * 60 * 60);
+
+/// Clocks of clients may be behind by this much.
+const SELF_SIGNED_HEAD_START: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The lowest version of TLS a client may speak.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MinimumVersion {
+    /// TLS 1.2 (RFC 5246).
+    #[default]
+    Tls12,
+    /// TLS 1.3 (RFC 8446).
+    Tls13,
+}
+
+/// What is wrong with a certificate or its key.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The file cannot be read.
+    #[error("cannot read {}: {error}", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The file is not PEM from end to end.
+    #[error("{} is not valid PEM: {error}", .path.display())]
+    NotPem {
+        /// The file.
+        path: PathBuf,
+        /// What the reader of PEM says.
+        error: pem::Error,
+    },
+    /// The file holds no certificate.
+    #[error("no certificate in {} (expected -----BEGIN CERTIFICATE-----)", .0.display())]
+    NoCertificate(PathBuf),
+    /// The file holds no private key.
+    #[error("no private key in {} (expected -----BEGIN PRIVATE KEY-----)", .0.display())]
+    NoKey(PathBuf),
+    /// The private key has a passphrase.
+    #[error("the private key in {} is encrypted; it must be stored without a passphrase", .0.display())]
+    EncryptedKey(PathBuf),
+    /// The key belongs to another certificate.
+    #[error("the key in {} does not match the certificate in {}", .key.display(), .certificate.display())]
+    Mismatch {
+        /// The file of the certificate.
+        certificate: PathBuf,
+        /// The file of the key.
+        key: PathBuf,
+    },
+    /// The certificate or key is of a kind that cannot be used.
+    #[error("cannot use the certificate in {} with the key in {}: {error}", .certificate.display(), .key.display())]
+    Unusable {
+        /// The file of the certificate.
+        certificate: PathBuf,
+        /// The file of the key.
+        key: PathBuf,
+        /// What the library says.
+        error: rustls::Error,
+    },
+    /// No certificate could be made on the fly.
+    #[error("cannot make a self-signed certificate: {0}")]
+    SelfSigned(#[from] rcgen::Error),
+    /// The library refuses the configuration.
+    #[error("cannot set up TLS: {0}")]
+    Setup(#[from] rustls::Error),
+}
+
+/// A certificate chain with its private key.
+#[derive(Clone, Debug)]
+pub struct Identity(Arc<CertifiedKey>);
+
+impl Identity {
+    /// Reads a certificate chain, the server's own first, and its private key from PEM files (RFC
+    /// 7468; it may be one file for both), and checks that they belong together.
+    pub fn load(certificate: &Path, key: &Path) -> Result<Identity, TlsError> {
+        let chain = read_chain(certificate)?;
+        let private_key = read_key(key)?;
+        CertifiedKey::from_der(chain, private_key, &provider())
+            .map(|certified| Identity(Arc::new(certified)))
+            .map_err(|error| match error {
+                rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+                    TlsError::Mismatch {
+                        certificate: certificate.to_owned(),
+                        key: key.to_owned(),
+                    }
+                }
+                error => TlsError::Unusable {
+                    certificate: certificate.to_owned(),
+                    key: key.to_owned(),
+                    error,
+                },
+            })
+    }
+
+    /// Makes a certificate that no authority has signed, for these DNS names and IP addresses.
+    pub fn self_signed(names: &[&str]) -> Result<Identity, TlsError> {
+        let names: Vec<String> = names.iter().map(|name| name.to_string()).collect();
+        let mut params = rcgen::CertificateParams::new(names)?;
+        let now = std::time::SystemTime::now();
+        params.not_before = (now - SELF_SIGNED_HEAD_START).into();
+        params.not_after = (now + SELF_SIGNED_LIFE).into();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, "Culver, self-signed");
+        let key = rcgen::KeyPair::generate()?;
+        let certificate = params.self_signed(&key)?;
+        let certified = CertifiedKey::from_der(
+            vec![certificate.der().clone()],
+            PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+            &provider(),
+        )?;
+        Ok(Identity(Arc::new(certified)))
+    }
+
+    /// Whether the certificate is good for this name.
+    fn is_for(&self, name: &ServerName<'_>) -> bool {
+        self.0.cert.first().is_some_and(|certificate| {
+            ParsedCertificate::try_from(certificate)
+                .and_then(|parsed| verify_server_name(&parsed, name))
+                .is_ok()
+        })
+    }
+}
+
+/// The configuration of the server's side: `identity` for every client, or the first of `further`
+/// that is good for the name the client asks for (SNI, RFC 6066 §3).
+pub fn server_config(
+    identity: Identity,
+    further: Vec<Identity>,
+    minimum: MinimumVersion,
+) -> Result<Arc<ServerConfig>, TlsError> {
+    let versions: &[&SupportedProtocolVersion] = match minimum {
+        MinimumVersion::Tls12 => &[&TLS12, &TLS13],
+        MinimumVersion::Tls13 => &[&TLS13],
+    };
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
+        .with_protocol_versions(versions)?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(ByName { identity, further }));
+    config.alpn_protocols = vec![ALPN_IMAP.to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// Speaks TLS with a client that has begun to; `TimedOut` where it has not come to an end by `deadline`.
+pub async fn accept(
+    config: &Arc<ServerConfig>,
+    tcp: TcpStream,
+    deadline: Instant,
+) -> io::Result<Stream> {
+    let handshake = TlsAcceptor::from(Arc::clone(config)).accept(tcp);
+    let tls = timeout_at(deadline, handshake)
+        .await
+        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "TLS handshake took too long"))??;
+    Ok(Stream::Tls(Box::new(tls)))
+}
+
+/// Certificates by the name a client asks for.
+#[derive(Debug)]
+struct ByName {
+    identity: Identity,
+    further: Vec<Identity>,
+}
+
+impl ResolvesServerCert for ByName {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let named = hello
+            .server_name()
+            .filter(|_| !self.further.is_empty())
+            .and_then(|name| ServerName::try_from(name).ok())
+            .filter(|name| !self.identity.is_for(name))
+            .and_then(|name| self.further.iter().find(|identity| identity.is_for(&name)));
+        Some(Arc::clone(&named.unwrap_or(&self.identity).0))
+    }
+}
+
+fn provider() -> CryptoProvider {
+    aws_lc_rs::default_provider()
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    fs::read(path).map_err(|error| TlsError::Unreadable {
+        path: path.to_owned(),
+        error,
+    })
+}
+
+fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let chain = CertificateDer::pem_slice_iter(&read(path)?)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| TlsError::NotPem {
+            path: path.to_owned(),
+            error,
+        })?;
+    if chain.is_empty() {
+        return Err(TlsError::NoCertificate(path.to_owned()));
+    }
+    Ok(chain)
+}
+
+fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let text = zeroize::Zeroizing::new(read(path)?);
+    PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
+        pem::Error::NoItemsFound
+            if memchr::memmem::find(&text, b"-----BEGIN ENCRYPTED PRIVATE KEY-----").is_some() =>
+        {
+            TlsError::EncryptedKey(path.to_owned())
+        }
+        pem::Error::NoItemsFound => TlsError::NoKey(path.to_owned()),
+        error => TlsError::NotPem {
+            path: path.to_owned(),
+            error,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,258 @@
+//! What a configuration and a source of users say of an account, in the terms of the rooms below.
+
+use std::path::{Path, PathBuf};
+
+use crate::auth::Granted;
+use crate::config::{self, Config, ExpandError, Id, Variables};
+use crate::mailbox::user::{Account, DiskNames, Fsync, Layout, ListAttribute, Location};
+use crate::process::ServeError;
+use crate::process::privileges::Ids;
+
+/// What stands for each SPECIAL-USE attribute (RFC 6154 §2) in `auto-create`.
+const SPECIAL_USES: [(&str, ListAttribute); 7] = [
+    ("\\All", ListAttribute::All),
+    ("\\Archive", ListAttribute::Archive),
+    ("\\Drafts", ListAttribute::Drafts),
+    ("\\Flagged", ListAttribute::Flagged),
+    ("\\Junk", ListAttribute::Junk),
+    ("\\Sent", ListAttribute::Sent),
+    ("\\Trash", ListAttribute::Trash),
+];
+
+/// Whom the mail of a configuration belongs to; `None` where it does not say.
+pub fn mail_owner(config: &Config) -> Result<Option<Ids>, ServeError> {
+    let number = |id: &Id, found: std::io::Result<Option<u32>>, key: &str| {
+        found
+            .map_err(ServeError::system(format!("look up {key}")))?
+            .ok_or_else(|| ServeError::Usage(format!("{key}: there is no {id} on this system")))
+    };
+    let users = &config.users;
+    let (Some(uid), Some(gid)) = (&users.uid, &users.gid) else {
+        return match (&users.uid, &users.gid) {
+            (None, None) => Ok(None),
+            _ => Err(ServeError::Usage(
+                "users.uid and users.gid go together".to_owned(),
+            )),
+        };
+    };
+    let ids = Ids {
+        uid: number(uid, uid.uid(), "users.uid")?,
+        gid: number(gid, gid.gid(), "users.gid")?,
+    };
+    check_uid(ids.uid, users.first_uid)?;
+    Ok(Some(ids))
+}
+
+/// Refuses to keep mail as root or as one of the system's own users.
+pub fn check_uid(uid: u32, first_uid: u32) -> Result<(), ServeError> {
+    if uid == 0 {
+        return Err(ServeError::Usage(
+            "users.uid: root may not own mail; name a user for it, such as vmail".to_owned(),
+        ));
+    }
+    if uid < first_uid {
+        return Err(ServeError::Usage(format!(
+            "users.uid: {uid} is below users.first-uid ({first_uid})"
+        )));
+    }
+    Ok(())
+}
+
+/// The account of somebody who was let in, whose mail is served by the process of `own_uid`.
+pub fn of_granted(config: &Config, own_uid: u32, granted: &Granted) -> Result<Account, ServeError> {
+    let fields = &granted.account;
+    if let Some(uid) = fields.uid
+        && uid != own_uid
+    {
+        return Err(ServeError::Usage(format!(
+            "the user has uid {uid}, and this server serves the mail of uid {own_uid} only"
+        )));
+    }
+    let mut variables = Variables {
+        user: &granted.user,
+        home: None,
+    };
+    let home = match (&fields.home, &config.users.home) {
+        (Some(home), _) => Some(home.to_string_lossy().into_owned()),
+        (None, Some(template)) => Some(template.expand(&variables)?),
+        (None, None) => None,
+    };
+    variables.home = home.as_deref();
+    let root = match &fields.mail {
+        Some(mail) => below_home(mail, variables.home)?,
+        None => PathBuf::from(config.mail.location.expand(&variables)?),
+    };
+    let mut account = at(root, config);
+    let location = &mut account.location;
+    location.control = match (&fields.control, &config.mail.control) {
+        (Some(control), _) => Some(below_home(control, variables.home)?),
+        (None, Some(template)) => Some(PathBuf::from(template.expand(&variables)?)),
+        (None, None) => None,
+    };
+    location.layout = fields.layout.map_or(location.layout, layout);
+    location.names = fields.names.map_or(location.names, names);
+    Ok(account)
+}
+
+/// The account in this Maildir, kept as `[mail]` says.
+pub fn at(root: PathBuf, config: &Config) -> Account {
+    let mail = &config.mail;
+    let special_use = |text: &str| {
+        SPECIAL_USES
+            .into_iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(text))
+            .map(|(_, attribute)| attribute)
+    };
+    Account {
+        location: Location {
+            root,
+            control: None,
+            layout: layout(mail.layout),
+            names: names(mail.names),
+            follow_links_out: mail.follow_links_out,
+        },
+        fsync: match mail.fsync {
+            config::Fsync::Always => Fsync::Always,
+            config::Fsync::Delivery => Fsync::Delivery,
+            config::Fsync::Never => Fsync::Never,
+        },
+        auto_create: mail
+            .auto_create
+            .iter()
+            .map(|(name, special)| (name.clone(), special_use(special)))
+            .collect(),
+    }
+}
+
+/// A path as a source of users gives it: absolute, or in the user's home.
+fn below_home(path: &str, home: Option<&str>) -> Result<PathBuf, ServeError> {
+    let below = path.strip_prefix("~/").or((path == "~").then_some(""));
+    let path = match below {
+        Some(below) => Path::new(home.ok_or(ExpandError::NoHome)?).join(below),
+        None => PathBuf::from(path),
+    };
+    if !path.is_absolute() {
+        return Err(ServeError::Usage(format!(
+            "the mail of this user is in {}, which is no absolute path",
+            path.display()
+        )));
+    }
+    Ok(path)
+}
+
+fn layout(layout: config::Layout) -> Layout {
+    match layout {
+        config::Layout::MaildirPlusPlus => Layout::MaildirPlusPlus,
+        config::Layout::Fs => Layout::Fs,
+    }
+}
+
+fn names(names: config::Names) -> DiskNames {
+    match names {
+        config::Names::Utf7 => DiskNames::Utf7,
+        config::Names::Utf8 => DiskNames::Utf8,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::AccountFields;
+    use crate::config::Template;
+
+    fn virtual_users() -> Config {
+        let mut config = Config::default();
+        config.mail.location = Template::parse("/var/vmail/%d/%n/Maildir", "undh").unwrap();
+        config
+    }
+
+    fn granted(user: &str, account: AccountFields) -> Granted {
+        Granted {
+            user: user.to_owned(),
+            account,
+        }
+    }
+
+    #[test]
+    fn root_and_the_systems_users_own_no_mail() {
+        let mut config = virtual_users();
+        assert_eq!(mail_owner(&config).unwrap(), None);
+        config.users.uid = Some(Id::Number(5000));
+        assert!(mail_owner(&config).unwrap_err().is_usage());
+        config.users.gid = Some(Id::Number(5001));
+        let ids = Ids {
+            uid: 5000,
+            gid: 5001,
+        };
+        assert_eq!(mail_owner(&config).unwrap(), Some(ids));
+        for id in [
+            Id::Number(0),
+            Id::Number(499),
+            Id::Name("nobody-here".into()),
+        ] {
+            config.users.uid = Some(id);
+            assert!(mail_owner(&config).unwrap_err().is_usage());
+        }
+    }
+
+    #[test]
+    fn a_user_has_the_configured_place_unless_the_entry_says_otherwise() {
+        let config = virtual_users();
+        let plain = granted("ana@example.org", AccountFields::default());
+        let account = of_granted(&config, 5000, &plain).unwrap();
+        assert_eq!(
+            account.location.root,
+            PathBuf::from("/var/vmail/example.org/ana/Maildir")
+        );
+        let fields = AccountFields {
+            uid: Some(5000),
+            home: Some(PathBuf::from("/srv/ana")),
+            mail: Some("~/mail".to_owned()),
+            control: Some("/srv/control".to_owned()),
+            layout: Some(config::Layout::Fs),
+            names: Some(config::Names::Utf8),
+            ..AccountFields::default()
+        };
+        let own = granted("ana@example.org", fields);
+        let location = of_granted(&config, 5000, &own).unwrap().location;
+        assert_eq!(location.root, PathBuf::from("/srv/ana/mail"));
+        assert_eq!(location.control, Some(PathBuf::from("/srv/control")));
+        assert_eq!(location.layout, Layout::Fs);
+        assert_eq!(location.names, DiskNames::Utf8);
+        of_granted(&config, 5001, &own).unwrap_err();
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_told_is_refused() {
+        let config = virtual_users();
+        for (user, mail) in [
+            ("ana@example.org", Some("~/mail")),
+            ("ana@example.org", Some("mail")),
+            ("ana", None),
+            ("../ana@example.org", None),
+        ] {
+            let fields = AccountFields {
+                mail: mail.map(str::to_owned),
+                ..AccountFields::default()
+            };
+            let result = of_granted(&config, 5000, &granted(user, fields));
+            assert!(result.is_err(), "{user} {mail:?}");
+        }
+    }
+
+    #[test]
+    fn mailboxes_to_make_keep_their_special_use() {
+        let mut config = virtual_users();
+        let made = [("Drafts", "\\Drafts"), ("Lists", "")];
+        config.mail.auto_create = made
+            .map(|(name, special)| (name.to_owned(), special.to_owned()))
+            .into();
+        assert_eq!(
+            at(PathBuf::new(), &config).auto_create,
+            [
+                ("Drafts".to_owned(), Some(ListAttribute::Drafts)),
+                ("Lists".to_owned(), None)
+            ]
+        );
+    }
+}

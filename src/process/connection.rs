@@ -1,0 +1,200 @@
+//! One connection, from accept to its end: TLS, login, the account, the session.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tracing::{debug, error, info, warn};
+
+use crate::auth::Authenticator;
+use crate::config::Plaintext;
+use crate::net::listener::{Accepted, Refusals};
+use crate::net::shutdown::stopped;
+use crate::net::stream::Stream;
+use crate::net::tls;
+use crate::process::users::{Unserved, Users};
+use crate::session::prelogin::PreloginEnd;
+use crate::session::{self, Code, Handover, Limits, Situation, Stop};
+
+/// Whether TLS begins with the first byte or by STARTTLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Security {
+    /// In clear, STARTTLS offered (RFC 3501 §6.2.1).
+    StartTls,
+    /// TLS from the first byte (RFC 8314 §3.2).
+    Implicit,
+}
+
+impl Security {
+    /// What clients hear that the listener cannot let in.
+    pub fn refusals(self) -> Refusals {
+        match self {
+            Security::StartTls => Refusals {
+                full: b"* BYE Too many connections, try again later\r\n",
+                address: b"* BYE Too many connections from your address\r\n",
+            },
+            Security::Implicit => Refusals {
+                full: b"",
+                address: b"",
+            },
+        }
+    }
+}
+
+/// What all connections of a server share.
+pub struct Server {
+    /// Who may log in.
+    pub auth: Authenticator,
+    /// Certificates and versions.
+    pub tls: Arc<ServerConfig>,
+    /// Of every session.
+    pub limits: Limits,
+    /// Who may send a password in clear.
+    pub plaintext: Plaintext,
+    /// The accounts.
+    pub users: Arc<Users>,
+    /// Told when the server stops.
+    pub stop: Stop,
+}
+
+impl Server {
+    /// Serves one client to the end of its connection.
+    pub async fn serve(self: Arc<Self>, accepted: Accepted, security: Security) {
+        let Accepted {
+            tcp,
+            peer,
+            local,
+            mut place,
+        } = accepted;
+        let Some(handover) = self.log_in(tcp, peer, local, security).await else {
+            return;
+        };
+        place.logged_in();
+        let user = handover.user.user.clone();
+        match self.users.enter(&handover.user).await {
+            Ok(seat) => {
+                info!(user, %peer, "logged in");
+                let account = Arc::clone(seat.user());
+                session::run(handover, account, self.limits.clone(), self.stop.clone()).await;
+                info!(user, %peer, "gone");
+            }
+            Err(Unserved::TooMany) => {
+                warn!(user, %peer, "login refused: too many connections of this user");
+                let text = "Too many connections of this user";
+                session::turn_away(handover, Code::Limit, text).await;
+            }
+            Err(Unserved::Failed(error)) => {
+                error!(user, %peer, "login refused: {error}");
+                let text = "Your mail cannot be opened; the server's log says why";
+                session::turn_away(handover, Code::Unavailable, text).await;
+            }
+        }
+    }
+
+    /// TLS and login, in the one span of time they have together.
+    async fn log_in(
+        &self,
+        tcp: TcpStream,
+        peer: SocketAddr,
+        local: SocketAddr,
+        security: Security,
+    ) -> Option<Handover<Stream>> {
+        let deadline = Instant::now() + self.limits.login_timeout;
+        let peer_name = peer.ip().to_canonical().to_string();
+        let in_clear = Situation {
+            tls: false,
+            starttls: true,
+            login_allowed: may_send_plaintext(self.plaintext, peer, local),
+            peer: peer_name.clone(),
+        };
+        let under_tls = Situation {
+            tls: true,
+            starttls: false,
+            login_allowed: true,
+            peer: peer_name,
+        };
+        let tcp = match security {
+            Security::Implicit => tcp,
+            Security::StartTls => {
+                let end = self.prelogin(Stream::Tcp(tcp), &in_clear, deadline, true);
+                match end.await {
+                    PreloginEnd::Handover(handover) => return Some(handover),
+                    PreloginEnd::StartTls(Stream::Tcp(tcp)) => tcp,
+                    PreloginEnd::StartTls(Stream::Tls(_)) | PreloginEnd::Logout => return None,
+                }
+            }
+        };
+        let mut stop = self.stop.clone();
+        let handshake = tokio::select! {
+            () = stopped(&mut stop) => return None,
+            handshake = tls::accept(&self.tls, tcp, deadline) => handshake,
+        };
+        let stream = match handshake {
+            Ok(stream) => stream,
+            Err(error) => {
+                debug!(%peer, %error, "TLS handshake failed");
+                return None;
+            }
+        };
+        // After STARTTLS there is no second greeting (RFC 3501 §6.2.1).
+        let greeting = security == Security::Implicit;
+        match self.prelogin(stream, &under_tls, deadline, greeting).await {
+            PreloginEnd::Handover(handover) => Some(handover),
+            PreloginEnd::StartTls(_) | PreloginEnd::Logout => None,
+        }
+    }
+
+    async fn prelogin(
+        &self,
+        stream: Stream,
+        situation: &Situation,
+        deadline: Instant,
+        greeting: bool,
+    ) -> PreloginEnd<Stream> {
+        let limits = Limits {
+            login_timeout: deadline.saturating_duration_since(Instant::now()),
+            ..self.limits.clone()
+        };
+        let stop = self.stop.clone();
+        session::prelogin(stream, situation, &limits, &self.auth, greeting, stop).await
+    }
+}
+
+/// Whether a password may cross this line although it is in clear.
+fn may_send_plaintext(rule: Plaintext, peer: SocketAddr, local: SocketAddr) -> bool {
+    match rule {
+        Plaintext::Always => true,
+        Plaintext::Never => false,
+        Plaintext::Loopback => peer.ip().to_canonical() == local.ip().to_canonical(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_within_the_host_needs_no_tls_by_default() {
+        let at = |text: &str| text.parse::<SocketAddr>().unwrap();
+        for (rule, peer, local, allowed) in [
+            (Plaintext::Loopback, "127.0.0.1:5", "127.0.0.1:143", true),
+            (Plaintext::Loopback, "[::1]:5", "[::1]:143", true),
+            (
+                Plaintext::Loopback,
+                "[::ffff:127.0.0.1]:5",
+                "127.0.0.1:143",
+                true,
+            ),
+            (Plaintext::Loopback, "192.0.2.1:5", "192.0.2.1:143", true),
+            (Plaintext::Loopback, "192.0.2.2:5", "192.0.2.1:143", false),
+            (Plaintext::Loopback, "127.0.0.1:5", "127.0.0.2:143", false),
+            (Plaintext::Never, "127.0.0.1:5", "127.0.0.1:143", false),
+            (Plaintext::Always, "192.0.2.2:5", "192.0.2.1:143", true),
+        ] {
+            let says = may_send_plaintext(rule, at(peer), at(local));
+            assert_eq!(says, allowed, "{rule:?} {peer} {local}");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Giving up root, and what the process may use.
+//!
+//! The calls here are the kernel's own and change the calling thread alone, so all of it happens
+//! before any other thread starts; threads inherit what they find.
+
+use std::fs;
+use std::io;
+
+use rustix::process::{
+    DumpableBehavior, Gid, Resource, Rlimit, Uid, geteuid, getgid, getrlimit, getuid,
+    set_dumpable_behavior, setrlimit,
+};
+use rustix::thread::{set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+
+/// Where users are looked up by number. Users that only a directory service knows have no name here.
+const PASSWD: &str = "/etc/passwd";
+
+/// A user and group by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ids {
+    /// The user.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+}
+
+/// What passwd(5) says of a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SystemUser {
+    /// Login name.
+    pub name: String,
+    /// Primary group.
+    pub gid: u32,
+    /// Home directory; may be empty.
+    pub home: String,
+}
+
+/// Whether the process has root's rights to give up.
+pub fn is_root() -> bool {
+    geteuid().is_root()
+}
+
+/// The user the process runs for.
+pub fn own_uid() -> u32 {
+    getuid().as_raw()
+}
+
+/// The group the process runs for.
+pub fn own_gid() -> u32 {
+    getgid().as_raw()
+}
+
+/// What the system says of a user; `None` where it says nothing.
+pub fn system_user(uid: u32) -> Option<SystemUser> {
+    find_user(&fs::read_to_string(PASSWD).ok()?, uid)
+}
+
+/// Gives up root for good: no groups but `ids.gid`, no way back by a saved id or a set-user-ID
+/// program, no core dump that would hold mail and passwords.
+///
+/// # Errors
+///
+/// What the system says; rights may then be dropped in part, so the caller must end.
+pub fn become_user(ids: Ids) -> io::Result<()> {
+    let (uid, gid) = (Uid::from_raw(ids.uid), Gid::from_raw(ids.gid));
+    set_thread_groups(&[gid])?;
+    set_thread_res_gid(gid, gid, gid)?;
+    set_thread_res_uid(uid, uid, uid)?;
+    set_no_new_privs(true)?;
+    if !uid.is_root() {
+        if set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT).is_ok() {
+            return Err(io::Error::other("root's rights could be taken back"));
+        }
+        set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    }
+    Ok(())
+}
+
+/// Allows as many open files as the system lets the process have, and no core dump.
+pub fn set_limits() -> io::Result<()> {
+    let files = getrlimit(Resource::Nofile);
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: files.maximum,
+            maximum: files.maximum,
+        },
+    )?;
+    // One octet, not none: where core(5) sends dumps to a program, 1 alone prevents it, and a file
+    // is not begun for less than a page.
+    let core = getrlimit(Resource::Core);
+    setrlimit(
+        Resource::Core,
+        Rlimit {
+            current: Some(core.maximum.map_or(1, |most| most.min(1))),
+            maximum: core.maximum,
+        },
+    )?;
+    Ok(())
+}
+
+/// How many files the process may have open; `None`: any number.
+pub fn open_files() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
+}
+
+fn find_user(passwd: &str, uid: u32) -> Option<SystemUser> {
+    passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next().filter(|name| !name.is_empty())?;
+        let (number, gid) = (fields.nth(1)?, fields.next()?);
+        let home = fields.nth(1)?;
+        (number.parse() == Ok(uid)).then_some(())?;
+        Some(SystemUser {
+            name: name.to_owned(),
+            gid: gid.parse().ok()?,
+            home: home.to_owned(),
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_are_found_by_number() {
+        let passwd = "# comment\n\nroot:x:0:0:root:/root:/bin/bash\nshort:x:7\n\
+                      bad:x:seven:7::/:/bin/sh\nana:x:7:70:Ana,,,:/home/ana:/bin/sh\n\
+                      second:x:7:71::/:/bin/sh\n";
+        let ana = SystemUser {
+            name: "ana".to_owned(),
+            gid: 70,
+            home: "/home/ana".to_owned(),
+        };
+        assert_eq!(find_user(passwd, 7), Some(ana));
+        assert_eq!(find_user(passwd, 8), None);
+    }
+}

@@ -1,0 +1,228 @@
+//! Who is logged in: one [`User`] for all connections of an account, so that they share its
+//! mailboxes in memory, and a limit on how many there are.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::{Instant, interval};
+
+use crate::auth::Granted;
+use crate::mailbox::user::User;
+use crate::process::ServeError;
+
+/// An account nobody is logged in to stays in memory this long, for clients come back soon.
+const STAYS: Duration = Duration::from_secs(60);
+
+/// How often those are looked for.
+const LOOK: Duration = Duration::from_secs(15);
+
+/// Opens the account of somebody who was let in; may block.
+pub type Open = dyn Fn(&Granted) -> Result<Arc<User>, ServeError> + Send + Sync;
+
+/// The accounts that are open.
+pub struct Users {
+    open: Box<Open>,
+    /// Most connections of one user.
+    per_user: usize,
+    accounts: Mutex<HashMap<String, Entry>>,
+}
+
+/// An account by the name of its user.
+struct Entry {
+    /// Set once it is open; connections that come meanwhile wait for the one that opens it.
+    user: Arc<OnceCell<Arc<User>>>,
+    connections: usize,
+    /// Since when there are none.
+    idle_since: Instant,
+}
+
+/// Why a user who was let in cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum Unserved {
+    /// The user has as many connections as are allowed.
+    #[error("too many connections of this user")]
+    TooMany,
+    /// The mail cannot be opened.
+    #[error(transparent)]
+    Failed(#[from] ServeError),
+}
+
+/// One connection of a user. Dropping it leaves the account.
+pub struct Seat {
+    user: Arc<User>,
+    _counted: Counted,
+}
+
+/// A connection's share of its user's limit.
+struct Counted {
+    users: Arc<Users>,
+    name: String,
+}
+
+impl Users {
+    /// No accounts yet; each is opened by `open` at its first login, on the blocking pool.
+    pub fn new(per_user: usize, open: Box<Open>) -> Arc<Users> {
+        Arc::new(Users {
+            open,
+            per_user,
+            accounts: Mutex::default(),
+        })
+    }
+
+    /// Lets one more connection of a user in, and opens the account if it is the first.
+    pub async fn enter(self: &Arc<Self>, granted: &Granted) -> Result<Seat, Unserved> {
+        let cell = {
+            let mut accounts = self.lock();
+            let entry = accounts
+                .entry(granted.user.clone())
+                .or_insert_with(|| Entry {
+                    user: Arc::default(),
+                    connections: 0,
+                    idle_since: Instant::now(),
+                });
+            if entry.connections >= self.per_user {
+                return Err(Unserved::TooMany);
+            }
+            entry.connections += 1;
+            Arc::clone(&entry.user)
+        };
+        // From here on the connection is counted, and whatever happens uncounts it.
+        let counted = Counted {
+            users: Arc::clone(self),
+            name: granted.user.clone(),
+        };
+        let user = cell
+            .get_or_try_init(|| self.open(granted))
+            .await
+            .map(Arc::clone)?;
+        Ok(Seat {
+            user,
+            _counted: counted,
+        })
+    }
+
+    async fn open(self: &Arc<Self>, granted: &Granted) -> Result<Arc<User>, ServeError> {
+        let (users, granted) = (Arc::clone(self), granted.clone());
+        spawn_blocking(move || (users.open)(&granted))
+            .await
+            .unwrap_or_else(|error| Err(ServeError::system("open the mail")(error.into())))
+    }
+
+    /// Closes accounts that nobody uses any more, for as long as it is polled.
+    pub async fn close_unused(self: Arc<Self>) {
+        let mut look = interval(LOOK);
+        loop {
+            look.tick().await;
+            for (name, user) in self.unused() {
+                // While it is still found here, so that whoever comes meanwhile shares it.
+                user.flush().await;
+                let unused = {
+                    let mut accounts = self.lock();
+                    match accounts.get(&name) {
+                        Some(entry) if entry.is_unused() => accounts.remove(&name),
+                        _ => None,
+                    }
+                };
+                // Giving up many watches takes its time.
+                spawn_blocking(move || drop((unused, user)));
+            }
+        }
+    }
+
+    /// Makes all that anybody was told durable.
+    pub async fn flush(&self) {
+        let mut flushing: JoinSet<()> = self
+            .lock()
+            .values()
+            .filter_map(|entry| entry.user.get().cloned())
+            .map(|user| async move { user.flush().await })
+            .collect();
+        while flushing.join_next().await.is_some() {}
+    }
+
+    fn unused(&self) -> Vec<(String, Arc<User>)> {
+        let mut accounts = self.lock();
+        // Those that could not be opened have nothing to close.
+        accounts.retain(|_, entry| entry.connections > 0 || entry.user.initialized());
+        accounts
+            .iter()
+            .filter(|(_, entry)| entry.is_unused())
+            .filter_map(|(name, entry)| Some((name.clone(), Arc::clone(entry.user.get()?))))
+            .collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    fn is_unused(&self) -> bool {
+        self.connections == 0 && self.idle_since.elapsed() >= STAYS
+    }
+}
+
+impl Seat {
+    /// The account.
+    pub fn user(&self) -> &Arc<User> {
+        &self.user
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if let Some(entry) = self.users.lock().get_mut(&self.name) {
+            entry.connections = entry.connections.saturating_sub(1);
+            entry.idle_since = Instant::now();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::auth::AccountFields;
+
+    fn granted(user: &str) -> Granted {
+        Granted {
+            user: user.to_owned(),
+            account: AccountFields::default(),
+        }
+    }
+
+    /// Users whose mail cannot be opened, and how often that was tried.
+    fn nowhere(per_user: usize) -> (Arc<Users>, Arc<AtomicUsize>) {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&asked);
+        let open = move |_: &Granted| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            Err(ServeError::Usage("nowhere".to_owned()))
+        };
+        (Users::new(per_user, Box::new(open)), asked)
+    }
+
+    #[tokio::test]
+    async fn a_failed_opening_is_uncounted_and_tried_again() {
+        let (users, asked) = nowhere(1);
+        for round in 1..4 {
+            let error = users.enter(&granted("ana")).await.err().unwrap();
+            assert!(matches!(error, Unserved::Failed(_)), "{error}");
+            assert_eq!(asked.load(Ordering::Relaxed), round);
+        }
+        assert!(users.unused().is_empty());
+        assert!(users.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_limit_is_per_user() {
+        let (users, asked) = nowhere(0);
+        let error = users.enter(&granted("ana")).await.err().unwrap();
+        assert!(matches!(error, Unserved::TooMany), "{error}");
+        assert_eq!(asked.load(Ordering::Relaxed), 0);
+    }
+}
