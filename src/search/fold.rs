@@ -207,7 +207,10 @@ mod tests {
         assert!(same("ÉTÉ", "été"));
         assert!(same("Привет", "ПРИВЕТ"));
         assert!(same("ΟΔΟΣ", "οδος"));
-        assert!(same("ΟΔΟΣ", "οδος".replace('σ', "ς").as_str()), "final sigma");
+        assert!(
+            same("ΟΔΟΣ", "οδος".replace('σ', "ς").as_str()),
+            "final sigma"
+        );
         assert!(!same("ete", "été"));
         assert!(!same("И", "Й"));
     }
@@ -217,7 +220,10 @@ mod tests {
         assert!(same("é", "e\u{301}"));
         assert!(same("É", "e\u{301}"));
         assert!(same("ế", "E\u{302}\u{301}"), "decomposed all the way down");
-        assert!(same("한글", "\u{1112}\u{1161}\u{11ab}\u{1100}\u{1173}\u{11af}"));
+        assert!(same(
+            "한글",
+            "\u{1112}\u{1161}\u{11ab}\u{1100}\u{1173}\u{11af}"
+        ));
     }
 
     #[test]
