@@ -44,33 +44,43 @@ impl Needle {
 
 /// Looks for several needles in one text after another, each text in pieces of any size. Memory is
 /// bounded by [`LOOK_AT`], one folded piece and twice the longest needle, however long the texts are.
-pub struct Seeker<'n, 'b> {
+pub struct Seeker<'n> {
     /// Needles not found yet, with the numbers they are known by.
     missing: Vec<(usize, &'n Needle)>,
     /// Folded text: the end of what was looked at, as long as a match may need, and what is new.
-    folded: &'b mut Vec<u8>,
+    folded: Vec<u8>,
     /// One less than the longest needle: how much of what was looked at is kept.
     kept: usize,
     /// Only if a needle has a line end does it matter which one the text has.
     line_ends: Option<LineEnds>,
 }
 
-impl<'n, 'b> Seeker<'n, 'b> {
-    /// Takes needles with the numbers that [`Seeker::push`] shall report them by, and a buffer to use.
-    pub fn new(
-        needles: impl IntoIterator<Item = (usize, &'n Needle)>,
-        buffer: &'b mut Vec<u8>,
-    ) -> Seeker<'n, 'b> {
-        let missing: Vec<_> = needles.into_iter().collect();
-        let longest = missing.iter().map(|(_, needle)| needle.folded().len());
-        let spans_lines = missing.iter().any(|(_, needle)| needle.spans_lines());
-        buffer.clear();
+impl<'n> Seeker<'n> {
+    /// Looks for nothing yet. The buffer is used, whatever is in it, and [`Seeker::into_buffer`] gives it
+    /// back for the next one.
+    pub fn new(buffer: Vec<u8>) -> Seeker<'n> {
         Seeker {
-            kept: longest.max().unwrap_or(0).saturating_sub(1),
-            line_ends: spans_lines.then(LineEnds::default),
-            missing,
+            missing: Vec::new(),
             folded: buffer,
+            kept: 0,
+            line_ends: None,
         }
+    }
+
+    /// Looks for these needles from now on, in a new text. [`Seeker::push`] reports them by their numbers.
+    pub fn seek(&mut self, needles: impl IntoIterator<Item = (usize, &'n Needle)>) {
+        self.missing.clear();
+        self.missing.extend(needles);
+        let longest = self.missing.iter().map(|(_, needle)| needle.folded().len());
+        self.kept = longest.max().unwrap_or(0).saturating_sub(1);
+        let spans_lines = self.missing.iter().any(|(_, needle)| needle.spans_lines());
+        self.line_ends = spans_lines.then(LineEnds::default);
+        self.folded.clear();
+    }
+
+    /// The buffer, to be used again.
+    pub fn into_buffer(self) -> Vec<u8> {
+        self.folded
     }
 
     /// Whether everything has been found.
@@ -82,9 +92,9 @@ impl<'n, 'b> Seeker<'n, 'b> {
     /// for the first time; it may be seen a few pieces later, but not after [`Seeker::end`].
     pub fn push(&mut self, piece: &str, found: impl FnMut(usize)) {
         let start = self.folded.len();
-        fold(piece, self.folded);
+        fold(piece, &mut self.folded);
         if let Some(line_ends) = &mut self.line_ends {
-            line_ends.normalise(self.folded, start);
+            line_ends.normalise(&mut self.folded, start);
         }
         // At least as much new text as old, so that long needles cost no more than twice the time.
         if self.folded.len() >= self.kept + self.kept.max(LOOK_AT) {
@@ -97,15 +107,16 @@ impl<'n, 'b> Seeker<'n, 'b> {
     /// Ends a text: the next piece begins another.
     pub fn end(&mut self, found: impl FnMut(usize)) {
         if let Some(line_ends) = &mut self.line_ends {
-            line_ends.end(self.folded);
+            line_ends.end(&mut self.folded);
         }
         self.look(found);
         self.folded.clear();
     }
 
     fn look(&mut self, mut found: impl FnMut(usize)) {
+        let folded = &self.folded;
         self.missing.retain(|(number, needle)| {
-            let is_there = needle.finder.find(self.folded).is_some();
+            let is_there = needle.finder.find(folded).is_some();
             if is_there {
                 found(*number);
             }
@@ -166,8 +177,8 @@ mod tests {
     /// The numbers of the needles found in texts given as pieces.
     fn found(needles: &[&str], texts: &[&[&str]]) -> Vec<usize> {
         let needles: Vec<Needle> = needles.iter().map(|text| Needle::new(text)).collect();
-        let mut buffer = b"left over".to_vec();
-        let mut seeker = Seeker::new(needles.iter().enumerate(), &mut buffer);
+        let mut seeker = Seeker::new(b"left over".to_vec());
+        seeker.seek(needles.iter().enumerate());
         let mut found = Vec::new();
         for text in texts {
             for piece in *text {
@@ -231,14 +242,14 @@ mod tests {
     #[test]
     fn the_buffer_stays_small_however_long_the_text() {
         let needle = Needle::new("absent");
-        let mut buffer = Vec::new();
-        let mut seeker = Seeker::new([(0, &needle)], &mut buffer);
+        let mut seeker = Seeker::new(Vec::new());
+        seeker.seek([(0, &needle)]);
         let piece = "abcdefgh".repeat(1024);
         for _ in 0..1000 {
             seeker.push(&piece, |_| panic!("not there"));
         }
         seeker.end(|_| panic!("not there"));
-        assert!(buffer.capacity() < 4 * LOOK_AT);
+        assert!(seeker.into_buffer().capacity() < 4 * LOOK_AT);
     }
 
     proptest! {

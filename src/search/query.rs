@@ -167,7 +167,11 @@ impl Query {
     }
 
     /// Calls `visit` with each test that has no answer yet and whose answer may still decide something.
-    pub fn open_tests(&self, answers: &[Option<bool>], mut visit: impl FnMut(usize, &Test)) {
+    pub fn open_tests<'q>(
+        &'q self,
+        answers: &[Option<bool>],
+        mut visit: impl FnMut(usize, &'q Test),
+    ) {
         self.expression.open_tests(answers, &mut |number| {
             if let Some(test) = self.tests.get(number) {
                 visit(number, test);
@@ -324,11 +328,9 @@ impl Test {
     /// What answering it takes at the least.
     pub fn cost(&self) -> Cost {
         match self {
-            Test::Flag(_)
-            | Test::Keyword(_)
-            | Test::Recent
-            | Test::Numbers(_)
-            | Test::Uids(_) => Cost::Memory,
+            Test::Flag(_) | Test::Keyword(_) | Test::Recent | Test::Numbers(_) | Test::Uids(_) => {
+                Cost::Memory
+            }
             Test::SizeAtLeast(_) | Test::Received(..) => Cost::Stat,
             Test::Sent(..) | Test::Field(..) | Test::Header(_) => Cost::Header,
             Test::Body(_) | Test::InnerHeader(_) => Cost::Body,
@@ -360,7 +362,9 @@ pub fn local_day(seconds: i64) -> Option<Day> {
 }
 
 fn day_in(zone: &TimeZone, seconds: i64) -> Option<Day> {
-    let date = zone.to_datetime(Timestamp::from_second(seconds).ok()?).date();
+    let date = zone
+        .to_datetime(Timestamp::from_second(seconds).ok()?)
+        .date();
     Some(Day {
         year: u16::try_from(date.year()).ok()?,
         month: u8::try_from(date.month()).ok()?,
@@ -376,3 +380,6 @@ fn decode(bytes: &[u8], charset: Option<&[u8]>) -> String {
     };
     from_charset(named, bytes).unwrap_or_else(|| String::from_utf8_lossy(bytes).into_owned())
 }
+
+#[cfg(test)]
+mod tests;
