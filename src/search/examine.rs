@@ -118,10 +118,8 @@ impl<'q> Examination<'q, '_> {
             return Ok(verdict);
         }
         if self.is_open(Cost::Header) {
-            let first = match self.header_may_settle() {
-                true => HEADER_FIRST,
-                false => WHOLE,
-            };
+            let head_only = size > WHOLE || self.header_may_settle();
+            let first = if head_only { HEADER_FIRST } else { WHOLE };
             let head = loaded.up_to(size.min(first))?;
             if head.len() as u64 == size || has_whole_header(head) {
                 self.own_header(head)?;
@@ -244,8 +242,9 @@ impl<'q> Examination<'q, '_> {
             if !wanted.dates.is_empty() && has_name(b"Date") {
                 let sent = sent_day(field.body);
                 for (number, order, day) in wanted.dates.drain(..) {
-                    over |= self.note(number, stands(sent, order, day));
+                    self.note(number, stands(sent, order, day));
                 }
+                over |= self.verdict().is_some();
             }
             !over
         })?;
@@ -338,26 +337,31 @@ impl<'q> Examination<'q, '_> {
 
     /// Gives the seeker a piece of text; true if nothing more has to be read.
     fn seek(&mut self, seeker: &mut Seeker<'q>, text: &str) -> bool {
-        let mut over = self.cancel.is_cancelled();
-        if !seeker.is_done() {
-            seeker.push(text, |number| over |= self.note(number, true));
+        if seeker.is_done() {
+            return false;
         }
-        over
+        let mut found = false;
+        seeker.push(text, |number| {
+            found = true;
+            self.note(number, true);
+        });
+        (found && self.verdict().is_some()) || self.cancel.is_cancelled()
     }
 
     /// Tells the seeker that the text ends; true if nothing more has to be read.
     fn end_text(&mut self, seeker: &mut Seeker<'q>) -> bool {
-        let mut over = false;
-        seeker.end(|number| over |= self.note(number, true));
-        over
+        let mut found = false;
+        seeker.end(|number| {
+            found = true;
+            self.note(number, true);
+        });
+        (found && self.verdict().is_some()) || self.cancel.is_cancelled()
     }
 
-    /// Notes an answer; true if the query is decided with it.
-    fn note(&mut self, number: usize, value: bool) -> bool {
+    fn note(&mut self, number: usize, value: bool) {
         if let Some(answer) = self.answers.get_mut(number) {
             *answer = Some(value);
         }
-        self.verdict().is_some()
     }
 
     /// RFC822.SIZE is known.

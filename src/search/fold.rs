@@ -18,15 +18,17 @@ pub fn fold(text: &str, out: &mut Vec<u8>) {
     out.reserve(text.len());
     let mut chars = text.chars();
     loop {
+        // As many lanes of ASCII as there are, at one go.
         let rest = chars.as_str();
-        if let Some(lane) = rest.as_bytes().first_chunk::<LANE>()
-            && lane.is_ascii()
-        {
-            let mut lane = *lane;
-            lane.make_ascii_lowercase();
-            out.extend_from_slice(&lane);
-            chars = rest.get(LANE..).unwrap_or_default().chars();
-            continue;
+        let (lanes, _) = rest.as_bytes().as_chunks::<LANE>();
+        let ascii = lanes.iter().take_while(|lane| lane.is_ascii()).count() * LANE;
+        if let Some((run, after)) = rest.split_at_checked(ascii) {
+            let start = out.len();
+            out.extend_from_slice(run.as_bytes());
+            if let Some(run) = out.get_mut(start..) {
+                run.make_ascii_lowercase();
+            }
+            chars = after.chars();
         }
         // Not ASCII throughout: whole characters, about a lane of them before the next try.
         for c in chars.by_ref().take(LANE / 2) {

@@ -329,6 +329,9 @@ fn strings_are_in_the_charset_named() {
     assert_eq!(folded(b"caf\xe9", None), expected, "not UTF-8");
     assert_eq!(folded(b"cafe", Some(b"US-ASCII")), b"cafe");
     assert_eq!(folded(b"cafe", Some(b"")), b"cafe");
+    for name in crate::search::CHARSETS {
+        assert_eq!(folded(b"cafe", Some(name.as_bytes())), b"cafe", "{name}");
+    }
     // Also where there is nothing to decode.
     let unknown = Query::compile(&SearchKey::All, Some(b"X-unknown"));
     assert_eq!(unknown.err(), Some(UnknownCharset));
