@@ -1,0 +1,469 @@
+//! One message against a query: what the picture left open is asked of the file, cheapest first, and the
+//! file is read no further than it takes to decide. Each octet is read once for all tests.
+
+use std::cmp::Ordering;
+use std::fs::{File, Metadata};
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
+
+use crate::imap::search::Day;
+use crate::message::Source;
+use crate::message::crlf::virtual_size;
+use crate::message::date::sent_day;
+use crate::message::decode::{TextDecoder, header_text};
+use crate::message::header::{Line, line};
+use crate::message::mime;
+use crate::message::pieces::{Pieces, read};
+use crate::message::structure::TextPart;
+use crate::search::needle::{Needle, Seeker};
+use crate::search::query::{Cost, Query, Test, local_day};
+use crate::search::scan::Cancel;
+
+/// A file up to this size is read as a whole, once; a larger one in pieces, wherever they are needed.
+const WHOLE: u64 = 1024 * 1024;
+
+/// What is read first where the header may settle it.
+const HEADER_FIRST: u64 = 16 * 1024;
+
+/// Octets of a text part decoded at once.
+const PIECE: usize = 32 * 1024;
+
+/// Octets of a header field decoded at once. An encoded word across the border is not seen as one.
+const FIELD_PIECE: usize = 64 * 1024;
+
+/// A thread's buffers, used again for each message: at most [`WHOLE`], a few pieces decoded and folded,
+/// and the folded needles twice.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// The file's octets; beyond what was read of this file, those of others.
+    file: Vec<u8>,
+    piece: Vec<u8>,
+    text: String,
+    folded: Vec<u8>,
+    field_folded: Vec<u8>,
+}
+
+/// Whether the message in `file` matches. `answers` are those of the picture, by test; `note_size` is told
+/// RFC822.SIZE if it came out on the way. Once `cancel` is set, any answer will do.
+pub fn examine(
+    query: &Query,
+    answers: Vec<Option<bool>>,
+    file: &File,
+    scratch: &mut Scratch,
+    cancel: &Cancel,
+    note_size: impl FnOnce(u64),
+) -> io::Result<bool> {
+    let metadata = file.metadata()?;
+    let size = metadata.len();
+    let mut bytes = std::mem::take(&mut scratch.file);
+    let mut examination = Examination {
+        query,
+        answers,
+        scratch,
+        cancel,
+    };
+    let mut loaded = Loaded {
+        file,
+        bytes: &mut bytes,
+        filled: 0,
+    };
+    let matches = examination.run(&metadata, size, &mut loaded, note_size);
+    scratch.file = bytes;
+    matches
+}
+
+/// The first octets of a file, read so far.
+struct Loaded<'a> {
+    file: &'a File,
+    bytes: &'a mut Vec<u8>,
+    filled: usize,
+}
+
+impl Loaded<'_> {
+    /// Reads on until `size` octets are there, or the file ends.
+    fn up_to(&mut self, size: u64) -> io::Result<&[u8]> {
+        let size = usize::try_from(size.min(WHOLE)).unwrap_or(usize::MAX);
+        if self.bytes.len() < size {
+            self.bytes.resize(size, 0);
+        }
+        while self.filled < size {
+            let room = self.bytes.get_mut(self.filled..size).unwrap_or_default();
+            match read(self.file, self.filled as u64, room)? {
+                0 => break,
+                count => self.filled += count,
+            }
+        }
+        Ok(self.bytes.get(..self.filled).unwrap_or_default())
+    }
+}
+
+struct Examination<'q, 's> {
+    query: &'q Query,
+    answers: Vec<Option<bool>>,
+    scratch: &'s mut Scratch,
+    cancel: &'s Cancel,
+}
+
+impl<'q> Examination<'q, '_> {
+    fn run(
+        &mut self,
+        metadata: &Metadata,
+        size: u64,
+        loaded: &mut Loaded<'_>,
+        note_size: impl FnOnce(u64),
+    ) -> io::Result<bool> {
+        self.stat(metadata);
+        if let Some(verdict) = self.verdict() {
+            return Ok(verdict);
+        }
+        if self.is_open(Cost::Header) {
+            let head_only = size > WHOLE || self.header_may_settle();
+            let first = if head_only { HEADER_FIRST } else { WHOLE };
+            let head = loaded.up_to(size.min(first))?;
+            if head.len() as u64 == size || has_whole_header(head) {
+                self.own_header(head)?;
+            } else if size <= WHOLE {
+                self.own_header(loaded.up_to(size)?)?;
+            } else {
+                self.own_header(loaded.file)?;
+            }
+            if let Some(verdict) = self.verdict() {
+                return Ok(verdict);
+            }
+        }
+        if size <= WHOLE {
+            self.whole(loaded.up_to(size)?, note_size)?;
+        } else {
+            self.whole(loaded.file, note_size)?;
+        }
+        Ok(self.verdict().unwrap_or(false))
+    }
+
+    fn verdict(&self) -> Option<bool> {
+        self.query.decide(|test| self.answer(test))
+    }
+
+    fn answer(&self, test: usize) -> Option<bool> {
+        self.answers.get(test).copied().flatten()
+    }
+
+    /// Whether something is left to ask at this cost.
+    fn is_open(&self, cost: Cost) -> bool {
+        let mut open = false;
+        self.query
+            .open_tests(&self.answers, |_, test| open |= test.cost() == cost);
+        open
+    }
+
+    /// Whether everything is decided if the header's tests fail, as they mostly do.
+    fn header_may_settle(&self) -> bool {
+        let tests = self.query.tests();
+        let failing = |number: usize| {
+            let is_header = |test: &Test| test.cost() == Cost::Header;
+            self.answer(number)
+                .or_else(|| tests.get(number).is_some_and(is_header).then_some(false))
+        };
+        self.query.decide(failing).is_some()
+    }
+
+    /// What the file's time and size tell. RFC822.SIZE is the file's size and one more for each bare LF.
+    fn stat(&mut self, metadata: &Metadata) {
+        let size = metadata.len();
+        let received = local_day(metadata.mtime());
+        let answers = &mut self.answers;
+        for (test, answer) in self.query.tests().iter().zip(answers) {
+            match test {
+                Test::Received(order, day) => *answer = Some(stands(received, *order, *day)),
+                Test::SizeAtLeast(least) if answer.is_none() => {
+                    if size >= *least {
+                        *answer = Some(true);
+                    } else if size.saturating_mul(2) < *least {
+                        *answer = Some(false);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Answers every test that the message's own header answers, or as many as it takes.
+    fn own_header<S: Source + ?Sized>(&mut self, source: &S) -> io::Result<()> {
+        let mut wanted = Wanted::default();
+        let mut anywhere = Vec::new();
+        let query = self.query;
+        query.open_tests(&self.answers, |number, test| match test {
+            Test::Header(needle) => anywhere.push((number, needle)),
+            Test::Field(name, needle) => wanted.fields.push((number, name, needle)),
+            Test::Sent(order, day) => wanted.dates.push((number, *order, *day)),
+            _ => {}
+        });
+        let mut in_header = Seeker::new(std::mem::take(&mut self.scratch.folded));
+        in_header.seek(anywhere);
+        self.header(source, 0..source.len()?, &mut in_header, &mut wanted)?;
+        self.scratch.folded = in_header.into_buffer();
+        // What has not been found is not there. (If all is decided already, it does not matter.)
+        self.deny(Cost::Header);
+        Ok(())
+    }
+
+    /// Reads a header for what is sought in all of it and for the fields wanted; true if nothing more has to
+    /// be read.
+    fn header<S: Source + ?Sized>(
+        &mut self,
+        source: &S,
+        range: Range<u64>,
+        in_header: &mut Seeker<'q>,
+        wanted: &mut Wanted<'q>,
+    ) -> io::Result<bool> {
+        let mut in_field = Seeker::new(std::mem::take(&mut self.scratch.field_folded));
+        let mut over = false;
+        each_field(source, range, |field| {
+            let has_name = |name: &[u8]| name.eq_ignore_ascii_case(field.name);
+            if field.is_first {
+                let fields = wanted.fields.iter().filter(|(_, name, _)| has_name(name));
+                in_field.seek(fields.map(|(number, _, needle)| (*number, *needle)));
+                if !field.name.is_empty() {
+                    over |= self.seek(in_header, &String::from_utf8_lossy(field.name));
+                    over |= self.seek(in_header, ": ");
+                }
+            }
+            if !in_header.is_done() || !in_field.is_done() {
+                let text = header_text(field.body);
+                for seeker in [&mut *in_header, &mut in_field] {
+                    over |= self.seek(seeker, field.joint);
+                    over |= self.seek(seeker, &text);
+                    if field.is_last {
+                        over |= self.end_text(seeker);
+                    }
+                }
+            }
+            // Of several Date: fields the first counts.
+            if !wanted.dates.is_empty() && has_name(b"Date") {
+                let sent = sent_day(field.body);
+                for (number, order, day) in wanted.dates.drain(..) {
+                    self.note(number, stands(sent, order, day));
+                }
+                over |= self.verdict().is_some();
+            }
+            !over
+        })?;
+        self.scratch.field_folded = in_field.into_buffer();
+        Ok(over)
+    }
+
+    /// Answers what only the whole message answers, or as much as it takes.
+    fn whole<S: Source + ?Sized>(
+        &mut self,
+        source: &S,
+        note_size: impl FnOnce(u64),
+    ) -> io::Result<()> {
+        let mut bodies = Vec::new();
+        let mut headers = Vec::new();
+        let query = self.query;
+        query.open_tests(&self.answers, |number, test| match test {
+            Test::Body(needle) => bodies.push((number, needle)),
+            Test::InnerHeader(needle) => headers.push((number, needle)),
+            _ => {}
+        });
+        if bodies.is_empty() && headers.is_empty() {
+            let size = virtual_size(source, 0..source.len()?)?;
+            note_size(size);
+            self.sized(size);
+            return Ok(());
+        }
+
+        let structure = mime::parse(source)?;
+        note_size(structure.virtual_size);
+        self.sized(structure.virtual_size);
+        let mut seeker = Seeker::new(std::mem::take(&mut self.scratch.folded));
+        if !headers.is_empty() {
+            seeker.seek(headers);
+            let mut nothing = Wanted::default();
+            for part in structure.parts.iter().skip(1) {
+                let range = part.header.clone();
+                if seeker.is_done() || self.header(source, range, &mut seeker, &mut nothing)? {
+                    break;
+                }
+            }
+        }
+        if !bodies.is_empty() && self.verdict().is_none() {
+            seeker.seek(bodies);
+            for part in structure.text_parts(source)? {
+                if seeker.is_done() || self.body(source, &part, &mut seeker)? {
+                    break;
+                }
+            }
+        }
+        self.scratch.folded = seeker.into_buffer();
+        self.deny(Cost::Body);
+        Ok(())
+    }
+
+    /// Reads a text part; true if nothing more has to be read.
+    fn body<S: Source + ?Sized>(
+        &mut self,
+        source: &S,
+        part: &TextPart,
+        seeker: &mut Seeker<'q>,
+    ) -> io::Result<bool> {
+        let mut text = std::mem::take(&mut self.scratch.text);
+        let mut piece = std::mem::take(&mut self.scratch.piece);
+        piece.resize(PIECE, 0);
+        let mut decoder = TextDecoder::new(part.encoding, &part.charset);
+        let mut at = part.range.start;
+        let mut over = false;
+        while at < part.range.end && !over {
+            let left = part.range.end - at;
+            let room = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
+            let room = piece.get_mut(..room).unwrap_or_default();
+            let count = read(source, at, room)?;
+            if count == 0 {
+                break;
+            }
+            at += count as u64;
+            text.clear();
+            decoder.push(room.get(..count).unwrap_or_default(), &mut text);
+            over = self.seek(seeker, &text);
+        }
+        text.clear();
+        decoder.finish(&mut text);
+        over |= self.seek(seeker, &text);
+        over |= self.end_text(seeker);
+        self.scratch.text = text;
+        self.scratch.piece = piece;
+        Ok(over)
+    }
+
+    /// Gives the seeker a piece of text; true if nothing more has to be read.
+    fn seek(&mut self, seeker: &mut Seeker<'q>, text: &str) -> bool {
+        if seeker.is_done() {
+            return false;
+        }
+        let mut found = false;
+        seeker.push(text, |number| {
+            found = true;
+            self.note(number, true);
+        });
+        (found && self.verdict().is_some()) || self.cancel.is_cancelled()
+    }
+
+    /// Tells the seeker that the text ends; true if nothing more has to be read.
+    fn end_text(&mut self, seeker: &mut Seeker<'q>) -> bool {
+        let mut found = false;
+        seeker.end(|number| {
+            found = true;
+            self.note(number, true);
+        });
+        (found && self.verdict().is_some()) || self.cancel.is_cancelled()
+    }
+
+    fn note(&mut self, number: usize, value: bool) {
+        if let Some(answer) = self.answers.get_mut(number) {
+            *answer = Some(value);
+        }
+    }
+
+    /// RFC822.SIZE is known.
+    fn sized(&mut self, size: u64) {
+        for (test, answer) in self.query.tests().iter().zip(&mut self.answers) {
+            if let Test::SizeAtLeast(least) = test {
+                answer.get_or_insert(size >= *least);
+            }
+        }
+    }
+
+    /// The tests of this cost that have no answer by now fail.
+    fn deny(&mut self, cost: Cost) {
+        for (test, answer) in self.query.tests().iter().zip(&mut self.answers) {
+            if test.cost() == cost {
+                answer.get_or_insert(false);
+            }
+        }
+    }
+}
+
+/// What a header is asked beside what is sought in all of it.
+#[derive(Default)]
+struct Wanted<'q> {
+    fields: Vec<(usize, &'q [u8], &'q Needle)>,
+    dates: Vec<(usize, Ordering, Day)>,
+}
+
+/// Whether a day is there and stands so to the other.
+fn stands(day: Option<Day>, order: Ordering, other: Day) -> bool {
+    day.is_some_and(|day| day.cmp(&other) == order)
+}
+
+/// Whether the empty line that ends a header is among these octets.
+fn has_whole_header(bytes: &[u8]) -> bool {
+    let ends = |at: usize| matches!(bytes.get(at..), Some([b'\n', ..] | [b'\r', b'\n', ..]));
+    ends(0) || memchr::memchr_iter(b'\n', bytes).any(|at| ends(at + 1))
+}
+
+/// A header field, or a piece of a very long one.
+struct Field<'b> {
+    /// Empty for a line that is no field.
+    name: &'b [u8],
+    body: &'b [u8],
+    is_first: bool,
+    is_last: bool,
+    /// What joins this piece to the one before: the white space that parts their lines.
+    joint: &'static str,
+}
+
+/// Reads a header field by field, until it ends or `take` has enough and gives false.
+fn each_field<S: Source + ?Sized>(
+    source: &S,
+    range: Range<u64>,
+    mut take: impl FnMut(Field<'_>) -> bool,
+) -> io::Result<()> {
+    let mut pieces = Pieces::new(source, range);
+    let (mut name, mut body) = (Vec::new(), Vec::new());
+    // Whether `body` holds something, whether it began the field, and what joins it to what came before.
+    let (mut inside, mut is_first, mut joint) = (false, true, "");
+    loop {
+        let piece = pieces.next()?;
+        let begins = piece.as_ref().map_or(Line::End, line);
+        let is_last = begins != Line::More;
+        if inside && (is_last || body.len() >= FIELD_PIECE) {
+            let wants_more = take(Field {
+                name: &name,
+                body: &body,
+                is_first,
+                is_last,
+                joint,
+            });
+            if !wants_more {
+                return Ok(());
+            }
+            let ended_line = body.ends_with(b"\n");
+            (is_first, joint) = match is_last {
+                true => (true, ""),
+                false => (false, if ended_line { " " } else { "" }),
+            };
+            body.clear();
+        }
+        match begins {
+            Line::End => return Ok(()),
+            Line::Field {
+                name: begun,
+                body: text,
+            } => {
+                name.clear();
+                name.extend_from_slice(begun);
+                body.extend_from_slice(text);
+            }
+            Line::Junk | Line::More => {
+                if is_last || !inside {
+                    name.clear();
+                }
+                body.extend_from_slice(piece.map_or(b"".as_slice(), |piece| piece.bytes));
+            }
+        }
+        inside = true;
+    }
+}
+
+#[cfg(test)]
+mod tests;
