@@ -11,6 +11,14 @@ pub enum TransferEncoding {
     QuotedPrintable,
 }
 
+impl TransferEncoding {
+    /// The value of a Content-Transfer-Encoding field, comments and stray spaces tolerated.
+    pub fn parse(value: &[u8]) -> TransferEncoding {
+        let _ = value;
+        todo!()
+    }
+}
+
 /// Decodes a text part in pieces of any size: transfer encoding first, charset then.
 pub struct TextDecoder {
     _private: (),

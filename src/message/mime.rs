@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::imap::structure::{BodyStructure, Envelope};
 use crate::message::Source;
+use crate::message::decode::TransferEncoding;
 
 /// A message's parts, by offsets into its [`Source`].
 #[derive(Clone, Debug)]
@@ -41,7 +42,26 @@ pub enum Content {
     Message(usize),
 }
 
+/// A part whose body a person would read: `text/…`, and `message/…` without parts of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextPart {
+    /// Which part: an index into [`Structure::parts`].
+    pub part: usize,
+    /// Where its body lies in the file, still encoded.
+    pub range: Range<u64>,
+    /// How the body is encoded.
+    pub encoding: TransferEncoding,
+    /// The charset as the part names it; empty where it names none.
+    pub charset: Vec<u8>,
+}
+
 impl Structure {
+    /// The parts that SEARCH BODY looks into, in the order of the file.
+    pub fn text_parts<S: Source + ?Sized>(&self, source: &S) -> io::Result<Vec<TextPart>> {
+        let _ = source;
+        todo!()
+    }
+
     /// The envelope of the message at `part` (0, or the content of a [`Content::Message`]).
     pub fn envelope<S: Source + ?Sized>(&self, source: &S, part: usize) -> io::Result<Envelope> {
         let _ = (source, part);

@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod crlf;
+pub mod date;
 pub mod decode;
 pub mod header;
 pub mod mime;
