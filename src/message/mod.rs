@@ -4,12 +4,22 @@
 //! Offsets are those of the file; sizes given to clients count each line end as CRLF ("virtual").
 
 pub mod address;
+mod charset;
 pub mod crlf;
 pub mod date;
 pub mod decode;
+mod encoded_word;
 pub mod header;
+mod lexer;
 pub mod mime;
+mod parameter;
+mod pieces;
 pub mod section;
+pub mod structure;
+mod transfer;
+
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
 use std::io;
