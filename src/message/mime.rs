@@ -334,7 +334,7 @@ impl Kind {
             // A boundary does not end in a space (RFC 2046 §5.1.1).
             let boundary = content_type.parameter(b"boundary").map(|boundary| {
                 let boundary = boundary.trim_ascii_end();
-                boundary[..boundary.len().min(BOUNDARY_MAX)].to_vec()
+                boundary.get(..BOUNDARY_MAX).unwrap_or(boundary).to_vec()
             });
             Kind::Multipart {
                 boundary,

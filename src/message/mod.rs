@@ -13,7 +13,7 @@ pub mod header;
 mod lexer;
 pub mod mime;
 mod parameter;
-mod pieces;
+pub mod pieces;
 pub mod section;
 pub mod structure;
 mod transfer;
@@ -26,6 +26,10 @@ use std::io;
 use std::os::unix::fs::FileExt;
 
 /// Where a message's bytes come from: a file, or memory.
+#[expect(
+    clippy::len_without_is_empty,
+    reason = "nobody asks whether a message is empty"
+)]
 pub trait Source {
     /// How many octets there are.
     fn len(&self) -> io::Result<u64>;
