@@ -1,10 +1,27 @@
 //! The MIME structure of a message by offsets (RFC 2045, RFC 2046): one pass, bounded, linear.
+//!
+//! The message is read line by line. A stack holds the parts that are open; a line that begins with `--`
+//! is compared with their boundaries from the innermost outward, and the longest that fits wins. The line
+//! end before a delimiter belongs to the delimiter (RFC 2046 §5.1.1), also where it is the empty line
+//! that would have ended a header. What the parts say beyond their type is read again when it is asked
+//! for: see [`crate::message::structure`].
 
 use std::io;
 use std::ops::Range;
 
-use crate::imap::structure::{BodyStructure, Envelope};
 use crate::message::Source;
+use crate::message::header::Collector;
+use crate::message::parameter::ContentType;
+use crate::message::pieces::{Piece, Pieces};
+
+/// How deep parts are looked for; the message itself is at depth 1.
+const DEPTH_MAX: usize = 100;
+/// How many parts are looked for. The last one holds all that follows.
+const PARTS_MAX: usize = 10_000;
+/// Octets of a boundary that are compared; RFC 2046 §5.1.1 allows 70.
+const BOUNDARY_MAX: usize = 1000;
+/// Octets of a part's header that are kept until its type is known.
+const TYPE_MAX: usize = 64 * 1024;
 
 /// A message's parts, by offsets into its [`Source`].
 #[derive(Clone, Debug)]
@@ -20,47 +37,320 @@ pub struct Structure {
 pub struct Part {
     /// The header with the empty line that ends it.
     pub header: Range<u64>,
+    /// Octets of `header` with every line end as CRLF.
+    pub header_virtual: u64,
     /// What follows.
     pub body: Range<u64>,
     /// Octets of `body` with every line end as CRLF.
     pub body_virtual: u64,
-    /// Lines of `body`.
+    /// Lines of `body`: its line ends, as Dovecot counts.
     pub lines: u64,
     /// What is inside: indices into [`Structure::parts`].
     pub content: Content,
 }
 
 /// What a part holds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     /// Nothing that is a part.
     Leaf,
     /// `multipart/…`
     Multipart(Vec<usize>),
-    /// `message/rfc822`
+    /// `message/rfc822` or `message/global`
     Message(usize),
-}
-
-impl Structure {
-    /// The envelope of the message at `part` (0, or the content of a [`Content::Message`]).
-    pub fn envelope<S: Source + ?Sized>(&self, source: &S, part: usize) -> io::Result<Envelope> {
-        let _ = (source, part);
-        todo!()
-    }
-
-    /// BODY, or BODYSTRUCTURE with extension data where `extended`.
-    pub fn body_structure<S: Source + ?Sized>(
-        &self,
-        source: &S,
-        extended: bool,
-    ) -> io::Result<BodyStructure> {
-        let _ = (source, extended);
-        todo!()
-    }
+    /// Parts that were not looked for, because there are too many or they lie too deep.
+    Opaque,
 }
 
 /// Reads a message once and notes where its parts are. Fails only where reading does.
 pub fn parse<S: Source + ?Sized>(source: &S) -> io::Result<Structure> {
-    let _ = source;
-    todo!()
+    let mut pieces = Pieces::new(source, 0..source.len()?);
+    let mut parser = Parser::new();
+    while let Some(piece) = pieces.next()? {
+        parser.push(&piece);
+    }
+    Ok(parser.finish())
+}
+
+/// The one field that decides about structure.
+fn is_content_type(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"Content-Type")
+}
+
+/// A place in the message, between two lines or at the end of one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    offset: u64,
+    /// Octets before it with every line end as CRLF.
+    virtual_offset: u64,
+    /// Line ends before it.
+    lines: u64,
+}
+
+impl Place {
+    fn min(self, other: Place) -> Place {
+        if other.offset < self.offset {
+            other
+        } else {
+            self
+        }
+    }
+
+    fn max(self, other: Place) -> Place {
+        if other.offset > self.offset {
+            other
+        } else {
+            self
+        }
+    }
+}
+
+/// A part whose end has not come yet.
+struct Open {
+    part: usize,
+    start: Place,
+    /// Where its header ended, once it has.
+    body: Option<Place>,
+    /// What separates its parts, as long as they may come.
+    boundary: Option<Vec<u8>>,
+    /// Its parts are messages where they do not say otherwise (RFC 2046 §5.1.5).
+    digest: bool,
+    /// It is itself a part of a digest.
+    in_digest: bool,
+}
+
+struct Parser {
+    parts: Vec<Part>,
+    stack: Vec<Open>,
+    collector: Collector<fn(&[u8]) -> bool>,
+    /// The innermost part's header is being read.
+    in_header: bool,
+    /// Where the next piece begins.
+    here: Place,
+    /// Where the last line ended, its line end not counted.
+    before_line_end: Place,
+    /// A delimiter has been read, whose line goes on.
+    opening: bool,
+}
+
+impl Parser {
+    fn new() -> Parser {
+        let mut parser = Parser {
+            parts: Vec::new(),
+            stack: Vec::new(),
+            collector: collector(),
+            in_header: false,
+            here: Place::default(),
+            before_line_end: Place::default(),
+            opening: false,
+        };
+        parser.open(false);
+        parser
+    }
+
+    /// Takes the next line, or a piece of a very long one.
+    fn push(&mut self, piece: &Piece<'_>) {
+        let delimiter = self.delimiter(piece);
+        let start = self.here;
+        let line_end = piece.line_end() as u64;
+        let text_end = Place {
+            offset: piece.next_offset() - line_end,
+            virtual_offset: start.virtual_offset + piece.bytes.len() as u64 - line_end,
+            lines: start.lines,
+        };
+        self.here = Place {
+            offset: piece.next_offset(),
+            virtual_offset: start.virtual_offset + piece.virtual_len(),
+            lines: start.lines + u64::from(line_end > 0),
+        };
+        if let Some((depth, last)) = delimiter {
+            self.end_parts_within(depth);
+            self.opening = !last;
+            if let Some(multipart) = self.stack.last_mut().filter(|_| last) {
+                multipart.boundary = None;
+            }
+        } else if self.in_header && !self.collector.push(piece) {
+            self.end_header(self.here);
+        }
+        self.before_line_end = text_end;
+        // Only a whole line is a delimiter: at the end of the file, one without its end opens nothing.
+        if self.opening && line_end > 0 {
+            self.opening = false;
+            let digest = self.stack.last().is_some_and(|multipart| multipart.digest);
+            self.open(digest);
+        }
+    }
+
+    /// If the line is a delimiter: the place in the stack of the multipart it belongs to, and whether it is
+    /// the last one.
+    fn delimiter(&self, piece: &Piece<'_>) -> Option<(usize, bool)> {
+        if !piece.first || self.parts.len() >= PARTS_MAX {
+            return None;
+        }
+        let line = piece.text().strip_prefix(b"--")?;
+        let mut found: Option<(usize, &[u8])> = None;
+        for (depth, open) in self.stack.iter().enumerate().rev() {
+            // "It is sufficient that the boundary appear in its entirety" at the line's beginning (RFC 2046
+            // §5.1.1): what follows it does not matter.
+            if let Some(boundary) = &open.boundary
+                && line.starts_with(boundary)
+                && found.is_none_or(|(_, other)| boundary.len() > other.len())
+            {
+                found = Some((depth, boundary));
+            }
+        }
+        let (depth, boundary) = found?;
+        let last = line.get(boundary.len()..).unwrap_or_default();
+        Some((depth, last.starts_with(b"--")))
+    }
+
+    /// Begins a part here, with its header.
+    fn open(&mut self, in_digest: bool) {
+        let part = self.parts.len();
+        let content = if part + 1 < PARTS_MAX {
+            Content::Leaf
+        } else {
+            Content::Opaque
+        };
+        if let Some(outer) = self.stack.last()
+            && let Some(outer) = self.parts.get_mut(outer.part)
+        {
+            match &mut outer.content {
+                Content::Multipart(parts) => parts.push(part),
+                other => *other = Content::Message(part),
+            }
+        }
+        self.parts.push(Part {
+            header: 0..0,
+            header_virtual: 0,
+            body: 0..0,
+            body_virtual: 0,
+            lines: 0,
+            content,
+        });
+        self.stack.push(Open {
+            part,
+            start: self.here,
+            body: None,
+            boundary: None,
+            digest: false,
+            in_digest,
+        });
+        self.collector = collector();
+        self.in_header = true;
+    }
+
+    /// Ends the innermost part's header: now it is known what it may hold. If it is a message, its part
+    /// begins here, again with a header.
+    fn end_header(&mut self, end: Place) {
+        self.in_header = false;
+        let header = std::mem::replace(&mut self.collector, collector()).finish();
+        let may_hold_parts = self.stack.len() < DEPTH_MAX && self.parts.len() < PARTS_MAX;
+        let Some(open) = self.stack.last_mut() else {
+            return;
+        };
+        open.body = Some(end);
+        let field = header.first(b"Content-Type");
+        let kind = Kind::of(field, open.in_digest);
+        let Some(part) = self.parts.get_mut(open.part) else {
+            return;
+        };
+        match kind {
+            Kind::Single => {}
+            _ if !may_hold_parts => part.content = Content::Opaque,
+            Kind::Multipart { boundary, digest } => {
+                part.content = Content::Multipart(Vec::new());
+                open.boundary = boundary;
+                open.digest = digest;
+            }
+            Kind::Message => self.open(false),
+        }
+    }
+
+    /// Ends all parts inside the multipart at `depth` before the delimiter that has just been read.
+    fn end_parts_within(&mut self, depth: usize) {
+        if let Some(outermost) = self.stack.get(depth + 1) {
+            // The line end before the delimiter is not the part's, but may be that of the last delimiter.
+            let end = self.before_line_end.max(outermost.start);
+            self.end_parts(depth + 1, end);
+        }
+    }
+
+    /// Ends all parts from place `keep` of the stack.
+    fn end_parts(&mut self, keep: usize, end: Place) {
+        // Twice at the most: a message within the part is empty and holds nothing.
+        while self.in_header {
+            self.end_header(end);
+        }
+        for open in self.stack.drain(keep..).rev() {
+            let start = open.start.min(end);
+            let body = open.body.unwrap_or(end).min(end);
+            if let Some(part) = self.parts.get_mut(open.part) {
+                part.header = start.offset..body.offset;
+                part.header_virtual = body.virtual_offset - start.virtual_offset;
+                part.body = body.offset..end.offset;
+                part.body_virtual = end.virtual_offset - body.virtual_offset;
+                part.lines = end.lines - body.lines;
+            }
+        }
+    }
+
+    fn finish(mut self) -> Structure {
+        self.end_parts(0, self.here);
+        Structure {
+            parts: self.parts,
+            virtual_size: self.here.virtual_offset,
+        }
+    }
+}
+
+fn collector() -> Collector<fn(&[u8]) -> bool> {
+    Collector::new(TYPE_MAX, is_content_type)
+}
+
+/// What a part's type means for the structure.
+enum Kind {
+    Single,
+    Multipart {
+        boundary: Option<Vec<u8>>,
+        digest: bool,
+    },
+    Message,
+}
+
+impl Kind {
+    fn of(field: Option<&[u8]>, in_digest: bool) -> Kind {
+        let Some(field) = field else {
+            return if in_digest {
+                Kind::Message
+            } else {
+                Kind::Single
+            };
+        };
+        let Some(content_type) = ContentType::parse(field) else {
+            return Kind::Single;
+        };
+        if content_type.is(b"multipart") {
+            // A boundary does not end in a space (RFC 2046 §5.1.1).
+            let boundary = content_type.parameter(b"boundary").map(|boundary| {
+                let boundary = boundary.trim_ascii_end();
+                boundary.get(..BOUNDARY_MAX).unwrap_or(boundary).to_vec()
+            });
+            Kind::Multipart {
+                boundary,
+                digest: content_type.is_sub(b"digest"),
+            }
+        } else if is_message(&content_type) {
+            Kind::Message
+        } else {
+            Kind::Single
+        }
+    }
+}
+
+/// Whether the body is a message: message/rfc822, or message/global (RFC 6532 §3.7). A transfer encoding,
+/// which RFC 2046 §5.2.1 forbids, does not change that; the message is then just not to be understood.
+fn is_message(content_type: &ContentType) -> bool {
+    content_type.is(b"message")
+        && (content_type.is_sub(b"rfc822") || content_type.is_sub(b"global"))
 }

@@ -4,17 +4,32 @@
 //! Offsets are those of the file; sizes given to clients count each line end as CRLF ("virtual").
 
 pub mod address;
+mod charset;
 pub mod crlf;
+pub mod date;
 pub mod decode;
+mod encoded_word;
 pub mod header;
+mod lexer;
 pub mod mime;
+mod parameter;
+pub mod pieces;
 pub mod section;
+pub mod structure;
+mod transfer;
+
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
 /// Where a message's bytes come from: a file, or memory.
+#[expect(
+    clippy::len_without_is_empty,
+    reason = "nobody asks whether a message is empty"
+)]
 pub trait Source {
     /// How many octets there are.
     fn len(&self) -> io::Result<u64>;

@@ -1,0 +1,192 @@
+//! Encoded words in header fields (RFC 2047, RFC 2231 §5) → text, with what mailers get wrong: words in
+//! quoted strings or in the middle of others, blanks in them, characters cut in two between them.
+
+use memchr::memmem;
+
+use crate::message::charset::Charset;
+use crate::message::header::compressed;
+use crate::message::lexer::is_space;
+use crate::message::transfer::{Base64, QuotedPrintable};
+
+/// The longest charset name.
+const CHARSET_MAX: usize = 64;
+
+/// A header field's body as a person reads it: unfolded, encoded words decoded and joined, raw 8-bit
+/// text taken as UTF-8 where valid.
+pub fn header_text(raw: &[u8]) -> String {
+    let body = compressed(raw);
+    let mut out = String::with_capacity(body.len());
+    let mut plain = Charset::default();
+    let mut rest = body.as_slice();
+    let mut last: Option<Run> = None;
+    // Once no `?=` is found, none follows later: each is looked for once.
+    let mut may_end = true;
+    while let Some(at) = memmem::find(rest, b"=?").filter(|_| may_end) {
+        let (before, from) = rest.split_at_checked(at).unwrap_or_default();
+        let Some((word, after)) = Word::parse(from, &mut may_end) else {
+            let (text, after) = rest.split_at_checked(at + 2).unwrap_or_default();
+            end(&mut last, &mut out);
+            plain.push(text, &mut out);
+            rest = after;
+            continue;
+        };
+        // White space between two encoded words is not shown (RFC 2047 §6.2).
+        if last.is_none() || !before.iter().copied().all(is_space) {
+            end(&mut last, &mut out);
+            plain.push(before, &mut out);
+            plain.finish(&mut out);
+        }
+        match &mut last {
+            Some(run) if run.word.continues(&word) => word.decode(&mut run.octets),
+            _ => {
+                end(&mut last, &mut out);
+                let mut octets = Vec::new();
+                word.decode(&mut octets);
+                last = Some(Run { word, octets });
+            }
+        }
+        rest = after;
+    }
+    end(&mut last, &mut out);
+    plain.push(rest, &mut out);
+    plain.finish(&mut out);
+    out
+}
+
+/// Encoded words of one charset and encoding, whose octets belong together.
+struct Run<'a> {
+    word: Word<'a>,
+    octets: Vec<u8>,
+}
+
+fn end(run: &mut Option<Run<'_>>, out: &mut String) {
+    if let Some(run) = run.take() {
+        let mut charset = Charset::named(run.word.charset).unwrap_or_default();
+        charset.push(&run.octets, out);
+        charset.finish(out);
+    }
+}
+
+/// `=?charset?encoding?text?=`
+struct Word<'a> {
+    /// Without the language that may follow it (RFC 2231 §5).
+    charset: &'a [u8],
+    base64: bool,
+    text: &'a [u8],
+}
+
+impl<'a> Word<'a> {
+    /// Reads the word that the text begins with, and gives what follows.
+    fn parse(from: &'a [u8], may_end: &mut bool) -> Option<(Word<'a>, &'a [u8])> {
+        let from = from.strip_prefix(b"=?")?;
+        let mark = from
+            .iter()
+            .take(CHARSET_MAX)
+            .position(|byte| *byte == b'?')?;
+        let (charset, from) = from.split_at_checked(mark)?;
+        let charset = charset.split(|byte| *byte == b'*').next()?;
+        if charset.is_empty() || charset.iter().copied().any(is_space) {
+            return None;
+        }
+        let (base64, from) = match from {
+            [b'?', b'b' | b'B', b'?', from @ ..] => (true, from),
+            [b'?', b'q' | b'Q', b'?', from @ ..] => (false, from),
+            _ => return None,
+        };
+        let Some(length) = memmem::find(from, b"?=") else {
+            *may_end = false;
+            return None;
+        };
+        let (text, rest) = from.split_at_checked(length)?;
+        let word = Word {
+            charset,
+            base64,
+            text,
+        };
+        Some((word, rest.get(2..).unwrap_or_default()))
+    }
+
+    /// Whether the octets of the two words may share a character.
+    fn continues(&self, next: &Word<'_>) -> bool {
+        self.base64 == next.base64 && self.charset.eq_ignore_ascii_case(next.charset)
+    }
+
+    fn decode(&self, octets: &mut Vec<u8>) {
+        if self.base64 {
+            let mut base64 = Base64::default();
+            base64.push(self.text, octets);
+            base64.finish(octets);
+        } else {
+            let text: Vec<u8> = self
+                .text
+                .iter()
+                .map(|byte| if *byte == b'_' { b' ' } else { *byte })
+                .collect();
+            let mut quoted = QuotedPrintable::default();
+            quoted.push(&text, octets);
+            quoted.finish(octets);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words() {
+        let table: &[(&[u8], &str)] = &[
+            (b" plain\r\n text \r\n", "plain text"),
+            // RFC 2047 §8.
+            (b"=?ISO-8859-1?Q?a?=", "a"),
+            (b"=?ISO-8859-1?Q?a?= b", "a b"),
+            (b"=?ISO-8859-1?Q?a?= =?ISO-8859-1?Q?b?=", "ab"),
+            (b"=?ISO-8859-1?Q?a?=\r\n    =?ISO-8859-1?Q?b?=", "ab"),
+            (b"=?ISO-8859-1?Q?a_b?=", "a b"),
+            (b"=?ISO-8859-1?Q?a?= =?ISO-8859-2?Q?_b?=", "a b"),
+            (b"=?utf-8?b?w5Y=?= <o@x>", "Ö <o@x>"),
+            // RFC 2231 §5.
+            (b"=?US-ASCII*EN?Q?Keith_Moore?=", "Keith Moore"),
+            // A character in two words.
+            (b"=?utf-8?q?=C3?= =?UTF-8?q?=A9?=", "é"),
+            (b"=?utf-8?b?4g==?= =?utf-8?b?gqw=?=", "€"),
+            (
+                b"=?iso-2022-jp?b?GyRCJDM=?= =?iso-2022-jp?b?JHMbKEI=?=",
+                "こん",
+            ),
+            // What should not be, and is.
+            (b"\"=?utf-8?q?caf=C3=A9?=\"", "\"café\""),
+            (b"x=?utf-8?q?=C3=A9?=y", "xéy"),
+            (b"=?utf-8?q?a b?=", "a b"),
+            (b"=?utf-8?q?a?b?=", "a?b"),
+            (b"=?utf-8?q??=z", "z"),
+            (b"=?x-none?q?=E9?=", "é"),
+            (b"=?utf-8?b?w6k?=", "é"),
+            (b"=?utf-8?q?=C3?=", "Ã"),
+            // Not encoded words.
+            (b"=?utf-8?q?open", "=?utf-8?q?open"),
+            (b"=?utf-8?x?a?=", "=?utf-8?x?a?="),
+            (b"=? =?utf-8?q?a?= ?=", "=? a ?="),
+            (b"=??q?a?=", "=??q?a?="),
+            (b"caf\xe9 caf\xc3\xa9", "café café"),
+            (b"caf\xc3 =?utf-8?q?a?=", "cafÃ a"),
+        ];
+        for (raw, expected) in table {
+            assert_eq!(header_text(raw), *expected, "{}", raw.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn hostile_headers_cost_linear_time() {
+        for text in [
+            "=?",
+            "=?a?q?",
+            "=?a?q??=",
+            "=?a?b?=",
+            "?=",
+            "=?utf-8?q?a?= ",
+        ] {
+            header_text(text.repeat(200_000).as_bytes());
+        }
+    }
+}

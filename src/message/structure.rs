@@ -1,0 +1,311 @@
+//! What the parts of a message say of themselves: ENVELOPE, BODY and BODYSTRUCTURE (RFC 3501 §7.4.2), and
+//! which parts are text. The headers are read again where [`Structure`] says they lie.
+
+use std::io;
+use std::ops::Range;
+
+use crate::imap::structure::{
+    Address, BodyFields, BodyStructure, CommonExtension, Envelope, MultiExtension, SingleExtension,
+    SingleKind,
+};
+use crate::message::Source;
+use crate::message::address;
+use crate::message::decode::TransferEncoding;
+use crate::message::header::{HEADER_MAX, Header, compressed, unfolded};
+use crate::message::mime::{Content, Part, Structure};
+use crate::message::parameter::{ContentType, disposition, languages, token};
+
+/// Octets of header fields that one body structure may hold, all parts together. Parts beyond it are
+/// told by their type's default.
+const STRUCTURE_MAX: usize = 4 * 1024 * 1024;
+
+/// A part whose body a person would read: `text/…`, and `message/…` without parts of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextPart {
+    /// Which part: an index into [`Structure::parts`].
+    pub part: usize,
+    /// Where its body lies in the file, still encoded.
+    pub range: Range<u64>,
+    /// How the body is encoded.
+    pub encoding: TransferEncoding,
+    /// The charset as the part names it; empty where it names none.
+    pub charset: Vec<u8>,
+}
+
+impl Structure {
+    /// The envelope of the message at `part` (0, or the content of a [`Content::Message`]).
+    pub fn envelope<S: Source + ?Sized>(&self, source: &S, part: usize) -> io::Result<Envelope> {
+        match self.parts.get(part) {
+            Some(part) => envelope(source, part.header.clone(), &mut { HEADER_MAX }),
+            None => Ok(Envelope::default()),
+        }
+    }
+
+    /// BODY, or BODYSTRUCTURE with extension data where `extended`.
+    pub fn body_structure<S: Source + ?Sized>(
+        &self,
+        source: &S,
+        extended: bool,
+    ) -> io::Result<BodyStructure> {
+        let mut builder = Builder {
+            structure: self,
+            source,
+            extended,
+            budget: STRUCTURE_MAX,
+        };
+        builder.part(0, false)
+    }
+
+    /// The parts that SEARCH BODY looks into, in the order of the file.
+    pub fn text_parts<S: Source + ?Sized>(&self, source: &S) -> io::Result<Vec<TextPart>> {
+        let mut found = Vec::new();
+        let mut encoded_until = 0;
+        for (at, part) in self.parts.iter().enumerate() {
+            // What lies inside an encoded message is noise.
+            if part.header.start < encoded_until {
+                continue;
+            }
+            let header = Header::read(source, part.header.clone(), HEADER_MAX, |name| {
+                name.eq_ignore_ascii_case(b"Content-Type")
+                    || name.eq_ignore_ascii_case(b"Content-Transfer-Encoding")
+            })?;
+            let content_type = header.first(b"Content-Type").and_then(ContentType::parse);
+            let mut encoding = header
+                .first(b"Content-Transfer-Encoding")
+                .map_or(TransferEncoding::Identity, TransferEncoding::parse);
+            let is_text = match &part.content {
+                Content::Leaf => content_type
+                    .as_ref()
+                    .is_none_or(|kind| kind.is(b"text") || kind.is(b"message")),
+                Content::Message(_) => {
+                    let encoded = encoding != TransferEncoding::Identity;
+                    if encoded {
+                        encoded_until = part.body.end;
+                    }
+                    encoded
+                }
+                // Without a delimiter all of it is text, and not encoded (RFC 2045 §6.4).
+                Content::Multipart(parts) => {
+                    encoding = TransferEncoding::Identity;
+                    parts.is_empty()
+                }
+                Content::Opaque => true,
+            };
+            if is_text && !part.body.is_empty() {
+                let charset = content_type
+                    .as_ref()
+                    .and_then(|kind| kind.parameter(b"charset"));
+                found.push(TextPart {
+                    part: at,
+                    range: part.body.clone(),
+                    encoding,
+                    charset: charset.unwrap_or_default().to_vec(),
+                });
+            }
+        }
+        Ok(found)
+    }
+}
+
+struct Builder<'s, S: Source + ?Sized> {
+    structure: &'s Structure,
+    source: &'s S,
+    extended: bool,
+    /// Octets that may still be kept.
+    budget: usize,
+}
+
+impl<S: Source + ?Sized> Builder<'_, S> {
+    /// Goes as deep as the structure, which is bounded.
+    fn part(&mut self, at: usize, in_digest: bool) -> io::Result<BodyStructure> {
+        let Some(part) = self.structure.parts.get(at) else {
+            return Ok(empty_text(self.extended));
+        };
+        let header = Header::read(self.source, part.header.clone(), self.budget, |name| {
+            name.get(..8)
+                .is_some_and(|start| start.eq_ignore_ascii_case(b"Content-"))
+        })?;
+        self.budget = self.budget.saturating_sub(header.size());
+        let content_type = header.first(b"Content-Type");
+        let content_type = match content_type.map(ContentType::parse) {
+            Some(Some(content_type)) => Some(content_type),
+            Some(None) => None,
+            None if in_digest => Some(bare_type("message", "rfc822")),
+            None => None,
+        };
+        match &part.content {
+            Content::Multipart(parts) => self.multipart(parts, content_type, &header),
+            content => self.single(part, content, content_type, &header),
+        }
+    }
+
+    fn multipart(
+        &mut self,
+        parts: &[usize],
+        content_type: Option<ContentType>,
+        header: &Header,
+    ) -> io::Result<BodyStructure> {
+        let content_type = content_type.unwrap_or_else(|| bare_type("multipart", "mixed"));
+        let in_digest = content_type.is_sub(b"digest");
+        let mut children = Vec::with_capacity(parts.len().max(1));
+        for &part in parts {
+            children.push(self.part(part, in_digest)?);
+        }
+        if children.is_empty() {
+            // RFC 3501 §9 body-type-mpart: there must be one.
+            children.push(empty_text(self.extended));
+        }
+        let extension = self.extended.then(|| MultiExtension {
+            parameters: content_type.parameters,
+            common: common(header),
+        });
+        Ok(BodyStructure::Multi {
+            parts: children,
+            subtype: content_type.subtype,
+            extension,
+        })
+    }
+
+    fn single(
+        &mut self,
+        part: &Part,
+        content: &Content,
+        content_type: Option<ContentType>,
+        header: &Header,
+    ) -> io::Result<BodyStructure> {
+        let mut content_type = match content {
+            // Told as what it is to the client: octets. As multipart or message it would have to have parts.
+            Content::Opaque => bare_type("application", "octet-stream"),
+            _ => content_type.unwrap_or_else(|| bare_type("text", "plain")),
+        };
+        let kind = if let Content::Message(inner) = content
+            && !content_type.is_sub(b"global")
+        {
+            SingleKind::Message {
+                envelope: Box::new(self.envelope(*inner)?),
+                body: Box::new(self.part(*inner, false)?),
+                lines: part.lines,
+            }
+        } else if content_type.is(b"text") {
+            if content_type.parameter(b"charset").is_none() {
+                let charset = (b"charset".to_vec(), b"us-ascii".to_vec());
+                content_type.parameters.push(charset);
+            }
+            SingleKind::Text { lines: part.lines }
+        } else {
+            SingleKind::Basic
+        };
+        let encoding = header
+            .first(b"Content-Transfer-Encoding")
+            .map(token)
+            .filter(|token| !token.is_empty())
+            .unwrap_or(b"7bit");
+        let extension = self.extended.then(|| SingleExtension {
+            md5: header.first(b"Content-MD5").map(unfolded),
+            common: common(header),
+        });
+        Ok(BodyStructure::Single {
+            fields: BodyFields {
+                media_type: content_type.media_type,
+                subtype: content_type.subtype,
+                parameters: content_type.parameters,
+                id: header.first(b"Content-ID").map(unfolded),
+                description: header.first(b"Content-Description").map(compressed),
+                encoding: encoding.to_vec(),
+                size: part.body_virtual,
+            },
+            kind,
+            extension,
+        })
+    }
+
+    fn envelope(&mut self, at: usize) -> io::Result<Envelope> {
+        match self.structure.parts.get(at) {
+            Some(part) => envelope(self.source, part.header.clone(), &mut self.budget),
+            None => Ok(Envelope::default()),
+        }
+    }
+}
+
+fn bare_type(media_type: &str, subtype: &str) -> ContentType {
+    ContentType {
+        media_type: media_type.as_bytes().to_vec(),
+        subtype: subtype.as_bytes().to_vec(),
+        parameters: Vec::new(),
+    }
+}
+
+/// The part of a multipart that has none.
+fn empty_text(extended: bool) -> BodyStructure {
+    BodyStructure::Single {
+        fields: BodyFields {
+            media_type: b"text".to_vec(),
+            subtype: b"plain".to_vec(),
+            parameters: vec![(b"charset".to_vec(), b"us-ascii".to_vec())],
+            encoding: b"7bit".to_vec(),
+            ..BodyFields::default()
+        },
+        kind: SingleKind::Text { lines: 0 },
+        extension: extended.then(SingleExtension::default),
+    }
+}
+
+fn common(header: &Header) -> CommonExtension {
+    CommonExtension {
+        disposition: header.first(b"Content-Disposition").map(disposition),
+        language: header
+            .first(b"Content-Language")
+            .map(languages)
+            .unwrap_or_default(),
+        location: header.first(b"Content-Location").map(unfolded),
+    }
+}
+
+/// Reads an envelope, keeping at most `budget` octets, which shrinks by what it took. Of several fields of
+/// one name the last counts; addresses are taken from all of them.
+fn envelope<S: Source + ?Sized>(
+    source: &S,
+    range: Range<u64>,
+    budget: &mut usize,
+) -> io::Result<Envelope> {
+    let header = Header::read(source, range, *budget, is_envelope_field)?;
+    *budget = budget.saturating_sub(header.size());
+    let addresses = |name: &[u8]| {
+        let mut list = Vec::new();
+        for body in header.all(name) {
+            address::parse(body, &mut list);
+        }
+        list
+    };
+    let from = addresses(b"From");
+    // Sender and Reply-To default to From also where they are empty (RFC 3501 §7.4.2).
+    let or_from = |list: Vec<Address>| if list.is_empty() { from.clone() } else { list };
+    Ok(Envelope {
+        date: header.last(b"Date").map(unfolded),
+        subject: header.last(b"Subject").map(compressed),
+        sender: or_from(addresses(b"Sender")),
+        reply_to: or_from(addresses(b"Reply-To")),
+        to: addresses(b"To"),
+        cc: addresses(b"Cc"),
+        bcc: addresses(b"Bcc"),
+        in_reply_to: header.last(b"In-Reply-To").map(unfolded),
+        message_id: header.last(b"Message-ID").map(unfolded),
+        from,
+    })
+}
+
+fn is_envelope_field(name: &[u8]) -> bool {
+    const NAMES: [&[u8]; 10] = [
+        b"Date",
+        b"Subject",
+        b"From",
+        b"Sender",
+        b"Reply-To",
+        b"To",
+        b"Cc",
+        b"Bcc",
+        b"In-Reply-To",
+        b"Message-ID",
+    ];
+    NAMES.iter().any(|other| other.eq_ignore_ascii_case(name))
+}

@@ -1,0 +1,196 @@
+//! base64 and quoted-printable (RFC 2045 §6.7, §6.8), decoded in pieces of any size.
+
+use memchr::{memchr, memchr3};
+
+/// Decodes base64, passing over what is not of its alphabet. `=` ends a group, and another may follow: bodies
+/// put together from several are seen.
+#[derive(Default)]
+pub struct Base64 {
+    /// Letters of the group that is not yet complete, line ends taken away.
+    letters: Vec<u8>,
+}
+
+impl Base64 {
+    /// Decodes a piece onto `out`.
+    pub fn push(&mut self, mut input: &[u8], out: &mut Vec<u8>) {
+        while !input.is_empty() {
+            let end = memchr3(b'\r', b'\n', b'=', input).unwrap_or(input.len());
+            let (run, rest) = input.split_at(end);
+            self.letters.extend_from_slice(run);
+            let (mark, rest) = rest.split_at(rest.len().min(1));
+            if mark == b"=" {
+                self.decode(out);
+                self.end_group(out);
+            }
+            input = rest;
+        }
+        self.decode(out);
+    }
+
+    /// What the last group gives, though it is not complete.
+    pub fn finish(mut self, out: &mut Vec<u8>) {
+        self.decode(out);
+        self.end_group(out);
+    }
+
+    /// Decodes all whole groups.
+    fn decode(&mut self, out: &mut Vec<u8>) {
+        let whole = self.letters.len() / 4 * 4;
+        let groups = self.letters.get(..whole).unwrap_or_default();
+        let start = out.len();
+        if groups.is_empty() {
+            return;
+        }
+        let strict = base64_simd::STANDARD_NO_PAD.decode_append(groups, out);
+        if strict.is_ok() {
+            self.letters.drain(..whole);
+            return;
+        }
+        // There is something in it that is no letter.
+        out.truncate(start);
+        self.letters.retain(|letter| value(*letter).is_some());
+        let whole = self.letters.len() / 4 * 4;
+        for group in self.letters.get(..whole).unwrap_or_default().chunks(4) {
+            octets(group, out);
+        }
+        self.letters.drain(..whole);
+    }
+
+    fn end_group(&mut self, out: &mut Vec<u8>) {
+        self.letters.retain(|letter| value(*letter).is_some());
+        octets(&self.letters, out);
+        self.letters.clear();
+    }
+}
+
+/// A letter's six bits.
+fn value(letter: u8) -> Option<u32> {
+    Some(u32::from(match letter {
+        b'A'..=b'Z' => letter - b'A',
+        b'a'..=b'z' => letter - b'a' + 26,
+        b'0'..=b'9' => letter - b'0' + 52,
+        b'+' => 62,
+        b'/' => 63,
+        _ => return None,
+    }))
+}
+
+/// The octets of a group of up to four letters; bits that make no whole octet are lost.
+fn octets(group: &[u8], out: &mut Vec<u8>) {
+    let mut bits = 0;
+    let mut count = 0;
+    for letter in group {
+        bits = bits << 6 | value(*letter).unwrap_or_default();
+        count += 6;
+    }
+    while count >= 8 {
+        count -= 8;
+        out.push((bits >> count) as u8);
+    }
+}
+
+/// Octets after a `=` that are kept until it is clear what it means; soft breaks with more white space before
+/// the line end are not recognised.
+const ESCAPE_MAX: usize = 80;
+
+/// Decodes quoted-printable. What is no escape stays as it is.
+#[derive(Default)]
+pub struct QuotedPrintable {
+    /// A `=` and what followed it, not yet clear.
+    held: Vec<u8>,
+}
+
+/// What a text that begins with `=` begins with.
+enum Escape {
+    /// An octet, escaped by three, or a soft line break of so many octets.
+    Octet(u8),
+    Break(usize),
+    /// Text.
+    None,
+    /// The text is too short to say.
+    Undecided,
+}
+
+impl QuotedPrintable {
+    /// Decodes a piece onto `out`.
+    pub fn push(&mut self, mut input: &[u8], out: &mut Vec<u8>) {
+        // What is held grows octet by octet until it is decided.
+        while !self.held.is_empty() {
+            match escape(&self.held) {
+                Escape::Undecided if self.held.len() < ESCAPE_MAX => {
+                    let Some((first, rest)) = input.split_first() else {
+                        return;
+                    };
+                    self.held.push(*first);
+                    input = rest;
+                }
+                decided => {
+                    let taken = give(&decided, out);
+                    self.held.drain(..taken.min(self.held.len()));
+                    // What is left has no part in this escape; it may hold the next one.
+                    match memchr(b'=', &self.held) {
+                        Some(at) => out.extend(self.held.drain(..at)),
+                        None => out.append(&mut self.held),
+                    }
+                }
+            }
+        }
+        while let Some(at) = memchr(b'=', input) {
+            let (text, rest) = input.split_at(at);
+            out.extend_from_slice(text);
+            let escape = escape(rest);
+            if matches!(escape, Escape::Undecided) && rest.len() < ESCAPE_MAX {
+                self.held.extend_from_slice(rest);
+                return;
+            }
+            let taken = give(&escape, out);
+            input = rest.get(taken..).unwrap_or_default();
+        }
+        out.extend_from_slice(input);
+    }
+
+    /// What was held is text, or a soft line break at the very end.
+    pub fn finish(self, out: &mut Vec<u8>) {
+        if !self.held.ends_with(b"\r") {
+            out.extend_from_slice(&self.held);
+        }
+    }
+}
+
+/// Adds what an escape means, and says how many octets it took.
+fn give(escape: &Escape, out: &mut Vec<u8>) -> usize {
+    match escape {
+        Escape::Octet(octet) => {
+            out.push(*octet);
+            3
+        }
+        Escape::Break(length) => *length,
+        Escape::None | Escape::Undecided => {
+            out.push(b'=');
+            1
+        }
+    }
+}
+
+fn escape(text: &[u8]) -> Escape {
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    match text {
+        [_, high, low, ..] if let (Some(high), Some(low)) = (digit(high), digit(low)) => {
+            return Escape::Octet((high << 4 | low) as u8);
+        }
+        [_, high] if digit(high).is_some() => return Escape::Undecided,
+        _ => {}
+    }
+    let after = text.get(1..).unwrap_or_default();
+    let spaces = after
+        .iter()
+        .take(ESCAPE_MAX)
+        .take_while(|byte| matches!(byte, b' ' | b'\t'))
+        .count();
+    match after.get(spaces..).unwrap_or_default() {
+        [b'\n', ..] => Escape::Break(spaces + 2),
+        [b'\r', b'\n', ..] => Escape::Break(spaces + 3),
+        [] | [b'\r'] => Escape::Undecided,
+        _ => Escape::None,
+    }
+}
