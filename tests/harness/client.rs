@@ -39,7 +39,10 @@ pub struct Reply {
 impl Reply {
     /// The untagged responses in plain form.
     pub fn plain(&self) -> Vec<String> {
-        self.untagged.iter().map(|line| plain(&String::from_utf8_lossy(line))).collect()
+        self.untagged
+            .iter()
+            .map(|line| plain(&String::from_utf8_lossy(line)))
+            .collect()
     }
 
     /// The tagged response in plain form: `OK`, `NO [TRYCREATE]`.
@@ -55,7 +58,12 @@ impl Client {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        Client { stream: Stream::Plain(stream), kind, input: Vec::new(), tag: 0 }
+        Client {
+            stream: Stream::Plain(stream),
+            kind,
+            input: Vec::new(),
+            tag: 0,
+        }
     }
 
     /// Starts TLS on what was a plain connection, with these versions.
@@ -117,7 +125,11 @@ impl Client {
             if let Some(tagged) = strip_tag(&line, tag) {
                 return Reply { untagged, tagged };
             }
-            assert!(line.starts_with(b"* "), "neither * nor {tag}: {}", String::from_utf8_lossy(&line));
+            assert!(
+                line.starts_with(b"* "),
+                "neither * nor {tag}: {}",
+                String::from_utf8_lossy(&line)
+            );
             untagged.push(line);
         }
     }
@@ -145,8 +157,11 @@ impl Client {
     pub fn check(&mut self, command: &str, untagged: &[&str], outcome: &str) {
         let reply = self.run(command);
         let expected: Vec<String> = untagged.iter().map(|line| plain(line)).collect();
-        let got: Vec<String> =
-            reply.plain().into_iter().filter(|line| !self.is_foreign(line)).collect();
+        let got: Vec<String> = reply
+            .plain()
+            .into_iter()
+            .filter(|line| !self.is_foreign(line))
+            .collect();
         assert!(
             got == expected && reply.outcome() == outcome,
             "{command:.300}\n  expected {expected:#?} {outcome}\n  but got  {got:#?} {}",
@@ -174,11 +189,31 @@ impl Client {
         self.run(command).outcome()
     }
 
+    /// Runs a command that must be answered NO, whatever the response code.
+    #[track_caller]
+    pub fn no(&mut self, command: &str) {
+        let reply = self.run(command);
+        assert!(reply.tagged.starts_with("NO"), "{command:.200} → {reply:?}");
+    }
+
+    /// Runs a command that must be answered BAD and nothing else.
+    #[track_caller]
+    pub fn bad(&mut self, command: &str) {
+        let reply = self.run(command);
+        assert!(
+            reply.tagged.starts_with("BAD"),
+            "{command:.200} → {reply:?}"
+        );
+        assert!(reply.untagged.is_empty(), "{command:.200} → {reply:?}");
+    }
+
     /// APPENDs a message and gives its UID.
     #[track_caller]
     pub fn append(&mut self, mailbox: &str, arguments: &str, message: &str) -> u32 {
         let size = message.len();
-        let reply = self.run(&format!("APPEND {mailbox} {arguments}{{{size}}}\r\n{message}"));
+        let reply = self.run(&format!(
+            "APPEND {mailbox} {arguments}{{{size}}}\r\n{message}"
+        ));
         let code = reply.tagged.strip_prefix("OK [APPENDUID ");
         let code = code.unwrap_or_else(|| panic!("APPEND → {reply:?}"));
         let uid = code.split([' ', ']']).nth(1).unwrap();
@@ -206,12 +241,17 @@ impl Client {
             }
             before.push(plain(&String::from_utf8_lossy(&line)));
         }
-        Idle { client: self, tag, heard: before }
+        Idle {
+            client: self,
+            tag,
+            heard: before,
+        }
     }
 
     /// Sends bytes as they are.
     pub fn send(&mut self, bytes: &[u8]) {
-        self.try_send(bytes).unwrap_or_else(|error| panic!("cannot send: {error}"));
+        self.try_send(bytes)
+            .unwrap_or_else(|error| panic!("cannot send: {error}"));
     }
 
     /// Sends bytes to a server that may have closed already.
@@ -237,12 +277,19 @@ impl Client {
     pub fn next_line(&mut self) -> Option<Vec<u8>> {
         let mut searched = 0;
         loop {
-            if let Some(at) = memchr::memchr(b'\n', &self.input[searched..]).map(|at| at + searched) {
-                assert!(at > 0 && self.input[at - 1] == b'\r', "a line of the server ends in a bare LF");
+            if let Some(at) = memchr::memchr(b'\n', &self.input[searched..]).map(|at| at + searched)
+            {
+                assert!(
+                    at > 0 && self.input[at - 1] == b'\r',
+                    "a line of the server ends in a bare LF"
+                );
                 if let Some(size) = announced_literal(&self.input[..at - 1]) {
                     searched = at + 1 + size;
                     while self.input.len() < searched {
-                        assert!(self.fill(searched - self.input.len()), "closed inside a literal");
+                        assert!(
+                            self.fill(searched - self.input.len()),
+                            "closed inside a literal"
+                        );
                     }
                     continue;
                 }
@@ -252,7 +299,11 @@ impl Client {
                 return Some(line);
             }
             if !self.fill(1) {
-                assert!(self.input.is_empty(), "closed inside a line: {:?}", self.input);
+                assert!(
+                    self.input.is_empty(),
+                    "closed inside a line: {:?}",
+                    self.input
+                );
                 return None;
             }
         }
@@ -274,8 +325,11 @@ impl Client {
                 true
             }
             Err(error)
-                if [std::io::ErrorKind::ConnectionReset, std::io::ErrorKind::UnexpectedEof]
-                    .contains(&error.kind()) =>
+                if [
+                    std::io::ErrorKind::ConnectionReset,
+                    std::io::ErrorKind::UnexpectedEof,
+                ]
+                .contains(&error.kind()) =>
             {
                 false
             }
@@ -345,7 +399,10 @@ impl Idle<'_> {
                 self.heard.clear();
                 return;
             }
-            assert!(Instant::now() < end, "expected {expected:#?}, heard {heard:#?}");
+            assert!(
+                Instant::now() < end,
+                "expected {expected:#?}, heard {heard:#?}"
+            );
             let line = self.client.line();
             let line = plain(&String::from_utf8_lossy(&line));
             if line != "* OK" {
@@ -377,7 +434,10 @@ fn settle(lines: &[String]) -> Vec<String> {
     let mut kept: Vec<String> = Vec::new();
     for line in lines {
         if line.ends_with(" EXISTS") || line.ends_with(" RECENT") {
-            let since = kept.iter().rposition(|line| line.ends_with(" EXPUNGE")).map_or(0, |at| at + 1);
+            let since = kept
+                .iter()
+                .rposition(|line| line.ends_with(" EXPUNGE"))
+                .map_or(0, |at| at + 1);
             if let Some(at) = kept[since..].iter().position(|old| kind(old) == kind(line)) {
                 kept.remove(since + at);
             }
@@ -399,11 +459,12 @@ pub fn plain(line: &str) -> String {
     let mut words = line.splitn(4, ' ');
     if let (Some("*"), Some(number), Some("FETCH"), Some(items)) =
         (words.next(), words.next(), words.next(), words.next())
-        && let Some(items) = items.strip_prefix('(').and_then(|items| items.strip_suffix(')'))
+        && let Some(items) = items
+            .strip_prefix('(')
+            .and_then(|items| items.strip_suffix(')'))
     {
         let values = split_values(items);
-        let mut pairs: Vec<String> =
-            values.chunks(2).map(|pair| pair.join(" ")).collect();
+        let mut pairs: Vec<String> = values.chunks(2).map(|pair| pair.join(" ")).collect();
         pairs.sort();
         return format!("* {number} FETCH ({})", pairs.join(" "));
     }
@@ -437,7 +498,10 @@ pub fn split_values(text: &str) -> Vec<String> {
                 }
             }
             b'{' => {
-                let line = bytes[at..].iter().position(|&byte| byte == b'\n').map(|end| at + end);
+                let line = bytes[at..]
+                    .iter()
+                    .position(|&byte| byte == b'\n')
+                    .map(|end| at + end);
                 if let Some(end) = line
                     && let Some(size) = announced_literal(&bytes[..end - 1])
                 {

@@ -33,7 +33,10 @@ impl Maildir {
 
     /// None yet: only the directory it would lie in.
     pub fn absent() -> Maildir {
-        let home = tempfile::Builder::new().prefix("culver-test-").tempdir().unwrap();
+        let home = tempfile::Builder::new()
+            .prefix("culver-test-")
+            .tempdir()
+            .unwrap();
         fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();
         own(home.path());
         let path = home.path().join("Maildir");
@@ -128,7 +131,10 @@ impl Maildir {
         let mut names = Vec::new();
         for sub in ["cur", "new"] {
             for entry in fs::read_dir(self.folder(folder).join(sub)).unwrap() {
-                names.push(format!("{sub}/{}", entry.unwrap().file_name().to_string_lossy()));
+                names.push(format!(
+                    "{sub}/{}",
+                    entry.unwrap().file_name().to_string_lossy()
+                ));
             }
         }
         names.sort();
@@ -149,8 +155,13 @@ impl Maildir {
         let old = self.find(folder, base).unwrap();
         let name = old.file_name().unwrap().to_str().unwrap();
         let stem = name.split(':').next().unwrap();
-        fs::rename(&old, self.folder(folder).join("cur").join(format!("{stem}:2,{letters}")))
-            .unwrap();
+        fs::rename(
+            &old,
+            self.folder(folder)
+                .join("cur")
+                .join(format!("{stem}:2,{letters}")),
+        )
+        .unwrap();
     }
 
     /// Removes a message's file, as any program may.

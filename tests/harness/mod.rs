@@ -7,6 +7,7 @@
 
 #![allow(
     dead_code,
+    unused_imports,
     reason = "each test target uses its own part of the harness"
 )]
 
@@ -55,7 +56,9 @@ pub fn is_root() -> bool {
 /// Whether a program is installed; prints a line where it is not, for the test then shows nothing.
 pub fn have(program: &str) -> bool {
     let dirs = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin:/usr/local/sbin";
-    let found = dirs.split(':').any(|dir| PathBuf::from(dir).join(program).is_file());
+    let found = dirs
+        .split(':')
+        .any(|dir| PathBuf::from(dir).join(program).is_file());
     if !found {
         eprintln!("skipped: {program} is not installed (contrib/check installs it)");
         assert!(

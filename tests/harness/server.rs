@@ -45,7 +45,13 @@ pub struct Setup {
 
 impl Setup {
     pub fn new(kind: Kind) -> Setup {
-        Setup { kind, fs_layout: false, extra: Vec::new(), settings: String::new(), trace: None }
+        Setup {
+            kind,
+            fs_layout: false,
+            extra: Vec::new(),
+            settings: String::new(),
+            trace: None,
+        }
     }
 
     /// Folders as plain directories. Culver then runs by a configuration file with a passwd-file user.
@@ -86,7 +92,10 @@ impl Setup {
     }
 
     fn attempt(&self, maildir: &Arc<Maildir>) -> Result<Server, String> {
-        let home = tempfile::Builder::new().prefix("culver-server-").tempdir().unwrap();
+        let home = tempfile::Builder::new()
+            .prefix("culver-server-")
+            .tempdir()
+            .unwrap();
         own(home.path());
         let ports = [free_port(), free_port()];
         let (mut command, known) = match self.kind {
@@ -96,9 +105,14 @@ impl Setup {
             Kind::Culver => (self.culver(maildir), false),
             Kind::Dovecot => (self.dovecot(maildir, home.path(), ports), true),
         };
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command.process_group(0);
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let log = Arc::new(Mutex::new(String::new()));
         collect(child.stdout.take().unwrap(), &log);
         collect(child.stderr.take().unwrap(), &log);
@@ -143,7 +157,9 @@ impl Setup {
         let mut command = self.program(&[env!("CARGO_BIN_EXE_culver")]);
         command.arg("serve").arg(maildir.path());
         command.args(["--listen", "127.0.0.1:0", "--listen-tls", "127.0.0.1:0"]);
-        command.args(["--user", USER, "--password", PASSWORD]).args(&self.extra);
+        command
+            .args(["--user", USER, "--password", PASSWORD])
+            .args(&self.extra);
         command
     }
 
@@ -152,7 +168,11 @@ impl Setup {
         let users = home.join("users");
         let id = mail_uid();
         let mail_home = maildir.home().display();
-        fs::write(&users, format!("{USER}:{{PLAIN}}{PASSWORD}:{id}:{id}::{mail_home}::\n")).unwrap();
+        fs::write(
+            &users,
+            format!("{USER}:{{PLAIN}}{PASSWORD}:{id}:{id}::{mail_home}::\n"),
+        )
+        .unwrap();
         let config = home.join("culver.toml");
         let layout = if self.fs_layout { "fs" } else { "maildir++" };
         fs::write(
@@ -171,7 +191,10 @@ impl Setup {
         own(&users);
         own(&config);
         let mut command = self.program(&[env!("CARGO_BIN_EXE_culver")]);
-        command.args(["serve", "--config"]).arg(config).args(&self.extra);
+        command
+            .args(["serve", "--config"])
+            .arg(config)
+            .args(&self.extra);
         command
     }
 
@@ -228,7 +251,9 @@ impl Setup {
             return Command::new(program[0]);
         };
         let mut command = Command::new("strace");
-        command.args(["-f", "-y", "-xx", "-s", "2000000", "-o"]).arg(trace);
+        command
+            .args(["-f", "-y", "-xx", "-s", "2000000", "-o"])
+            .arg(trace);
         command.args(["-e", TRACED_CALLS]).args(program);
         command
     }
@@ -314,7 +339,12 @@ impl Server {
     fn memory(&self, field: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = status.lines().find(|line| line.starts_with(field)).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+        line.split_whitespace()
+            .nth(1)
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+            * 1024
     }
 
     /// Sends SIGTERM.
@@ -374,11 +404,19 @@ impl Drop for Guard {
 
 /// The numeric owner of test mail.
 pub fn mail_uid() -> u32 {
-    if is_root() { MAIL_UID } else { rustix::process::getuid().as_raw() }
+    if is_root() {
+        MAIL_UID
+    } else {
+        rustix::process::getuid().as_raw()
+    }
 }
 
 fn mail_gid() -> u32 {
-    if is_root() { MAIL_UID } else { rustix::process::getgid().as_raw() }
+    if is_root() {
+        MAIL_UID
+    } else {
+        rustix::process::getgid().as_raw()
+    }
 }
 
 fn user_name(id: u32) -> String {
@@ -392,8 +430,12 @@ fn group_name(id: u32) -> String {
 fn name_in(file: &str, id: u32) -> String {
     let text = fs::read_to_string(file).unwrap();
     let id = id.to_string();
-    let line = text.lines().find(|line| line.split(':').nth(2) == Some(&id));
-    line.and_then(|line| line.split(':').next()).unwrap_or(&id).to_owned()
+    let line = text
+        .lines()
+        .find(|line| line.split(':').nth(2) == Some(&id));
+    line.and_then(|line| line.split(':').next())
+        .unwrap_or(&id)
+        .to_owned()
 }
 
 /// The first address after `word` on the screen that `culver serve` prints.
@@ -406,7 +448,11 @@ fn announced(text: &str, word: &str) -> Option<SocketAddr> {
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 fn collect(stream: impl Read + Send + 'static, log: &Arc<Mutex<String>>) {
