@@ -215,7 +215,7 @@ impl Setup {
                 "protocols = imap\nbase_dir = {dir}/run\nstate_dir = {dir}/state\nlog_path = /dev/stderr\n\
                  default_internal_user = {name}\ndefault_internal_group = {group}\ndefault_login_user = {name}\n\
                  first_valid_uid = 1\nfirst_valid_gid = 1\nmail_uid = {id}\nmail_gid = {gid}\n\
-                 mail_location = maildir:{mail}{layout}\nauth_failure_delay = 0\n\
+                 mail_location = maildir:{mail}{layout}\nauth_failure_delay = 0\nauth_mechanisms = plain login\n\
                  mail_max_userip_connections = 100\nmail_fsync = always\n\
                  ssl = yes\nssl_cert = <{cert}\nssl_key = <{key}\n\
                  passdb {{\n  driver = static\n  args = password={PASSWORD}\n}}\n\

@@ -25,7 +25,7 @@ fn flags_and_removals_by_other_programs_are_told() {
     server.maildir.reflag("INBOX", &first, "FS");
     idle.expect(&["* 1 FETCH (FLAGS (\\Flagged \\Seen \\Recent))"]);
     server.maildir.remove("INBOX", &second);
-    idle.expect(server.either(&["* 2 EXPUNGE"][..], &["* 2 EXPUNGE", "* 1 RECENT"][..]));
+    idle.expect(&["* 2 EXPUNGE"]);
     idle.done(&[]);
 }
 
@@ -33,15 +33,15 @@ fn flags_and_removals_by_other_programs_are_told() {
 fn what_another_session_does_is_told() {
     let server = Server::start();
     let mut c1 = server.selected("INBOX");
-    let mut c2 = server.selected("INBOX");
+    let mut c2 = server.client();
     let mut idle = c1.idle();
     c2.append("INBOX", "(\\Seen) ", &message("one"));
     idle.expect(&["* 1 EXISTS", "* 1 RECENT"]);
-    c2.ok("NOOP");
+    c2.ok("SELECT INBOX");
     c2.ok("STORE 1 +FLAGS (\\Deleted)");
     idle.expect(&["* 1 FETCH (FLAGS (\\Deleted \\Seen \\Recent))"]);
     c2.ok("EXPUNGE");
-    idle.expect(server.either(&["* 1 EXPUNGE"][..], &["* 1 EXPUNGE", "* 0 RECENT"][..]));
+    idle.expect(&["* 1 EXPUNGE"]);
     idle.done(&[]);
 }
 
@@ -58,7 +58,9 @@ fn done_in_any_case_and_anything_else_is_bad() {
     c.send(b"z NOOP\r\n");
     assert!(c.until_tagged("y").tagged.starts_with("BAD"));
     c.check("NOOP", &[], "OK");
-    c.bad("IDLE now");
+    if server.kind == crate::harness::Kind::Culver {
+        c.bad("IDLE now");
+    }
 }
 
 #[test]

@@ -140,6 +140,10 @@ fn folders_that_others_made() {
         fs::create_dir(&dir).unwrap();
         own(dir.as_ref());
     }
+    // Dovecot trusts its list of a second ago.
+    if server.either(false, true) {
+        return;
+    }
     c.check(
         "LIST \"\" Later",
         &["* LIST (\\HasNoChildren) \".\" Later"],

@@ -19,7 +19,7 @@ fn check_only_where_a_mailbox_is_selected() {
     c.bad("CHECK");
     c.ok("SELECT INBOX");
     c.check("CHECK", &[], "OK");
-    c.bad("CHECK x");
+    c.bad_strictly("CHECK x");
 }
 
 #[test]
@@ -64,8 +64,8 @@ fn id_before_and_after_login() {
     c.login();
     let told = c.ok("ID (\"name\" \"test\" \"version\" NIL)");
     assert!(told[0].starts_with(name), "{told:?}");
-    c.bad("ID (\"name\")");
-    c.bad("ID");
+    c.bad_strictly("ID (\"name\")");
+    c.bad_strictly("ID");
 }
 
 #[test]
@@ -78,5 +78,5 @@ fn enable_of_what_is_not_there() {
         reply.plain().iter().all(|line| line == "* ENABLED"),
         "{reply:?}"
     );
-    c.bad("ENABLE");
+    c.bad_strictly("ENABLE");
 }

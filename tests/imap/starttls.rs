@@ -48,6 +48,10 @@ fn bytes_in_the_clear_behind_starttls_end_the_connection() {
     for rest in ["b LOGIN u p\r\n", "b NOOP\r\n", "b", "\r\n"] {
         let mut c = server.connect();
         c.send(format!("a STARTTLS\r\n{rest}").as_bytes());
+        // Culver ends it by itself; Dovecot throws the bytes away and waits for a handshake.
+        if server.either(false, true) {
+            c.hang_up();
+        }
         let answers: Vec<String> = c.rest();
         assert!(
             answers.iter().all(|line| line.starts_with("a OK")
@@ -74,7 +78,9 @@ fn what_was_said_before_tls_is_forgotten() {
 fn starttls_takes_no_arguments_and_garbage_is_not_tls() {
     let server = Server::start();
     let mut c = server.connect();
-    c.bad("STARTTLS now");
+    if server.either(true, false) {
+        c.bad("STARTTLS now");
+    }
     c.check("STARTTLS", &[], "OK");
     c.send(b"this is no handshake at all\r\n\r\n");
     // Whatever a TLS stack says last, it is no IMAP, and the connection ends.

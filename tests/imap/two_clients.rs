@@ -70,7 +70,7 @@ impl Scene {
     #[track_caller]
     fn agree(&mut self) {
         let picture = |c: &mut Client| -> Vec<String> {
-            c.ok("FETCH 1:* (UID FLAGS)")
+            c.ok("UID FETCH 1:* FLAGS")
                 .iter()
                 .map(|line| line.replace(" \\Recent", "").replace("\\Recent", ""))
                 .collect()
@@ -302,7 +302,7 @@ fn check_summary(heard: &[String], first: Change, second: Change, picture: &Pict
     let mut heard = heard.to_vec();
     // A server may send these three kinds in another order; numbers then still mean the same, for message 1
     // stays message 1 and the expunges come highest first.
-    heard.sort_by_key(|line| (line.ends_with("EXISTS"), line.contains("FETCH")));
+    heard.sort_by_key(|line| (line.contains("FETCH"), line.ends_with("EXISTS")));
     assert_eq!(heard, expected, "{first:?} then {second:?}");
 }
 
