@@ -1,0 +1,597 @@
+//! A blocking IMAP client that knows nothing but lines and literals, and lets no response pass unseen.
+//!
+//! Lines are compared in a plain form: the human text of status responses is cut off (`* OK [UIDNEXT 4]`,
+//! `NO [CANNOT]`), and the items of a FETCH response are put in alphabetical order, for RFC 3501 leaves
+//! both to the server. So it does RECENT after an expunge: RECENT is compared only where it is expected.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use rustls::{ClientConnection, StreamOwned};
+
+use super::server::{PASSWORD, USER};
+use super::{Kind, PATIENCE, tls};
+
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+    Closed,
+}
+
+/// One connection.
+pub struct Client {
+    stream: Stream,
+    kind: Kind,
+    input: Vec<u8>,
+    tag: u32,
+}
+
+/// What came back for a command.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Untagged responses, literals inline, as they came.
+    pub untagged: Vec<Vec<u8>>,
+    /// The tagged response without its tag, as it came.
+    pub tagged: String,
+}
+
+impl Reply {
+    /// The untagged responses in plain form.
+    pub fn plain(&self) -> Vec<String> {
+        self.untagged
+            .iter()
+            .map(|line| plain(&String::from_utf8_lossy(line)))
+            .collect()
+    }
+
+    /// The tagged response in plain form: `OK`, `NO [TRYCREATE]`.
+    pub fn outcome(&self) -> String {
+        cut_text(&self.tagged)
+    }
+}
+
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{:?} {}", self.plain(), self.tagged)
+    }
+}
+
+impl Client {
+    /// A connection in the clear.
+    pub fn open(address: SocketAddr, kind: Kind) -> Client {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        Client {
+            stream: Stream::Plain(stream),
+            kind,
+            input: Vec::new(),
+            tag: 0,
+        }
+    }
+
+    /// Starts TLS on what was a plain connection, with these versions.
+    pub fn secure(&mut self, versions: &[&'static rustls::SupportedProtocolVersion]) {
+        assert!(self.input.is_empty(), "bytes before TLS: {:?}", self.input);
+        let Stream::Plain(stream) = std::mem::replace(&mut self.stream, Stream::Closed) else {
+            panic!("TLS is already on");
+        };
+        let mut stream = StreamOwned::new(tls::client(versions), stream);
+        stream.flush().unwrap();
+        self.stream = Stream::Tls(Box::new(stream));
+    }
+
+    /// Reads the greeting.
+    pub fn greeting(&mut self) -> String {
+        String::from_utf8(self.line()).unwrap()
+    }
+
+    /// Logs in as the test's user.
+    pub fn login(&mut self) {
+        let reply = self.run(&format!("LOGIN {USER} {PASSWORD}"));
+        assert!(reply.tagged.starts_with("OK"), "{reply:?}");
+    }
+
+    /// Sends a command and reads everything up to its tagged response. A literal in the text, `{5}` CRLF
+    /// and five octets, is sent when the server asks for it.
+    pub fn run(&mut self, command: &str) -> Reply {
+        self.run_bytes(command.as_bytes())
+    }
+
+    /// The same, for bytes that are no text.
+    pub fn run_bytes(&mut self, command: &[u8]) -> Reply {
+        self.tag += 1;
+        let tag = format!("a{}", self.tag);
+        let mut bytes = [tag.as_bytes(), b" ", command, b"\r\n"].concat();
+        let mut untagged = Vec::new();
+        while let Some(end) = synchronising_literal(&bytes) {
+            let rest = bytes.split_off(end);
+            self.send(&bytes);
+            bytes = rest;
+            loop {
+                let line = self.line();
+                if line.starts_with(b"+") {
+                    break;
+                }
+                if let Some(tagged) = strip_tag(&line, &tag) {
+                    return Reply { untagged, tagged };
+                }
+                untagged.push(line);
+            }
+        }
+        self.send(&bytes);
+        self.finish(&tag, untagged)
+    }
+
+    fn finish(&mut self, tag: &str, mut untagged: Vec<Vec<u8>>) -> Reply {
+        loop {
+            let line = self.line();
+            if let Some(tagged) = strip_tag(&line, tag) {
+                return Reply { untagged, tagged };
+            }
+            assert!(
+                line.starts_with(b"* "),
+                "neither * nor {tag}: {}",
+                String::from_utf8_lossy(&line)
+            );
+            untagged.push(line);
+        }
+    }
+
+    /// Reads up to the tagged response of a command that was sent by hand.
+    pub fn until_tagged(&mut self, tag: &str) -> Reply {
+        self.finish(tag, Vec::new())
+    }
+
+    /// Runs a command that must succeed and gives its untagged responses in plain form.
+    #[track_caller]
+    pub fn ok(&mut self, command: &str) -> Vec<String> {
+        let reply = self.run(command);
+        assert!(
+            reply.tagged.starts_with("OK"),
+            "{command:.200} → {:?} {}",
+            reply.plain(),
+            reply.tagged
+        );
+        reply.plain()
+    }
+
+    /// Runs a command and demands exactly these untagged responses and this outcome, both in plain form.
+    #[track_caller]
+    pub fn check(&mut self, command: &str, untagged: &[&str], outcome: &str) {
+        let reply = self.run(command);
+        let expected: Vec<String> = untagged.iter().map(|line| plain(line)).collect();
+        let got: Vec<String> = without_needless_recent(reply.plain(), &expected)
+            .into_iter()
+            .filter(|line| !self.is_foreign(line))
+            .collect();
+        assert!(
+            got == expected && reply.outcome() == outcome,
+            "{command:.300}\n  expected {expected:#?} {outcome}\n  but got  {got:#?} {}",
+            reply.tagged
+        );
+    }
+
+    /// As [`Client::check`], for responses whose order is the server's.
+    #[track_caller]
+    pub fn check_sorted(&mut self, command: &str, untagged: &[&str], outcome: &str) {
+        let reply = self.run(command);
+        let mut expected: Vec<String> = untagged.iter().map(|line| plain(line)).collect();
+        let mut got = reply.plain();
+        expected.sort();
+        got.sort();
+        assert!(
+            got == expected && reply.outcome() == outcome,
+            "{command:.300}\n  expected {expected:#?} {outcome}\n  but got  {got:#?} {}",
+            reply.tagged
+        );
+    }
+
+    /// Runs a command of which only the tagged response matters: its outcome in plain form.
+    pub fn outcome(&mut self, command: &str) -> String {
+        self.run(command).outcome()
+    }
+
+    /// Runs a command that must be answered NO, whatever the response code.
+    #[track_caller]
+    pub fn no(&mut self, command: &str) {
+        let reply = self.run(command);
+        assert!(reply.tagged.starts_with("NO"), "{command:.200} → {reply:?}");
+    }
+
+    /// Runs a command that must be answered BAD and nothing else.
+    #[track_caller]
+    pub fn bad(&mut self, command: &str) {
+        let reply = self.run(command);
+        assert!(
+            reply.tagged.starts_with("BAD"),
+            "{command:.200} → {reply:?}"
+        );
+        // Dovecot closes the mailbox even where SELECT does not parse.
+        let mut lines = reply.plain();
+        lines.retain(|line| self.kind == Kind::Culver || line != "* OK [CLOSED]");
+        assert!(lines.is_empty(), "{command:.200} → {reply:?}");
+    }
+
+    /// Runs a command that Culver must answer BAD, where Dovecot is lenient.
+    #[track_caller]
+    pub fn bad_strictly(&mut self, command: &str) {
+        match self.kind {
+            Kind::Culver => self.bad(command),
+            Kind::Dovecot => drop(self.run(command)),
+        }
+    }
+
+    /// APPENDs a message and gives its UID.
+    #[track_caller]
+    pub fn append(&mut self, mailbox: &str, arguments: &str, message: &str) -> u32 {
+        let size = message.len();
+        let reply = self.run(&format!(
+            "APPEND {mailbox} {arguments}{{{size}}}\r\n{message}"
+        ));
+        let code = reply.tagged.strip_prefix("OK [APPENDUID ");
+        let code = code.unwrap_or_else(|| panic!("APPEND → {reply:?}"));
+        let uid = code.split([' ', ']']).nth(1).unwrap();
+        uid.parse().unwrap()
+    }
+
+    /// IDLEs until exactly these responses have come, in this order, and nothing else.
+    #[track_caller]
+    pub fn idle_until(&mut self, expected: &[&str]) {
+        let mut idle = self.idle();
+        idle.expect(expected);
+        idle.done(&[]);
+    }
+
+    /// Begins to IDLE.
+    pub fn idle(&mut self) -> Idle<'_> {
+        self.tag += 1;
+        let tag = format!("a{}", self.tag);
+        self.send(format!("{tag} IDLE\r\n").as_bytes());
+        let mut before = Vec::new();
+        loop {
+            let line = self.line();
+            if line.starts_with(b"+") {
+                break;
+            }
+            before.push(plain(&String::from_utf8_lossy(&line)));
+        }
+        Idle {
+            client: self,
+            tag,
+            heard: before,
+        }
+    }
+
+    /// Sends bytes as they are.
+    pub fn send(&mut self, bytes: &[u8]) {
+        self.try_send(bytes)
+            .unwrap_or_else(|error| panic!("cannot send: {error}"));
+    }
+
+    /// Sends bytes to a server that may have closed already.
+    pub fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        match &mut self.stream {
+            Stream::Plain(stream) => stream.write_all(bytes),
+            Stream::Tls(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
+            Stream::Closed => Err(std::io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Reads one response with its literals, without the last CRLF.
+    #[track_caller]
+    pub fn line(&mut self) -> Vec<u8> {
+        match self.next_line() {
+            Some(line) => line,
+            None => panic!("the server closed the connection"),
+        }
+    }
+
+    /// Reads one response; `None` at the end of the connection.
+    #[track_caller]
+    pub fn next_line(&mut self) -> Option<Vec<u8>> {
+        let mut searched = 0;
+        loop {
+            if let Some(at) = memchr::memchr(b'\n', &self.input[searched..]).map(|at| at + searched)
+            {
+                assert!(
+                    at > 0 && self.input[at - 1] == b'\r',
+                    "a line of the server ends in a bare LF"
+                );
+                if let Some(size) = announced_literal(&self.input[..at - 1]) {
+                    searched = at + 1 + size;
+                    while self.input.len() < searched {
+                        assert!(
+                            self.fill(searched - self.input.len()),
+                            "closed inside a literal"
+                        );
+                    }
+                    continue;
+                }
+                let rest = self.input.split_off(at + 1);
+                let mut line = std::mem::replace(&mut self.input, rest);
+                line.truncate(at - 1);
+                return Some(line);
+            }
+            if !self.fill(1) {
+                assert!(
+                    self.input.is_empty(),
+                    "closed inside a line: {:?}",
+                    self.input
+                );
+                return None;
+            }
+        }
+    }
+
+    /// Reads more; false at the end of the connection.
+    #[track_caller]
+    fn fill(&mut self, wanted: usize) -> bool {
+        let mut buffer = vec![0; wanted.clamp(64 << 10, 1 << 20)];
+        let read = match &mut self.stream {
+            Stream::Plain(stream) => stream.read(&mut buffer),
+            Stream::Tls(stream) => stream.read(&mut buffer),
+            Stream::Closed => Ok(0),
+        };
+        match read {
+            Ok(0) => false,
+            Ok(count) => {
+                self.input.extend_from_slice(&buffer[..count]);
+                true
+            }
+            Err(error)
+                if [
+                    std::io::ErrorKind::ConnectionReset,
+                    std::io::ErrorKind::UnexpectedEof,
+                ]
+                .contains(&error.kind()) =>
+            {
+                false
+            }
+            Err(error) => panic!(
+                "no answer in time ({error}); so far {:?}",
+                String::from_utf8_lossy(&self.input)
+            ),
+        }
+    }
+
+    /// Whether the server ends the connection now; what it still says is given.
+    pub fn rest(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        while let Some(line) = self.next_line() {
+            lines.push(plain(&String::from_utf8_lossy(&line)));
+        }
+        lines
+    }
+
+    /// Closes the sending side.
+    pub fn hang_up(&mut self) {
+        if let Stream::Plain(stream) = &self.stream {
+            stream.shutdown(Shutdown::Write).unwrap();
+        }
+    }
+
+    /// The plain socket, for tests that are slow or rude on purpose.
+    pub fn socket(&self) -> &TcpStream {
+        match &self.stream {
+            Stream::Plain(stream) => stream,
+            Stream::Tls(stream) => stream.get_ref(),
+            Stream::Closed => panic!("closed"),
+        }
+    }
+
+    /// The protocol version that TLS agreed on.
+    pub fn tls_version(&self) -> Option<rustls::ProtocolVersion> {
+        match &self.stream {
+            Stream::Tls(stream) => stream.conn.protocol_version(),
+            _ => None,
+        }
+    }
+
+    /// Responses that Dovecot adds and Culver does not announce yet.
+    fn is_foreign(&self, line: &str) -> bool {
+        self.kind == Kind::Dovecot && line.starts_with("* OK [HIGHESTMODSEQ")
+    }
+}
+
+/// A client that idles.
+pub struct Idle<'c> {
+    client: &'c mut Client,
+    tag: String,
+    heard: Vec<String>,
+}
+
+impl Idle<'_> {
+    /// Waits for exactly these responses, in this order. Responses to several changes may come at once or
+    /// one after the other: a count that a later one overtakes is passed over.
+    #[track_caller]
+    pub fn expect(&mut self, expected: &[&str]) {
+        let expected: Vec<String> = expected.iter().map(|line| plain(line)).collect();
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let heard = without_needless_recent(settle(&self.heard), &expected);
+            if heard == expected {
+                self.heard.clear();
+                return;
+            }
+            assert!(
+                Instant::now() < end,
+                "expected {expected:#?}, heard {heard:#?}"
+            );
+            let line = self.client.line();
+            let line = plain(&String::from_utf8_lossy(&line));
+            if line != "* OK" {
+                self.heard.push(line);
+            }
+            assert!(
+                heard.len() <= expected.len() + 4,
+                "expected {expected:#?}, heard {:#?}",
+                self.heard
+            );
+        }
+    }
+
+    /// Ends it: nothing but these may come before the tagged OK.
+    #[track_caller]
+    pub fn done(mut self, expected: &[&str]) {
+        let tag = std::mem::take(&mut self.tag);
+        self.client.send(b"DONE\r\n");
+        let reply = self.client.finish(&tag, Vec::new());
+        let expected: Vec<String> = expected.iter().map(|line| plain(line)).collect();
+        let heard: Vec<String> = self.heard.drain(..).chain(reply.plain()).collect();
+        let heard = without_needless_recent(settle(&heard), &expected);
+        assert_eq!(heard, expected, "at the end of IDLE");
+        assert!(reply.tagged.starts_with("OK"), "{reply:?}");
+    }
+}
+
+/// Passes over an EXISTS or RECENT that a later one of its kind follows with no EXPUNGE between.
+fn settle(lines: &[String]) -> Vec<String> {
+    let kind = |line: &str| line.rsplit(' ').next().map(str::to_owned);
+    let mut kept: Vec<String> = Vec::new();
+    for line in lines {
+        if line.ends_with(" EXISTS") || line.ends_with(" RECENT") {
+            let since = kept
+                .iter()
+                .rposition(|line| line.ends_with(" EXPUNGE"))
+                .map_or(0, |at| at + 1);
+            if let Some(at) = kept[since..].iter().position(|old| kind(old) == kind(line)) {
+                kept.remove(since + at);
+            }
+        }
+        kept.push(line.clone());
+    }
+    kept
+}
+
+/// Leaves RECENT out unless it is expected.
+fn without_needless_recent(mut lines: Vec<String>, expected: &[String]) -> Vec<String> {
+    if !expected.iter().any(|line| line.ends_with(" RECENT")) {
+        lines.retain(|line| !line.ends_with(" RECENT"));
+    }
+    lines
+}
+
+/// A line in the form in which lines are compared.
+pub fn plain(line: &str) -> String {
+    for condition in ["* OK", "* NO", "* BAD", "* BYE", "* PREAUTH"] {
+        if let Some(rest) = line.strip_prefix(condition)
+            && (rest.is_empty() || rest.starts_with(' '))
+        {
+            return format!("* {}", cut_text(&line[2..]));
+        }
+    }
+    let mut words = line.splitn(4, ' ');
+    if let (Some("*"), Some(number), Some("FETCH"), Some(items)) =
+        (words.next(), words.next(), words.next(), words.next())
+        && let Some(items) = items
+            .strip_prefix('(')
+            .and_then(|items| items.strip_suffix(')'))
+    {
+        let values = split_values(items);
+        let mut pairs: Vec<String> = values.chunks(2).map(|pair| pair.join(" ")).collect();
+        pairs.sort();
+        return format!("* {number} FETCH ({})", pairs.join(" "));
+    }
+    line.to_owned()
+}
+
+/// Cuts the human text off a condition: `OK [UIDNEXT 4] Predicted` → `OK [UIDNEXT 4]`.
+fn cut_text(line: &str) -> String {
+    let Some((condition, rest)) = line.split_once(' ') else {
+        return line.to_owned();
+    };
+    match rest.strip_prefix('[').and_then(|rest| rest.find(']')) {
+        Some(end) => format!("{condition} {}", &rest[..end + 2]),
+        None => condition.to_owned(),
+    }
+}
+
+/// Splits a list's inside at its top-level spaces; strings, literals and lists stay whole.
+pub fn split_values(text: &str) -> Vec<String> {
+    let bytes = text.as_bytes();
+    let mut values = Vec::new();
+    let (mut depth, mut start, mut at) = (0_usize, 0, 0);
+    while at < bytes.len() {
+        match bytes[at] {
+            b'(' | b'[' => depth += 1,
+            b')' | b']' => depth = depth.saturating_sub(1),
+            b'"' => {
+                at += 1;
+                while at < bytes.len() && bytes[at] != b'"' {
+                    at += if bytes[at] == b'\\' { 2 } else { 1 };
+                }
+            }
+            b'{' => {
+                let line = bytes[at..]
+                    .iter()
+                    .position(|&byte| byte == b'\n')
+                    .map(|end| at + end);
+                if let Some(end) = line
+                    && let Some(size) = announced_literal(&bytes[..end - 1])
+                {
+                    at = end + size;
+                }
+            }
+            b' ' if depth == 0 => {
+                values.push(String::from_utf8_lossy(&bytes[start..at]).into_owned());
+                start = at + 1;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    values.push(String::from_utf8_lossy(&bytes[start.min(bytes.len())..]).into_owned());
+    values
+}
+
+/// The first literal's octets in a response, as they came.
+pub fn literal(line: &[u8]) -> &[u8] {
+    let mut from = 0;
+    while let Some(at) = memchr::memchr(b'\n', &line[from..]).map(|at| at + from) {
+        if let Some(size) = announced_literal(&line[..at - 1]) {
+            return &line[at + 1..at + 1 + size];
+        }
+        from = at + 1;
+    }
+    panic!("no literal in {:?}", String::from_utf8_lossy(line));
+}
+
+/// Where the first literal that waits for `+` begins in a command.
+fn synchronising_literal(bytes: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    while let Some(at) = memchr::memmem::find(&bytes[from..], b"\r\n").map(|at| at + from) {
+        let line = &bytes[..at];
+        if line.ends_with(b"+}") {
+            let size = announced_literal(&[&line[..line.len() - 2], b"}"].concat())?;
+            from = at + 2 + size;
+            continue;
+        }
+        if announced_literal(line).is_some() && at + 2 < bytes.len() {
+            return Some(at + 2);
+        }
+        from = at + 2;
+    }
+    None
+}
+
+/// The size that `{n}` at a line's end announces.
+fn announced_literal(line: &[u8]) -> Option<usize> {
+    let line = line.strip_suffix(b"}")?;
+    let open = line.iter().rposition(|&byte| byte == b'{')?;
+    std::str::from_utf8(&line[open + 1..]).ok()?.parse().ok()
+}
+
+fn strip_tag(line: &[u8], tag: &str) -> Option<String> {
+    let rest = line.strip_prefix(tag.as_bytes())?.strip_prefix(b" ")?;
+    Some(String::from_utf8_lossy(rest).into_owned())
+}
+
+/// How long something took, for figures that a test prints.
+pub fn timed<T>(run: impl FnOnce() -> T) -> (T, Duration) {
+    let start = Instant::now();
+    let value = run();
+    (value, start.elapsed())
+}

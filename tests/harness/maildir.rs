@@ -1,0 +1,194 @@
+//! A throw-away Maildir, and the programs that write to one beside the server: an MTA, a mail reader.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tempfile::TempDir;
+
+use super::is_root;
+
+/// Who owns mail when the tests run as root: an ordinary user, so that the server drops its rights.
+pub const MAIL_UID: u32 = 65_534;
+
+/// A Maildir in a directory of its own.
+pub struct Maildir {
+    home: TempDir,
+    path: PathBuf,
+}
+
+impl Maildir {
+    /// An empty one: `cur`, `new`, `tmp`.
+    pub fn new() -> Maildir {
+        let maildir = Maildir::absent();
+        for sub in ["", "cur", "new", "tmp"] {
+            fs::create_dir(maildir.path.join(sub)).unwrap();
+        }
+        maildir.settle();
+        maildir
+    }
+
+    /// None yet: only the directory it would lie in.
+    pub fn absent() -> Maildir {
+        let home = tempfile::Builder::new()
+            .prefix("culver-test-")
+            .tempdir()
+            .unwrap();
+        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        own(home.path());
+        let path = home.path().join("Maildir");
+        Maildir { home, path }
+    }
+
+    /// One from a tar file that holds `Maildir/`, times and modes kept.
+    pub fn unpack(tar: &Path) -> Maildir {
+        let maildir = Maildir::absent();
+        let status = Command::new("tar")
+            .args(["--no-same-owner", "-xpf"])
+            .arg(tar)
+            .arg("-C")
+            .arg(maildir.home())
+            .status()
+            .unwrap();
+        assert!(status.success(), "tar could not unpack {}", tar.display());
+        maildir.settle();
+        maildir
+    }
+
+    /// The Maildir's root.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The directory around it, for a test's own files.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Gives everything in it to the mail user, where the tests run as root.
+    pub fn settle(&self) {
+        if is_root() {
+            let status = Command::new("chown")
+                .args(["-hR", &format!("{MAIL_UID}:{MAIL_UID}")])
+                .arg(&self.path)
+                .status()
+                .unwrap();
+            assert!(status.success());
+        }
+    }
+
+    /// A folder's directory: the root for `INBOX`, else `.NAME`.
+    pub fn folder(&self, name: &str) -> PathBuf {
+        match name {
+            "INBOX" => self.path.clone(),
+            _ => self.path.join(format!(".{name}")),
+        }
+    }
+
+    /// Writes a message to `tmp/` as an MTA does and gives the path; [`Maildir::release`] delivers it.
+    pub fn prepare(&self, folder: &str, message: &[u8]) -> PathBuf {
+        static COUNT: AtomicU64 = AtomicU64::new(1);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let seconds = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap()
+            .as_secs();
+        let name = format!("{seconds}.P{}Q{count}.mta", std::process::id());
+        let path = self.folder(folder).join("tmp").join(name);
+        let mut file = fs::File::create_new(&path).unwrap();
+        file.write_all(message).unwrap();
+        file.sync_all().unwrap();
+        own(&path);
+        path
+    }
+
+    /// Renames a prepared message into `new/` and gives its name.
+    pub fn release(&self, folder: &str, prepared: &Path) -> String {
+        let name = prepared.file_name().unwrap().to_str().unwrap().to_owned();
+        fs::rename(prepared, self.folder(folder).join("new").join(&name)).unwrap();
+        name
+    }
+
+    /// Delivers a message as an MTA does, and gives its base name.
+    pub fn deliver(&self, folder: &str, message: &str) -> String {
+        let prepared = self.prepare(folder, message.as_bytes());
+        self.release(folder, &prepared)
+    }
+
+    /// Puts a file into `cur/` or `new/` under exactly this name.
+    pub fn place(&self, folder: &str, sub: &str, name: &str, message: &[u8]) -> PathBuf {
+        let path = self.folder(folder).join(sub).join(name);
+        fs::write(&path, message).unwrap();
+        own(&path);
+        path
+    }
+
+    /// The files of a folder's `cur/` and `new/`, sorted, as `cur/NAME`.
+    pub fn files(&self, folder: &str) -> Vec<String> {
+        let mut names = Vec::new();
+        for sub in ["cur", "new"] {
+            for entry in fs::read_dir(self.folder(folder).join(sub)).unwrap() {
+                names.push(format!(
+                    "{sub}/{}",
+                    entry.unwrap().file_name().to_string_lossy()
+                ));
+            }
+        }
+        names.sort();
+        names
+    }
+
+    /// Where the message with this base name lies now, whatever its flags.
+    pub fn find(&self, folder: &str, base: &str) -> Option<PathBuf> {
+        let found = self.files(folder).into_iter().find(|name| {
+            let name = &name[4..];
+            name.split(':').next() == Some(base) || name.split(&[':', ','][..]).next() == Some(base)
+        })?;
+        Some(self.folder(folder).join(found))
+    }
+
+    /// Changes a message's flag letters by renaming its file, as mutt does.
+    pub fn reflag(&self, folder: &str, base: &str, letters: &str) {
+        let old = self.find(folder, base).unwrap();
+        let name = old.file_name().unwrap().to_str().unwrap();
+        let stem = name.split(':').next().unwrap();
+        fs::rename(
+            &old,
+            self.folder(folder)
+                .join("cur")
+                .join(format!("{stem}:2,{letters}")),
+        )
+        .unwrap();
+    }
+
+    /// Removes a message's file, as any program may.
+    pub fn remove(&self, folder: &str, base: &str) {
+        fs::remove_file(self.find(folder, base).unwrap()).unwrap();
+    }
+
+    /// Removes the files that may be deleted at any time.
+    pub fn forget_caches(&self) {
+        fn walk(dir: &Path) {
+            for entry in fs::read_dir(dir).unwrap() {
+                let path = entry.unwrap().path();
+                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                if path.is_dir() && !path.is_symlink() {
+                    walk(&path);
+                } else if ["culver.index", "culver.log", "culver.cache"].contains(&name.as_str()) {
+                    fs::remove_file(&path).unwrap();
+                }
+            }
+        }
+        walk(&self.path);
+    }
+}
+
+/// Gives one path to the mail user, where the tests run as root.
+pub fn own(path: &Path) {
+    if is_root() {
+        chown(path, Some(MAIL_UID), Some(MAIL_UID)).unwrap();
+    }
+}

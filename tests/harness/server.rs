@@ -1,0 +1,468 @@
+//! A real server in a process of its own: Culver, or Dovecot with a throw-away configuration.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use super::maildir::{MAIL_UID, own};
+use super::{Client, Maildir, PATIENCE, TRACED_CALLS, is_root, wait_until};
+
+/// The one user of a test's server.
+pub const USER: &str = "u";
+/// And the password.
+pub const PASSWORD: &str = "p";
+
+/// Which server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Culver,
+    Dovecot,
+}
+
+impl Kind {
+    /// The one that `CULVER_TEST_SERVER` asks for; Culver by default.
+    pub fn chosen() -> Kind {
+        match std::env::var("CULVER_TEST_SERVER").as_deref() {
+            Ok("dovecot") => Kind::Dovecot,
+            _ => Kind::Culver,
+        }
+    }
+}
+
+/// How to start a server.
+pub struct Setup {
+    kind: Kind,
+    fs_layout: bool,
+    extra: Vec<String>,
+    settings: String,
+    trace: Option<PathBuf>,
+}
+
+impl Setup {
+    pub fn new(kind: Kind) -> Setup {
+        Setup {
+            kind,
+            fs_layout: false,
+            extra: Vec::new(),
+            settings: String::new(),
+            trace: None,
+        }
+    }
+
+    /// Folders as plain directories. Culver then runs by a configuration file with a passwd-file user.
+    pub fn fs_layout(mut self) -> Setup {
+        self.fs_layout = true;
+        self
+    }
+
+    /// A further argument of `culver serve`.
+    pub fn arg(mut self, arg: &str) -> Setup {
+        self.extra.push(arg.to_owned());
+        self
+    }
+
+    /// Lines for the configuration file. Culver then runs by one.
+    pub fn settings(mut self, lines: &str) -> Setup {
+        self.settings.push_str(lines);
+        self
+    }
+
+    /// Writes a trace of the server's system calls there.
+    pub fn trace(mut self, path: &Path) -> Setup {
+        self.trace = Some(path.to_owned());
+        self
+    }
+
+    /// Starts it and waits until it listens.
+    pub fn start(self, maildir: &Arc<Maildir>) -> Server {
+        let mut last = String::new();
+        // Ports chosen beforehand may be taken by the time the server wants them.
+        for _ in 0..5 {
+            match self.attempt(maildir) {
+                Ok(server) => return server,
+                Err(log) => last = log,
+            }
+        }
+        panic!("the server did not start:\n{last}");
+    }
+
+    fn attempt(&self, maildir: &Arc<Maildir>) -> Result<Server, String> {
+        let home = tempfile::Builder::new()
+            .prefix("culver-server-")
+            .tempdir()
+            .unwrap();
+        own(home.path());
+        let ports = [free_port(), free_port()];
+        let (mut command, known) = match self.kind {
+            Kind::Culver if self.fs_layout || !self.settings.is_empty() => {
+                (self.culver_by_file(maildir, home.path(), ports), true)
+            }
+            Kind::Culver => (self.culver(maildir), false),
+            Kind::Dovecot => (self.dovecot(maildir, home.path(), ports), true),
+        };
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command.process_group(0);
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let log = Arc::new(Mutex::new(String::new()));
+        collect(child.stdout.take().unwrap(), &log);
+        collect(child.stderr.take().unwrap(), &log);
+
+        let end = Instant::now() + PATIENCE;
+        let (imap, imaps) = loop {
+            let text = log.lock().unwrap().clone();
+            if let Some(status) = child.try_wait().unwrap() {
+                return Err(format!("{status}\n{text}"));
+            }
+            if known {
+                let [imap, imaps] = ports.map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+                if std::net::TcpStream::connect(imap).is_ok()
+                    && std::net::TcpStream::connect(imaps).is_ok()
+                {
+                    break (imap, imaps);
+                }
+            } else if let (Some(imap), Some(imaps)) =
+                (announced(&text, "IMAP"), announced(&text, "IMAPS"))
+            {
+                break (imap, imaps);
+            }
+            if Instant::now() > end {
+                drop(Guard(child));
+                return Err(format!("no address in time\n{text}"));
+            }
+            std::thread::park_timeout(std::time::Duration::from_millis(5));
+        };
+        Ok(Server {
+            kind: self.kind,
+            imap,
+            imaps,
+            maildir: maildir.clone(),
+            child: Guard(child),
+            traced: self.trace.is_some(),
+            log,
+            _home: home,
+        })
+    }
+
+    fn culver(&self, maildir: &Maildir) -> Command {
+        let mut command = self.program(&[env!("CARGO_BIN_EXE_culver")]);
+        command.arg("serve").arg(maildir.path());
+        command.args(["--listen", "127.0.0.1:0", "--listen-tls", "127.0.0.1:0"]);
+        command
+            .args(["--user", USER, "--password", PASSWORD])
+            .args(&self.extra);
+        command
+    }
+
+    fn culver_by_file(&self, maildir: &Maildir, home: &Path, ports: [u16; 2]) -> Command {
+        let [imap, imaps] = ports;
+        let users = home.join("users");
+        let id = mail_uid();
+        let mail_home = maildir.home().display();
+        fs::write(
+            &users,
+            format!("{USER}:{{PLAIN}}{PASSWORD}:{id}:{id}::{mail_home}::\n"),
+        )
+        .unwrap();
+        let config = home.join("culver.toml");
+        let layout = if self.fs_layout { "fs" } else { "maildir++" };
+        fs::write(
+            &config,
+            format!(
+                "[listen]\nimap = [\"127.0.0.1:{imap}\"]\nimaps = [\"127.0.0.1:{imaps}\"]\n\
+                 [mail]\nlocation = \"{}\"\nlayout = \"{layout}\"\n\
+                 [users]\nfirst-uid = 0\n\
+                 [[auth.source]]\nkind = \"passwd-file\"\npath = \"{}\"\n{}",
+                maildir.path().display(),
+                users.display(),
+                self.settings,
+            ),
+        )
+        .unwrap();
+        own(&users);
+        own(&config);
+        let mut command = self.program(&[env!("CARGO_BIN_EXE_culver")]);
+        command
+            .args(["serve", "--config"])
+            .arg(config)
+            .args(&self.extra);
+        command
+    }
+
+    fn dovecot(&self, maildir: &Maildir, home: &Path, ports: [u16; 2]) -> Command {
+        let [imap, imaps] = ports;
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let (cert, key) = (home.join("cert.pem"), home.join("key.pem"));
+        fs::write(&cert, made.cert.pem()).unwrap();
+        fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        let id = mail_uid();
+        let name = user_name(id);
+        let layout = if self.fs_layout { ":LAYOUT=fs" } else { "" };
+        let (dir, mail) = (home.display(), maildir.path().display());
+        let conf = home.join("dovecot.conf");
+        fs::write(
+            &conf,
+            format!(
+                "protocols = imap\nbase_dir = {dir}/run\nstate_dir = {dir}/state\nlog_path = /dev/stderr\n\
+                 default_internal_user = {name}\ndefault_internal_group = {group}\ndefault_login_user = {name}\n\
+                 first_valid_uid = 1\nfirst_valid_gid = 1\nmail_uid = {id}\nmail_gid = {gid}\n\
+                 mail_location = maildir:{mail}{layout}\nauth_failure_delay = 0\nauth_mechanisms = plain login\n\
+                 mail_max_userip_connections = 100\nmail_fsync = always\n\
+                 ssl = yes\nssl_cert = <{cert}\nssl_key = <{key}\n\
+                 passdb {{\n  driver = static\n  args = password={PASSWORD}\n}}\n\
+                 userdb {{\n  driver = static\n  args = uid={id} gid={gid} home={mail_home}\n}}\n\
+                 service anvil {{\n  chroot =\n}}\nservice stats {{\n  chroot =\n}}\n\
+                 service imap-login {{\n  chroot =\n  process_limit = 200\n  inet_listener imap {{\n    address = 127.0.0.1\n    port = {imap}\n  }}\n\
+                 \x20 inet_listener imaps {{\n    address = 127.0.0.1\n    port = {imaps}\n    ssl = yes\n  }}\n}}\n\
+                 namespace inbox {{\n  inbox = yes\n\
+                 \x20 mailbox Drafts {{\n    special_use = \\Drafts\n  }}\n  mailbox Sent {{\n    special_use = \\Sent\n  }}\n\
+                 \x20 mailbox Trash {{\n    special_use = \\Trash\n  }}\n  mailbox Junk {{\n    special_use = \\Junk\n  }}\n}}\n",
+                group = group_name(mail_gid()),
+                gid = mail_gid(),
+                cert = cert.display(),
+                key = key.display(),
+                mail_home = maildir.home().display(),
+            ),
+        )
+        .unwrap();
+        for path in [&cert, &key, &conf] {
+            own(path);
+        }
+        let mut command = self.program(&["/usr/sbin/dovecot"]);
+        command.arg("-F").arg("-c").arg(conf);
+        if is_root() {
+            command.uid(MAIL_UID).gid(MAIL_UID);
+        }
+        command
+    }
+
+    /// The server's program, or strace in front of it.
+    fn program(&self, program: &[&str]) -> Command {
+        let Some(trace) = &self.trace else {
+            return Command::new(program[0]);
+        };
+        let mut command = Command::new("strace");
+        command
+            .args(["-f", "-y", "-xx", "-s", "2000000", "-o"])
+            .arg(trace);
+        command.args(["-e", TRACED_CALLS]).args(program);
+        command
+    }
+}
+
+/// A running server; it is killed when dropped.
+pub struct Server {
+    pub kind: Kind,
+    pub imap: SocketAddr,
+    pub imaps: SocketAddr,
+    pub maildir: Arc<Maildir>,
+    child: Guard,
+    traced: bool,
+    log: Arc<Mutex<String>>,
+    _home: tempfile::TempDir,
+}
+
+impl Server {
+    /// The chosen server on an empty Maildir.
+    pub fn start() -> Server {
+        Server::on(&Arc::new(Maildir::new()))
+    }
+
+    /// The chosen server on this Maildir.
+    pub fn on(maildir: &Arc<Maildir>) -> Server {
+        Setup::new(Kind::chosen()).start(maildir)
+    }
+
+    /// A connection whose greeting has been read.
+    pub fn connect(&self) -> Client {
+        let mut client = Client::open(self.imap, self.kind);
+        client.greeting();
+        client
+    }
+
+    /// A connection that has logged in.
+    pub fn client(&self) -> Client {
+        let mut client = self.connect();
+        client.login();
+        client
+    }
+
+    /// A connection that has logged in and selected this mailbox; what SELECT said is thrown away.
+    pub fn selected(&self, mailbox: &str) -> Client {
+        let mut client = self.client();
+        client.ok(&format!("SELECT {mailbox}"));
+        client
+    }
+
+    /// What Culver answers, or what Dovecot does where Culver differs on purpose.
+    pub fn either<T>(&self, culver: T, dovecot: T) -> T {
+        match self.kind {
+            Kind::Culver => culver,
+            Kind::Dovecot => dovecot,
+        }
+    }
+
+    /// Everything it has printed.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// The server's own process, behind strace where it is traced.
+    pub fn pid(&self) -> u32 {
+        let id = self.child.0.id();
+        if !self.traced {
+            return id;
+        }
+        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+        children.split_whitespace().next().unwrap().parse().unwrap()
+    }
+
+    /// The most memory the process has ever held, in bytes (Culver alone is one process).
+    pub fn peak_memory(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    /// The memory it holds now, in bytes.
+    pub fn memory_now(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    fn memory(&self, field: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with(field)).unwrap();
+        line.split_whitespace()
+            .nth(1)
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+            * 1024
+    }
+
+    /// Sends SIGTERM.
+    pub fn terminate(&self) {
+        let pid = rustix::process::Pid::from_raw(self.pid() as i32).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    }
+
+    /// Waits for the end of a server that was told to go.
+    pub fn wait(&mut self) -> ExitStatus {
+        let mut status = None;
+        wait_until("the server's end", || {
+            status = self.child.0.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap()
+    }
+
+    /// SIGTERM, and a clean end.
+    pub fn stop(mut self) {
+        self.terminate();
+        let status = self.wait();
+        assert!(
+            status.success() || self.kind == Kind::Dovecot,
+            "{status} after SIGTERM\n{}",
+            self.log()
+        );
+    }
+
+    /// SIGKILL.
+    pub fn kill(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- the server said:\n{}---", self.log());
+        }
+    }
+}
+
+/// Ends the whole process group with the test.
+struct Guard(Child);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if self.0.try_wait().ok().flatten().is_none()
+            && let Some(group) = rustix::process::Pid::from_raw(self.0.id() as i32)
+        {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+            let _ = self.0.wait();
+        }
+    }
+}
+
+/// The numeric owner of test mail.
+pub fn mail_uid() -> u32 {
+    if is_root() {
+        MAIL_UID
+    } else {
+        rustix::process::getuid().as_raw()
+    }
+}
+
+fn mail_gid() -> u32 {
+    if is_root() {
+        MAIL_UID
+    } else {
+        rustix::process::getgid().as_raw()
+    }
+}
+
+fn user_name(id: u32) -> String {
+    name_in("/etc/passwd", id)
+}
+
+fn group_name(id: u32) -> String {
+    name_in("/etc/group", id)
+}
+
+fn name_in(file: &str, id: u32) -> String {
+    let text = fs::read_to_string(file).unwrap();
+    let id = id.to_string();
+    let line = text
+        .lines()
+        .find(|line| line.split(':').nth(2) == Some(&id));
+    line.and_then(|line| line.split(':').next())
+        .unwrap_or(&id)
+        .to_owned()
+}
+
+/// The first address after `word` on the screen that `culver serve` prints.
+fn announced(text: &str, word: &str) -> Option<SocketAddr> {
+    text.lines().find_map(|line| {
+        let mut words = line.split_whitespace();
+        (words.next()? == word).then_some(())?;
+        words.next()?.parse().ok()
+    })
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+fn collect(stream: impl Read + Send + 'static, log: &Arc<Mutex<String>>) {
+    let log = log.clone();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).split(b'\n') {
+            let Ok(line) = line else { return };
+            let mut log = log.lock().unwrap();
+            log.push_str(&String::from_utf8_lossy(&line));
+            log.push('\n');
+        }
+    });
+}

@@ -1,0 +1,95 @@
+//! CAPABILITY and the greeting (RFC 3501 §6.1.1, §7.1): only what works is announced.
+
+use crate::harness::{Kind, Server};
+
+/// What every client of today expects after login.
+const AFTER_LOGIN: [&str; 12] = [
+    "CHILDREN",
+    "ENABLE",
+    "ID",
+    "IDLE",
+    "IMAP4rev1",
+    "LITERAL+",
+    "MOVE",
+    "NAMESPACE",
+    "SASL-IR",
+    "SPECIAL-USE",
+    "UIDPLUS",
+    "UNSELECT",
+];
+
+#[test]
+fn the_greeting_carries_the_capabilities() {
+    let server = Server::start();
+    let mut c = crate::harness::Client::open(server.imap, server.kind);
+    let greeting = c.greeting();
+    let inside = greeting
+        .strip_prefix("* OK [")
+        .and_then(|rest| rest.split(']').next())
+        .unwrap();
+    let mut c2 = server.connect();
+    assert_eq!(c2.ok("CAPABILITY"), [format!("* {inside}")]);
+}
+
+#[test]
+fn before_login_on_the_same_address_a_password_may_be_sent() {
+    let server = Server::start();
+    let names = names(&server.connect().ok("CAPABILITY"));
+    for wanted in [
+        "IMAP4rev1",
+        "SASL-IR",
+        "STARTTLS",
+        "AUTH=PLAIN",
+        "AUTH=LOGIN",
+    ] {
+        assert!(
+            names.contains(&wanted.to_owned()),
+            "{wanted} is missing in {names:?}"
+        );
+    }
+    assert!(!names.contains(&"LOGINDISABLED".to_owned()));
+    if server.kind == Kind::Culver {
+        assert!(
+            names.contains(&"LITERAL-".to_owned()),
+            "RFC 7888: unasked literals are short before login"
+        );
+    }
+}
+
+#[test]
+fn after_login_the_list_is_in_the_tagged_ok() {
+    let server = Server::start();
+    let reply = server.connect().run("LOGIN u p");
+    let code = reply
+        .tagged
+        .strip_prefix("OK [CAPABILITY ")
+        .unwrap_or_else(|| panic!("{reply:?}"));
+    let mut told: Vec<String> = code
+        .split(']')
+        .next()
+        .unwrap()
+        .split(' ')
+        .map(str::to_owned)
+        .collect();
+    told.sort();
+    let asked = names(&server.client().ok("CAPABILITY"));
+    assert_eq!(told, asked);
+    match server.kind {
+        Kind::Culver => assert_eq!(asked, AFTER_LOGIN),
+        Kind::Dovecot => assert!(
+            AFTER_LOGIN
+                .iter()
+                .all(|name| asked.contains(&name.to_string()))
+        ),
+    }
+}
+
+fn names(lines: &[String]) -> Vec<String> {
+    let [line] = lines else {
+        panic!("one line was expected: {lines:?}")
+    };
+    let list = line.strip_prefix("* CAPABILITY ").unwrap();
+    let mut names: Vec<String> = list.split(' ').map(str::to_owned).collect();
+    names.sort();
+    names
+}

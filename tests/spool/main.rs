@@ -1,0 +1,12 @@
+//! The Maildir as other programs keep it, and what is left of it after a crash.
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod crash;
+mod foreign;
+mod kill;
+mod picture;
+mod replay;
+mod samples;
+mod trace;
