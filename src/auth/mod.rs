@@ -11,12 +11,13 @@ pub mod crypt;
 pub mod hash;
 pub mod passwd_file;
 mod penalty;
+pub mod sasl;
 mod verified;
 
 use std::path::PathBuf;
 
 use crate::config::{Layout, Names};
-use crate::imap::core::Secret;
+pub use crate::imap::core::Secret;
 
 pub use self::chain::{Authenticator, SourceError};
 

@@ -9,13 +9,14 @@ use tokio::sync::{Mutex, OnceCell};
 use tokio::time::Instant;
 
 use crate::imap::name::{MailboxName, NameError};
-use crate::imap::response::ListAttribute;
+pub use crate::imap::response::ListAttribute;
 use crate::imap::sequence::Uid;
 use crate::mailbox::fault::{Fault, blocking};
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::queue::LOCK_WAIT;
 use crate::spool::subscriptions;
-use crate::spool::tree::{Location, Tree};
+use crate::spool::tree::Tree;
+pub use crate::spool::tree::{DiskNames, Layout, Location};
 
 /// How long a mailbox that nobody has open stays in memory.
 const KEEP: Duration = Duration::from_secs(60);

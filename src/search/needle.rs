@@ -196,13 +196,13 @@ mod tests {
         let texts: &[&[&str]] = &[&["one two"], &["One", " three"]];
         assert_eq!(found(&["ONE", "three", "four"], texts), [0, 1]);
         assert_eq!(found(&[""], &[&[]]), [0], "the empty text is everywhere");
-        assert_eq!(found(&["x"], &[]), []);
+        assert_eq!(found(&["x"], &[]), Vec::<usize>::new());
     }
 
     #[test]
     fn a_text_does_not_run_on_into_the_next() {
-        assert_eq!(found(&["needle"], &[&["nee"], &["dle"]]), []);
-        assert_eq!(found(&["a\r\nb"], &[&["a\r"], &["\nb"]]), []);
+        assert_eq!(found(&["needle"], &[&["nee"], &["dle"]]), Vec::<usize>::new());
+        assert_eq!(found(&["a\r\nb"], &[&["a\r"], &["\nb"]]), Vec::<usize>::new());
     }
 
     #[test]
@@ -213,7 +213,7 @@ mod tests {
             assert_eq!(found(&[needle], &[&["one\r", "\ntwo"]]), [0]);
             assert_eq!(
                 found(&[needle], &[&["one\rtwo", "one two", "one\r\r\ntwo"]]),
-                []
+                Vec::<usize>::new()
             );
         }
         assert_eq!(
@@ -236,7 +236,7 @@ mod tests {
             .map(|at| &text[at..text.len().min(at + 1000)])
             .collect();
         assert_eq!(found(&[&long, "zz", "ja"], &[&pieces]), [0, 2]);
-        assert_eq!(found(&[&format!("{long}y")], &[&pieces]), []);
+        assert_eq!(found(&[&format!("{long}y")], &[&pieces]), Vec::<usize>::new());
     }
 
     #[test]

@@ -30,7 +30,7 @@ use tokio::time::timeout;
 
 use crate::imap::core::Tag;
 use crate::imap::name::MailboxName;
-use crate::imap::response::Code;
+pub use crate::imap::response::Code;
 use crate::mailbox::user::User;
 use crate::mailbox::view::View;
 use crate::session::reader::Reader;
@@ -44,9 +44,9 @@ pub use crate::session::run::{preauth, run, turn_away};
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What a session is spoken over: a socket, TLS on one, or two pipes.
-pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {}
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static> Stream for S {}
 
 /// Turns true once: the running command is finished, `* BYE` sent, the connection ended.
 pub type Stop = watch::Receiver<bool>;
