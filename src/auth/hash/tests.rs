@@ -1,5 +1,7 @@
 //! Every scheme: hashes that Dovecot made, and our own.
 
+use proptest::prelude::*;
+
 use super::*;
 
 /// The password of all of these.
@@ -134,4 +136,16 @@ fn nothing_stored_reaches_a_log() {
     // `Stored` is printed by nobody, yet a secret in it should not depend on that.
     let stored = Stored::parse("{PLAIN}hunter2", Scheme::Crypt).unwrap();
     assert!(!format!("{stored:?}").contains("hunter2"));
+}
+
+proptest! {
+    #[test]
+    fn no_stored_text_makes_it_panic(
+        scheme in prop::sample::select(names()),
+        data in "[$a-zA-Z0-9,./=+{}é-]{0,60}",
+    ) {
+        // Hashes that are well formed may be slow; what is random here hardly ever is.
+        let _ = Stored::parse(&format!("{{{scheme}}}{data}"), Scheme::Crypt);
+        let _ = Stored::parse(&data, Scheme::named(scheme).unwrap());
+    }
 }
