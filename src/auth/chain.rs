@@ -14,7 +14,8 @@ use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 
 use super::hash::{Scheme, Stored};
-use super::passwd_file::{AllowedNet, Entry, PasswdFile};
+use super::passwd_file::PasswdFile;
+use super::passwd_line::{AllowedNet, Entry};
 use super::penalty::{self, Penalty};
 use super::verified::Verified;
 use super::{AccountFields, Credentials, Granted, Verdict};

@@ -5,37 +5,23 @@
 //! the text comes from is not known here. **Slow by intent**: call it from a thread that may block.
 
 use std::fmt;
-use std::fmt::Write as _;
 
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
-use hmac::{Hmac, Mac};
 use md4::Md4;
 use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
-use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::digest::{self, equal, hex, random, unhex};
 use super::{cram_md5, crypt};
-
-/// What scheme a new hash has unless another is asked for.
-pub const DEFAULT_SCHEME: &str = "CRYPT";
-
-/// Rounds of a new SCRAM secret (RFC 7677 §4 asks for 4096 at least).
-const SCRAM_ROUNDS: u32 = 4096;
-
-/// Rounds of a new PBKDF2 hash.
-const PBKDF2_ROUNDS: u32 = 5000;
-
-/// The most rounds believed of a stored hash: some seconds of one core.
-const MAX_ROUNDS: u32 = 10_000_000;
 
 /// Cost of a new bcrypt hash: 2^10 rounds.
 const BCRYPT_COST: u8 = 10;
 
-/// Octets of salt behind a new salted digest.
-const SALT: usize = 8;
+/// What scheme a new hash has unless another is asked for.
+pub const DEFAULT_SCHEME: &str = "CRYPT";
 
 /// Why a password cannot be compared with what is stored, or hashed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -257,7 +243,7 @@ impl Stored {
             | Scheme::Sha256Crypt
             | Scheme::Sha512Crypt
             | Scheme::Md5Crypt
-            | Scheme::DesCrypt => verify_crypt(text()?, password).ok_or(malformed),
+            | Scheme::DesCrypt => digest::verify_crypt(text()?, password).ok_or(malformed),
             Scheme::Argon2i | Scheme::Argon2id => {
                 let hash = PasswordHash::new(text()?).map_err(|_| malformed.clone())?;
                 if hash.hash.is_none() {
@@ -274,16 +260,20 @@ impl Stored {
             Scheme::Sha512 => Ok(equal(&self.raw, &Sha512::digest(password))),
             Scheme::PlainMd5 | Scheme::LdapMd5 => Ok(equal(&self.raw, &Md5::digest(password))),
             Scheme::PlainMd4 => Ok(equal(&self.raw, &Md4::digest(password))),
-            Scheme::Ssha => verify_salted::<Sha1>(&self.raw, password).ok_or(malformed),
-            Scheme::Ssha256 => verify_salted::<Sha256>(&self.raw, password).ok_or(malformed),
-            Scheme::Ssha512 => verify_salted::<Sha512>(&self.raw, password).ok_or(malformed),
-            Scheme::Smd5 => verify_salted::<Md5>(&self.raw, password).ok_or(malformed),
-            Scheme::CramMd5 => Ok(equal(&self.raw, &cram_md5::states(password))),
-            Scheme::DigestMd5 => Ok(equal(&self.raw, &digest_md5(user, password))),
-            Scheme::ScramSha1 | Scheme::ScramSha256 => {
-                verify_scram(self.scheme, text()?, password).ok_or(malformed)
+            Scheme::Ssha => digest::verify_salted::<Sha1>(&self.raw, password).ok_or(malformed),
+            Scheme::Ssha256 => {
+                digest::verify_salted::<Sha256>(&self.raw, password).ok_or(malformed)
             }
-            Scheme::Pbkdf2 => verify_pbkdf2(text()?, password).ok_or(malformed),
+            Scheme::Ssha512 => {
+                digest::verify_salted::<Sha512>(&self.raw, password).ok_or(malformed)
+            }
+            Scheme::Smd5 => digest::verify_salted::<Md5>(&self.raw, password).ok_or(malformed),
+            Scheme::CramMd5 => Ok(equal(&self.raw, &cram_md5::states(password))),
+            Scheme::DigestMd5 => Ok(equal(&self.raw, &digest::digest_md5(user, password))),
+            Scheme::ScramSha1 | Scheme::ScramSha256 => {
+                digest::verify_scram(self.scheme, text()?, password).ok_or(malformed)
+            }
+            Scheme::Pbkdf2 => digest::verify_pbkdf2(text()?, password).ok_or(malformed),
         }
     }
 }
@@ -331,27 +321,19 @@ pub fn make(scheme: Scheme, user: Option<&str>, password: &[u8]) -> Result<Strin
         Scheme::Sha512 => Sha512::digest(password).to_vec(),
         Scheme::PlainMd5 | Scheme::LdapMd5 => Md5::digest(password).to_vec(),
         Scheme::PlainMd4 => Md4::digest(password).to_vec(),
-        Scheme::Ssha => new_salted::<Sha1>(password).ok_or(unavailable)?,
-        Scheme::Ssha256 => new_salted::<Sha256>(password).ok_or(unavailable)?,
-        Scheme::Ssha512 => new_salted::<Sha512>(password).ok_or(unavailable)?,
-        Scheme::Smd5 => new_salted::<Md5>(password).ok_or(unavailable)?,
+        Scheme::Ssha => digest::new_salted::<Sha1>(password).ok_or(unavailable)?,
+        Scheme::Ssha256 => digest::new_salted::<Sha256>(password).ok_or(unavailable)?,
+        Scheme::Ssha512 => digest::new_salted::<Sha512>(password).ok_or(unavailable)?,
+        Scheme::Smd5 => digest::new_salted::<Md5>(password).ok_or(unavailable)?,
         Scheme::CramMd5 => cram_md5::states(password).to_vec(),
         Scheme::DigestMd5 => {
             let user = user.ok_or(HashError::NeedsUser(name))?;
-            digest_md5(user, password).to_vec()
+            digest::digest_md5(user, password).to_vec()
         }
         Scheme::ScramSha1 | Scheme::ScramSha256 => {
-            let salt = random::<16>().ok_or(unavailable)?;
-            let (stored, server) = scram_keys(scheme, password, &salt, SCRAM_ROUNDS);
-            let encode = |bytes: &[u8]| base64_simd::STANDARD.encode_to_string(bytes);
-            let (salt, stored, server) = (encode(&salt), encode(&stored), encode(&server));
-            format!("{SCRAM_ROUNDS},{salt},{stored},{server}").into_bytes()
+            digest::new_scram(scheme, password).ok_or(unavailable)?
         }
-        Scheme::Pbkdf2 => {
-            let salt = hex(&random::<8>().ok_or(unavailable)?);
-            let hash = pbkdf2_sha1(password, salt.as_bytes(), PBKDF2_ROUNDS);
-            format!("$1${salt}${PBKDF2_ROUNDS}${}", hex(&hash)).into_bytes()
-        }
+        Scheme::Pbkdf2 => digest::new_pbkdf2(password).ok_or(unavailable)?,
     };
     let data = match encoding {
         Encoding::Text => String::from_utf8(raw).map_err(|_| HashError::Malformed(name))?,
@@ -383,44 +365,6 @@ fn decode(
     }
 }
 
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    if !rest.is_empty() {
-        return None;
-    }
-    pairs
-        .iter()
-        .map(|[high, low]| u8::try_from(digit(*high)? * 16 + digit(*low)?).ok())
-        .collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
-}
-
-fn equal(left: &[u8], right: &[u8]) -> bool {
-    left.ct_eq(right).into()
-}
-
-fn random<const N: usize>() -> Option<[u8; N]> {
-    let mut bytes = [0u8; N];
-    let got = rustix::rand::getrandom(&mut bytes[..], rustix::rand::GetRandomFlags::empty());
-    (got == Ok(N)).then_some(bytes)
-}
-
-/// `None`: libcrypt cannot do anything with the hash. A password that libcrypt does not take at all
-/// is only a wrong one.
-fn verify_crypt(hash: &str, password: &[u8]) -> Option<bool> {
-    match crypt::crypt(password, hash) {
-        Some(computed) => Some(equal(computed.as_bytes(), hash.as_bytes())),
-        None => crypt::crypt(b"", hash).map(|_| false),
-    }
-}
-
 fn new_crypt(
     name: &'static str,
     prefix: &str,
@@ -430,105 +374,6 @@ fn new_crypt(
     let setting = crypt::new_setting(prefix, cost).ok_or(HashError::Unavailable(name))?;
     let hash = crypt::crypt(password, &setting).ok_or(HashError::Malformed(name))?;
     Ok(hash.into_bytes())
-}
-
-/// `None`: shorter than the digest.
-fn verify_salted<D: Digest>(raw: &[u8], password: &[u8]) -> Option<bool> {
-    let (digest, salt) = raw.split_at_checked(<D as Digest>::output_size())?;
-    let computed = D::new()
-        .chain_update(password)
-        .chain_update(salt)
-        .finalize();
-    Some(equal(digest, &computed))
-}
-
-fn new_salted<D: Digest>(password: &[u8]) -> Option<Vec<u8>> {
-    let salt = random::<SALT>()?;
-    let digest = D::new()
-        .chain_update(password)
-        .chain_update(salt)
-        .finalize();
-    Some([digest.as_slice(), &salt].concat())
-}
-
-/// `H(user:realm:password)`; the realm is the domain of the user name.
-fn digest_md5(user: &str, password: &[u8]) -> [u8; 16] {
-    let (local, realm) = user.split_once('@').unwrap_or((user, ""));
-    Md5::new()
-        .chain_update(local)
-        .chain_update(":")
-        .chain_update(realm)
-        .chain_update(":")
-        .chain_update(password)
-        .finalize()
-        .into()
-}
-
-/// StoredKey and ServerKey of RFC 5802 §3. The password goes in as it was typed: SASLprep would
-/// change some that were hashed without it.
-fn scram_keys(scheme: Scheme, password: &[u8], salt: &[u8], rounds: u32) -> (Vec<u8>, Vec<u8>) {
-    if scheme == Scheme::ScramSha1 {
-        let salted = Zeroizing::new(pbkdf2_sha1(password, salt, rounds));
-        let client = mac::<Hmac<Sha1>>(&salted[..], b"Client Key");
-        let server = mac::<Hmac<Sha1>>(&salted[..], b"Server Key");
-        return (Sha1::digest(client).to_vec(), server);
-    }
-    let mut salted = Zeroizing::new([0u8; 32]);
-    // Fails only for an output of a length that HMAC cannot have.
-    let _ = pbkdf2::pbkdf2::<Hmac<Sha256>>(password, salt, rounds, &mut salted[..]);
-    let client = mac::<Hmac<Sha256>>(&salted[..], b"Client Key");
-    let server = mac::<Hmac<Sha256>>(&salted[..], b"Server Key");
-    (Sha256::digest(client).to_vec(), server)
-}
-
-fn mac<M: Mac + hmac::digest::KeyInit>(key: &[u8], message: &[u8]) -> Vec<u8> {
-    // HMAC takes a key of any length.
-    match <M as Mac>::new_from_slice(key) {
-        Ok(mac) => mac.chain_update(message).finalize().into_bytes().to_vec(),
-        Err(_) => Vec::new(),
-    }
-}
-
-fn pbkdf2_sha1(password: &[u8], salt: &[u8], rounds: u32) -> [u8; 20] {
-    let mut out = [0u8; 20];
-    // Fails only for an output of a length that HMAC cannot have.
-    let _ = pbkdf2::pbkdf2::<Hmac<Sha1>>(password, salt, rounds, &mut out);
-    out
-}
-
-/// A number of rounds as a stored hash gives it.
-fn rounds(text: &str) -> Option<u32> {
-    text.parse()
-        .ok()
-        .filter(|rounds| (1..=MAX_ROUNDS).contains(rounds))
-}
-
-/// `rounds,salt,StoredKey,ServerKey`, the last three in base64.
-fn verify_scram(scheme: Scheme, text: &str, password: &[u8]) -> Option<bool> {
-    let mut fields = text.split(',');
-    let rounds = rounds(fields.next()?)?;
-    let mut decoded = || base64_simd::STANDARD.decode_to_vec(fields.next()?).ok();
-    let (salt, stored, server) = (decoded()?, decoded()?, decoded()?);
-    let (computed, _) = scram_keys(scheme, password, &salt, rounds);
-    if fields.next().is_some() || stored.len() != computed.len() || server.len() != stored.len() {
-        return None;
-    }
-    Some(equal(&stored, &computed))
-}
-
-/// `$1$salt$rounds$hash`, the hash of 20 octets in hexadecimal, the salt taken as text.
-fn verify_pbkdf2(text: &str, password: &[u8]) -> Option<bool> {
-    let mut fields = text.strip_prefix("$1$")?.split('$');
-    let salt = fields.next()?;
-    let rounds = rounds(fields.next()?)?;
-    let hash = unhex(fields.next()?).filter(|hash| hash.len() == 20)?;
-    if fields.next().is_some() {
-        return None;
-    }
-    Some(equal(
-        &hash,
-        &pbkdf2_sha1(password, salt.as_bytes(), rounds),
-    ))
 }
 
 #[cfg(test)]

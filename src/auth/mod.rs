@@ -6,10 +6,12 @@
 //! values and templates.
 
 mod chain;
-pub mod cram_md5;
-pub mod crypt;
+mod cram_md5;
+mod crypt;
+mod digest;
 pub mod hash;
-pub mod passwd_file;
+mod passwd_file;
+mod passwd_line;
 mod penalty;
 pub mod sasl;
 mod verified;

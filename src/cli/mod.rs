@@ -19,7 +19,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::auth::hash;
-use crate::config::value::parse_address;
+use crate::config::address::parse_address;
 use crate::process::single::{DEFAULT_LISTEN, DEFAULT_LISTEN_TLS};
 
 /// Why a command did not do what it was asked to.
@@ -266,7 +266,8 @@ fn in_one_line(paragraphs: &str) -> String {
     line
 }
 
-/// Every command and flag as the manual has to name them: `config check`, `serve --listen`.
+/// Every command and flag as the manual has to name them: `config check`, `serve --listen`. A word
+/// that only groups commands is none.
 pub fn names() -> Vec<String> {
     let mut names = Vec::new();
     gather("", &Cli::command(), &mut names);
@@ -285,7 +286,9 @@ fn gather(path: &str, command: &clap::Command, names: &mut Vec<String>) {
     }
     for command in command.get_subcommands() {
         let path = within(command.get_name());
-        names.push(path.clone());
+        if !command.has_subcommands() {
+            names.push(path.clone());
+        }
         gather(&path, command, names);
     }
 }

@@ -3,26 +3,34 @@
 //! A [`Config`] is a value that is handed down; no room reads a global one. [`parse`] makes one out
 //! of text and names every mistake in it at once, [`show`] writes one that reads back the same, and
 //! [`check`] says what a well-formed one still lacks on this system. The keys themselves stand in
-//! [`keys`], once for reading and writing alike. Nothing here opens mail or a socket.
+//! `keys.rs`, once for reading and writing alike. Nothing here opens mail or a socket.
 
+pub mod address;
+pub mod amount;
 pub mod check;
 mod keys;
 pub mod parse;
 pub mod show;
 pub mod system;
 pub mod template;
-pub mod value;
+mod value;
+pub mod words;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use self::address::{AuthSocket, Endpoint, Network};
+pub use self::amount::{Size, Time};
 pub use self::keys::names;
 pub use self::parse::{ConfigError, Mistake};
 pub use self::system::Id;
 pub use self::template::{ExpandError, Template, Variables};
-pub use self::value::{Endpoint, Network, Size, Time};
+pub use self::words::{
+    Fsync, Isolate, Layout, LogForm, LogLevel, LogTarget, Names, Plaintext, SaslMechanism,
+    SourceKind, TlsVersion,
+};
 
 /// Where the configuration is read from unless another file is named.
 pub const DEFAULT_PATH: &str = "/etc/culver/culver.toml";
@@ -81,19 +89,6 @@ impl Default for Listen {
             proxy_protocol_from: Vec::new(),
         }
     }
-}
-
-/// A socket file of the authentication service: a bare path, or a table with owner and mode.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AuthSocket {
-    /// The socket file.
-    pub path: PathBuf,
-    /// Who owns it; `None`: root.
-    pub user: Option<Id>,
-    /// Its group; `None`: root's.
-    pub group: Option<Id>,
-    /// Its permission bits, 0 to 0o777; `None`: 0600.
-    pub mode: Option<u32>,
 }
 
 /// `[tls]`: certificates and versions.
@@ -354,153 +349,4 @@ pub struct Log {
     pub level: LogLevel,
     /// How a line looks.
     pub form: LogForm,
-}
-
-value::words! {
-    /// The oldest version of TLS that is spoken.
-    pub enum TlsVersion {
-        /// TLS 1.2 (RFC 5246).
-        #[default]
-        Tls12 = "1.2",
-        /// TLS 1.3 (RFC 8446).
-        Tls13 = "1.3",
-    }
-}
-
-value::words! {
-    /// How folders become directories.
-    pub enum Layout {
-        /// `a/b` is the directory `.a.b` in the Maildir.
-        #[default]
-        MaildirPlusPlus = "maildir++",
-        /// `a/b` is the directory `a/b`.
-        Fs = "fs",
-    }
-}
-
-value::words! {
-    /// How folder names are written on disk.
-    pub enum Names {
-        /// Modified UTF-7 (RFC 3501 §5.1.3).
-        #[default]
-        Utf7 = "utf-7",
-        /// UTF-8.
-        Utf8 = "utf-8",
-    }
-}
-
-value::words! {
-    /// What is on disk before a client is answered.
-    pub enum Fsync {
-        /// Everything a client was told.
-        #[default]
-        Always = "always",
-        /// Mail and UIDs; flags follow.
-        Delivery = "delivery",
-        /// Nothing, but for CHECK.
-        Never = "never",
-    }
-}
-
-value::words! {
-    /// SASL mechanisms that may be offered.
-    pub enum SaslMechanism {
-        /// RFC 4616.
-        #[default]
-        Plain = "PLAIN",
-        /// The old exchange of name and password.
-        Login = "LOGIN",
-        /// RFC 5802.
-        ScramSha1 = "SCRAM-SHA-1",
-        /// RFC 5802, bound to the TLS channel.
-        ScramSha1Plus = "SCRAM-SHA-1-PLUS",
-        /// RFC 7677.
-        ScramSha256 = "SCRAM-SHA-256",
-        /// RFC 7677, bound to the TLS channel.
-        ScramSha256Plus = "SCRAM-SHA-256-PLUS",
-        /// RFC 4422 appendix A: by client certificate.
-        External = "EXTERNAL",
-    }
-}
-
-value::words! {
-    /// Who may send a password over a line without TLS.
-    pub enum Plaintext {
-        /// A client on the server's own address.
-        #[default]
-        Loopback = "loopback",
-        /// Nobody.
-        Never = "never",
-        /// Everybody.
-        Always = "always",
-    }
-}
-
-value::words! {
-    /// The kinds of [`Source`].
-    pub enum SourceKind {
-        /// [`Source::Pam`].
-        #[default]
-        Pam = "pam",
-        /// [`Source::Passwd`].
-        Passwd = "passwd",
-        /// [`Source::PasswdFile`].
-        PasswdFile = "passwd-file",
-        /// [`Source::Static`].
-        Static = "static",
-        /// [`Source::Exec`].
-        Exec = "exec",
-    }
-}
-
-value::words! {
-    /// What shares a worker process.
-    pub enum Isolate {
-        /// All users of one uid.
-        #[default]
-        Uid = "uid",
-        /// Nobody: each user has one.
-        User = "user",
-    }
-}
-
-value::words! {
-    /// Where the log goes.
-    pub enum LogTarget {
-        /// systemd's journal.
-        #[default]
-        Journal = "journal",
-        /// Standard error.
-        Stderr = "stderr",
-        /// syslog(3).
-        Syslog = "syslog",
-    }
-}
-
-value::words! {
-    /// How weighty a line must be to be written.
-    pub enum LogLevel {
-        /// What failed and needs someone.
-        Error = "error",
-        /// And what may need someone.
-        Warn = "warn",
-        /// And who logged in, and what was delivered.
-        #[default]
-        Info = "info",
-        /// And how things came about.
-        Debug = "debug",
-        /// And the protocol, secrets masked.
-        Trace = "trace",
-    }
-}
-
-value::words! {
-    /// How a log line looks.
-    pub enum LogForm {
-        /// Fields with names.
-        #[default]
-        Fields = "fields",
-        /// As Dovecot's, for the tools that read those.
-        Dovecot = "dovecot",
-    }
 }

@@ -4,9 +4,12 @@ use super::Config;
 use super::keys::{Section, Visitor};
 use super::value::Value;
 
+/// Begins the line of a key that has no value.
+const UNSET: &str = "# ";
+
 impl Config {
-    /// Writes the configuration as TOML. With `defaults` every key that has a value is written, else
-    /// only those whose value is not the default.
+    /// Writes the configuration as TOML. With `defaults` every key is written, those without a value
+    /// as a comment; else only those whose value is not the default.
     pub fn to_toml(&self, defaults: bool) -> String {
         let all = Printer::print(self.clone());
         let usual = if defaults {
@@ -25,6 +28,7 @@ impl Config {
             let lines: Vec<&String> = block
                 .lines
                 .iter()
+                .filter(|line| defaults || !line.starts_with(UNSET))
                 .filter(|line| is_list || usual.is_none_or(|usual| !usual.lines.contains(line)))
                 .collect();
             if lines.is_empty() {
@@ -54,7 +58,7 @@ struct Block {
     lines: Vec<String>,
 }
 
-/// Prints every key that has a value.
+/// Prints every key.
 struct Printer {
     path: String,
     block: Block,
@@ -92,9 +96,10 @@ impl Printer {
 
 impl Visitor for Printer {
     fn key<T: Value>(&mut self, name: &'static str, place: &mut T) {
-        if let Some(value) = place.write() {
-            self.block.lines.push(format!("{name} = {value}"));
-        }
+        self.block.lines.push(match place.write() {
+            Some(value) => format!("{name} = {value}"),
+            None => format!("{UNSET}{name} is not set"),
+        });
     }
 
     fn required<T: Value>(&mut self, name: &'static str, place: &mut T) {
@@ -229,6 +234,7 @@ form = "dovecot"
         assert_eq!(config.to_toml(false), "");
         let all = config.to_toml(true);
         assert_eq!(Config::parse(&all).unwrap(), config);
+        assert!(all.starts_with("# hostname is not set\n"), "{all}");
         assert!(all.contains("[[auth.source]]\nkind = \"pam\"\n"), "{all}");
     }
 

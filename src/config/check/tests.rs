@@ -1,0 +1,160 @@
+//! What is found, line by line.
+
+use std::os::unix::fs::OpenOptionsExt;
+
+use super::*;
+
+fn found(text: &str) -> Vec<String> {
+    let config = Config::parse(text).expect(text);
+    check(&config).iter().map(Finding::to_string).collect()
+}
+
+#[track_caller]
+fn finds(text: &str, expected: &str) {
+    let found = found(text);
+    assert!(found.iter().any(|line| line == expected), "{found:#?}");
+}
+
+#[test]
+fn a_complete_configuration_is_good() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str| {
+        let path = directory.path().join(name);
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).mode(0o600);
+        options.open(&path).unwrap();
+        path.display().to_string()
+    };
+    let text = format!(
+        "[tls]\ncertificate = {:?}\nkey = {:?}\n[mail]\nlocation = \"/m/%d/%n\"\n\
+         auto-create = {{ Drafts = '\\drafts', Other = \"\" }}\n\
+         [[auth.source]]\nkind = \"passwd-file\"\npath = {:?}\n\
+         [users]\nuid = 5000\ngid = \"nogroup\"\n",
+        file("cert"),
+        file("key"),
+        file("users"),
+    );
+    assert_eq!(found(&text), Vec::<String>::new());
+}
+
+#[test]
+fn the_default_lacks_a_source_that_is_there() {
+    finds(
+        "",
+        "error: auth.source: kind \"pam\" is not supported by this version yet: name a file of users in [[auth.source]] with kind = \"passwd-file\" and path",
+    );
+}
+
+#[test]
+fn certificates_and_keys_go_together_and_exist() {
+    finds(
+        "[tls]\ncertificate = \"/c\"\n",
+        "error: tls.key: missing; tls.certificate needs it",
+    );
+    finds(
+        "[tls]\nkey = \"/c\"\n",
+        "error: tls.certificate: missing; tls.key needs it",
+    );
+    finds(
+        "[tls]\ncertificate = \"/no/c\"\nkey = \"/tmp\"\n",
+        "error: tls.certificate: /no/c: No such file or directory (os error 2)",
+    );
+    finds(
+        "[tls]\ncertificate = \"/c\"\nkey = \"/tmp\"\n",
+        "error: tls.key: /tmp is no file",
+    );
+}
+
+#[test]
+fn files_of_users_exist_and_are_not_public() {
+    let source = |path: &str| format!("[[auth.source]]\nkind = \"passwd-file\"\npath = {path:?}\n");
+    finds(
+        &source("/no/users"),
+        "error: auth.source.path: /no/users: No such file or directory (os error 2)",
+    );
+    finds(
+        &source("/etc/passwd"),
+        "warning: auth.source.path: /etc/passwd can be read by everybody",
+    );
+    assert!(
+        !found(&source("/no/%d/users"))
+            .iter()
+            .any(|line| line.contains("/no/"))
+    );
+    finds(
+        &format!("{}master = true\n", source("/no/%d")),
+        "error: auth.source: only master users: there is nobody to log in as",
+    );
+}
+
+#[test]
+fn owners_are_known_and_not_root() {
+    finds(
+        "[users]\nuid = \"no-such-user-here\"\n",
+        "error: users.uid: no-such-user-here is not known on this system",
+    );
+    finds(
+        "[users]\nuid = \"root\"\n",
+        "error: users.uid: root may not own mail",
+    );
+    finds(
+        "[users]\nuid = 33\n",
+        "error: users.uid: 33 is below users.first-uid, 500",
+    );
+    finds(
+        "[users]\nuid = 5000\n",
+        "error: users.uid: goes together with users.gid: set both or none",
+    );
+}
+
+#[test]
+fn what_leaves_the_server_less_strict_is_an_error_and_the_rest_a_warning() {
+    finds(
+        "[listen]\nproxy-protocol-from = [\"10.0.0.0/8\"]\n",
+        "error: listen.proxy-protocol-from: not supported by this version yet",
+    );
+    finds(
+        "[listen]\nlmtp = [\"/run/culver/lmtp\"]\n",
+        "warning: listen.lmtp: not supported by this version yet",
+    );
+    finds(
+        "[auth]\nmechanisms = [\"EXTERNAL\"]\n",
+        "error: auth.mechanisms: neither PLAIN nor LOGIN: nobody could log in",
+    );
+    finds(
+        "[auth]\nmechanisms = [\"PLAIN\", \"SCRAM-SHA-256\"]\n",
+        "warning: auth.mechanisms: not supported by this version yet: SCRAM-SHA-256",
+    );
+}
+
+#[test]
+fn other_contradictions() {
+    finds(
+        "[listen]\nimap = []\nimaps = []\n",
+        "error: listen.imap: empty, as is listen.imaps: there is nothing to serve",
+    );
+    finds(
+        "[listen]\nimap = [\"[::]:993\"]\n",
+        "error: listen.imaps: [::]:993 is there twice",
+    );
+    finds(
+        "[mail]\nlocation = \"Maildir\"\n",
+        "error: mail.location: must begin with / or ~/",
+    );
+    finds(
+        "[users]\nhome = \"~/x\"\n",
+        "error: users.home: cannot stand on the home that it says",
+    );
+    finds(
+        "[mail]\nauto-create = { Spam = '\\Spam' }\n",
+        "error: mail.auto-create: \"Spam\": \"\\\\Spam\" is none of \\All \\Archive \\Drafts \\Flagged \\Junk \\Sent \\Trash",
+    );
+    finds(
+        "[limits]\nidle-timeout = \"5m\"\n",
+        "warning: limits.idle-timeout: RFC 3501 §5.4 asks for 30 minutes at least",
+    );
+    finds(
+        "[auth]\nplaintext-without-tls = \"always\"\n",
+        "warning: auth.plaintext-without-tls: \"always\" lets passwords cross the network in clear",
+    );
+}
