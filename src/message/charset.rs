@@ -101,6 +101,11 @@ fn mixed(held: &mut Vec<u8>, input: &[u8], last: bool, out: &mut String) {
         joined = std::mem::take(held);
         input = &joined;
     }
+    // Nearly all text is valid, and this is several times as fast.
+    if let Ok(text) = std::str::from_utf8(input) {
+        out.push_str(text);
+        return;
+    }
     for chunk in input.utf8_chunks() {
         out.push_str(chunk.valid());
         let invalid = chunk.invalid();
