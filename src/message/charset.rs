@@ -101,6 +101,11 @@ fn mixed(held: &mut Vec<u8>, input: &[u8], last: bool, out: &mut String) {
         joined = std::mem::take(held);
         input = &joined;
     }
+    // Nearly all text is valid, and this is several times as fast.
+    if let Ok(text) = std::str::from_utf8(input) {
+        out.push_str(text);
+        return;
+    }
     for chunk in input.utf8_chunks() {
         out.push_str(chunk.valid());
         let invalid = chunk.invalid();
@@ -170,15 +175,13 @@ impl Utf7 {
 
     /// A UTF-16 code unit.
     fn unit(&mut self, unit: u16, out: &mut String) {
-        let units = [self.high.take().unwrap_or(unit), unit];
-        let is_pair = units != [unit, unit];
-        if !is_pair && (0xd800..0xdc00).contains(&unit) {
+        let high = self.high.take();
+        if high.is_none() && (0xd800..0xdc00).contains(&unit) {
             self.high = Some(unit);
             return;
         }
-        let units = if is_pair { &units[..] } else { &units[1..] };
         out.extend(
-            char::decode_utf16(units.iter().copied())
+            char::decode_utf16(high.into_iter().chain([unit]))
                 .map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)),
         );
     }
@@ -240,17 +243,13 @@ mod tests {
             ("iso-8859-1", b"\xe9\x80", "é€"),
             ("koi8-r", b"\xcd\xc9\xd2", "мир"),
             ("gb2312", b"\xc4\xe3", "你"),
-            (
-                "utf-7",
-                b"+2D3eAA-x+-+AGE-+ZYU",
-                "😀x+a文".trim_end_matches('文'),
-            ),
+            ("utf-7", b"+2D3eAA-x+-+AGE-+ZYU", "😀x+a斅"),
             ("utf-7", b"+AGE+", "a"),
             ("utf-7", b"+2D0-", "\u{fffd}"),
         ];
         for (charset, bytes, expected) in table {
             let text = from_charset(charset.as_bytes(), bytes).unwrap();
-            assert!(text.starts_with(expected), "{charset}: {text:?}");
+            assert_eq!(text, *expected, "{charset}");
         }
         assert_eq!(from_charset(b"no-such", b"x"), None);
     }

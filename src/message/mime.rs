@@ -66,10 +66,19 @@ pub enum Content {
 pub fn parse<S: Source + ?Sized>(source: &S) -> io::Result<Structure> {
     let mut pieces = Pieces::new(source, 0..source.len()?);
     let mut parser = Parser::new();
-    while let Some(piece) = pieces.next()? {
-        parser.push(&piece);
+    loop {
+        if !parser.in_header && !parser.opening {
+            let lines = pieces.lines_before_dashes()?;
+            if !lines.is_empty() {
+                parser.pass(lines);
+                continue;
+            }
+        }
+        match pieces.next()? {
+            Some(piece) => parser.push(&piece),
+            None => return Ok(parser.finish()),
+        }
     }
-    Ok(parser.finish())
 }
 
 /// The one field that decides about structure.
@@ -179,6 +188,24 @@ impl Parser {
             let digest = self.stack.last().is_some_and(|multipart| multipart.digest);
             self.open(digest);
         }
+    }
+
+    /// Passes over whole lines of a body, none of which can be a delimiter.
+    fn pass(&mut self, lines: &[u8]) {
+        let line_ends = memchr::memchr_iter(b'\n', lines).count() as u64;
+        let crlf = memchr::memchr_iter(b'\r', lines)
+            .filter(|at| lines.get(at + 1) == Some(&b'\n'))
+            .count() as u64;
+        let last = if lines.ends_with(b"\r\n") { 2 } else { 1 };
+        let length = lines.len() as u64;
+        self.here.offset += length;
+        self.here.virtual_offset += length + line_ends - crlf;
+        self.here.lines += line_ends;
+        self.before_line_end = Place {
+            offset: self.here.offset - last,
+            virtual_offset: self.here.virtual_offset - 2,
+            lines: self.here.lines - 1,
+        };
     }
 
     /// If the line is a delimiter: the place in the stack of the multipart it belongs to, and whether it is

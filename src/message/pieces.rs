@@ -7,6 +7,8 @@
 use std::io;
 use std::ops::Range;
 
+use memchr::memmem::Finder;
+
 use crate::message::Source;
 
 /// Octets read at once, and the longest line that comes in one piece.
@@ -26,6 +28,8 @@ pub struct Pieces<'s, S: Source + ?Sized> {
     unread: Range<u64>,
     /// The last piece ended its line.
     at_line_start: bool,
+    /// Looks for a line that begins with `--`.
+    dashes: Finder<'static>,
 }
 
 /// A line, or a piece of a very long one.
@@ -79,10 +83,12 @@ impl<'s, S: Source + ?Sized> Pieces<'s, S> {
             offset: range.start,
             unread: range,
             at_line_start: true,
+            dashes: Finder::new(b"\n--"),
         }
     }
 
     /// The next line or piece of one; `None` at the end.
+    #[expect(clippy::should_implement_trait, reason = "what it gives is lent")]
     pub fn next(&mut self) -> io::Result<Option<Piece<'_>>> {
         let mut searched = 0;
         let length = loop {
@@ -117,6 +123,28 @@ impl<'s, S: Source + ?Sized> Pieces<'s, S> {
             bytes,
             first,
         }))
+    }
+
+    /// All whole lines that are ready, up to the next one that begins with `--`, at once: the quick way
+    /// through a body. Empty where [`Pieces::next`] has to be asked.
+    pub fn lines_before_dashes(&mut self) -> io::Result<&[u8]> {
+        if self.start == self.end {
+            self.refill()?;
+        }
+        let ready = self.buffer.get(self.start..self.end).unwrap_or_default();
+        let length = if !self.at_line_start || ready.starts_with(b"-") {
+            0
+        } else {
+            let last = match self.dashes.find(ready) {
+                Some(at) => Some(at),
+                None => memchr::memrchr(b'\n', ready),
+            };
+            last.map_or(0, |at| at + 1)
+        };
+        let begin = self.start;
+        self.start += length;
+        self.offset += length as u64;
+        Ok(self.buffer.get(begin..self.start).unwrap_or_default())
     }
 
     /// Reads more behind what is left. `false` if nothing more fits or comes.
@@ -201,6 +229,23 @@ mod tests {
         assert_eq!(lines(b"", 0..0), vec![]);
         // The file is shorter than the range.
         assert_eq!(lines(b"ab", 1..100), vec![(1, b"b".to_vec())]);
+    }
+
+    #[test]
+    fn lines_before_dashes() {
+        let text = b"a\nb\r\n-\n--c\n-d\n\ne";
+        let mut pieces = Pieces::new(text.as_slice(), 0..text.len() as u64);
+        assert_eq!(pieces.lines_before_dashes().unwrap(), b"a\nb\r\n-\n");
+        assert_eq!(pieces.lines_before_dashes().unwrap(), b"");
+        let piece = pieces.next().unwrap().unwrap();
+        assert_eq!((piece.offset, piece.bytes), (7, &b"--c\n"[..]));
+        // What begins with one is left to `next` too.
+        assert_eq!(pieces.lines_before_dashes().unwrap(), b"");
+        assert_eq!(pieces.next().unwrap().unwrap().bytes, b"-d\n");
+        assert_eq!(pieces.lines_before_dashes().unwrap(), b"\n");
+        assert_eq!(pieces.lines_before_dashes().unwrap(), b"");
+        assert_eq!(pieces.next().unwrap().unwrap().bytes, b"e");
+        assert!(pieces.next().unwrap().is_none());
     }
 
     #[test]

@@ -13,6 +13,8 @@ use crate::message::pieces::Pieces;
 
 /// Octets of chosen header fields at the most; fields beyond it are left out.
 const CHOSEN_MAX: usize = 32 * 1024 * 1024;
+/// Octets from which on a header is read twice rather than kept in a buffer that grows.
+const LONG_HEADER: u64 = 1024 * 1024;
 
 /// The octets of a section.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -210,47 +212,32 @@ impl Choice {
     }
 }
 
-/// Reads a header and takes the chosen fields as they are, with CRLF. An empty line ends them where one
-/// ends the header, and with names to take always, as in Dovecot: "the delimiting blank line is always
-/// included". Lines that are no field are among those not named.
+/// The chosen fields of a header as they are, with CRLF. An empty line ends them where one ends the
+/// header, and with names to take always, as in Dovecot: "the delimiting blank line is always included".
 fn choose<S: Source + ?Sized>(source: &S, range: Range<u64>, choice: Choice) -> io::Result<Octets> {
     let mut out = Vec::new();
-    let mut taking = !choice.wanted;
-    let mut field_start = 0;
-    let mut full = false;
-    let mut ended = choice.wanted;
-    let mut pieces = Pieces::new(source, range);
-    while let Some(piece) = pieces.next()? {
-        match line(&piece) {
-            Line::End => {
-                ended = true;
-                break;
-            }
-            Line::More => {}
-            Line::Junk => {
-                taking = !choice.wanted;
-                field_start = out.len();
-            }
-            Line::Field { name, .. } => {
-                taking = choice.takes(name);
-                field_start = out.len();
-            }
-        }
-        if !taking || full {
-            continue;
-        }
-        if out.len() + piece.bytes.len() + 2 > CHOSEN_MAX {
-            out.truncate(field_start);
-            full = true;
-            continue;
-        }
-        reserve(&mut out, piece.bytes.len() + 2);
-        out.extend_from_slice(piece.text());
-        if piece.line_end() > 0 {
-            out.extend_from_slice(b"\r\n");
-        }
+    if range.end - range.start > LONG_HEADER {
+        // Counting first takes less memory than growing does.
+        let mut length = 0;
+        each_chosen(source, range.clone(), &choice, |text| length += text.len())?;
+        out.reserve_exact(length.min(CHOSEN_MAX) + b"\r\n\r\n".len());
     }
-    if ended {
+    // Once a field does not fit, it and what follows is left out, but for the empty line.
+    let mut full = false;
+    let mut field = 0;
+    let ended = each_chosen(source, range, &choice, |text| {
+        if out.ends_with(b"\r\n") && !matches!(text, [b' ' | b'\t', ..]) {
+            field = out.len();
+        }
+        if !full && out.len() + text.len() > CHOSEN_MAX {
+            full = true;
+            out.truncate(field);
+        }
+        if !full {
+            out.extend_from_slice(text);
+        }
+    })?;
+    if ended || choice.wanted {
         if !out.is_empty() && !out.ends_with(b"\r\n") {
             out.extend_from_slice(b"\r\n");
         }
@@ -260,9 +247,29 @@ fn choose<S: Source + ?Sized>(source: &S, range: Range<u64>, choice: Choice) -> 
     Ok(Octets::Memory(out))
 }
 
-/// Grows by a quarter instead of doubling: what is chosen may be large.
-fn reserve(out: &mut Vec<u8>, more: usize) {
-    if out.capacity() - out.len() < more {
-        out.reserve_exact(more.max(out.len() / 4));
+/// Gives the chosen lines piece by piece, each line end as CRLF, and says whether an empty line ended the
+/// header. Lines that are no field are among those not named.
+fn each_chosen<S: Source + ?Sized>(
+    source: &S,
+    range: Range<u64>,
+    choice: &Choice,
+    mut take: impl FnMut(&[u8]),
+) -> io::Result<bool> {
+    let mut taking = !choice.wanted;
+    let mut pieces = Pieces::new(source, range);
+    while let Some(piece) = pieces.next()? {
+        match line(&piece) {
+            Line::End => return Ok(true),
+            Line::More => {}
+            Line::Junk => taking = !choice.wanted,
+            Line::Field { name, .. } => taking = choice.takes(name),
+        }
+        if taking {
+            take(piece.text());
+            if piece.line_end() > 0 {
+                take(b"\r\n");
+            }
+        }
     }
+    Ok(false)
 }
