@@ -91,7 +91,7 @@ pub(crate) async fn run(
 /// set, the message is shown all the same: it can still be read.
 async fn mark_seen(
     view: &mut View,
-    mailbox: &Mailbox,
+    mailbox: &Arc<Mailbox>,
     plan: &Plan,
     batch: Vec<Picked>,
 ) -> Result<Vec<Job>, Failure> {
