@@ -64,6 +64,25 @@ impl Client {
         assert!(more.is_err(), "{}", self.heard.escape_ascii());
     }
 
+    /// Exactly so many octets.
+    pub(crate) async fn octets(&mut self, count: usize) -> Vec<u8> {
+        while self.heard.len() < count {
+            assert!(self.more().await, "closed after {:?}", self.heard);
+        }
+        self.heard.drain(..count).collect()
+    }
+
+    /// The lines up to the tagged one, and that one.
+    pub(crate) async fn until(&mut self, tag: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        loop {
+            lines.push(self.line().await);
+            if lines.last().is_some_and(|line| line.starts_with(tag)) {
+                return lines;
+            }
+        }
+    }
+
     async fn more(&mut self) -> bool {
         self.stream.read_buf(&mut self.heard).await.unwrap() > 0
     }

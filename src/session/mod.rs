@@ -184,3 +184,6 @@ async fn stopped(stop: &mut Stop) {
         std::future::pending().await
     }
 }
+
+#[cfg(test)]
+mod tests;

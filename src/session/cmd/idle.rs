@@ -67,7 +67,7 @@ async fn changed(changes: &mut Option<watch::Receiver<Arc<Snapshot>>>) {
     }
 }
 
-async fn refresh(session: &Session) -> Result<(), Failure> {
+async fn refresh(session: &mut Session) -> Result<(), Failure> {
     let State::Selected(view) = &session.state else {
         return Ok(());
     };

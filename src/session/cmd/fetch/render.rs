@@ -156,15 +156,18 @@ impl Render {
             Ok((values, body)) => return (values, Some(body)),
             Err(error) => error,
         };
+        let mut values = self.from_memory(job);
         match error {
             Missing::Expunged => self.met_expunged = true,
             Missing::Unreadable(fault) => {
                 let uid = job.picked.message.uid;
                 reply::log(&fault, &format!("FETCH of UID {uid}"));
                 self.unreadable.push(uid);
+                // NIL would be taken for an empty message, and be believed.
+                values.retain(|value| !matches!(value, Value::Nil(_)));
             }
         }
-        (self.from_memory(job), None)
+        (values, None)
     }
 
     /// The answer without the message's file: sections are NIL (as in Dovecot), and what else only the file
