@@ -13,7 +13,6 @@
 //! ever written with them. Entries that are no names stay in the file.
 
 use std::io::{self, Write};
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
