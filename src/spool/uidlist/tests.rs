@@ -464,10 +464,7 @@ fn a_large_file_is_read_whole() {
         text.push_str(&format!("{uid} :1795370760.M{uid}P1.vm\n"));
     }
     let read = parsed(text).expect("whole");
-    assert_eq!(
-        (read.1, read.2.len(), read.3),
-        (100_001, 100_000, false)
-    );
+    assert_eq!((read.1, read.2.len(), read.3), (100_001, 100_000, false));
 }
 
 proptest! {
