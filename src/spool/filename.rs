@@ -307,7 +307,7 @@ mod tests {
             ("5.b.host", answered, 0, "5.b.host:2,RS"),
             ("5.b.host:2,S", SystemFlags::NONE, 0, "5.b.host:2,"),
             ("5.b:2,S:2,T", seen, 0, "5.b:2,S:2,S"),
-            ("5.b:2,é", seen, 1, "5.b:2,Saé"),
+            ("5.b:2,_9", seen, 1, "5.b:2,9S_a"),
         ] {
             let new = name(new);
             assert_eq!(name(old).with_flags(flags, Letters(letters)), Some(new));

@@ -311,14 +311,14 @@ fn remove_stale(
     stale: (u64, u64),
 ) -> io::Result<bool> {
     if let Some(file) = file {
-        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
-            Err(Errno::WOULDBLOCK) => return Ok(false),
-            // A file system without flock: the check below has to do.
-            Ok(()) | Err(_) => {}
+        // Where a file system has no flock, the check below has to do.
+        let locked = rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive);
+        if locked == Err(Errno::WOULDBLOCK) {
+            return Ok(false);
         }
     }
     let there = dir::stat_at(dir.as_fd(), name)?;
-    if !there.is_some_and(|stat| dir::identity(&stat) == stale) {
+    if there.is_none_or(|stat| dir::identity(&stat) != stale) {
         return Ok(false);
     }
     dir::remove(dir.as_fd(), name)

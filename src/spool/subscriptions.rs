@@ -64,8 +64,8 @@ pub fn change(tree: &Tree, name: &MailboxName, subscribed: bool) -> io::Result<(
     let file = dir::read_file(dir, NAME, LARGEST)?;
     let bytes = file.map_or_else(|| VERSION_2.to_vec(), |(bytes, _)| bytes);
     let mut file = Subscriptions::parse(&bytes);
-    let is_it = |line: &&[u8]| file.name(tree, line).as_ref() == Some(name);
-    let present = file.lines.iter().any(|line| is_it(&line));
+    let is_it = |line: &[u8]| file.name(tree, line).as_ref() == Some(name);
+    let present = file.lines.iter().any(|line| is_it(line));
     if present == subscribed {
         return Ok(());
     }
@@ -112,9 +112,9 @@ impl<'a> Subscriptions<'a> {
         let separator = tree.separator().encode_utf8(&mut separator).as_bytes();
         if self.version_2 {
             let levels: Vec<&[u8]> = line.split(|byte| *byte == b'\t').collect();
-            tree.from_stored(&levels.join(separator))
+            tree.name_stored(&levels.join(separator))
         } else {
-            tree.from_stored(line.strip_suffix(separator).unwrap_or(line))
+            tree.name_stored(line.strip_suffix(separator).unwrap_or(line))
         }
     }
 

@@ -22,6 +22,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
@@ -108,8 +109,11 @@ impl Tree {
             Some(path) => Some(Arc::new(open(path)?.0)),
             None => None,
         };
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         for root in control.as_deref().into_iter().chain([&root]) {
-            change::clear_trash(root);
+            change::clear_trash(root, now);
         }
         Ok(Tree {
             location,
@@ -274,7 +278,7 @@ impl Tree {
     }
 
     /// The name that `subscriptions` means.
-    pub(super) fn from_stored(&self, stored: &[u8]) -> Option<MailboxName> {
+    pub(super) fn name_stored(&self, stored: &[u8]) -> Option<MailboxName> {
         if stored.eq_ignore_ascii_case(b"INBOX") {
             return Some(MailboxName::inbox());
         }

@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use rustix::fs::{AtFlags, FileType, OFlags};
 use rustix::io::Errno;
@@ -125,8 +125,8 @@ pub(super) fn rename(
     Ok(pairs)
 }
 
-/// Removes, in a root, what deletions have left behind.
-pub(super) fn clear_trash(root: &Root) {
+/// Removes, in a root, what deletions have left behind. `now` is since 1970.
+pub(super) fn clear_trash(root: &Root, now: Duration) {
     let mut left = Vec::new();
     let listed = dir::entries(root.dir(), |entry, _| {
         if entry.to_bytes().starts_with(names::TRASH.as_bytes()) {
@@ -137,9 +137,6 @@ pub(super) fn clear_trash(root: &Root) {
     if let Err(error) = listed {
         tracing::warn!("looking for leftovers of deleted mailboxes: {error}");
     }
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
     for name in left {
         // The time of the inode is that of the move aside.
         let age = dir::stat_at(root.dir(), &name).ok().flatten().map(|stat| {
