@@ -318,5 +318,4 @@ fn clear_old_at(folder: &Folder, now: SystemTime) -> io::Result<()> {
 }
 
 #[cfg(test)]
-#[path = "deliver_tests.rs"]
 mod tests;

@@ -409,5 +409,4 @@ fn is_refusal(error: &io::Error) -> bool {
 }
 
 #[cfg(test)]
-#[path = "folder_tests.rs"]
 mod tests;

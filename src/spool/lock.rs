@@ -145,6 +145,7 @@ impl Drop for Lock {
             Ok(false) => Err(io::Error::other("it was taken over by another program")),
             Err(error) => Err(error),
         };
+        // The file is still open here, so no new lock can have its inode yet.
         held().remove(&self.identity);
         if let Err(error) = removed {
             tracing::warn!("releasing {}: {error}", self.name);
@@ -160,26 +161,21 @@ impl Observer<'_> {
         guarded: &str,
         patience: Patience<'_>,
     ) -> io::Result<Try> {
-        let modes = Modes::of(dir.as_fd())?;
-        {
-            // Held while the file is made and noted, so that no other thread finds one of ours not noted.
-            let mut held = held();
-            match modes.make_file(dir.as_fd(), name) {
-                Ok(file) => {
-                    let identity = identity(&file.metadata()?);
-                    held.insert(identity);
-                    drop(held);
-                    let lock = Lock {
-                        dir,
-                        name,
-                        file,
-                        identity,
-                    };
-                    return self.sign(lock).map(Try::Held);
-                }
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
+        match Modes::of(dir.as_fd())?.make_file(dir.as_fd(), name) {
+            Ok(file) => {
+                let identity = identity(&file.metadata()?);
+                // Noted before it is signed: no other thread finds one of ours that is not noted.
+                held().insert(identity);
+                let lock = Lock {
+                    dir,
+                    name,
+                    file,
+                    identity,
+                };
+                return self.sign(lock).map(Try::Held);
             }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
         }
         // Whether it is gone by now or removed here: the next try makes a new one.
         self.examine(&dir, name, guarded, patience)?;
@@ -362,5 +358,4 @@ fn is_alive(pid: u32) -> bool {
 }
 
 #[cfg(test)]
-#[path = "lock_tests.rs"]
 mod tests;

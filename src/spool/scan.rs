@@ -105,5 +105,4 @@ pub fn is_settled(stamp: &Stamp, now: SystemTime) -> bool {
 }
 
 #[cfg(test)]
-#[path = "scan_tests.rs"]
 mod tests;

@@ -46,8 +46,11 @@ fn pairs(expected: &[(u32, &str)]) -> Vec<(u32, String)> {
         .collect()
 }
 
-/// Reads the text as an uidlist: V, next, records, whether to rewrite it.
-fn parsed(text: impl AsRef<[u8]>) -> Option<(u32, u32, Vec<(u32, String)>, bool)> {
+/// UIDVALIDITY, next UID, records, and whether to rewrite the file.
+type Parsed = (u32, u32, Vec<(u32, String)>, bool);
+
+/// Reads the text as a uidlist.
+fn parsed(text: impl AsRef<[u8]>) -> Option<Parsed> {
     let mail = Mail::new();
     mail.write(NAME, text);
     match UidList::read(&folder(&mail)).expect("read") {

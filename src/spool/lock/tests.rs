@@ -207,3 +207,32 @@ fn the_real_thing_knows_its_own_host_and_process() {
     assert_eq!(mail.read(NAME), format!("{}:{host}", std::process::id()));
     assert!(is_alive(1) && is_alive(std::process::id()) && !is_alive(0));
 }
+
+#[test]
+fn of_many_threads_one_holds_it() {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    let mail = Mail::new();
+    let folder = folder(&mail);
+    let (taken, times) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let work = || {
+        let mut watch = Watch::default();
+        while times.load(Ordering::Relaxed) < 200 {
+            match Lock::attempt(&folder, &mut watch).expect("a try") {
+                Try::Held(lock) => {
+                    assert!(!taken.swap(true, Ordering::SeqCst));
+                    times.fetch_add(1, Ordering::Relaxed);
+                    assert!(taken.swap(false, Ordering::SeqCst));
+                    drop(lock);
+                }
+                Try::Busy => std::thread::yield_now(),
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(work);
+        }
+    });
+    assert!(!mail.exists(NAME));
+}
