@@ -30,7 +30,7 @@ use tokio::time::timeout;
 
 use crate::imap::core::Tag;
 use crate::imap::name::MailboxName;
-use crate::imap::response::Code;
+pub use crate::imap::response::Code;
 use crate::mailbox::user::User;
 use crate::mailbox::view::View;
 use crate::session::reader::Reader;
