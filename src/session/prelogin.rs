@@ -33,6 +33,10 @@ pub trait Authenticate {
 
 /// How NotAuthenticated ends.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one for a connection, and it is moved once"
+)]
 pub enum PreloginEnd<S> {
     /// The tagged OK to STARTTLS has been sent and nothing came after the command: TLS may begin on it.
     StartTls(S),

@@ -150,13 +150,13 @@ impl Render {
     /// What there is to say of a message, and what of its literals is still to be read from.
     fn answer(&mut self, job: &Job) -> (Vec<Value>, Option<Body>) {
         if !self.plan.reads_file(&job.picked) {
-            return (self.from_memory(job), None);
+            return (self.remembered(job), None);
         }
-        let error = match self.from_file(job) {
+        let error = match self.read_file(job) {
             Ok((values, body)) => return (values, Some(body)),
             Err(error) => error,
         };
-        let mut values = self.from_memory(job);
+        let mut values = self.remembered(job);
         match error {
             Missing::Expunged => self.met_expunged = true,
             Missing::Unreadable(fault) => {
@@ -172,7 +172,7 @@ impl Render {
 
     /// The answer without the message's file: sections are NIL (as in Dovecot), and what else only the file
     /// could say is left out.
-    fn from_memory(&self, job: &Job) -> Vec<Value> {
+    fn remembered(&self, job: &Job) -> Vec<Value> {
         let answer = |(at, item): (usize, &FetchItem)| match item {
             FetchItem::Flags => Some(Value::Flags),
             FetchItem::Uid => Some(Value::Uid),
@@ -194,7 +194,7 @@ impl Render {
             .collect()
     }
 
-    fn from_file(&self, job: &Job) -> Result<(Vec<Value>, Body), Missing> {
+    fn read_file(&self, job: &Job) -> Result<(Vec<Value>, Body), Missing> {
         if job.picked.gone {
             return Err(Missing::Expunged);
         }
