@@ -17,12 +17,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
-use crate::imap::flag::SystemFlags;
 use crate::imap::sequence::Uid;
 use crate::mailbox::disk::{Newcomer, Turn, fresh_name};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::watch::{Kind, News};
-use crate::spool::filename::{FileName, Letters};
+use crate::spool::filename::FileName;
 use crate::spool::folder::{Stamp, Sub};
 use crate::spool::scan;
 
@@ -384,15 +383,9 @@ impl Turn<'_> {
             .cloned()
             .collect();
         for (count, message) in waiting.iter().enumerate() {
-            let (flags, letters) = message.name.flags();
-            debug_assert_eq!((flags, letters), (message.flags, message.letters));
-            let plain = (flags, letters) == (SystemFlags::NONE, Letters::default());
-            let name = if plain {
-                message.name.with_flags(flags, letters)
-            } else {
-                Some((*message.name).clone())
+            let Some(name) = message.name.taken_over() else {
+                continue;
             };
-            let Some(name) = name else { continue };
             match self
                 .disk
                 .folder

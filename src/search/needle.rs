@@ -201,8 +201,14 @@ mod tests {
 
     #[test]
     fn a_text_does_not_run_on_into_the_next() {
-        assert_eq!(found(&["needle"], &[&["nee"], &["dle"]]), Vec::<usize>::new());
-        assert_eq!(found(&["a\r\nb"], &[&["a\r"], &["\nb"]]), Vec::<usize>::new());
+        assert_eq!(
+            found(&["needle"], &[&["nee"], &["dle"]]),
+            Vec::<usize>::new()
+        );
+        assert_eq!(
+            found(&["a\r\nb"], &[&["a\r"], &["\nb"]]),
+            Vec::<usize>::new()
+        );
     }
 
     #[test]
@@ -236,7 +242,10 @@ mod tests {
             .map(|at| &text[at..text.len().min(at + 1000)])
             .collect();
         assert_eq!(found(&[&long, "zz", "ja"], &[&pieces]), [0, 2]);
-        assert_eq!(found(&[&format!("{long}y")], &[&pieces]), Vec::<usize>::new());
+        assert_eq!(
+            found(&[&format!("{long}y")], &[&pieces]),
+            Vec::<usize>::new()
+        );
     }
 
     #[test]

@@ -320,7 +320,7 @@ fn any_structure() -> impl Strategy<Value = BodyStructure> {
             }
         }),
     ];
-    leaf.prop_recursive(4, 12, 3, |inner| {
+    leaf.prop_recursive(2, 8, 3, |inner| {
         let multi = option::of((any_parameters(), any_common()));
         prop_oneof![
             (vec(inner.clone(), 1..4), any_text(), multi).prop_map(|(parts, subtype, multi)| {
