@@ -185,8 +185,12 @@ impl Drop for Counted {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use tokio::time::sleep;
+
     use super::*;
     use crate::auth::AccountFields;
+    use crate::config::Config;
+    use crate::process::accounts;
 
     fn granted(user: &str) -> Granted {
         Granted {
@@ -216,6 +220,32 @@ mod tests {
         }
         assert!(users.unused().is_empty());
         assert!(users.lock().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_account_is_shared_and_stays_for_a_minute() {
+        let home = tempfile::tempdir().unwrap();
+        let maildir = home.path().join("Maildir");
+        let open = move |_: &Granted| {
+            let account = accounts::at(maildir.clone(), &Config::default());
+            Ok(User::open(account)?)
+        };
+        let users = Users::new(2, Box::new(open));
+        let ana = granted("ana");
+        let first = users.enter(&ana).await.unwrap();
+        let second = users.enter(&ana).await.unwrap();
+        assert!(Arc::ptr_eq(first.user(), second.user()));
+        assert!(matches!(users.enter(&ana).await, Err(Unserved::TooMany)));
+        drop(first);
+        drop(users.enter(&ana).await.unwrap());
+        drop(second);
+
+        let closing = tokio::spawn(Arc::clone(&users).close_unused());
+        sleep(STAYS / 2).await;
+        assert_eq!(users.lock().len(), 1);
+        sleep(STAYS).await;
+        assert!(users.lock().is_empty());
+        closing.abort();
     }
 
     #[tokio::test]
