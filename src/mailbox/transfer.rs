@@ -278,7 +278,7 @@ impl Turn<'_> {
             || self.disk.expunged.contains(base);
         let mut fields = Vec::new();
         let plain = if known {
-            fields.push((b'G', base.into()));
+            fields.extend(guid_field(base));
             fresh_name(&message.name).ok_or_else(unusable)?
         } else {
             (*message.name).clone()
@@ -309,7 +309,7 @@ impl Turn<'_> {
                     .folder
                     .rename(message.sub, &message.name, message.sub, &name)?;
                 turn.note_moved(message.sub, message.sub);
-                let mut fields = vec![(b'G', message.name.base().into())];
+                let mut fields: Vec<_> = guid_field(message.name.base()).into_iter().collect();
                 fields.extend(
                     message
                         .virtual_size()
@@ -479,4 +479,9 @@ fn landing(flags: SystemFlags, letters: Letters, straight: bool) -> Sub {
 
 fn size_field(virtual_size: u64) -> (u8, Box<[u8]>) {
     (b'W', virtual_size.to_string().into_bytes().into())
+}
+
+/// The base name a message had before, kept as its GUID; a name with a space fits in no record.
+fn guid_field(base: &[u8]) -> Option<(u8, Box<[u8]>)> {
+    (!base.contains(&b' ')).then(|| (b'G', base.into()))
 }

@@ -38,7 +38,7 @@ pub enum Expunge {
     Held,
 }
 
-/// One thing the client must hear, in the order given.
+/// One thing the client must hear, in the order given (new keywords come first).
 #[derive(Clone, Debug)]
 pub enum Update {
     /// `* n EXPUNGE`, highest first.
@@ -295,6 +295,11 @@ impl View {
         self.told.clear();
 
         let mut updates = Vec::new();
+        if !Arc::ptr_eq(&old.keywords, &self.base.keywords)
+            && !old.keywords.all().eq(self.base.keywords.all())
+        {
+            updates.push(Update::Keywords);
+        }
         if expunge == Expunge::Allowed {
             while let Some((&uid, _)) = self.ghosts.last_key_value() {
                 let number = self.number_of(uid);
@@ -316,11 +321,6 @@ impl View {
         if recent != self.told_recent {
             self.told_recent = recent;
             updates.push(Update::Recent(recent));
-        }
-        if !Arc::ptr_eq(&old.keywords, &self.base.keywords)
-            && !old.keywords.all().eq(self.base.keywords.all())
-        {
-            updates.push(Update::Keywords);
         }
         for message in changed {
             if let Some(number) = self.number_of(message.uid) {
