@@ -386,8 +386,10 @@ impl<'t> Turn<'t> {
         self.draft.uid_next.get().saturating_sub(1)
     }
 
-    /// The UID that the next new message gets.
-    pub fn next_uid(&self) -> Result<Uid, Fault> {
+    /// The UID that the next new message gets. What others have numbered meanwhile comes into the draft
+    /// before it, for a client must hear of UIDs in their order.
+    pub fn next_uid(&mut self) -> Result<Uid, Fault> {
+        self.meet_listed()?;
         let next = self
             .disk
             .uidlist

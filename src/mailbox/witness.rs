@@ -370,6 +370,43 @@ impl Turn<'_> {
         self.enter(messages)
     }
 
+    /// Shows the files that others have given UIDs above all of ours. A record whose file is nowhere is
+    /// passed over; if the file turns up later, it gets a new UID.
+    pub fn meet_listed(&mut self) -> Result<(), Fault> {
+        let mut found: BTreeMap<Uid, (Sub, FileName, Option<u64>)> = BTreeMap::new();
+        for _ in 0..SCANS {
+            let next = self.draft.uid_next;
+            let due = self
+                .disk
+                .listed
+                .values()
+                .filter(|record| record.uid >= next)
+                .count();
+            if self.first || found.len() >= due {
+                break;
+            }
+            let scan =
+                scan::scan(&self.disk.folder).map_err(|error| self.fault("listing", error))?;
+            for (sub, name) in scan.entries {
+                if let Some(record) = self
+                    .disk
+                    .listed
+                    .get(name.base())
+                    .filter(|record| record.uid >= next)
+                {
+                    found.insert(record.uid, (sub, name, record.virtual_size));
+                }
+            }
+            if scan.quiet {
+                break;
+            }
+        }
+        for (uid, (sub, name, virtual_size)) in found {
+            self.show(uid, sub, name, virtual_size, true);
+        }
+        Ok(())
+    }
+
     /// Moves what is in `new/` to `cur/`, as a session that has the mailbox selected does. What cannot be
     /// moved stays where it is: it is served all the same.
     fn take_over(&mut self) {
