@@ -25,6 +25,8 @@ pub struct Client {
     kind: Kind,
     input: Vec<u8>,
     tag: u32,
+    /// The server may be killed at any moment: a response cut off is the end, not a fault.
+    pub doomed: bool,
 }
 
 /// What came back for a command.
@@ -69,6 +71,7 @@ impl Client {
             kind,
             input: Vec::new(),
             tag: 0,
+            doomed: false,
         }
     }
 
@@ -123,6 +126,24 @@ impl Client {
         }
         self.send(&bytes);
         self.finish(&tag, untagged)
+    }
+
+    /// As [`Client::run`] with a server that may be killed meanwhile: `None` where no tagged response came.
+    /// Literals must be of the kind that does not wait.
+    pub fn try_run(&mut self, command: &str) -> Option<Reply> {
+        self.doomed = true;
+        self.tag += 1;
+        let tag = format!("a{}", self.tag);
+        self.try_send(format!("{tag} {command}\r\n").as_bytes())
+            .ok()?;
+        let mut untagged = Vec::new();
+        loop {
+            let line = self.next_line()?;
+            if let Some(tagged) = strip_tag(&line, &tag) {
+                return Some(Reply { untagged, tagged });
+            }
+            untagged.push(line);
+        }
     }
 
     fn finish(&mut self, tag: &str, mut untagged: Vec<Vec<u8>>) -> Reply {
@@ -303,10 +324,10 @@ impl Client {
                 if let Some(size) = announced_literal(&self.input[..at - 1]) {
                     searched = at + 1 + size;
                     while self.input.len() < searched {
-                        assert!(
-                            self.fill(searched - self.input.len()),
-                            "closed inside a literal"
-                        );
+                        if !self.fill(searched - self.input.len()) {
+                            assert!(self.doomed, "closed inside a literal");
+                            return None;
+                        }
                     }
                     continue;
                 }
@@ -317,7 +338,7 @@ impl Client {
             }
             if !self.fill(1) {
                 assert!(
-                    self.input.is_empty(),
+                    self.doomed || self.input.is_empty(),
                     "closed inside a line: {:?}",
                     self.input
                 );

@@ -27,9 +27,9 @@ use std::time::{Duration, Instant};
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a trace of the server records: every call that changes files or speaks to a client.
-pub const TRACED_CALLS: &str = "trace=openat,open,creat,write,writev,pwrite64,pwritev,pwritev2,ftruncate,truncate,\
+pub const TRACED_CALLS: &str = "trace=openat,open,creat,write,writev,pwrite64,pwritev,pwritev2,lseek,ftruncate,truncate,\
     fallocate,copy_file_range,sendfile,fsync,fdatasync,sync_file_range,syncfs,sync,rename,renameat,renameat2,\
-    link,linkat,symlink,symlinkat,unlink,unlinkat,rmdir,mkdir,mkdirat,close,dup,dup2,dup3,fcntl,sendto,sendmsg";
+    link,linkat,symlink,symlinkat,unlink,unlinkat,rmdir,mkdir,mkdirat,sendto,sendmsg";
 
 /// A message with CRLF line endings, some headers and one line of text.
 pub fn message(subject: &str) -> String {

@@ -154,7 +154,7 @@ impl Setup {
     }
 
     fn culver(&self, maildir: &Maildir) -> Command {
-        let mut command = self.program(&[env!("CARGO_BIN_EXE_culver")]);
+        let mut command = self.program(&culver_program());
         command.arg("serve").arg(maildir.path());
         command.args(["--listen", "127.0.0.1:0", "--listen-tls", "127.0.0.1:0"]);
         command
@@ -190,7 +190,7 @@ impl Setup {
         .unwrap();
         own(&users);
         own(&config);
-        let mut command = self.program(&[env!("CARGO_BIN_EXE_culver")]);
+        let mut command = self.program(&culver_program());
         command
             .args(["serve", "--config"])
             .arg(config)
@@ -237,7 +237,7 @@ impl Setup {
         for path in [&cert, &key, &conf] {
             own(path);
         }
-        let mut command = self.program(&["/usr/sbin/dovecot"]);
+        let mut command = self.program("/usr/sbin/dovecot");
         command.arg("-F").arg("-c").arg(conf);
         if is_root() {
             command.uid(MAIL_UID).gid(MAIL_UID);
@@ -246,15 +246,15 @@ impl Setup {
     }
 
     /// The server's program, or strace in front of it.
-    fn program(&self, program: &[&str]) -> Command {
+    fn program(&self, program: &str) -> Command {
         let Some(trace) = &self.trace else {
-            return Command::new(program[0]);
+            return Command::new(program);
         };
         let mut command = Command::new("strace");
         command
             .args(["-f", "-y", "-xx", "-s", "2000000", "-o"])
             .arg(trace);
-        command.args(["-e", TRACED_CALLS]).args(program);
+        command.args(["-e", TRACED_CALLS]).arg(program);
         command
     }
 }
@@ -400,6 +400,12 @@ impl Drop for Guard {
             let _ = self.0.wait();
         }
     }
+}
+
+/// The program under test: the one cargo has just built, unless `CULVER_TEST_PROGRAM` names another, such
+/// as an installed one.
+fn culver_program() -> String {
+    std::env::var("CULVER_TEST_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_culver").to_owned())
 }
 
 /// The numeric owner of test mail.

@@ -13,7 +13,7 @@ fn with_flags_keywords_and_a_date() {
     let validity = validity(&c.ok("SELECT INBOX"));
     let text = message("one");
     let size = text.len();
-    c.check(
+    c.check_sorted(
         &format!("APPEND INBOX (\\Seen \\Answered kw) \"01-Feb-2020 03:04:05 +0100\" {{{size}}}\r\n{text}"),
         &[
             "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft kw)",

@@ -212,7 +212,9 @@ fn uid_search_gives_uids() {
 fn what_cannot_be() {
     let server = Server::start();
     let mut c = prepared(&server);
-    c.check("SEARCH CHARSET X-NONE TEXT x", &[], "NO [BADCHARSET]");
+    // The charsets that are known may follow the code's name.
+    let outcome = c.outcome("SEARCH CHARSET X-NONE TEXT x");
+    assert!(outcome.starts_with("NO [BADCHARSET"), "{outcome}");
     for key in [
         "",
         "NOSUCH",

@@ -1,1 +1,339 @@
-//! stub
+//! kill -9 at random moments under eight writing clients: after each new start everything that was answered
+//! OK is there, each message once, and no UID has ever named two messages (invariants I1, I3, I4, I5, I8).
+//!
+//! `CULVER_TEST_KILLS` sets how many times (200), `CULVER_TEST_SEED` the chances (1).
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Barrier};
+use std::time::{Duration, Instant};
+
+use crate::harness::{Chance, Client, Kind, Maildir, Server, message};
+
+const CLIENTS: usize = 8;
+const BOXES: [&str; 2] = ["INBOX", "Archive"];
+/// How many messages each client keeps in INBOX.
+const OWN_AT_MOST: usize = 8;
+
+/// One copy of a message, as its owner has been told it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Known {
+    uid: u32,
+    flagged: bool,
+}
+
+/// A client's messages by mark and mailbox.
+type Own = BTreeMap<(String, &'static str), Known>;
+
+/// What a client was doing when the server died.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Doing {
+    Nothing,
+    Append(String),
+    Flag(String),
+    Copy(String),
+    Move(String),
+    Expunge(String),
+}
+
+/// Writes until the server dies; gives what it was doing then.
+fn write(c: &mut Client, own: &mut Own, who: usize, count: &mut u32, chance: &mut Chance) -> Doing {
+    loop {
+        let doing = choose(own, who, count, chance);
+        if act(c, own, &doing).is_none() {
+            return doing;
+        }
+    }
+}
+
+fn choose(own: &Own, who: usize, count: &mut u32, chance: &mut Chance) -> Doing {
+    let inbox: Vec<&String> = own
+        .keys()
+        .filter(|(_, mailbox)| *mailbox == "INBOX")
+        .map(|(mark, _)| mark)
+        .collect();
+    if inbox.len() < 3 || (inbox.len() < OWN_AT_MOST && chance.below(2) == 0) {
+        *count += 1;
+        return Doing::Append(format!("c{who}n{count}"));
+    }
+    let mark = inbox[chance.below(inbox.len() as u64) as usize].clone();
+    let archived = own.contains_key(&(mark.clone(), "Archive"));
+    match chance.below(4) {
+        0 if !archived => Doing::Copy(mark),
+        1 if !archived => Doing::Move(mark),
+        2 => Doing::Flag(mark),
+        _ => Doing::Expunge(mark),
+    }
+}
+
+/// Does it; `None` if the server died before it answered.
+fn act(c: &mut Client, own: &mut Own, doing: &Doing) -> Option<()> {
+    let uid_of = |own: &Own, mark: &String| own[&(mark.clone(), "INBOX")].uid;
+    let target = |text: &str| -> Option<u32> {
+        let rest = text.split("COPYUID ").nth(1)?;
+        rest.split([' ', ']']).nth(2)?.parse().ok()
+    };
+    let fine = |tagged: &str| assert!(tagged.starts_with("OK"), "{doing:?} → {tagged}");
+    match doing {
+        Doing::Nothing => {}
+        Doing::Append(mark) => {
+            let text = message(mark);
+            let reply = c.try_run(&format!("APPEND INBOX {{{}+}}\r\n{text}", text.len()))?;
+            fine(&reply.tagged);
+            let uid = reply
+                .tagged
+                .split([' ', ']'])
+                .nth(3)
+                .unwrap()
+                .parse()
+                .unwrap();
+            own.insert(
+                (mark.clone(), "INBOX"),
+                Known {
+                    uid,
+                    flagged: false,
+                },
+            );
+        }
+        Doing::Flag(mark) => {
+            let uid = uid_of(own, mark);
+            fine(
+                &c.try_run(&format!("UID STORE {uid} +FLAGS.SILENT (\\Flagged)"))?
+                    .tagged,
+            );
+            own.get_mut(&(mark.clone(), "INBOX")).unwrap().flagged = true;
+        }
+        Doing::Copy(mark) => {
+            let uid = uid_of(own, mark);
+            let reply = c.try_run(&format!("UID COPY {uid} Archive"))?;
+            fine(&reply.tagged);
+            let flagged = own[&(mark.clone(), "INBOX")].flagged;
+            let uid = target(&reply.tagged).unwrap();
+            own.insert((mark.clone(), "Archive"), Known { uid, flagged });
+        }
+        Doing::Move(mark) => {
+            let uid = uid_of(own, mark);
+            let reply = c.try_run(&format!("UID MOVE {uid} Archive"))?;
+            fine(&reply.tagged);
+            let Known { flagged, .. } = own.remove(&(mark.clone(), "INBOX")).unwrap();
+            let lines = reply
+                .untagged
+                .iter()
+                .map(|line| String::from_utf8_lossy(line).into_owned());
+            let uid = lines
+                .chain([reply.tagged.clone()])
+                .find_map(|line| target(&line))
+                .unwrap();
+            own.insert((mark.clone(), "Archive"), Known { uid, flagged });
+        }
+        Doing::Expunge(mark) => {
+            let uid = uid_of(own, mark);
+            fine(
+                &c.try_run(&format!("UID STORE {uid} +FLAGS.SILENT (\\Deleted)"))?
+                    .tagged,
+            );
+            fine(&c.try_run(&format!("UID EXPUNGE {uid}"))?.tagged);
+            own.remove(&(mark.clone(), "INBOX"));
+        }
+    }
+    Some(())
+}
+
+/// Everything the whole test remembers.
+#[derive(Default)]
+struct World {
+    own: Vec<Own>,
+    /// Which message each UID has ever named.
+    history: BTreeMap<(&'static str, u32), String>,
+    validity: BTreeMap<&'static str, String>,
+}
+
+impl World {
+    /// Compares the mailboxes with what the clients were told, and learns how what was cut off ended.
+    fn compare(&mut self, server: &Server, doing: &[Doing], round: usize) {
+        let mut c = server.client();
+        let mut found: BTreeMap<(String, &str), Known> = BTreeMap::new();
+        for mailbox in BOXES {
+            let lines = c.ok(&format!("SELECT {mailbox}"));
+            let validity = lines
+                .iter()
+                .find(|line| line.contains("UIDVALIDITY"))
+                .unwrap()
+                .clone();
+            let before = self
+                .validity
+                .entry(mailbox)
+                .or_insert_with(|| validity.clone());
+            assert_eq!(*before, validity, "round {round}: {mailbox}");
+            for line in c.ok("UID FETCH 1:* (FLAGS BODY.PEEK[])") {
+                let uid = line
+                    .rsplit("UID ")
+                    .next()
+                    .unwrap()
+                    .trim_end_matches(')')
+                    .parse()
+                    .unwrap();
+                let mark = line
+                    .split("Subject: ")
+                    .nth(1)
+                    .and_then(|rest| rest.split('\r').next());
+                let mark = mark
+                    .unwrap_or_else(|| panic!("round {round}: half a message: {line}"))
+                    .to_owned();
+                assert!(
+                    line.contains(&message(&mark)),
+                    "round {round}: not whole: {line}"
+                );
+                let named = self
+                    .history
+                    .entry((mailbox, uid))
+                    .or_insert_with(|| mark.clone());
+                assert_eq!(
+                    *named, mark,
+                    "round {round}: UID {uid} of {mailbox} names another message"
+                );
+                let known = Known {
+                    uid,
+                    flagged: line.contains("\\Flagged"),
+                };
+                let twice = found.insert((mark.clone(), mailbox), known);
+                assert!(
+                    twice.is_none(),
+                    "round {round}: {mark} is twice in {mailbox}"
+                );
+            }
+        }
+        for (own, doing) in self.own.iter_mut().zip(doing) {
+            settle(own, doing, &found, round);
+            for ((mark, mailbox), known) in own.iter() {
+                let got = found.remove(&(mark.clone(), *mailbox));
+                assert_eq!(
+                    got,
+                    Some(*known),
+                    "round {round}: {mark} in {mailbox}, while {doing:?}"
+                );
+            }
+        }
+        assert!(
+            found.is_empty(),
+            "round {round}: nobody knows of {found:?}, {doing:?}"
+        );
+    }
+}
+
+/// Whether what was cut off happened or not, either is right; but it happened wholly or not at all.
+fn settle(own: &mut Own, doing: &Doing, found: &BTreeMap<(String, &str), Known>, round: usize) {
+    let at = |mark: &String, mailbox: &'static str| found.get(&(mark.clone(), mailbox)).copied();
+    match doing {
+        Doing::Nothing => {}
+        Doing::Append(mark) => {
+            if let Some(known) = at(mark, "INBOX") {
+                own.insert((mark.clone(), "INBOX"), known);
+            }
+        }
+        Doing::Copy(mark) => {
+            if let Some(known) = at(mark, "Archive") {
+                own.insert((mark.clone(), "Archive"), known);
+            }
+        }
+        Doing::Flag(mark) => {
+            let own = own.get_mut(&(mark.clone(), "INBOX")).unwrap();
+            if let Some(known) = at(mark, "INBOX") {
+                own.flagged |= known.flagged;
+            }
+        }
+        Doing::Expunge(mark) => {
+            if at(mark, "INBOX").is_none() {
+                own.remove(&(mark.clone(), "INBOX"));
+            }
+        }
+        Doing::Move(mark) => match (at(mark, "INBOX"), at(mark, "Archive")) {
+            (Some(_), None) => {}
+            // Dovecot's MOVE is a copy and an expunge.
+            (Some(_), Some(known)) if Kind::chosen() == Kind::Dovecot => {
+                own.insert((mark.clone(), "Archive"), known);
+            }
+            (None, Some(known)) => {
+                own.remove(&(mark.clone(), "INBOX"));
+                own.insert((mark.clone(), "Archive"), known);
+            }
+            both => panic!("round {round}: a MOVE of {mark} that was cut off left {both:?}"),
+        },
+    }
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_to_kill_9() {
+    let number = |name: &str, default: u64| {
+        std::env::var(name)
+            .ok()
+            .and_then(|value| value.parse().ok())
+            .unwrap_or(default)
+    };
+    let (kills, seed) = (
+        number("CULVER_TEST_KILLS", 200),
+        number("CULVER_TEST_SEED", 1),
+    );
+    let maildir = Arc::new(Maildir::new());
+    let mut chance = Chance::new(seed);
+    let mut world = World {
+        own: vec![Own::new(); CLIENTS],
+        ..World::default()
+    };
+    let mut counts = [0_u32; CLIENTS];
+    let mut slowest = Duration::ZERO;
+    let mut doing = vec![Doing::Nothing; CLIENTS];
+    let mut appended = 0;
+    for round in 0..kills as usize {
+        let begun = Instant::now();
+        let server = Server::on(&maildir);
+        slowest = slowest.max(begun.elapsed());
+        if round == 0 {
+            server.client().ok("CREATE Archive");
+        }
+        world.compare(&server, &doing, round);
+        if world.own.iter().map(Own::len).sum::<usize>() > 250 {
+            clear_archive(&server, &mut world);
+        }
+        let ready = Barrier::new(CLIENTS + 1);
+        std::thread::scope(|scope| {
+            let writers: Vec<_> = world
+                .own
+                .iter_mut()
+                .zip(&mut counts)
+                .enumerate()
+                .map(|(who, (own, count))| {
+                    let mut c = server.selected("INBOX");
+                    let mut chance = Chance::new(chance.next());
+                    let ready = &ready;
+                    scope.spawn(move || {
+                        ready.wait();
+                        write(&mut c, own, who, count, &mut chance)
+                    })
+                })
+                .collect();
+            ready.wait();
+            std::thread::park_timeout(Duration::from_micros(chance.below(120_000)));
+            server.kill();
+            doing = writers
+                .into_iter()
+                .map(|writer| writer.join().unwrap())
+                .collect();
+        });
+        appended = counts.iter().sum();
+    }
+    let server = Server::on(&maildir);
+    world.compare(&server, &doing, kills as usize);
+    println!(
+        "{kills} kills, {appended} messages appended, slowest start {slowest:?} (seed {seed})"
+    );
+}
+
+/// Keeps the second mailbox small.
+fn clear_archive(server: &Server, world: &mut World) {
+    let mut c = server.selected("Archive");
+    c.ok("STORE 1:* +FLAGS.SILENT (\\Deleted)");
+    c.ok("EXPUNGE");
+    for own in &mut world.own {
+        own.retain(|(_, mailbox), _| *mailbox != "Archive");
+    }
+}
