@@ -21,9 +21,7 @@ pub(crate) async fn tell(
     let State::Selected(view) = &mut session.state else {
         return Ok(());
     };
-    let mut updates = view.sync(expunge)?;
-    // Flags are defined before anything else is said, as by Dovecot.
-    updates.sort_by_key(|update| !matches!(update, Update::Keywords));
+    let updates = view.sync(expunge)?;
     if by_uid && let Some(highest) = updates.iter().filter_map(changed).max() {
         view.mailbox().durable(highest).await?;
     }
