@@ -9,7 +9,8 @@ pub struct BeforeLogin {
     pub login_allowed: bool,
 }
 
-const BEFORE: [&str; 5] = ["IMAP4rev1", "SASL-IR", "ID", "ENABLE", "LITERAL-"];
+/// IDLE too, as Dovecot: some clients never ask again after login.
+const BEFORE: [&str; 6] = ["IMAP4rev1", "SASL-IR", "ID", "ENABLE", "IDLE", "LITERAL-"];
 const AFTER: [&str; 12] = [
     "IMAP4rev1",
     "SASL-IR",

@@ -4,7 +4,7 @@
 //! `dovecot-uidlist.lock` held (a [`Turn`]). What is done goes to the disk first, then into the draft of
 //! the next [`Snapshot`], which is published when the turn ends.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -389,7 +389,7 @@ impl<'t> Turn<'t> {
     /// The UID that the next new message gets. What others have numbered meanwhile comes into the draft
     /// before it, for a client must hear of UIDs in their order.
     pub fn next_uid(&mut self) -> Result<Uid, Fault> {
-        self.meet_listed()?;
+        self.show_listed(BTreeMap::new())?;
         let next = self
             .disk
             .uidlist

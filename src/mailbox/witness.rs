@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use crate::imap::sequence::Uid;
-use crate::mailbox::disk::{Newcomer, Turn, fresh_name};
+use crate::mailbox::disk::{Listed, Newcomer, Turn, fresh_name};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::watch::{Kind, News};
 use crate::spool::filename::FileName;
@@ -36,6 +36,9 @@ const TOUCH_EVERY: usize = 1000;
 
 /// Names of one base seen in a scan or told by events, the latest last.
 type Sightings = HashMap<Box<[u8]>, Vec<(Sub, FileName)>>;
+
+/// Files that the uidlist names, by UID, with the size that it tells.
+type Listings = BTreeMap<Uid, (Sub, FileName, Option<u64>)>;
 
 impl Turn<'_> {
     /// Brings the draft up to date: by the names that events told, or by listing both directories where
@@ -326,7 +329,7 @@ impl Turn<'_> {
 
     /// Gives files that the picture lacks their UIDs: those of the uidlist, else new ones.
     fn meet(&mut self, strangers: Sightings) -> Result<(), Fault> {
-        let mut listed: BTreeMap<Uid, (Sub, FileName, Option<u64>)> = BTreeMap::new();
+        let mut listed = Listings::new();
         let mut fresh: Vec<(Sub, FileName)> = Vec::new();
         for (base, seen) in strangers {
             let mut standing = self.standing(&seen)?;
@@ -346,10 +349,7 @@ impl Turn<'_> {
                 _ => fresh.push((sub, name)),
             }
         }
-        for (uid, (sub, name, virtual_size)) in listed {
-            let recent = sub == Sub::New || !self.first;
-            self.show(uid, sub, name, virtual_size, recent);
-        }
+        self.show_listed(listed)?;
         if fresh.is_empty() || (self.lock.is_none() && self.disk.has_uidlist()) {
             return Ok(());
         }
@@ -370,18 +370,19 @@ impl Turn<'_> {
         self.enter(messages)
     }
 
-    /// Shows the files that others have given UIDs above all of ours. A record whose file is nowhere is
-    /// passed over; if the file turns up later, it gets a new UID.
-    pub fn meet_listed(&mut self) -> Result<(), Fault> {
-        let mut found: BTreeMap<Uid, (Sub, FileName, Option<u64>)> = BTreeMap::new();
+    /// Shows the files that others have given UIDs above all of ours, those in `found` and whatever else the
+    /// uidlist names: a client must hear of UIDs in their order. A record whose file is nowhere is passed
+    /// over; if the file turns up later, it gets a new UID.
+    pub fn show_listed(&mut self, mut found: Listings) -> Result<(), Fault> {
+        let next = self.draft.uid_next;
+        let is_due = |record: &Listed| record.uid >= next;
+        let due = self
+            .disk
+            .listed
+            .values()
+            .filter(|record| is_due(record))
+            .count();
         for _ in 0..SCANS {
-            let next = self.draft.uid_next;
-            let due = self
-                .disk
-                .listed
-                .values()
-                .filter(|record| record.uid >= next)
-                .count();
             if self.first || found.len() >= due {
                 break;
             }
@@ -392,7 +393,7 @@ impl Turn<'_> {
                     .disk
                     .listed
                     .get(name.base())
-                    .filter(|record| record.uid >= next)
+                    .filter(|record| is_due(record))
                 {
                     found.insert(record.uid, (sub, name, record.virtual_size));
                 }
@@ -402,7 +403,8 @@ impl Turn<'_> {
             }
         }
         for (uid, (sub, name, virtual_size)) in found {
-            self.show(uid, sub, name, virtual_size, true);
+            let recent = sub == Sub::New || !self.first;
+            self.show(uid, sub, name, virtual_size, recent);
         }
         Ok(())
     }
