@@ -6,11 +6,12 @@
 //! ```text
 //! main → cli → process, config, auth
 //! process → config, net, auth, session, mailbox
-//! session → auth (Credentials, Verdict only), search, mailbox, message, imap
+//! session → auth (what goes in and comes out), search, mailbox, message, imap
+//! auth → config (values), imap (Secret)
 //! search → mailbox (Snapshot, open), message, imap
 //! mailbox → spool, message, imap
 //! spool, message → imap (types only)
-//! imap → nothing
+//! imap, config, net → nothing
 //! ```
 //!
 //! - [`imap`]: the protocol as values; no I/O.

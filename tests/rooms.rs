@@ -8,25 +8,23 @@ use std::path::{Path, PathBuf};
 
 /// Which room may name which; a name after the room limits the arrow to that one module or type.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("auth", &[]),
+    ("auth", &["config", "imap::core"]),
     ("cli", &["process", "config", "auth"]),
-    ("config", &["imap", "mailbox::user", "spool"]),
+    ("config", &[]),
     ("imap", &[]),
     ("mailbox", &["spool", "message", "imap"]),
     ("message", &["imap"]),
     ("net", &[]),
-    (
-        "process",
-        &[
-            "config", "net", "auth", "session", "mailbox", "spool", "imap",
-        ],
-    ),
+    ("process", &["config", "net", "auth", "session", "mailbox"]),
     ("search", &["mailbox", "message", "imap"]),
     (
         "session",
         &[
             "auth::Credentials",
+            "auth::Granted",
+            "auth::Mechanism",
             "auth::Verdict",
+            "auth::sasl",
             "search",
             "mailbox",
             "message",

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::imap::flag::{Keyword, SystemFlag, SystemFlags};
 use crate::imap::sequence::{ModSeq, Uid, UidValidity};
-use crate::spool::filename::{FileName, Letters};
+use crate::spool::filename::FileName;
+pub use crate::spool::filename::Letters;
 use crate::spool::folder::Sub;
 use crate::spool::keywords::Keywords;
 

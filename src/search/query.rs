@@ -11,11 +11,11 @@ use jiff::tz::TimeZone;
 use crate::imap::flag::{Keyword, SystemFlag};
 use crate::imap::search::{Day, SearchKey};
 use crate::imap::sequence::{Bound, NumberSet, SequenceSet};
+use crate::mailbox::snapshot::Letters;
 use crate::mailbox::snapshot::Snapshot;
 use crate::mailbox::view::{OutOfRange, Picked};
 use crate::message::decode::from_charset;
 use crate::search::needle::Needle;
-use crate::spool::filename::Letters;
 
 /// The SEARCH command named a charset that is not known: `NO [BADCHARSET]` (RFC 3501 §6.4.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
