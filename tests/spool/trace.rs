@@ -120,7 +120,9 @@ fn say(call: &str) -> Option<Step> {
 
 fn step(call: &str, root: &str) -> Option<Step> {
     let (name, rest) = call.split_once('(')?;
-    let (arguments, result) = rest.rsplit_once(") = ")?;
+    // strace pads short calls: `fsync(3</m/new>)     = 0`.
+    let (arguments, result) = rest.rsplit_once(" = ")?;
+    let arguments = arguments.trim_end().strip_suffix(')')?;
     if result.starts_with('-') || result.starts_with('?') {
         return None;
     }
@@ -157,8 +159,10 @@ fn step(call: &str, root: &str) -> Option<Step> {
                 file(0)?;
                 return Some(Step::Unknown(call.to_owned()));
             }
+            // The name may lead through /proc/self/fd; what was opened stands behind the result.
+            let opened = annotation(result).and_then(|path| below(&path));
             Step::Open {
-                path: named(0, 1)?,
+                path: opened.or_else(|| named(0, 1))?,
                 create: flags.contains("O_CREAT"),
                 truncate: flags.contains("O_TRUNC"),
                 append: flags.contains("O_APPEND"),
@@ -297,7 +301,7 @@ fn calls_become_steps() {
          7 write(5<{p}>, \"{data}\", 4) = 4\n\
          7 fsync(5<{p}> <unfinished ...>\n\
          8 sendto(9<{sock}>, \"{ok}\", 4, MSG_NOSIGNAL, NULL, 0 <unfinished ...>\n\
-         7 <... fsync resumed>) = 0\n\
+         7 <... fsync resumed>)                = 0\n\
          8 <... sendto resumed>) = 4\n\
          7 renameat({dir}, \"{a}\", 4<{cur}>, \"{b}\") = 0\n\
          7 unlink(\"{elsewhere}\") = 0\n\
