@@ -98,6 +98,8 @@ pub struct Disk {
     safe: BTreeMap<String, Node>,
     pending: Vec<Change>,
     places: HashMap<(u32, Inode), (usize, bool)>,
+    /// Files that were made without a name.
+    nameless: HashMap<String, Inode>,
     /// Files that somebody else delivers: they are there, safely, once the server touches them.
     deliveries: BTreeMap<String, Vec<u8>>,
     /// Calls that the model does not know.
@@ -143,7 +145,8 @@ impl Disk {
     fn inode(&self, path: &str) -> Option<Inode> {
         match self.now.get(path) {
             Some(Node::File(inode)) => Some(*inode),
-            _ => None,
+            Some(Node::Dir) => None,
+            None => self.nameless.get(path).copied(),
         }
     }
 
@@ -175,11 +178,17 @@ impl Disk {
                 create,
                 truncate,
                 append,
+                nameless,
                 fd,
             } => {
                 self.arrive(path);
-                let inode = match self.inode(path) {
+                let known = self.inode(path).filter(|_| !nameless);
+                let inode = match known {
                     Some(inode) => inode,
+                    None if *nameless => {
+                        self.files.push(Data::default());
+                        self.files.len() - 1
+                    }
                     None if *create => {
                         self.files.push(Data::default());
                         let inode = self.files.len() - 1;
@@ -188,6 +197,9 @@ impl Disk {
                     }
                     None => return false,
                 };
+                if *nameless {
+                    self.nameless.insert(path.clone(), inode);
+                }
                 if *truncate {
                     self.files[inode].now.clear();
                 }
@@ -256,10 +268,10 @@ impl Disk {
             }
             Step::Link { from, to } => {
                 self.arrive(from);
-                let Some(node) = self.now.get(from).copied() else {
+                let Some(inode) = self.inode(from) else {
                     return false;
                 };
-                self.change(Change::Add(to.clone(), node));
+                self.change(Change::Add(to.clone(), Node::File(inode)));
             }
             Step::Rename { from, to } => {
                 self.arrive(from);
@@ -376,6 +388,7 @@ fn only_what_was_synced_is_sure() {
         create: true,
         truncate: false,
         append: false,
+        nameless: false,
         fd: 3,
     });
     let after_write = contents(Step::Write {
