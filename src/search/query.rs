@@ -11,7 +11,6 @@ use jiff::tz::TimeZone;
 use crate::imap::flag::{Keyword, SystemFlag};
 use crate::imap::search::{Day, SearchKey};
 use crate::imap::sequence::{Bound, NumberSet, SequenceSet};
-use crate::mailbox::snapshot::Letters;
 use crate::mailbox::snapshot::Snapshot;
 use crate::mailbox::view::{OutOfRange, Picked};
 use crate::message::decode::from_charset;
