@@ -52,6 +52,7 @@ fn secure() -> Situation {
         tls: true,
         starttls: true,
         login_allowed: true,
+        mechanisms: Mechanism::ALL.into(),
         peer: "192.0.2.1".into(),
     }
 }
@@ -61,6 +62,7 @@ fn in_clear() -> Situation {
         tls: false,
         starttls: true,
         login_allowed: false,
+        mechanisms: Mechanism::ALL.into(),
         peer: "192.0.2.1".into(),
     }
 }
