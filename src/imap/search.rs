@@ -1,5 +1,7 @@
 //! Search keys (RFC 3501 §6.4.4) as a tree.
 
+use std::num::NonZeroU32;
+
 use crate::imap::flag::{Keyword, SystemFlag};
 use crate::imap::sequence::SequenceSet;
 
@@ -30,6 +32,8 @@ pub enum SearchKey {
     Not(Box<SearchKey>),
     /// `OLD`: not recent.
     Old,
+    /// `OLDER`: INTERNALDATE is so many seconds ago, or more (RFC 5032 §2).
+    Older(NonZeroU32),
     /// `ON`
     On(Day),
     /// `OR`
@@ -52,6 +56,8 @@ pub enum SearchKey {
     Text(Vec<u8>),
     /// `UID`
     Uid(SequenceSet),
+    /// `YOUNGER`: INTERNALDATE is so many seconds ago, or less (RFC 5032 §2).
+    Younger(NonZeroU32),
 }
 
 /// A day without time or zone (RFC 3501 §9 `date`).

@@ -3,6 +3,7 @@
 //! [`Cost`]; who reads is not known here.
 
 use std::cmp::Ordering;
+use std::num::NonZeroU32;
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
@@ -56,6 +57,8 @@ pub enum Test {
     SizeAtLeast(u64),
     /// INTERNALDATE's day in the server's zone stands so to the one given.
     Received(Ordering, Day),
+    /// INTERNALDATE is this moment, in seconds since 1970, or an earlier one.
+    ReceivedBy(i64),
     /// The day in the Date: field stands so to the one given. Without a date that can be read: no.
     Sent(Ordering, Day),
     /// A field of this name is there and has the needle in it.
@@ -151,6 +154,7 @@ impl Query {
             Test::Uids(set) => Known::Uids(set.resolve(last_uid)),
             Test::SizeAtLeast(size) => Known::SizeAtLeast(*size),
             Test::Received(..)
+            | Test::ReceivedBy(_)
             | Test::Sent(..)
             | Test::Field(..)
             | Test::Header(_)
@@ -225,6 +229,12 @@ impl Expression {
                 None => Expression::Always(!wanted),
             },
             SearchKey::Smaller(size) => one(Test::SizeAtLeast(*size), !wanted),
+            // Both count the moment itself (RFC 5032 §2: "less recent than or equal", "more recent than or
+            // equal").
+            SearchKey::Older(interval) => one(Test::ReceivedBy(ago(*interval)), wanted),
+            SearchKey::Younger(interval) => {
+                one(Test::ReceivedBy(ago(*interval).saturating_sub(1)), !wanted)
+            }
             SearchKey::Before(day) => one(Test::Received(Ordering::Less, *day), wanted),
             SearchKey::On(day) => one(Test::Received(Ordering::Equal, *day), wanted),
             SearchKey::Since(day) => one(Test::Received(Ordering::Less, *day), !wanted),
@@ -331,7 +341,7 @@ impl Test {
             Test::Flag(_) | Test::Keyword(_) | Test::Recent | Test::Numbers(_) | Test::Uids(_) => {
                 Cost::Memory
             }
-            Test::SizeAtLeast(_) | Test::Received(..) => Cost::Stat,
+            Test::SizeAtLeast(_) | Test::Received(..) | Test::ReceivedBy(_) => Cost::Stat,
             Test::Sent(..) | Test::Field(..) | Test::Header(_) => Cost::Header,
             Test::Body(_) | Test::InnerHeader(_) => Cost::Body,
         }
@@ -370,6 +380,13 @@ fn day_in(zone: &TimeZone, seconds: i64) -> Option<Day> {
         month: u8::try_from(date.month()).ok()?,
         day: u8::try_from(date.day()).ok()?,
     })
+}
+
+/// The moment so many seconds before now.
+fn ago(interval: NonZeroU32) -> i64 {
+    Timestamp::now()
+        .as_second()
+        .saturating_sub(i64::from(interval.get()))
 }
 
 fn decode(bytes: &[u8], charset: Option<&[u8]>) -> String {

@@ -3,7 +3,7 @@
 use crate::harness::{Kind, Server};
 
 /// What every client of today expects after login.
-const AFTER_LOGIN: [&str; 12] = [
+const AFTER_LOGIN: [&str; 13] = [
     "CHILDREN",
     "ENABLE",
     "ID",
@@ -16,6 +16,7 @@ const AFTER_LOGIN: [&str; 12] = [
     "SPECIAL-USE",
     "UIDPLUS",
     "UNSELECT",
+    "WITHIN",
 ];
 
 #[test]

@@ -16,6 +16,7 @@ mod list;
 mod login;
 mod mailboxes;
 mod pipeline;
+mod rfc5032;
 mod search;
 mod select;
 mod session;

@@ -7,8 +7,8 @@ use crate::imap::command::{CommandBody, Numbering};
 use crate::imap::flag::SystemFlag;
 use crate::imap::parse::flag::keyword;
 use crate::imap::parse::lexical::{
-    Parsed, argument, astring, atom, expected, named, number, parenthesized, quoted, refused, sp,
-    spaced, word,
+    Parsed, argument, astring, atom, expected, named, number, nz_number, parenthesized, quoted,
+    refused, sp, spaced, word,
 };
 use crate::imap::parse::sequence::sequence_set;
 use crate::imap::search::{Day, SearchKey};
@@ -96,6 +96,7 @@ fn key<'a>(input: &'a [u8], depth: usize, left: &mut usize) -> Parsed<'a, Search
             Ok((rest, Not(Box::new(inner))))
         }
         "OLD" => Ok((rest, Old)),
+        "OLDER" => argument(nz_number).map(Older).parse(rest),
         "ON" => on_day(On),
         "OR" => {
             let (rest, one) = argument(|input| key(input, depth + 1, left)).parse(rest)?;
@@ -119,6 +120,7 @@ fn key<'a>(input: &'a [u8], depth: usize, left: &mut usize) -> Parsed<'a, Search
             .map(|keyword| Not(Box::new(Keyword(keyword))))
             .parse(rest),
         "UNSEEN" => no_flag(SystemFlag::Seen),
+        "YOUNGER" => argument(nz_number).map(Younger).parse(rest),
         _ => Err(expected(input, "a search key")),
     }
 }

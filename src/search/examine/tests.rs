@@ -380,3 +380,37 @@ fn a_cancelled_look_ends_soon() {
     let scratch = &mut Scratch::default();
     assert!(!examine(&query, answers, &file, scratch, &cancel, |_| {}).unwrap());
 }
+
+/// RFC 5032 §2: "Both OLDER and YOUNGER searches always result in exact matching, to the resolution of a
+/// second", and both count the moment itself.
+#[test]
+fn ages_to_the_second() {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(b"Subject: x\n\n").unwrap();
+    let key = |make: fn(std::num::NonZeroU32) -> SearchKey| make(1000.try_into().unwrap());
+    let moment = |query: &Query| match query.tests() {
+        [Test::ReceivedBy(moment)] => *moment,
+        other => panic!("{other:?}"),
+    };
+    let older = Query::compile(&key(SearchKey::Older), None).unwrap();
+    let younger = Query::compile(&key(SearchKey::Younger), None).unwrap();
+    for (query, target, earlier, same, later) in [
+        (&older, moment(&older), true, true, false),
+        (&younger, moment(&younger) + 1, false, true, true),
+    ] {
+        for (seconds, expected) in [(-1, earlier), (0, same), (1, later)] {
+            let moment = u64::try_from(target + seconds).unwrap();
+            let time = std::time::UNIX_EPOCH + std::time::Duration::new(moment, 999_999_999);
+            file.set_modified(time).unwrap();
+            let matches = examine(
+                query,
+                vec![None],
+                &file,
+                &mut Scratch::default(),
+                &Cancel::new(),
+                |_| {},
+            );
+            assert_eq!(matches.unwrap(), expected, "{query:?} {seconds}");
+        }
+    }
+}

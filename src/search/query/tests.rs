@@ -56,9 +56,11 @@ impl Model {
             SearchKey::Header(_, text) => has(&self.header, text),
             SearchKey::Body(text) => has(&self.body, text),
             SearchKey::Text(text) => has(&self.header, text) || has(&self.body, text),
-            SearchKey::Keyword(_) | SearchKey::Sequence(_) | SearchKey::Uid(_) => {
-                unreachable!("not made below")
-            }
+            SearchKey::Keyword(_)
+            | SearchKey::Older(_)
+            | SearchKey::Sequence(_)
+            | SearchKey::Uid(_)
+            | SearchKey::Younger(_) => unreachable!("not made below"),
         }
     }
 
@@ -78,7 +80,7 @@ impl Model {
             Test::Field(_, needle) | Test::Header(needle) => has(&self.header, needle),
             Test::Body(needle) => has(&self.body, needle),
             Test::InnerHeader(_) => false,
-            Test::Keyword(_) | Test::Numbers(_) | Test::Uids(_) => {
+            Test::Keyword(_) | Test::Numbers(_) | Test::ReceivedBy(_) | Test::Uids(_) => {
                 unreachable!("not made below")
             }
         }

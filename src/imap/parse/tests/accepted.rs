@@ -442,6 +442,8 @@ fn search_keys() {
         ("HEADER \"X-a\" \"\"", header("X-a", "")),
         ("KEYWORD $x", Keyword(keyword.clone())),
         ("LARGER 0", Larger(0)),
+        ("OLDER 1", Older(1.try_into().unwrap())),
+        ("younger 4294967295", Younger(u32::MAX.try_into().unwrap())),
         ("NEW", New),
         ("NOT SEEN", not(Flag(SystemFlag::Seen))),
         ("OLD", Old),

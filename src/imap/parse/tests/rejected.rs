@@ -270,6 +270,14 @@ fn texts_and_places() {
             "SEARCH ON (",
             "Expected a date such as 1-Feb-1994 (octet 13)",
         ),
+        (
+            "SEARCH OLDER 0",
+            "Expected a number from 1 to 4294967295 (octet 16)",
+        ),
+        (
+            "SEARCH YOUNGER -1",
+            "Expected a number from 1 to 4294967295 (octet 18)",
+        ),
         ("SEARCH LARGER x", "Expected a number (octet 17)"),
         ("SEARCH LARGER 9223372036854775808", "Number too large"),
         ("SEARCH KEYWORD \"x\"", "Expected an atom (octet 18)"),

@@ -103,6 +103,8 @@ fn any_key() -> impl Strategy<Value = SearchKey> {
         }),
         (0..=i64::MAX as u64).prop_map(Larger),
         (0..=i64::MAX as u64).prop_map(Smaller),
+        any::<NonZeroU32>().prop_map(Older),
+        any::<NonZeroU32>().prop_map(Younger),
         any_set().prop_map(Sequence),
         any_set().prop_map(Uid),
     ];

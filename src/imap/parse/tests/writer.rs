@@ -181,6 +181,9 @@ impl Writer {
                 }
             },
             SearchKey::Old => self.word("OLD"),
+            SearchKey::Older(interval) => {
+                named("OLDER", &|writer| writer.raw(interval.to_string()));
+            }
             SearchKey::On(day) => named("ON", &|writer| writer.day(*day)),
             SearchKey::Or(one, other) => named("OR", &|writer| {
                 writer.key(one);
@@ -198,6 +201,9 @@ impl Writer {
             }
             SearchKey::Text(text) => named("TEXT", &|writer| writer.astring(text)),
             SearchKey::Uid(set) => named("UID", &|writer| writer.set(set)),
+            SearchKey::Younger(interval) => {
+                named("YOUNGER", &|writer| writer.raw(interval.to_string()));
+            }
         }
     }
 
