@@ -3,9 +3,10 @@
 use crate::harness::{Kind, Server};
 
 /// What every client of today expects after login.
-const AFTER_LOGIN: [&str; 12] = [
+const AFTER_LOGIN: [&str; 15] = [
     "CHILDREN",
     "ENABLE",
+    "ESEARCH",
     "ID",
     "IDLE",
     "IMAP4rev1",
@@ -13,9 +14,11 @@ const AFTER_LOGIN: [&str; 12] = [
     "MOVE",
     "NAMESPACE",
     "SASL-IR",
+    "SEARCHRES",
     "SPECIAL-USE",
     "UIDPLUS",
     "UNSELECT",
+    "WITHIN",
 ];
 
 #[test]
