@@ -10,6 +10,7 @@ pub mod fault;
 mod lookout;
 pub mod mailbox;
 mod queue;
+mod size;
 pub mod snapshot;
 pub mod transfer;
 pub mod user;
