@@ -88,7 +88,8 @@ pub struct Picture(Vec<Known>);
 #[derive(Debug)]
 enum Known {
     Flag(SystemFlag),
-    Letters(Letters),
+    /// One bit, or none where no message has the keyword.
+    Letter(u32),
     Recent,
     Numbers(NumberSet),
     Uids(NumberSet),
@@ -144,7 +145,8 @@ impl Query {
         let known = |test: &Test| match test {
             Test::Flag(flag) => Known::Flag(*flag),
             Test::Keyword(keyword) => {
-                Known::Letters(snapshot.keywords.letter(keyword).unwrap_or_default())
+                let letter = snapshot.keywords.letter(keyword);
+                Known::Letter(letter.map_or(0, |letter| letter.0))
             }
             Test::Recent => Known::Recent,
             Test::Numbers(set) => Known::Numbers(set.resolve(last_number)),
@@ -344,7 +346,7 @@ impl Picture {
         let message = &picked.message;
         match self.0.get(test)? {
             Known::Flag(flag) => Some(message.flags.has(*flag)),
-            Known::Letters(letters) => Some(message.letters.0 & letters.0 != 0),
+            Known::Letter(letter) => Some(message.letters.0 & letter != 0),
             Known::Recent => Some(picked.recent),
             Known::Numbers(set) => Some(set.contains(picked.number.0.get())),
             Known::Uids(set) => Some(set.contains(message.uid.get())),
