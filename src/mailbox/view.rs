@@ -30,6 +30,7 @@ pub struct View {
     recent: NumberSet,
     /// UIDs that the last SEARCH with SAVE found, without those told as expunged (RFC 5182 §2.1).
     saved: NumberSet,
+    knows_recent: bool,
     told_exists: u32,
     told_recent: u32,
 }
@@ -96,6 +97,7 @@ impl View {
             told: HashMap::new(),
             recent: NumberSet::new(),
             saved: NumberSet::new(),
+            knows_recent: true,
             told_exists: u32::try_from(base.len()).unwrap_or(u32::MAX),
             told_recent: 0,
             base,
@@ -123,6 +125,13 @@ impl View {
     /// RECENT, as the client knows it.
     pub fn recent(&self) -> u32 {
         self.told_recent
+    }
+
+    /// From now on nothing is recent to this client, and it is told of none: IMAP4rev2 has no `\Recent`.
+    pub fn without_recent(&mut self) {
+        self.knows_recent = false;
+        self.recent = NumberSet::new();
+        self.told_recent = 0;
     }
 
     /// The first message without `\Seen`.
@@ -410,7 +419,7 @@ impl View {
             .iter()
             .filter_map(Uid::new)
         {
-            if self.base.find(uid).is_some() {
+            if self.knows_recent && self.base.find(uid).is_some() {
                 self.recent.insert(uid.get());
             }
         }

@@ -36,7 +36,7 @@ use crate::session::reply::Failure;
 
 /// The mailbox that messages are to be put into. A missing one is `[TRYCREATE]` (RFC 3501 §6.3.11, §6.4.7).
 async fn target(session: &mut Session, wire: &[u8]) -> Result<Arc<Mailbox>, Failure> {
-    let name = session.name(wire)?;
+    let name = session.name(wire).await?;
     match session.user.mailbox(&name).await {
         Ok(mailbox) => Ok(mailbox),
         Err(fault @ Fault::NonExistent(_)) => {
