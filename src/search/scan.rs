@@ -16,7 +16,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use tokio::sync::oneshot;
 use tracing::{error, warn};
 
-use crate::imap::sequence::NumberSet;
+use crate::imap::sequence::{NumberSet, Uid};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::snapshot::Snapshot;
@@ -64,12 +64,14 @@ pub struct Found {
     pub uids: NumberSet,
     /// Some messages could not be looked at because they are gone: `OK [EXPUNGEISSUED]` (RFC 5530).
     pub expunged: bool,
+    /// UIDs of messages that are there and could not be read: whether they match is not known.
+    pub unreadable: Vec<Uid>,
 }
 
 /// Finds which of `picked` match. `last` is the highest sequence number and UID of the client's picture.
 ///
 /// A message that is gone matches by what memory knows of it, or not at all. One that cannot be read is
-/// logged and does not match. Stopped by `cancel`, it fails with [`io::ErrorKind::Interrupted`]; dropping
+/// logged and named. Stopped by `cancel`, it fails with [`io::ErrorKind::Interrupted`]; dropping
 /// the future stops it as well.
 pub async fn run(
     mailbox: Arc<Mailbox>,
@@ -106,6 +108,7 @@ pub async fn run(
             Outcome::Match => found.uids.insert(message.message.uid.get()),
             Outcome::NoMatch => {}
             Outcome::Gone => found.expunged = true,
+            Outcome::Unreadable => found.unreadable.push(message.message.uid),
         }
     }
     Ok(found)
@@ -124,6 +127,7 @@ enum Outcome {
     Match,
     NoMatch,
     Gone,
+    Unreadable,
 }
 
 impl Search {
@@ -137,7 +141,7 @@ impl Search {
             Err(Fault::Expunged) => return Outcome::Gone,
             Err(fault) => {
                 warn!(uid = message.uid.get(), %fault, "SEARCH cannot open a message");
-                return Outcome::NoMatch;
+                return Outcome::Unreadable;
             }
         };
         let answers = (0..self.query.tests().len())
@@ -159,7 +163,7 @@ impl Search {
             Ok(false) => Outcome::NoMatch,
             Err(error) => {
                 warn!(uid = message.uid.get(), %error, "SEARCH cannot read a message");
-                Outcome::NoMatch
+                Outcome::Unreadable
             }
         }
     }

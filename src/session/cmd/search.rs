@@ -9,6 +9,7 @@ use crate::imap::sequence::Uid;
 use crate::search::CHARSETS;
 use crate::search::query::Query;
 use crate::search::scan::{self, Cancel};
+use crate::session::cmd::unreadable;
 use crate::session::reply::{End, Failure, Reply};
 use crate::session::{Session, State, stopped};
 
@@ -77,6 +78,10 @@ pub(crate) async fn run(
             .collect(),
     };
     writer.data(&Data::Search(numbers));
+    if let Some(highest) = found.unreadable.last() {
+        mailbox.durable(*highest).await?;
+        return Err(unreadable(&found.unreadable));
+    }
     Ok(if found.expunged {
         Reply::with(
             Code::ExpungeIssued,
