@@ -97,11 +97,10 @@ impl Disk {
                 Some(list)
             }
             Read::Missing | Read::Broken if lock.is_some() => {
-                let fresh = uidvalidity::next(tree).and_then(|validity| {
-                    UidList::create(&folder, validity, Uid::FIRST, &[])
-                });
-                let fresh = fresh
-                    .map_err(|error| Fault::from_io(doing("making the uidlist of"), error))?;
+                let fresh = uidvalidity::next(tree)
+                    .and_then(|validity| UidList::create(&folder, validity, Uid::FIRST, &[]));
+                let fresh =
+                    fresh.map_err(|error| Fault::from_io(doing("making the uidlist of"), error))?;
                 tracing::info!(
                     mailbox = %folder.path().display(),
                     uidvalidity = fresh.uid_validity.get(),

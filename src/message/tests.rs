@@ -195,8 +195,14 @@ fn answer(message: &[u8], structure: &Structure, item: &str) -> String {
                 .strip_prefix("BODY[")
                 .and_then(|item| item.strip_suffix(']'));
             let section = section(spec.unwrap());
-            let octets = read(message, locate(structure, message, &section, &mut room()).unwrap());
-            let early = read(message, locate_in_header(message, &section, &mut room()).unwrap());
+            let octets = read(
+                message,
+                locate(structure, message, &section, &mut room()).unwrap(),
+            );
+            let early = read(
+                message,
+                locate_in_header(message, &section, &mut room()).unwrap(),
+            );
             if early.is_some() {
                 assert_eq!(early, octets, "{item}");
             }
