@@ -8,8 +8,13 @@ mod disk;
 mod durability;
 pub mod fault;
 mod lookout;
+#[allow(
+    clippy::module_inception,
+    reason = "the room is named after what it holds"
+)]
 pub mod mailbox;
 mod queue;
+mod size;
 pub mod snapshot;
 pub mod transfer;
 pub mod user;

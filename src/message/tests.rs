@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -11,6 +12,7 @@ use crate::imap::fetch::{Section, SectionText};
 use crate::imap::structure::{
     Address, BodyStructure, CommonExtension, Envelope, Parameter, SingleKind,
 };
+use crate::message::Source;
 use crate::message::crlf::{CrlfStream, virtual_size};
 use crate::message::date::sent_day;
 use crate::message::decode::{TransferEncoding, header_text};
