@@ -147,6 +147,11 @@ impl View {
         self.selection.is_read_only()
     }
 
+    /// Whether it is read-only because it cannot be written.
+    pub fn is_forbidden(&self) -> bool {
+        self.selection.is_forbidden()
+    }
+
     /// All messages of the picture, in order, those that are gone but not yet told included.
     pub fn all(&self) -> Vec<Picked> {
         let mut ghosts = self.ghosts.values().peekable();

@@ -184,7 +184,8 @@ impl Session {
     fn writable_view(&mut self) -> Result<&mut View, Failure> {
         let view = self.view()?;
         if view.is_read_only() {
-            return Err(Failure::No(None, "Mailbox is read-only".into()));
+            let code = view.is_forbidden().then_some(Code::NoPerm);
+            return Err(Failure::No(code, "Mailbox is read-only".into()));
         }
         Ok(view)
     }

@@ -10,6 +10,7 @@ mod capability;
 mod copy;
 mod expunge;
 mod fetch;
+mod hostile;
 mod idle;
 mod limits;
 mod list;

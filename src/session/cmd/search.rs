@@ -11,6 +11,7 @@ use crate::mailbox::view::{NotSaved, View};
 use crate::search::CHARSETS;
 use crate::search::query::Query;
 use crate::search::scan::{self, Cancel, Wanted};
+use crate::session::cmd::unreadable;
 use crate::session::reply::{End, Failure, Reply};
 use crate::session::{Session, State, stopped};
 
@@ -126,6 +127,10 @@ async fn search(
                 }));
             }
         }
+    }
+    if let Some(highest) = found.unreadable.last() {
+        mailbox.durable(*highest).await?;
+        return Err(unreadable(&found.unreadable));
     }
     Ok(if found.expunged {
         Reply::with(
