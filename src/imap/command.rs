@@ -4,8 +4,8 @@ use crate::imap::core::{Secret, Tag};
 use crate::imap::date::DateTime;
 use crate::imap::fetch::FetchItem;
 use crate::imap::flag::Flag;
-use crate::imap::search::SearchKey;
-use crate::imap::sequence::SequenceSet;
+use crate::imap::search::{ReturnOptions, SearchKey};
+use crate::imap::sequence::MessageSet;
 
 /// A mailbox name or LIST pattern as the client sent it; what it means depends on the session
 /// (modified UTF-7 or UTF-8) and on the hierarchy separator: see [`crate::imap::name`].
@@ -98,34 +98,36 @@ pub enum CommandBody {
     Unselect,
     /// EXPUNGE, or UID EXPUNGE (RFC 4315) with its set.
     Expunge {
-        uids: Option<SequenceSet>,
+        uids: Option<MessageSet>,
     },
     Search {
         numbering: Numbering,
+        /// `None` without RETURN.
+        returns: Option<ReturnOptions>,
         charset: Option<Vec<u8>>,
         key: SearchKey,
     },
     Fetch {
         numbering: Numbering,
-        set: SequenceSet,
+        set: MessageSet,
         items: Vec<FetchItem>,
     },
     Store {
         numbering: Numbering,
-        set: SequenceSet,
+        set: MessageSet,
         action: StoreAction,
         silent: bool,
         flags: Vec<Flag>,
     },
     Copy {
         numbering: Numbering,
-        set: SequenceSet,
+        set: MessageSet,
         mailbox: WireName,
     },
     /// RFC 6851.
     Move {
         numbering: Numbering,
-        set: SequenceSet,
+        set: MessageSet,
         mailbox: WireName,
     },
 }

@@ -54,6 +54,8 @@ pub enum Code {
     Limit,
     NonExistent,
     NoPerm,
+    /// RFC 5182 §2.5.
+    NotSaved,
     OverQuota,
     Parse,
     /// The flags a client can change for good; `true` if it can make new keywords (`\*`).
@@ -77,6 +79,7 @@ pub enum Code {
 pub enum Data {
     Capability(Vec<&'static str>),
     Enabled(Vec<&'static str>),
+    Esearch(Esearch),
     Exists(u32),
     Expunge(SeqNum),
     /// The flags defined in the mailbox.
@@ -91,6 +94,23 @@ pub enum Data {
     /// Rising numbers.
     Search(Vec<u32>),
     StatusItems(MailboxName, Vec<(StatusItem, u64)>),
+}
+
+/// The answer to SEARCH with RETURN (RFC 4731 §3.1): what was not asked for, or not found, is `None`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Esearch {
+    /// The command's tag.
+    pub tag: Tag,
+    /// Whether the numbers are UIDs.
+    pub by_uid: bool,
+    /// The lowest.
+    pub min: Option<u32>,
+    /// The highest.
+    pub max: Option<u32>,
+    /// Every one; an empty set counts as `None`.
+    pub all: Option<NumberSet>,
+    /// How many.
+    pub count: Option<u64>,
 }
 
 /// One line of LIST or LSUB.

@@ -15,6 +15,9 @@ use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::{Mailbox, Selection};
 use crate::mailbox::snapshot::{Difference, Message, Snapshot};
 
+/// Most ranges of UIDs kept for `$`: they take 1 MiB.
+const SAVED_RANGES: usize = 1 << 17;
+
 /// A client's picture of a selected mailbox. Dropping it ends the selection.
 pub struct View {
     selection: Selection,
@@ -25,6 +28,8 @@ pub struct View {
     /// Flags that the client knows although `base` does not have them yet.
     told: HashMap<Uid, Arc<Message>>,
     recent: NumberSet,
+    /// UIDs that the last SEARCH with SAVE found, without those told as expunged (RFC 5182 §2.1).
+    saved: NumberSet,
     knows_recent: bool,
     told_exists: u32,
     told_recent: u32,
@@ -78,6 +83,10 @@ pub struct Picked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutOfRange;
 
+/// What was found is too scattered to be kept (RFC 5182 §2.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotSaved;
+
 impl View {
     pub(super) fn new(selection: Selection, states: watch::Receiver<Arc<Snapshot>>) -> View {
         let base = states.borrow().clone();
@@ -87,6 +96,7 @@ impl View {
             ghosts: BTreeMap::new(),
             told: HashMap::new(),
             recent: NumberSet::new(),
+            saved: NumberSet::new(),
             knows_recent: true,
             told_exists: u32::try_from(base.len()).unwrap_or(u32::MAX),
             told_recent: 0,
@@ -175,9 +185,13 @@ impl View {
         let Some(last) = last_live.max(last_ghost) else {
             return Vec::new();
         };
-        let numbers = set.resolve(last.get());
+        self.pick_all(&set.resolve(last.get()))
+    }
+
+    /// The messages of these UIDs, in order; those that do not exist are skipped.
+    fn pick_all(&self, uids: &NumberSet) -> Vec<Picked> {
         let mut picked = Vec::new();
-        for &(from, to) in numbers.ranges() {
+        for &(from, to) in uids.ranges() {
             let Some(from) = Uid::new(from.max(1)) else {
                 continue;
             };
@@ -241,6 +255,30 @@ impl View {
             picked.retain(|one| numbers.contains(one.number.0.get()));
         }
         Ok(picked)
+    }
+
+    /// Keeps what a SEARCH found, as UIDs, to be named by `$`.
+    pub fn save(&mut self, found: NumberSet) -> Result<(), NotSaved> {
+        if found.ranges().len() > SAVED_RANGES {
+            return Err(NotSaved);
+        }
+        self.saved = found;
+        Ok(())
+    }
+
+    /// `$` names nothing.
+    pub fn forget_saved(&mut self) {
+        self.saved = NumberSet::new();
+    }
+
+    /// What `$` names now, as UIDs.
+    pub fn saved(&self) -> &NumberSet {
+        &self.saved
+    }
+
+    /// The messages that `$` names, in order.
+    pub fn resolve_saved(&self) -> Vec<Picked> {
+        self.pick_all(&self.saved)
     }
 
     /// The message's number, if the client knows it.
@@ -314,6 +352,7 @@ impl View {
                 let number = self.number_of(uid);
                 self.ghosts.remove(&uid);
                 self.recent.remove(uid.get());
+                self.saved.remove(uid.get());
                 self.told_exists = self.told_exists.saturating_sub(1);
                 updates.extend(number.map(Update::Expunge));
             }

@@ -231,9 +231,17 @@ impl Session {
             CommandBody::Rename { from, to } => rename::run(self, &from, &to).await,
             CommandBody::Search {
                 numbering,
+                returns,
                 charset,
                 key,
-            } => search::run(self, numbering, charset.as_deref(), &key).await,
+            } => {
+                let asked = search::Asked {
+                    tag,
+                    numbering,
+                    returns,
+                };
+                search::run(self, asked, charset.as_deref(), &key).await
+            }
             CommandBody::Select { mailbox, read_only } => {
                 select::run(self, &mailbox, read_only).await
             }

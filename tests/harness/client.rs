@@ -97,6 +97,11 @@ impl Client {
         assert!(reply.tagged.starts_with("OK"), "{reply:?}");
     }
 
+    /// The tag that the next command will have, for responses that repeat it.
+    pub fn next_tag(&self) -> String {
+        format!("a{}", self.tag + 1)
+    }
+
     /// Sends a command and reads everything up to its tagged response. A literal in the text, `{5}` CRLF
     /// and five octets, is sent when the server asks for it.
     pub fn run(&mut self, command: &str) -> Reply {

@@ -3,9 +3,10 @@
 use crate::harness::{Kind, Server};
 
 /// What every client of today expects after login.
-const AFTER_LOGIN: [&str; 16] = [
+const AFTER_LOGIN: &[&str] = &[
     "CHILDREN",
     "ENABLE",
+    "ESEARCH",
     "ID",
     "IDLE",
     "IMAP4rev1",
@@ -15,10 +16,12 @@ const AFTER_LOGIN: [&str; 16] = [
     "MOVE",
     "NAMESPACE",
     "SASL-IR",
+    "SEARCHRES",
     "SPECIAL-USE",
     "STATUS=SIZE",
     "UIDPLUS",
     "UNSELECT",
+    "WITHIN",
     "UTF8=ACCEPT",
 ];
 

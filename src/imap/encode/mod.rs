@@ -9,7 +9,7 @@ use crate::imap::encode::string::{
     astring, flag_list, nil, number, number_set, quoted, string, words,
 };
 use crate::imap::name::MailboxName;
-use crate::imap::response::{Code, Data, ListExtended, ListItem, Status, StatusKind};
+use crate::imap::response::{Code, Data, Esearch, ListExtended, ListItem, Status, StatusKind};
 
 /// How mailbox names are written: modified UTF-7, or UTF-8 once the client enabled it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +55,7 @@ pub fn data(out: &mut Vec<u8>, data: &Data, names: NameForm) {
     match data {
         Data::Capability(capabilities) => named_words(out, "CAPABILITY", capabilities),
         Data::Enabled(capabilities) => named_words(out, "ENABLED", capabilities),
+        Data::Esearch(found) => esearch(out, found),
         Data::Exists(count) => {
             number(out, u64::from(*count));
             out.extend_from_slice(b" EXISTS");
@@ -163,6 +164,7 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         Code::Limit => "LIMIT",
         Code::NonExistent => "NONEXISTENT",
         Code::NoPerm => "NOPERM",
+        Code::NotSaved => "NOTSAVED",
         Code::OverQuota => "OVERQUOTA",
         Code::Parse => "PARSE",
         Code::PermanentFlags(..) => "PERMANENTFLAGS",
@@ -217,6 +219,31 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         _ => {}
     }
     out.extend_from_slice(b"] ");
+}
+
+/// `esearch-response` (RFC 4466 §2.6.2, RFC 4731 §4).
+fn esearch(out: &mut Vec<u8>, found: &Esearch) {
+    out.extend_from_slice(b"ESEARCH (TAG ");
+    quoted(out, found.tag.as_str().as_bytes());
+    out.push(b')');
+    if found.by_uid {
+        out.extend_from_slice(b" UID");
+    }
+    let mut item = |name: &str, value: Option<u64>| {
+        if let Some(value) = value {
+            out.push(b' ');
+            out.extend_from_slice(name.as_bytes());
+            out.push(b' ');
+            number(out, value);
+        }
+    };
+    item("MIN", found.min.map(u64::from));
+    item("MAX", found.max.map(u64::from));
+    item("COUNT", found.count);
+    if let Some(all) = found.all.as_ref().filter(|all| !all.is_empty()) {
+        out.extend_from_slice(b" ALL ");
+        number_set(out, all);
+    }
 }
 
 /// LIST's or LSUB's line.

@@ -187,7 +187,7 @@ fn body(input: &[u8]) -> Parsed<'_, CommandBody> {
         "UID" => {
             let (rest, verb) = argument(named("a command after UID", capital_atom)).parse(rest)?;
             match verb.as_str() {
-                "EXPUNGE" => argument(sequence::sequence_set)
+                "EXPUNGE" => argument(sequence::message_set)
                     .map(|set| Expunge { uids: Some(set) })
                     .parse(rest),
                 verb => numbered(verb, rest, Numbering::Uid),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::imap::command::Numbering;
 use crate::imap::response::{Code, StatusKind};
-use crate::imap::sequence::{NumberSet, SequenceSet};
+use crate::imap::sequence::{MessageSet, NumberSet};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::transfer::Copied;
@@ -15,7 +15,7 @@ use crate::session::reply::{Failure, Reply};
 pub(crate) async fn copy(
     session: &mut Session,
     numbering: Numbering,
-    set: &SequenceSet,
+    set: &MessageSet,
     wire: &[u8],
 ) -> Result<Reply, Failure> {
     session.view()?;
@@ -34,7 +34,7 @@ pub(crate) async fn copy(
 pub(crate) async fn move_to(
     session: &mut Session,
     numbering: Numbering,
-    set: &SequenceSet,
+    set: &MessageSet,
     wire: &[u8],
 ) -> Result<Reply, Failure> {
     session.writable_view()?;
@@ -60,7 +60,7 @@ struct Work {
 async fn prepare(
     session: &mut Session,
     numbering: Numbering,
-    set: &SequenceSet,
+    set: &MessageSet,
     wire: &[u8],
 ) -> Result<Option<Work>, Failure> {
     let view = session.view()?;

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use crate::imap::command::Numbering;
 use crate::imap::response::Code;
-use crate::imap::sequence::{NumberSet, SequenceSet, Uid};
+use crate::imap::sequence::{MessageSet, NumberSet, Uid};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::snapshot::Snapshot;
@@ -50,9 +50,13 @@ async fn target(session: &mut Session, wire: &[u8]) -> Result<Arc<Mailbox>, Fail
 }
 
 /// The messages that a command names.
-fn resolve(view: &View, numbering: Numbering, set: &SequenceSet) -> Result<Vec<Picked>, Failure> {
-    view.resolve(numbering, set)
-        .map_err(|_| Failure::Bad("Invalid messageset".into()))
+fn resolve(view: &View, numbering: Numbering, set: &MessageSet) -> Result<Vec<Picked>, Failure> {
+    match set {
+        MessageSet::Numbers(set) => view
+            .resolve(numbering, set)
+            .map_err(|_| Failure::Bad("Invalid messageset".into())),
+        MessageSet::Saved => Ok(view.resolve_saved()),
+    }
 }
 
 /// The UIDs of messages.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::imap::command::{Numbering, StoreAction};
 use crate::imap::flag::Flag;
 use crate::imap::response::Code;
-use crate::imap::sequence::{NumberSet, SequenceSet, Uid};
+use crate::imap::sequence::{MessageSet, NumberSet, Uid};
 use crate::mailbox::view::Expunge;
 use crate::session::Session;
 use crate::session::cmd::{resolve, uids};
@@ -17,7 +17,7 @@ use crate::session::updates::{self, Shown};
 pub(crate) async fn run(
     session: &mut Session,
     numbering: Numbering,
-    set: &SequenceSet,
+    set: &MessageSet,
     action: StoreAction,
     silent: bool,
     flags: &[Flag],

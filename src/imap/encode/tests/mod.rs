@@ -109,6 +109,19 @@ fn codes() {
     }
 }
 
+fn esearch(tag: &str, by_uid: bool, fill: impl FnOnce(&mut Esearch)) -> Data {
+    let mut found = Esearch {
+        tag: Tag::new(tag.as_bytes()).unwrap(),
+        by_uid,
+        min: None,
+        max: None,
+        all: None,
+        count: None,
+    };
+    fill(&mut found);
+    Data::Esearch(found)
+}
+
 #[test]
 fn untagged_data() {
     let flags = SystemFlags::NONE.with(SystemFlag::Answered);
@@ -116,6 +129,31 @@ fn untagged_data() {
         (Data::Capability(vec!["IMAP4rev1"]), "CAPABILITY IMAP4rev1"),
         (Data::Enabled(vec![]), "ENABLED"),
         (Data::Enabled(vec!["CONDSTORE"]), "ENABLED CONDSTORE"),
+        // RFC 4731 §3.1 and RFC 4466 §2.6.2.
+        (
+            esearch("A282", false, |found| {
+                found.min = Some(2);
+                found.count = Some(3);
+            }),
+            "ESEARCH (TAG \"A282\") MIN 2 COUNT 3",
+        ),
+        (
+            esearch("A283", false, |found| {
+                found.all = Some([2, 10, 11].into_iter().collect());
+            }),
+            "ESEARCH (TAG \"A283\") ALL 2,10:11",
+        ),
+        (
+            esearch("A285", true, |found| {
+                found.min = Some(7);
+                found.max = Some(3800);
+            }),
+            "ESEARCH (TAG \"A285\") UID MIN 7 MAX 3800",
+        ),
+        (
+            esearch("]'", true, |found| found.all = Some(NumberSet::new())),
+            "ESEARCH (TAG \"]'\") UID",
+        ),
         (Data::Exists(23), "23 EXISTS"),
         (Data::Expunge(SeqNum::from_index(43).unwrap()), "44 EXPUNGE"),
         (

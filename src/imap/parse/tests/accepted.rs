@@ -8,7 +8,7 @@ use crate::imap::core::Secret;
 use crate::imap::date::DateTime;
 use crate::imap::fetch::{FetchItem, Partial, Section, SectionText};
 use crate::imap::flag::{Flag, Keyword, SystemFlag};
-use crate::imap::search::{Day, SearchKey};
+use crate::imap::search::{Day, ReturnOptions, SearchKey};
 
 use CommandBody::*;
 use Numbering::{Sequence, Uid};
@@ -317,7 +317,7 @@ fn sets() {
     ] {
         let value = Copy {
             numbering: Sequence,
-            set: set(ranges),
+            set: numbers(ranges),
             mailbox: b"x".into(),
         };
         assert_eq!(body(format!("COPY {text} x")), value);
@@ -331,14 +331,14 @@ fn uid() {
     assert_eq!(
         body("UID EXPUNGE 3000:3002"),
         Expunge {
-            uids: Some(set(&[(3000, 3002)]))
+            uids: Some(numbers(&[(3000, 3002)]))
         }
     );
     assert_eq!(
         body("uid move 42:69 foo"),
         Move {
             numbering: Uid,
-            set: set(&[(42, 69)]),
+            set: numbers(&[(42, 69)]),
             mailbox: b"foo".into()
         }
     );
@@ -358,7 +358,7 @@ fn uid() {
 fn store() {
     let value = |action, silent, flags: &[Flag]| Store {
         numbering: Sequence,
-        set: set(&[(2, 4)]),
+        set: numbers(&[(2, 4)]),
         action,
         silent,
         flags: flags.to_vec(),
@@ -421,7 +421,7 @@ fn fetch() {
         body("FETCH 2:4 (FLAGS BODY[HEADER.FIELDS (DATE FROM)])"),
         Fetch {
             numbering: Sequence,
-            set: set(&[(2, 4)]),
+            set: numbers(&[(2, 4)]),
             items: vec![
                 Flags,
                 BodySection {
@@ -513,12 +513,16 @@ fn search_keys() {
         ("HEADER \"X-a\" \"\"", header("X-a", "")),
         ("KEYWORD $x", Keyword(keyword.clone())),
         ("LARGER 0", Larger(0)),
+        ("OLDER 1", Older(1.try_into().unwrap())),
+        ("younger 4294967295", Younger(u32::MAX.try_into().unwrap())),
         ("NEW", New),
         ("NOT SEEN", not(Flag(SystemFlag::Seen))),
         ("OLD", Old),
         ("ON \"01-feb-1994\"", On(day)),
         ("OR NEW OLD", Or(Box::new(New), Box::new(Old))),
         ("RECENT", Recent),
+        ("$", Saved),
+        ("uid $", Saved),
         ("SEEN", Flag(SystemFlag::Seen)),
         ("SENTBEFORE 1-FEB-1994", SentBefore(day)),
         ("SENTON 01-Feb-1994", SentOn(day)),
@@ -559,6 +563,7 @@ fn search() {
         body("SEARCH FLAGGED SINCE 1-Feb-1994 NOT FROM \"Smith\""),
         Search {
             numbering: Sequence,
+            returns: None,
             charset: None,
             key: key("(FLAGGED SINCE 1-Feb-1994 NOT FROM \"Smith\")")
         }
@@ -567,6 +572,7 @@ fn search() {
         body("UID SEARCH CHARSET UTF-8 TEXT {6}\r\nXXXXXX"),
         Search {
             numbering: Uid,
+            returns: None,
             charset: Some(b"UTF-8".into()),
             key: SearchKey::Text(b"XXXXXX".into())
         }
@@ -575,6 +581,73 @@ fn search() {
     assert!(matches!(key(deepest), SearchKey::Not(_)));
     let most = format!("ALL{}", " ALL".repeat(999));
     assert!(matches!(key(most), SearchKey::And(keys) if keys.len() == 1000));
+}
+
+#[test]
+fn search_return_options() {
+    let none = ReturnOptions::default();
+    for (text, value) in [
+        ("()", ReturnOptions::ALL),
+        ("(ALL)", ReturnOptions::ALL),
+        ("(min)", ReturnOptions { min: true, ..none }),
+        (
+            "(MAX COUNT)",
+            ReturnOptions {
+                max: true,
+                count: true,
+                ..none
+            },
+        ),
+        ("(SAVE)", ReturnOptions { save: true, ..none }),
+        ("(SAVE save)", ReturnOptions { save: true, ..none }),
+    ] {
+        let command = format!("UID SEARCH return {text} CHARSET UTF-8 1:5");
+        assert_eq!(
+            body(command),
+            Search {
+                numbering: Uid,
+                returns: Some(value),
+                charset: Some(b"UTF-8".into()),
+                key: SearchKey::Sequence(set(&[(1, 5)]))
+            }
+        );
+    }
+}
+
+/// `sequence-set =/ seq-last-command` (RFC 5182 §3): in every command that takes one.
+#[test]
+fn the_saved_result() {
+    let items = vec![FetchItem::Flags];
+    for (numbering, prefix) in [(Sequence, ""), (Uid, "UID ")] {
+        let fetch = Fetch {
+            numbering,
+            set: MessageSet::Saved,
+            items: items.clone(),
+        };
+        assert_eq!(body(format!("{prefix}FETCH $ FLAGS")), fetch);
+        let copy = Copy {
+            numbering,
+            set: MessageSet::Saved,
+            mailbox: b"x".to_vec(),
+        };
+        assert_eq!(body(format!("{prefix}COPY $ x")), copy);
+        let moved = Move {
+            numbering,
+            set: MessageSet::Saved,
+            mailbox: b"x".to_vec(),
+        };
+        assert_eq!(body(format!("{prefix}MOVE $ x")), moved);
+        let store = Store {
+            numbering,
+            set: MessageSet::Saved,
+            action: StoreAction::Add,
+            silent: true,
+            flags: vec![Flag::System(SystemFlag::Seen)],
+        };
+        assert_eq!(body(format!("{prefix}STORE $ +FLAGS.Silent \\Seen")), store);
+    }
+    let uids = Some(MessageSet::Saved);
+    assert_eq!(body("UID EXPUNGE $"), Expunge { uids });
 }
 
 #[test]

@@ -309,6 +309,26 @@ fn texts_and_places() {
             "SEARCH ON (",
             "Expected a date such as 1-Feb-1994 (octet 13)",
         ),
+        (
+            "SEARCH RETURN (MIN LEAST) ALL",
+            "Expected MIN, MAX, ALL, COUNT or SAVE (octet 22)",
+        ),
+        ("SEARCH RETURN MIN ALL", "Expected ( (octet 17)"),
+        ("SEARCH RETURN (MIN)", "Expected a space (octet 22)"),
+        ("SEARCH $,1", "Expected the command's end (octet 11)"),
+        ("SEARCH UID $:*", "Expected the command's end (octet 15)"),
+        (
+            "FETCH 1,$ FLAGS",
+            "Expected a number from 1 to 4294967295 or * (octet 11)",
+        ),
+        (
+            "SEARCH OLDER 0",
+            "Expected a number from 1 to 4294967295 (octet 16)",
+        ),
+        (
+            "SEARCH YOUNGER -1",
+            "Expected a number from 1 to 4294967295 (octet 18)",
+        ),
         ("SEARCH LARGER x", "Expected a number (octet 17)"),
         ("SEARCH LARGER 9223372036854775808", "Number too large"),
         ("SEARCH KEYWORD \"x\"", "Expected an atom (octet 18)"),

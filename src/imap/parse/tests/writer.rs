@@ -6,7 +6,7 @@ use crate::imap::core::is_astring_char;
 use crate::imap::encode::fetch::Items;
 use crate::imap::fetch::FetchItem;
 use crate::imap::flag::Flag;
-use crate::imap::search::{Day, SearchKey};
+use crate::imap::search::{Day, ReturnOptions, SearchKey};
 use crate::imap::sequence::SeqNum;
 
 /// Writes commands; `choices` decides where the grammar has several ways to write a thing.
@@ -77,6 +77,13 @@ impl Writer {
                 self.raw(" ");
             }
             write(self, item);
+        }
+    }
+
+    fn message_set(&mut self, set: &MessageSet) {
+        match set {
+            MessageSet::Numbers(set) => self.set(set),
+            MessageSet::Saved => self.raw("$"),
         }
     }
 
@@ -153,6 +160,30 @@ impl Writer {
         }
     }
 
+    fn return_options(&mut self, options: ReturnOptions) {
+        let ReturnOptions {
+            min,
+            max,
+            all,
+            count,
+            save,
+        } = options;
+        if options == ReturnOptions::ALL && self.either() {
+            return self.raw("()");
+        }
+        let mut names = vec![
+            (min, "MIN"),
+            (max, "MAX"),
+            (all, "ALL"),
+            (count, "COUNT"),
+            (save, "SAVE"),
+        ];
+        names.retain(|(asked, _)| *asked);
+        self.raw("(");
+        self.list(&names, |writer, (_, name)| writer.word(name));
+        self.raw(")");
+    }
+
     fn key(&mut self, key: &SearchKey) {
         let mut named = |name: &str, write: &dyn Fn(&mut Writer)| {
             self.word(name);
@@ -193,6 +224,9 @@ impl Writer {
                 }
             },
             SearchKey::Old => self.word("OLD"),
+            SearchKey::Older(interval) => {
+                named("OLDER", &|writer| writer.raw(interval.to_string()));
+            }
             SearchKey::On(day) => named("ON", &|writer| writer.day(*day)),
             SearchKey::Or(one, other) => named("OR", &|writer| {
                 writer.key(one);
@@ -200,6 +234,10 @@ impl Writer {
                 writer.key(other);
             }),
             SearchKey::Recent => self.word("RECENT"),
+            SearchKey::Saved => match self.either() {
+                true => self.raw("$"),
+                false => self.word("UID $"),
+            },
             SearchKey::SentBefore(day) => named("SENTBEFORE", &|writer| writer.day(*day)),
             SearchKey::SentOn(day) => named("SENTON", &|writer| writer.day(*day)),
             SearchKey::SentSince(day) => named("SENTSINCE", &|writer| writer.day(*day)),
@@ -210,6 +248,9 @@ impl Writer {
             }
             SearchKey::Text(text) => named("TEXT", &|writer| writer.astring(text)),
             SearchKey::Uid(set) => named("UID", &|writer| writer.set(set)),
+            SearchKey::Younger(interval) => {
+                named("YOUNGER", &|writer| writer.raw(interval.to_string()));
+            }
         }
     }
 
@@ -233,7 +274,7 @@ impl Writer {
             }
             Copy { set, mailbox, .. } | Move { set, mailbox, .. } => {
                 self.raw(" ");
-                self.set(set);
+                self.message_set(set);
                 self.raw(" ");
                 self.astring(mailbox);
             }
@@ -260,12 +301,12 @@ impl Writer {
             Expunge { uids } => {
                 if let Some(uids) = uids {
                     self.raw(" ");
-                    self.set(uids);
+                    self.message_set(uids);
                 }
             }
             Fetch { set, items, .. } => {
                 self.raw(" ");
-                self.set(set);
+                self.message_set(set);
                 self.raw(" (");
                 self.list(items, Writer::item);
                 self.raw(")");
@@ -347,8 +388,18 @@ impl Writer {
                 self.raw(" ");
                 self.astring(to);
             }
-            Search { charset, key, .. } => {
+            Search {
+                returns,
+                charset,
+                key,
+                ..
+            } => {
                 self.raw(" ");
+                if let Some(options) = returns {
+                    self.word("RETURN ");
+                    self.return_options(*options);
+                    self.raw(" ");
+                }
                 if let Some(charset) = charset {
                     self.word("CHARSET ");
                     self.astring(charset);
@@ -371,7 +422,7 @@ impl Writer {
                 ..
             } => {
                 self.raw(" ");
-                self.set(set);
+                self.message_set(set);
                 self.word(match action {
                     StoreAction::Add => " +FLAGS",
                     StoreAction::Remove => " -FLAGS",

@@ -14,7 +14,7 @@ use crate::imap::command::{Numbering, StoreAction};
 use crate::imap::fetch::FetchItem;
 use crate::imap::flag::{Flag, SystemFlag};
 use crate::imap::response::Code;
-use crate::imap::sequence::SequenceSet;
+use crate::imap::sequence::MessageSet;
 use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::view::{Picked, View};
@@ -34,7 +34,7 @@ const NAMED_UNREADABLE: usize = 20;
 pub(crate) async fn run(
     session: &mut Session,
     numbering: Numbering,
-    set: &SequenceSet,
+    set: &MessageSet,
     items: Vec<FetchItem>,
 ) -> Result<Reply, Failure> {
     let plan = Arc::new(Plan::new(items, numbering));
