@@ -21,8 +21,8 @@ const AFTER_LOGIN: &[&str] = &[
     "STATUS=SIZE",
     "UIDPLUS",
     "UNSELECT",
-    "WITHIN",
     "UTF8=ACCEPT",
+    "WITHIN",
 ];
 
 /// What Dovecot 2.3 does not have of these.
