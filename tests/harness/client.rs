@@ -383,6 +383,8 @@ impl Client {
             {
                 false
             }
+            // The whole process was stopped for a while and goes on.
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => self.fill(wanted),
             Err(error) => panic!(
                 "no answer in time ({error}); so far {:?}",
                 String::from_utf8_lossy(&self.input)

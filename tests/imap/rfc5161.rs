@@ -31,7 +31,7 @@ fn the_list_of_capabilities_stays() {
 #[test]
 fn not_before_login_and_by_pipelining_right_after_it() {
     let server = Server::start();
-    server.connect().bad("ENABLE UTF8=ACCEPT");
+    server.connect().bad_strictly("ENABLE UTF8=ACCEPT");
     // RFC 9051 §6.3.1: "There are no limitations on pipelining ENABLE."
     let mut c = server.connect();
     c.send(b"x LOGIN u p\r\ny ENABLE UTF8=ACCEPT\r\nz CREATE \"Entw\xc3\xbcrfe\"\r\nw LIST \"\" Entw*\r\n");

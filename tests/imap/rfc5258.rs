@@ -290,13 +290,20 @@ fn several_patterns() {
         "OK",
     );
     // "ANY extended LIST command … MUST NOT treat the empty mailbox name as such a special request".
-    for form in [
-        "() \"\" \"\"",
-        "\"\" (\"\")",
-        "\"\" \"\" RETURN ()",
-        "() x \"\"",
-    ] {
+    for form in ["() \"\" \"\"", "\"\" (\"\")", "\"\" \"\" RETURN ()"] {
         c.check(&format!("LIST {form}"), &[], "OK");
+    }
+}
+
+#[test]
+fn very_many_patterns() {
+    let server = Server::start();
+    let mut c = server.client();
+    make(&mut c, &["a.b", "x"], &[]);
+    let patterns = |count: usize| format!("LIST \"\" ({}x)", "*%b*a ".repeat(count - 1));
+    c.check(&patterns(1000), &["* LIST () \".\" x"], "OK");
+    if server.either(true, false) {
+        c.bad(&patterns(1001));
     }
 }
 

@@ -48,20 +48,14 @@ fn none_behind_what_does_not_match_itself() {
         c.ok(&format!("SUBSCRIBE {name}"));
     }
     let lines = c.ok("LIST (SUBSCRIBED RECURSIVEMATCH) \"\" % RETURN (STATUS (MESSAGES))");
-    let mut sorted = lines.clone();
-    sorted.sort();
-    let foo = "* LIST () \".\" foo (CHILDINFO (\"SUBSCRIBED\"))";
-    let mut expected = vec![
-        foo,
+    for line in [
+        "* LIST () \".\" foo (CHILDINFO (\"SUBSCRIBED\"))",
         "* LIST (\\Subscribed) \".\" INBOX",
         "* STATUS INBOX (MESSAGES 0)",
-    ];
-    // Dovecot answers for foo too.
-    if server.either(false, true) {
-        expected.push("* STATUS foo (MESSAGES 0)");
+    ] {
+        assert!(lines.contains(&line.to_owned()), "{lines:?}");
     }
-    expected.sort();
-    assert_eq!(sorted, expected);
+    assert_eq!(lines.len(), 3);
 }
 
 #[test]

@@ -253,3 +253,30 @@ fn what_is_obsolete_still_works() {
     c.check("LSUB \"\" *", &[], "OK");
     assert_eq!(c.ok("FETCH 1 RFC822.HEADER").len(), 1);
 }
+
+/// Appendix E: "SEARCH command now requires to return the ESEARCH response (SEARCH response is now deprecated)."
+#[test]
+fn search_is_answered_by_esearch() {
+    let server = Server::start();
+    let Some(mut c) = enabled(&server) else {
+        return;
+    };
+    for text in ["one", "two", "three"] {
+        c.append("INBOX", "", &message(text));
+    }
+    c.ok("SELECT INBOX");
+    for (command, answer) in [
+        ("SEARCH ALL", "ALL 1:3"),
+        ("SEARCH SUBJECT two", "ALL 2"),
+        ("SEARCH RETURN (COUNT) ALL", "COUNT 3"),
+        ("SEARCH RETURN () NOT 2", "ALL 1,3"),
+        ("SEARCH CHARSET UTF-8 SUBJECT two", "ALL 2"),
+    ] {
+        let line = format!("* ESEARCH (TAG \"{}\") {answer}", c.next_tag());
+        c.check(command, &[&line], "OK");
+    }
+    let line = format!("* ESEARCH (TAG \"{}\")", c.next_tag());
+    c.check("SEARCH SUBJECT four", &[&line], "OK");
+    let line = format!("* ESEARCH (TAG \"{}\") UID ALL 1:3", c.next_tag());
+    c.check("UID SEARCH ALL", &[&line], "OK");
+}

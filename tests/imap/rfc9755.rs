@@ -92,3 +92,29 @@ fn messages_with_utf_8_headers() {
         c.ok("ENABLE UTF8=ACCEPT");
     }
 }
+
+/// §3: after ENABLE, a client "MUST NOT issue a SEARCH command that contains a charset specification. If an IMAP
+/// server receives such a SEARCH command in that situation, it SHOULD reject the command with a BAD response".
+#[test]
+fn search_without_charset() {
+    let server = Server::start();
+    if server.either(false, true) {
+        return;
+    }
+    let mut c = server.client();
+    c.append(
+        "INBOX",
+        "",
+        "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nx\r\n",
+    );
+    c.ok("SELECT INBOX");
+    c.check(
+        "SEARCH CHARSET UTF-8 SUBJECT \"grüß\"",
+        &["* SEARCH 1"],
+        "OK",
+    );
+    c.ok("ENABLE UTF8=ACCEPT");
+    c.bad("SEARCH CHARSET UTF-8 SUBJECT \"grüß\"");
+    c.check("SEARCH SUBJECT \"grüß\"", &["* SEARCH 1"], "OK");
+    c.check("SEARCH SUBJECT {6+}\r\ngrüß", &["* SEARCH 1"], "OK");
+}

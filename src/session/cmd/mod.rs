@@ -39,9 +39,12 @@ const NAMED_UNREADABLE: usize = 20;
 
 /// The mailbox that messages are to be put into. A missing one is `[TRYCREATE]` (RFC 3501 §6.3.11, §6.4.7).
 async fn target(session: &mut Session, wire: &[u8]) -> Result<Arc<Mailbox>, Failure> {
-    let name = session.name(wire).await?;
-    match session.user.mailbox(&name).await {
-        Ok(mailbox) => Ok(mailbox),
+    let named = session.named(wire).await?;
+    match session.user.mailbox(&named.name).await {
+        Ok(mailbox) => {
+            session.tell_old_name(&named, Vec::new());
+            Ok(mailbox)
+        }
         Err(fault @ Fault::NonExistent(_)) => {
             Err(Failure::No(Some(Code::TryCreate), fault.to_string().into()))
         }

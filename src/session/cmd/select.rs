@@ -45,7 +45,7 @@ pub(crate) async fn run(
         writer.data(&Data::Recent(view.recent()));
     }
     let mut tell = |kind, code, text: &'static str| writer.status(None, kind, Some(code), text);
-    if let Some(number) = view.first_unseen().filter(|_| !rev2) {
+    if !rev2 && let Some(number) = view.first_unseen() {
         tell(StatusKind::Ok, Code::Unseen(number), "First unseen.");
     }
     let snapshot = view.snapshot();

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use crate::imap::command::{ListOptions, ReturnOption, SelectOption, StatusItem};
-use crate::imap::name::{MailboxName, Pattern};
+use crate::imap::name::MailboxName;
 use crate::imap::response::{ListAttribute, ListExtended, ListItem};
 use crate::mailbox::user::Folder;
 
@@ -174,21 +174,21 @@ impl Row {
     }
 }
 
-/// The responses to a LIST over `rows`, each name at most once, parents before what is below them.
+/// Puts parents before what is below them.
+pub(super) fn sort(rows: &mut [Row], separator: char) {
+    rows.sort_by(|one, other| one.compare(other, separator));
+}
+
+/// The responses to a LIST over sorted `rows`; `asked_for` says which of them the patterns name.
 ///
 /// RFC 5258 §3.3 gives two reasons to list a name that a pattern asks for: it meets the selection, or, with
 /// RECURSIVEMATCH, a name below it does that no pattern asks for.
 pub(super) fn lines(
-    mut rows: Vec<Row>,
-    patterns: &[Pattern],
+    rows: &[Row],
+    asked_for: &[bool],
     wanted: &Wanted,
     separator: char,
 ) -> Vec<Line> {
-    rows.sort_by(|one, other| one.compare(other, separator));
-    let asked_for: Vec<bool> = rows
-        .iter()
-        .map(|row| patterns.iter().any(|one| one.matches(&row.folder.name)))
-        .collect();
     let mut lines = Vec::new();
     for (at, row) in rows.iter().enumerate() {
         if asked_for.get(at) != Some(&true) {
@@ -199,7 +199,7 @@ pub(super) fn lines(
         let child_meets = wanted.recursive_match
             && rows
                 .iter()
-                .zip(&asked_for)
+                .zip(asked_for)
                 .skip(at + 1)
                 .take_while(|(below, _)| below.folder.name.is_below(&row.folder.name, separator))
                 .any(|(below, asked_for)| wanted.is_met_by(below) && (meets || !asked_for));

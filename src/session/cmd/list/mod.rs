@@ -15,6 +15,9 @@ use crate::session::cmd::list::choice::{Line, Wanted};
 use crate::session::cmd::status;
 use crate::session::reply::{self, End, Failure, Reply};
 
+/// With more patterns than this, other sessions get their turn after each name.
+const FEW_PATTERNS: usize = 10;
+
 pub(crate) async fn list(session: &mut Session, list: &List) -> Result<Reply, Failure> {
     let separator = session.user.separator();
     if list.extended.is_none() && list.patterns.iter().all(Vec::is_empty) {
@@ -41,7 +44,15 @@ pub(crate) async fn list(session: &mut Session, list: &List) -> Result<Reply, Fa
         let use_of = |name: &MailboxName| session.user.special_use(name);
         choice::subscribe(&mut rows, &subscribed, &wanted, separator, use_of);
     }
-    for line in choice::lines(rows, &patterns, &wanted, separator) {
+    choice::sort(&mut rows, separator);
+    let mut asked_for = Vec::with_capacity(rows.len());
+    for row in &rows {
+        asked_for.push(patterns.iter().any(|one| one.matches(&row.folder.name)));
+        if patterns.len() > FEW_PATTERNS {
+            tokio::task::yield_now().await;
+        }
+    }
+    for line in choice::lines(&rows, &asked_for, &wanted, separator) {
         say(session, line, &wanted).await?;
     }
     Ok(Reply::ok("List completed"))

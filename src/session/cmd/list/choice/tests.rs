@@ -1,6 +1,7 @@
 //! The examples of RFC 5258 §5, by their numbers.
 
 use super::*;
+use crate::imap::name::Pattern;
 
 /// The responses to a LIST, as attributes, name and CHILDINFO in one string each.
 fn list(
@@ -53,7 +54,12 @@ fn shown(
         .iter()
         .map(|pattern| Pattern::new(b"", pattern.as_bytes(), false, '/'))
         .collect();
-    lines(rows, &patterns, &wanted, '/')
+    sort(&mut rows, '/');
+    let asked_for: Vec<bool> = rows
+        .iter()
+        .map(|row| patterns.iter().any(|one| one.matches(&row.folder.name)))
+        .collect();
+    lines(&rows, &asked_for, &wanted, '/')
         .into_iter()
         .map(|line| {
             let mut words: Vec<String> = line
