@@ -252,7 +252,7 @@ fn a_message_that_cannot_be_read_is_named() {
         return;
     }
     let mut c = server.selected("INBOX");
-    fs::set_permissions(&shut, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&shut, fs::Permissions::from_mode(0o0)).unwrap();
     c.check(
         "FETCH 1:2 BODY.PEEK[TEXT]",
         &["* 2 FETCH (BODY[TEXT] {8}\r\nHello.\r\n)"],
