@@ -35,7 +35,9 @@ impl Mailbox {
         flags: &[Flag],
     ) -> Result<Stored, Fault> {
         let (uids, flags) = (uids.clone(), FlagChange::new(action, flags));
-        let gone = self.change(move |turn| turn.store(&uids, &flags)).await?;
+        let gone = self
+            .change_names(move |turn| turn.store(&uids, &flags))
+            .await?;
         self.settle_flags().await?;
         Ok(Stored {
             snapshot: self.snapshot(),
@@ -46,7 +48,9 @@ impl Mailbox {
     /// Expunges the messages with `\Deleted` (of these UIDs, where given). Gives the UIDs expunged.
     pub async fn expunge(self: &Arc<Self>, uids: Option<&NumberSet>) -> Result<NumberSet, Fault> {
         let uids = uids.cloned();
-        let gone = self.change(move |turn| turn.expunge(uids.as_ref())).await?;
+        let gone = self
+            .change_names(move |turn| turn.expunge(uids.as_ref()))
+            .await?;
         if !gone.is_empty() {
             self.settle_mail().await?;
         }
@@ -112,6 +116,9 @@ impl Turn<'_> {
             .all(|keyword| self.disk.keywords.letter(keyword).is_some())
         {
             return Ok(letters);
+        }
+        if self.lock.is_none() {
+            return Err(Fault::DiskFull("locking for a new keyword".into()));
         }
         let mut with = (*self.disk.keywords).clone();
         let letters = with.assign(keywords).ok_or(Fault::TooManyKeywords)?;
@@ -214,6 +221,23 @@ impl Turn<'_> {
                 self.note_moved(sub, sub);
             }
         }
+        Ok(())
+    }
+
+    /// Takes back messages that came in but could not be made durable: nobody was told OK.
+    pub(super) fn take_back(&mut self, uids: &[Uid]) -> Result<(), Fault> {
+        let mut gone = BTreeSet::new();
+        for &uid in uids {
+            match self.on_file(uid, Turn::unlink) {
+                Ok(Some(())) => drop(gone.insert(uid)),
+                Ok(None) => {}
+                Err(error) => {
+                    self.drop_gone(&gone);
+                    return Err(self.fault("taking back a message", error));
+                }
+            }
+        }
+        self.drop_gone(&gone);
         Ok(())
     }
 

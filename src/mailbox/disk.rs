@@ -92,11 +92,16 @@ impl Disk {
                 Some(list)
             }
             Read::Missing | Read::Broken if lock.is_some() => {
-                let fresh = uidvalidity::next(tree).and_then(|validity| {
-                    tracing::info!(mailbox = %folder.path().display(), uidvalidity = validity.get(), "new uidlist");
-                    UidList::create(&folder, validity, Uid::FIRST, &[])
-                });
-                Some(fresh.map_err(|error| Fault::from_io(doing("making the uidlist of"), error))?)
+                let fresh = uidvalidity::next(tree)
+                    .and_then(|validity| UidList::create(&folder, validity, Uid::FIRST, &[]));
+                let fresh =
+                    fresh.map_err(|error| Fault::from_io(doing("making the uidlist of"), error))?;
+                tracing::info!(
+                    mailbox = %folder.path().display(),
+                    uidvalidity = fresh.uid_validity.get(),
+                    "new uidlist"
+                );
+                Some(fresh)
             }
             Read::Missing | Read::Broken if folder.is_writable() => return Ok(None),
             Read::Missing | Read::Broken => None,

@@ -18,7 +18,8 @@ use crate::mailbox::user::Fsync;
 use crate::mailbox::view::View;
 use crate::mailbox::watch::{Inbox, Subscription};
 use crate::spool::deliver;
-use crate::spool::folder::Folder;
+use crate::spool::filename::FileName;
+use crate::spool::folder::{Folder, Sub};
 use crate::spool::lock::{Lock, Try, Watch};
 use crate::spool::scan;
 use crate::spool::tree::Tree;
@@ -210,8 +211,9 @@ impl Mailbox {
     /// Opens a view of it. A read-write view takes over what is in `new/` and claims `\Recent`.
     /// `read_only` is EXAMINE; a mailbox that cannot be written gives a read-only view in any case.
     pub async fn select(self: &Arc<Self>, read_only: bool) -> Result<View, Fault> {
-        let read_only = read_only || !self.folder.is_writable();
-        let selection = Selection::new(Arc::clone(self), read_only);
+        let forbidden = !self.folder.is_writable();
+        let read_only = read_only || forbidden;
+        let selection = Selection::new(Arc::clone(self), read_only, forbidden);
         self.begin_watching().await?;
         self.bring_up_to_date(!read_only).await?;
         Ok(View::new(selection, self.changes()))
@@ -261,6 +263,21 @@ impl Mailbox {
     /// Opens a message's file; looks for it again if it was renamed. **Blocking**: for the blocking pool and
     /// rayon. `Fault::Expunged` if it is gone.
     pub fn open(&self, message: &Message) -> Result<File, Fault> {
+        self.find(message, |sub, name| self.folder.open(sub, name))
+    }
+
+    /// INTERNALDATE, in seconds since 1970: the time of the message's file, which is not opened for it.
+    /// **Blocking**, and fails as [`Mailbox::open`] does.
+    pub fn internal_date(&self, message: &Message) -> Result<i64, Fault> {
+        self.find(message, |sub, name| self.folder.modified(sub, name))
+    }
+
+    /// Does something with a message's file by its name, which may be changing.
+    fn find<R>(
+        &self,
+        message: &Message,
+        act: impl Fn(Sub, &FileName) -> std::io::Result<R>,
+    ) -> Result<R, Fault> {
         let fault = |error| {
             Fault::from_io(
                 format!(
@@ -273,8 +290,8 @@ impl Mailbox {
         };
         let (mut sub, mut name) = (message.sub, Arc::clone(&message.name));
         for _ in 0..OPEN_TRIES {
-            match self.folder.open(sub, &name) {
-                Ok(file) => return Ok(file),
+            match act(sub, &name) {
+                Ok(done) => return Ok(done),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => return Err(fault(error)),
             }
@@ -303,14 +320,20 @@ impl Mailbox {
 pub(super) struct Selection {
     mailbox: Arc<Mailbox>,
     read_only: bool,
+    /// It could not have been otherwise.
+    forbidden: bool,
 }
 
 impl Selection {
-    fn new(mailbox: Arc<Mailbox>, read_only: bool) -> Selection {
+    fn new(mailbox: Arc<Mailbox>, read_only: bool, forbidden: bool) -> Selection {
         if !read_only {
             mailbox.writers.fetch_add(1, Ordering::AcqRel);
         }
-        Selection { mailbox, read_only }
+        Selection {
+            mailbox,
+            read_only,
+            forbidden,
+        }
     }
 
     pub fn mailbox(&self) -> &Arc<Mailbox> {
@@ -319,6 +342,10 @@ impl Selection {
 
     pub fn is_read_only(&self) -> bool {
         self.read_only
+    }
+
+    pub fn is_forbidden(&self) -> bool {
+        self.forbidden
     }
 
     /// Messages from one UID up to below another that are recent to nobody yet; a read-write session makes

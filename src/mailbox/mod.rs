@@ -15,6 +15,7 @@ mod lookout;
 )]
 pub mod mailbox;
 mod queue;
+mod size;
 pub mod snapshot;
 pub mod transfer;
 mod turn;

@@ -10,13 +10,10 @@ use crate::mailbox::turn::Turn;
 use crate::spool::filename::FileName;
 use crate::spool::folder::Sub;
 use crate::spool::keywords::Keywords;
-use crate::spool::uidlist::{Change, Read, Record, UidList};
+use crate::spool::uidlist::{Change, Fields, Read, Record, UidList};
 
 /// A rewrite of the uidlist inside a session has to be worth its fsyncs: that many dead records at least.
 const DEAD_RECORDS: usize = 500;
-
-/// Extension fields of a record.
-pub(super) type Fields = Vec<(u8, Box<[u8]>)>;
 
 /// A message that has no UID in the uidlist yet.
 pub(super) struct Newcomer {

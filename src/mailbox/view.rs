@@ -15,6 +15,9 @@ use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::{Mailbox, Selection};
 use crate::mailbox::snapshot::{Difference, Message, Snapshot};
 
+/// Most ranges of UIDs kept for `$`: they take 1 MiB.
+const SAVED_RANGES: usize = 1 << 17;
+
 /// A client's picture of a selected mailbox. Dropping it ends the selection.
 pub struct View {
     selection: Selection,
@@ -25,6 +28,9 @@ pub struct View {
     /// Flags that the client knows although `base` does not have them yet.
     told: HashMap<Uid, Arc<Message>>,
     recent: NumberSet,
+    /// UIDs that the last SEARCH with SAVE found, without those told as expunged (RFC 5182 §2.1).
+    saved: NumberSet,
+    knows_recent: bool,
     told_exists: u32,
     told_recent: u32,
 }
@@ -77,6 +83,10 @@ pub struct Picked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutOfRange;
 
+/// What was found is too scattered to be kept (RFC 5182 §2.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotSaved;
+
 impl View {
     pub(super) fn new(selection: Selection, states: watch::Receiver<Arc<Snapshot>>) -> View {
         let base = states.borrow().clone();
@@ -86,6 +96,8 @@ impl View {
             ghosts: Vec::new(),
             told: HashMap::new(),
             recent: NumberSet::new(),
+            saved: NumberSet::new(),
+            knows_recent: true,
             told_exists: u32::try_from(base.len()).unwrap_or(u32::MAX),
             told_recent: 0,
             base,
@@ -115,6 +127,13 @@ impl View {
         self.told_recent
     }
 
+    /// From now on nothing is recent to this client, and it is told of none: IMAP4rev2 has no `\Recent`.
+    pub fn without_recent(&mut self) {
+        self.knows_recent = false;
+        self.recent = NumberSet::new();
+        self.told_recent = 0;
+    }
+
     /// The first message without `\Seen`.
     pub fn first_unseen(&self) -> Option<SeqNum> {
         let is_unseen = |message: &&Arc<Message>| !message.flags.has(SystemFlag::Seen);
@@ -129,6 +148,11 @@ impl View {
     /// Whether it was opened by EXAMINE or cannot be written.
     pub fn is_read_only(&self) -> bool {
         self.selection.is_read_only()
+    }
+
+    /// Whether it is read-only because it cannot be written.
+    pub fn is_forbidden(&self) -> bool {
+        self.selection.is_forbidden()
     }
 
     /// All messages of the picture, in order, those that are gone but not yet told included.
@@ -169,9 +193,13 @@ impl View {
         let Some(last) = last_live.max(last_ghost) else {
             return Vec::new();
         };
-        let numbers = set.resolve(last.get());
+        self.pick_all(&set.resolve(last.get()))
+    }
+
+    /// The messages of these UIDs, in order; those that do not exist are skipped.
+    fn pick_all(&self, uids: &NumberSet) -> Vec<Picked> {
         let mut picked = Vec::new();
-        for &(from, to) in numbers.ranges() {
+        for &(from, to) in uids.ranges() {
             let Some(from) = Uid::new(from.max(1)) else {
                 continue;
             };
@@ -235,6 +263,30 @@ impl View {
             picked.retain(|one| numbers.contains(one.number.0.get()));
         }
         Ok(picked)
+    }
+
+    /// Keeps what a SEARCH found, as UIDs, to be named by `$`.
+    pub fn save(&mut self, found: NumberSet) -> Result<(), NotSaved> {
+        if found.ranges().len() > SAVED_RANGES {
+            return Err(NotSaved);
+        }
+        self.saved = found;
+        Ok(())
+    }
+
+    /// `$` names nothing.
+    pub fn forget_saved(&mut self) {
+        self.saved = NumberSet::new();
+    }
+
+    /// What `$` names now, as UIDs.
+    pub fn saved(&self) -> &NumberSet {
+        &self.saved
+    }
+
+    /// The messages that `$` names, in order.
+    pub fn resolve_saved(&self) -> Vec<Picked> {
+        self.pick_all(&self.saved)
     }
 
     /// The message's number, if the client knows it.
@@ -309,6 +361,7 @@ impl View {
             while let Some(ghost) = self.ghosts.pop() {
                 let number = self.number_of(ghost.uid);
                 self.recent.remove(ghost.uid.get());
+                self.saved.remove(ghost.uid.get());
                 self.told_exists = self.told_exists.saturating_sub(1);
                 updates.extend(number.map(Update::Expunge));
             }
@@ -380,7 +433,7 @@ impl View {
     fn claim_recent(&mut self, from: Uid) {
         let claimed = self.selection.claim_recent(from, self.base.uid_next);
         for uid in claimed.iter().filter_map(Uid::new) {
-            if self.base.find(uid).is_some() {
+            if self.knows_recent && self.base.find(uid).is_some() {
                 self.recent.insert(uid.get());
             }
         }

@@ -388,7 +388,7 @@ impl Turn<'_> {
             Err(fault) => {
                 // The disk is full, most often. What is known can be read and expunged all the same.
                 if !std::mem::replace(&mut self.disk.unnumbered, true) {
-                    tracing::warn!(%fault, "new messages get no UIDs for now");
+                    tracing::error!(%fault, "new messages are not shown, for they cannot be given UIDs");
                 }
                 self.disk.rescan = true;
             }
