@@ -8,14 +8,15 @@ use tokio::sync::{OwnedMutexGuard, watch as states};
 use tokio::time::Instant;
 
 use crate::imap::sequence::{NumberSet, Uid};
-use crate::mailbox::disk::{Disk, Turn};
+use crate::mailbox::disk::Disk;
 use crate::mailbox::durability::Durability;
 use crate::mailbox::fault::{Fault, blocking};
 use crate::mailbox::queue::{LOCK_RETRY, LOCK_WAIT};
 use crate::mailbox::snapshot::{Message, Snapshot};
+use crate::mailbox::turn::Turn;
 use crate::mailbox::user::Fsync;
 use crate::mailbox::view::View;
-use crate::mailbox::watch::{Inbox, News, Subscription};
+use crate::mailbox::watch::{Inbox, Subscription};
 use crate::spool::deliver;
 use crate::spool::filename::FileName;
 use crate::spool::folder::{Folder, Sub};
@@ -32,14 +33,14 @@ pub struct Mailbox {
     fsync: Fsync,
     pub(super) disk: Arc<tokio::sync::Mutex<Disk>>,
     published: states::Sender<Arc<Snapshot>>,
-    durability: Durability,
+    durability: Arc<Durability>,
     sticky: bool,
-    /// Recent to nobody yet.
+    /// Recent to nobody yet, all of them in the picture.
     unclaimed: Mutex<NumberSet>,
     /// Sessions that have it selected read-write.
     writers: AtomicUsize,
     pub(super) inbox: Arc<Inbox>,
-    pub(super) watching: Mutex<Watching>,
+    watching: Mutex<Watching>,
 }
 
 /// Whether events come.
@@ -49,7 +50,7 @@ pub(super) enum Watching {
     #[default]
     NotYet,
     /// Events come.
-    Events(#[allow(dead_code, reason = "held to be dropped")] Subscription),
+    Events(Subscription),
     /// The kernel refused: it is polled.
     Polling,
 }
@@ -66,7 +67,7 @@ impl Mailbox {
         let (disk, snapshot) = Mailbox::load(of, tree).await?;
         let sticky = disk.has_uidlist();
         let mailbox = Arc::new(Mailbox {
-            durability: Durability::new(Arc::clone(&folder)),
+            durability: Arc::new(Durability::new(Arc::clone(&folder))),
             folder,
             fsync,
             disk: Arc::new(tokio::sync::Mutex::new(disk)),
@@ -80,16 +81,11 @@ impl Mailbox {
         mailbox
             .durability
             .note_safe(mailbox.snapshot().uid_next.get().saturating_sub(1));
+        let inbox = Arc::clone(&mailbox.inbox);
         mailbox
-            .look(|turn| {
+            .look(move |turn| {
                 turn.first = true;
-                turn.look(
-                    &News {
-                        events: Vec::new(),
-                        rescan: true,
-                    },
-                    false,
-                )
+                turn.look(&inbox, false)
             })
             .await?;
         Ok(mailbox)
@@ -105,17 +101,17 @@ impl Mailbox {
                 if let Err(error) = deliver::clear_old(&folder) {
                     tracing::debug!(%error, "tmp/ was not cleared");
                 }
-                let (lock, refused) = match folder
+                let tried = folder
                     .is_writable()
-                    .then(|| Lock::attempt(&folder, &mut watch))
-                {
+                    .then(|| Lock::attempt(&folder, &mut watch));
+                let (lock, error) = match tried {
                     Some(Ok(Try::Held(lock))) => (Some(lock), None),
                     Some(Ok(Try::Busy)) | None => (None, None),
                     Some(Err(error)) => (None, Some(error)),
                 };
                 let doing = format!("locking {}", folder.path().display());
-                let loaded = match (Disk::load(folder, &tree, lock.as_ref()), refused) {
-                    // Nobody holds it, it cannot be made: there is nothing to wait for.
+                let loaded = match (Disk::load(folder, &tree, lock.as_ref()), error) {
+                    // What cannot be locked at all is not waited for.
                     (Ok(None), Some(error)) => Err(Fault::from_io(doing, error)),
                     (loaded, _) => loaded,
                 };
@@ -138,8 +134,16 @@ impl Mailbox {
         &self.folder
     }
 
-    pub(super) fn durability(&self) -> &Durability {
+    pub(super) fn durability(&self) -> &Arc<Durability> {
         &self.durability
+    }
+
+    pub(super) fn watching(&self) -> MutexGuard<'_, Watching> {
+        lock(&self.watching)
+    }
+
+    pub(super) fn is_watched(&self) -> bool {
+        matches!(*self.watching(), Watching::Events(_))
     }
 
     pub(super) async fn enter_queue(&self) -> Result<OwnedMutexGuard<Disk>, Fault> {
@@ -158,12 +162,19 @@ impl Mailbox {
 
     /// Makes the draft of a turn the present state.
     pub(super) fn publish(&self, turn: Turn<'_>) {
-        let (draft, arrived) = turn.finish();
-        if !arrived.is_empty() {
+        let outcome = turn.finish();
+        {
             let mut unclaimed = lock(&self.unclaimed);
-            arrived.iter().for_each(|uid| unclaimed.insert(uid.get()));
+            for uid in &outcome.arrived {
+                unclaimed.insert(uid.get());
+            }
+            for uid in &outcome.dropped {
+                unclaimed.remove(uid.get());
+            }
         }
+        let mut draft = outcome.draft;
         self.published.send_if_modified(|state| {
+            draft.ended |= state.ended;
             let news = draft.differs_from(state);
             if news {
                 *state = Arc::new(draft);
@@ -204,26 +215,13 @@ impl Mailbox {
         let read_only = read_only || forbidden;
         let selection = Selection::new(Arc::clone(self), read_only, forbidden);
         self.begin_watching().await?;
-        self.refresh().await?;
-        if !read_only
-            && self
-                .snapshot()
-                .iter()
-                .any(|message| message.sub == Sub::New)
-        {
-            self.look_now().await?;
-        }
+        self.bring_up_to_date(!read_only).await?;
         Ok(View::new(selection, self.changes()))
     }
 
     /// How many messages are recent to nobody yet (STATUS RECENT).
     pub fn unclaimed_recent(&self) -> usize {
-        let snapshot = self.snapshot();
-        lock(&self.unclaimed)
-            .iter()
-            .filter_map(Uid::new)
-            .filter(|uid| snapshot.find(*uid).is_some())
-            .count()
+        usize::try_from(lock(&self.unclaimed).len()).unwrap_or(usize::MAX)
     }
 
     /// Whether its UIDs will last; if not they are made up (UIDNOTSTICKY).
@@ -299,6 +297,7 @@ impl Mailbox {
             }
             // The present state may know already; else the directory does.
             match self.snapshot().find(message.uid) {
+                None => return Err(Fault::Expunged),
                 Some(now) if (now.sub, &now.name) != (sub, &name) => {
                     (sub, name) = (now.sub, Arc::clone(&now.name))
                 }
@@ -349,18 +348,21 @@ impl Selection {
         self.forbidden
     }
 
-    /// Messages below this UID that are recent to nobody yet; a read-write session makes them its own.
-    pub fn claim_recent(&self, below: Uid) -> NumberSet {
+    /// Messages from one UID up to below another that are recent to nobody yet; a read-write session makes
+    /// them its own.
+    pub fn claim_recent(&self, from: Uid, below: Uid) -> NumberSet {
+        let (from, to) = (from.get(), below.get() - 1);
         let mut unclaimed = lock(&self.mailbox.unclaimed);
-        let (claimed, rest): (Vec<_>, Vec<_>) = unclaimed
-            .ranges()
-            .iter()
-            .copied()
-            .partition(|&(_, to)| to < below.get());
+        let claimed = unclaimed.ranges().iter();
+        let claimed = claimed.map(|&(first, last)| (first.max(from), last.min(to)));
+        let claimed = NumberSet::from_ranges(claimed.filter(|(first, last)| first <= last));
         if !self.read_only {
-            *unclaimed = NumberSet::from_ranges(rest);
+            let rest = unclaimed.ranges().iter().flat_map(|&(first, last)| {
+                [(first, last.min(from - 1)), (first.max(below.get()), last)]
+            });
+            *unclaimed = NumberSet::from_ranges(rest.filter(|(first, last)| first <= last));
         }
-        NumberSet::from_ranges(claimed)
+        claimed
     }
 }
 

@@ -12,14 +12,15 @@ use crate::imap::date::DateTime;
 use crate::imap::flag::{Flag, Keyword, SystemFlags};
 use crate::imap::sequence::{NumberSet, Uid, UidValidity};
 use crate::mailbox::alter::split_flags;
-use crate::mailbox::disk::{Newcomer, Turn, fresh_name};
 use crate::mailbox::fault::{Fault, blocking};
+use crate::mailbox::finder::Finder;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::snapshot::{Message, Snapshot};
+use crate::mailbox::turn::{Turn, fresh_name};
+use crate::mailbox::uids::Newcomer;
 use crate::spool::deliver::{Complete, Delivery};
 use crate::spool::filename::{FileName, Letters};
 use crate::spool::folder::{Folder, Sub};
-use crate::spool::scan;
 use crate::spool::uidlist::Fields;
 
 /// How often a source file's name is looked up again when it changes under a COPY.
@@ -243,6 +244,7 @@ impl Turn<'_> {
     ) -> Result<(), Fault> {
         let mut uid = self.next_uid()?;
         let mut taken: HashSet<Box<[u8]>> = HashSet::new();
+        let mut finder = Finder::default();
         for message in messages {
             let (sub, name, fields) = self.name_here(of, message, straight, &taken)?;
             let (mut from, mut old) = (message.sub, (*message.name).clone());
@@ -254,7 +256,8 @@ impl Turn<'_> {
                         if error.kind() == io::ErrorKind::NotFound && attempt < NAME_TRIES => {}
                     Err(error) => return Err(self.fault("copying", error)),
                 }
-                let found = scan::locate(source, message.name.base())
+                let found = finder
+                    .find(source, (from, &old))
                     .map_err(|error| self.fault("copying", error))?;
                 (from, old) = found.ok_or(Fault::Expunged)?;
             }
@@ -318,7 +321,7 @@ impl Turn<'_> {
             return Err(Fault::Expunged);
         }
         let mut next = self.next_uid()?;
-        let (mut newcomers, mut from) = (Vec::new(), Vec::new());
+        let (mut newcomers, mut from, mut failed) = (Vec::new(), Vec::new(), None);
         for uid in uids {
             let renamed = self.on_file(uid, |turn, message| {
                 let name = fresh_name(&message.name).ok_or(io::ErrorKind::InvalidFilename)?;
@@ -335,8 +338,8 @@ impl Turn<'_> {
                 );
                 Ok((message.sub, name, fields))
             });
-            match renamed.map_err(|error| self.fault("moving", error))? {
-                Some((sub, name, fields)) => {
+            match renamed {
+                Ok(Some((sub, name, fields))) => {
                     newcomers.push(Newcomer {
                         uid: next,
                         sub,
@@ -344,21 +347,26 @@ impl Turn<'_> {
                         fields,
                     });
                     from.push(uid);
-                    next = next
-                        .following()
-                        .ok_or_else(|| Fault::Cannot("The mailbox has used up its UIDs".into()))?;
                 }
-                None => break,
+                Ok(None) => failed = Some(Fault::Expunged),
+                Err(error) => failed = Some(self.fault("moving", error)),
+            }
+            match next.following() {
+                Some(following) if failed.is_none() => next = following,
+                _ => break,
             }
         }
         let to = newcomers.iter().map(|new| new.uid).collect();
         self.drop_gone(&from.iter().copied().collect());
         self.enter(newcomers)?;
-        Ok(Copied {
-            uid_validity: self.draft.uid_validity,
-            from,
-            to,
-        })
+        match failed {
+            Some(fault) => Err(fault),
+            None => Ok(Copied {
+                uid_validity: self.draft.uid_validity,
+                from,
+                to,
+            }),
+        }
     }
 }
 
@@ -430,7 +438,7 @@ fn move_messages(
     match failed {
         Some(fault) => Err(fault),
         None => {
-            source.compact_uidlist()?;
+            source.compact_uidlist();
             Ok(Copied {
                 uid_validity: target.draft.uid_validity,
                 from,

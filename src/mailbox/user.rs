@@ -88,16 +88,15 @@ impl Slot {
             .is_some_and(|mailbox| !mailbox.has_ended() && mailbox.folder().identity() == identity)
     }
 
-    /// Whether nobody has used it for a while.
-    fn is_over(&self, now: Instant) -> bool {
+    /// Whether nobody has used it for a while, nor is opening it.
+    fn is_over(self: &Arc<Self>, now: Instant) -> bool {
         let mut idle_since = self
             .idle_since
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if self
-            .mailbox
-            .get()
-            .is_some_and(|mailbox| Arc::strong_count(mailbox) > 1)
+        let mailbox = self.mailbox.get();
+        if Arc::strong_count(self) > 1
+            || mailbox.is_some_and(|mailbox| Arc::strong_count(mailbox) > 1)
         {
             *idle_since = None;
             return false;
@@ -189,11 +188,10 @@ impl User {
         let identity = blocking("opening a mailbox", move || tree.identity(&wanted)).await?;
         let identity =
             identity.map_err(|error| Fault::from_io(format!("opening {name}"), error))?;
-        if let Some(identity) = identity {
-            // The same directory under this name or, by a symbolic link, under another.
-            if let Some(slot) = open.values().find(|slot| slot.is(identity)) {
-                return Ok(Arc::clone(slot));
-            }
+        let identity = identity.ok_or_else(|| Fault::NonExistent(name.to_string()))?;
+        // The same directory under this name or, by a symbolic link, under another.
+        if let Some(slot) = open.values().find(|slot| slot.is(identity)) {
+            return Ok(Arc::clone(slot));
         }
         // Whatever was open under this name is not what the name means now.
         if open

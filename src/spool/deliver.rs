@@ -249,7 +249,7 @@ impl Complete {
     /// Renames into `new/` or `cur/` under a name chosen by the caller, never over an existing entry
     /// (`AlreadyExists`). The directory is not synced yet.
     pub fn place_as(self, folder: &Folder, sub: Sub, name: &FileName) -> io::Result<()> {
-        folder.place(self.in_tmp.tmp.as_fd(), &self.in_tmp.name, sub, name)
+        folder.put(self.in_tmp.tmp.as_fd(), &self.in_tmp.name, sub, name)
     }
 }
 

@@ -18,6 +18,7 @@ use crate::spool::tree::{DiskNames, Layout, Location};
 mod faults;
 mod others;
 mod sessions;
+mod storm;
 
 struct Account1 {
     dir: tempfile::TempDir,
