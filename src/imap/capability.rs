@@ -11,7 +11,7 @@ pub struct BeforeLogin {
 
 /// IDLE too, as Dovecot: some clients never ask again after login.
 const BEFORE: [&str; 6] = ["IMAP4rev1", "SASL-IR", "ID", "ENABLE", "IDLE", "LITERAL-"];
-const AFTER: [&str; 15] = [
+const AFTER: [&str; 16] = [
     "IMAP4rev1",
     "SASL-IR",
     "ID",
@@ -27,6 +27,7 @@ const AFTER: [&str; 15] = [
     "WITHIN",
     "ESEARCH",
     "SEARCHRES",
+    "MULTIAPPEND",
 ];
 
 /// The list before login. LITERAL- there: only literals up to 4096 octets may come unasked (RFC 7888 §5).

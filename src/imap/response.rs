@@ -36,7 +36,7 @@ pub enum StatusKind {
 pub enum Code {
     Alert,
     AlreadyExists,
-    AppendUid(UidValidity, Uid),
+    AppendUid(UidValidity, NumberSet),
     AuthenticationFailed,
     AuthorizationFailed,
     /// With the charsets that are known.
@@ -63,6 +63,8 @@ pub enum Code {
     ReadOnly,
     ReadWrite,
     ServerBug,
+    /// RFC 4469 §4.2, RFC 7889 §4.
+    TooBig,
     TryCreate,
     UidNext(Uid),
     UidNotSticky,

@@ -3,7 +3,7 @@
 use crate::harness::{Kind, Server};
 
 /// What every client of today expects after login.
-const AFTER_LOGIN: [&str; 15] = [
+const AFTER_LOGIN: [&str; 16] = [
     "CHILDREN",
     "ENABLE",
     "ESEARCH",
@@ -12,6 +12,7 @@ const AFTER_LOGIN: [&str; 15] = [
     "IMAP4rev1",
     "LITERAL+",
     "MOVE",
+    "MULTIAPPEND",
     "NAMESPACE",
     "SASL-IR",
     "SEARCHRES",

@@ -16,6 +16,7 @@ mod list;
 mod login;
 mod mailboxes;
 mod pipeline;
+mod rfc3502;
 mod rfc4731;
 mod rfc5032;
 mod rfc5182;

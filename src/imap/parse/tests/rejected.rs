@@ -246,7 +246,6 @@ fn texts_and_places() {
         ("SEARCH ", "Expected a search key (octet 10)"),
         ("SEARCH ()", "Expected a search key (octet 11)"),
         ("SEARCH X", "Expected a search key (octet 10)"),
-        ("SEARCH $", "Expected a search key (octet 10)"),
         ("SEARCH (ALL", "Expected ) (octet 14)"),
         ("SEARCH ALL)", "Expected the command's end (octet 13)"),
         ("SEARCH CHARSET", "Expected a search key (octet 10)"),
@@ -327,10 +326,33 @@ fn texts_and_places() {
         ),
         (
             "APPEND x {3}\r\nabc ",
+            "Expected a literal with the message (octet 21)",
+        ),
+        (
+            "APPEND x {3}\r\nabc {3}\r\nab",
+            "Expected all octets of the literal (octet 28)",
+        ),
+        (
+            "APPEND x {3}\r\nabcd",
             "Expected the command's end (octet 20)",
         ),
     ] {
         assert_eq!(error(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn options_of_later_messages() {
+    for (between, expected) in [
+        ("", "Expected a space (octet 1)"),
+        ("x ", "Expected a space (octet 1)"),
+        ("  ", "Expected a literal with the message (octet 2)"),
+        (" x ", "Expected a literal with the message (octet 2)"),
+        (" (\\Seen)", "Expected a space (octet 9)"),
+        (" (\\Recent) ", "Invalid system flag \\Recent"),
+    ] {
+        let error = append_options(between.as_bytes()).unwrap_err();
+        assert_eq!((error.tag, &error.expected[..]), (None, expected));
     }
 }
 

@@ -260,25 +260,22 @@ proptest! {
         let mut writer = Writer { out: Vec::new(), choices };
         writer.raw("a APPEND ");
         writer.astring(&mailbox);
-        writer.raw(" ");
-        if !flags.is_empty() {
-            writer.flags(&flags);
-            writer.raw(" ");
-        }
-        if let Some(date) = date {
-            writer.raw(format!("\"{date}\" "));
-        }
-        let head = Append { mailbox, flags, date };
+        writer.options(&AppendOptions { flags: flags.clone(), date });
+        let options = AppendOptions { flags, date };
         prop_assert_eq!(
             append_head(&writer.out),
-            Ok(Some((Tag::new(b"a").unwrap(), head)))
+            Ok(Some((Tag::new(b"a").unwrap(), mailbox, options.clone())))
         );
+        let between = writer.out.len();
+        writer.options(&options);
+        prop_assert_eq!(append_options(&writer.out[between..]), Ok(options));
     }
 
     #[test]
     fn no_bytes_panic(bytes in vec(any::<u8>(), 0..60)) {
         let _ = command(&bytes);
         let _ = append_head(&bytes);
+        let _ = append_options(&bytes);
         let _ = literal_mark(&bytes);
         let _ = (tag_of(&bytes), verb_of(&bytes));
     }

@@ -107,6 +107,18 @@ impl Writer {
         }
     }
 
+    /// `append-opts SP`
+    pub(super) fn options(&mut self, options: &AppendOptions) {
+        self.raw(" ");
+        if !options.flags.is_empty() {
+            self.flags(&options.flags);
+            self.raw(" ");
+        }
+        if let Some(date) = options.date {
+            self.raw(format!("\"{date}\" "));
+        }
+    }
+
     pub(super) fn flags(&mut self, flags: &[Flag]) {
         self.raw("(");
         self.list(flags, Writer::flag);
