@@ -278,3 +278,48 @@ fn use_trees_are_taken_apart() {
         ["imap::core::Tag", "imap::flag", "spool::lock::try_lock"]
     );
 }
+
+/// The walks through the house in CONTRIBUTING.md name functions, types and files; each must exist.
+#[test]
+fn the_walks_in_contributing_name_what_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("CONTRIBUTING.md")).unwrap();
+    let start = text.find("## One FETCH").unwrap();
+    let walks = &text[start..start + text[start..].find("## Rules").unwrap()];
+    let code: Vec<String> = sources()
+        .iter()
+        .map(|(_, source)| without_comments(source))
+        .collect();
+    let name = |word: &str| {
+        !word.is_empty()
+            && word
+                .split("::")
+                .all(|part| part.chars().all(|c| c.is_alphanumeric() || c == '_'))
+    };
+    let mut checked = 0;
+    for word in walks
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|word| name(word))
+    {
+        // `room::file::function` or `Type::function`: the last part is defined somewhere.
+        let last = word.rsplit("::").next().unwrap();
+        if word == last && !last.contains('_') && last.chars().all(char::is_lowercase) {
+            continue; // A plain word, such as a flag's or a file's name.
+        }
+        let defined = ["fn ", "struct ", "enum "].iter().any(|kind| {
+            code.iter().any(|source| {
+                source
+                    .lines()
+                    .any(|line| has_word(line, &format!("{kind}{last}")))
+            })
+        });
+        assert!(
+            defined || ["PEEK", "FETCH"].contains(&last),
+            "{word} is nowhere in src/"
+        );
+        checked += 1;
+    }
+    assert!(checked > 20, "only {checked} names were found");
+}

@@ -164,7 +164,7 @@ impl Turn<'_> {
             match stored {
                 Ok(Some(Some(()))) => {
                     done.extend(self.draft.find(uid).cloned());
-                    if done.len() % TOUCH_EVERY == 0 {
+                    if done.len().is_multiple_of(TOUCH_EVERY) {
                         self.touch();
                     }
                 }
@@ -222,7 +222,7 @@ impl Turn<'_> {
             match unlinked {
                 Ok(Some(true)) => {
                     gone.insert(uid);
-                    if gone.len() % TOUCH_EVERY == 0 {
+                    if gone.len().is_multiple_of(TOUCH_EVERY) {
                         self.touch();
                     }
                 }

@@ -18,7 +18,7 @@ use crate::spool::folder::{Folder, Stamp, Sub};
 use crate::spool::keywords::Keywords;
 use crate::spool::lock::Lock;
 use crate::spool::tree::Tree;
-use crate::spool::uidlist::{Change, Read, Record, UidList};
+use crate::spool::uidlist::{Change, Fields, Read, Record, UidList};
 use crate::spool::{scan, uidvalidity};
 
 /// How often a name is looked for again when it keeps changing under us (as often as Dovecot does).
@@ -157,7 +157,7 @@ pub(super) struct Newcomer {
     pub sub: Sub,
     pub name: FileName,
     /// Extension fields of its record.
-    pub fields: Vec<(u8, Box<[u8]>)>,
+    pub fields: Fields,
 }
 
 /// One job on a mailbox's disk: what it has, and the draft of the state that will be published.

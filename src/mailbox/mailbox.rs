@@ -17,6 +17,7 @@ use crate::mailbox::user::Fsync;
 use crate::mailbox::view::View;
 use crate::mailbox::watch::{Inbox, News, Subscription};
 use crate::spool::deliver;
+use crate::spool::filename::FileName;
 use crate::spool::folder::{Folder, Sub};
 use crate::spool::lock::{Lock, Try, Watch};
 use crate::spool::scan;
@@ -256,6 +257,21 @@ impl Mailbox {
     /// Opens a message's file; looks for it again if it was renamed. **Blocking**: for the blocking pool and
     /// rayon. `Fault::Expunged` if it is gone.
     pub fn open(&self, message: &Message) -> Result<File, Fault> {
+        self.find(message, |sub, name| self.folder.open(sub, name))
+    }
+
+    /// INTERNALDATE, in seconds since 1970: the time of the message's file, which is not opened for it.
+    /// **Blocking**, and fails as [`Mailbox::open`] does.
+    pub fn internal_date(&self, message: &Message) -> Result<i64, Fault> {
+        self.find(message, |sub, name| self.folder.modified(sub, name))
+    }
+
+    /// Does something with a message's file by its name, which may be changing.
+    fn find<R>(
+        &self,
+        message: &Message,
+        act: impl Fn(Sub, &FileName) -> std::io::Result<R>,
+    ) -> Result<R, Fault> {
         let fault = |error| {
             Fault::from_io(
                 format!(
@@ -268,8 +284,8 @@ impl Mailbox {
         };
         let (mut sub, mut name) = (message.sub, Arc::clone(&message.name));
         for _ in 0..OPEN_TRIES {
-            match self.folder.open(sub, &name) {
-                Ok(file) => return Ok(file),
+            match act(sub, &name) {
+                Ok(done) => return Ok(done),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => return Err(fault(error)),
             }

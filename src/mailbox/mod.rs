@@ -8,6 +8,10 @@ mod disk;
 mod durability;
 pub mod fault;
 mod lookout;
+#[allow(
+    clippy::module_inception,
+    reason = "the room is named after what it holds"
+)]
 pub mod mailbox;
 mod queue;
 pub mod snapshot;

@@ -20,6 +20,7 @@ use crate::spool::deliver::{Complete, Delivery};
 use crate::spool::filename::{FileName, Letters};
 use crate::spool::folder::{Folder, Sub};
 use crate::spool::scan;
+use crate::spool::uidlist::Fields;
 
 /// How often a source file's name is looked up again when it changes under a COPY.
 const NAME_TRIES: usize = 10;
@@ -328,7 +329,7 @@ impl Turn<'_> {
         message: &Message,
         straight: bool,
         taken: &HashSet<Box<[u8]>>,
-    ) -> Result<(Sub, FileName, Vec<(u8, Box<[u8]>)>), Fault> {
+    ) -> Result<(Sub, FileName, Fields), Fault> {
         let keywords: Vec<Keyword> = of.keywords_of(message).cloned().collect();
         let letters = self.letters_for(&keywords)?;
         let unusable = || Fault::Cannot("The message's file name has no room for its flags".into());
@@ -462,7 +463,7 @@ fn move_messages(
             Some(following) if failed.is_none() => next = following,
             _ => break,
         }
-        if from.len() % TOUCH_EVERY == 0 {
+        if from.len().is_multiple_of(TOUCH_EVERY) {
             source.touch();
             target.touch();
         }

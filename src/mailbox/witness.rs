@@ -37,6 +37,9 @@ const TOUCH_EVERY: usize = 1000;
 /// Names of one base seen in a scan or told by events, the latest last.
 type Sightings = HashMap<Box<[u8]>, Vec<(Sub, FileName)>>;
 
+/// A name that exists, and its device and inode.
+type Standing = ((Sub, FileName), (u64, u64));
+
 /// Files that the uidlist names, by UID, with the size that it tells.
 type Listings = BTreeMap<Uid, (Sub, FileName, Option<u64>)>;
 
@@ -279,11 +282,8 @@ impl Turn<'_> {
     }
 
     /// Those of several names of one base that exist, each once, with their inodes.
-    fn standing(
-        &self,
-        seen: &[(Sub, FileName)],
-    ) -> Result<Vec<((Sub, FileName), (u64, u64))>, Fault> {
-        let mut standing: Vec<((Sub, FileName), (u64, u64))> = Vec::new();
+    fn standing(&self, seen: &[(Sub, FileName)]) -> Result<Vec<Standing>, Fault> {
+        let mut standing: Vec<Standing> = Vec::new();
         for entry in seen {
             let inode = self
                 .disk

@@ -12,7 +12,6 @@ use jiff::tz::TimeZone;
 use crate::imap::flag::{Keyword, SystemFlag};
 use crate::imap::search::{Day, SearchKey};
 use crate::imap::sequence::{Bound, NumberSet, SequenceSet};
-use crate::mailbox::snapshot::Letters;
 use crate::mailbox::snapshot::Snapshot;
 use crate::mailbox::view::{OutOfRange, Picked};
 use crate::message::decode::from_charset;
@@ -91,7 +90,8 @@ pub struct Picture(Vec<Known>);
 #[derive(Debug)]
 enum Known {
     Flag(SystemFlag),
-    Letters(Letters),
+    /// One bit, or none where no message has the keyword.
+    Letter(u32),
     Recent,
     Numbers(NumberSet),
     Uids(NumberSet),
@@ -158,7 +158,8 @@ impl Query {
         let known = |test: &Test| match test {
             Test::Flag(flag) => Known::Flag(*flag),
             Test::Keyword(keyword) => {
-                Known::Letters(snapshot.keywords.letter(keyword).unwrap_or_default())
+                let letter = snapshot.keywords.letter(keyword);
+                Known::Letter(letter.map_or(0, |letter| letter.0))
             }
             Test::Recent => Known::Recent,
             Test::Numbers(set) => Known::Numbers(set.resolve(last_number)),
@@ -374,7 +375,7 @@ impl Picture {
         let message = &picked.message;
         match self.0.get(test)? {
             Known::Flag(flag) => Some(message.flags.has(*flag)),
-            Known::Letters(letters) => Some(message.letters.0 & letters.0 != 0),
+            Known::Letter(letter) => Some(message.letters.0 & letter != 0),
             Known::Recent => Some(picked.recent),
             Known::Numbers(set) => Some(set.contains(picked.number.0.get())),
             Known::Uids(set) => Some(set.contains(message.uid.get())),

@@ -28,6 +28,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::auth::Mechanism;
 use crate::imap::core::Tag;
 use crate::imap::name::MailboxName;
 pub use crate::imap::response::Code;
@@ -81,6 +82,8 @@ pub struct Situation {
     pub starttls: bool,
     /// A plain password may cross this line.
     pub login_allowed: bool,
+    /// The SASL mechanisms offered, in this order.
+    pub mechanisms: Arc<[Mechanism]>,
     /// The client's address, for the log and for auth.
     pub peer: String,
 }

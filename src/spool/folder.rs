@@ -8,6 +8,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
@@ -210,6 +211,16 @@ impl Folder {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         Ok(File::from(file))
+    }
+
+    /// When a message's file was last modified, in seconds since 1970: INTERNALDATE. It is not opened, unless
+    /// it is a symbolic link. Fails as [`Folder::open`] does where the name is gone.
+    pub fn modified(&self, sub: Sub, name: &FileName) -> io::Result<i64> {
+        let stat = dir::stat_at(self.sub(sub).dir.as_fd(), dir::path_of(name.bytes()))?;
+        match stat.ok_or(io::ErrorKind::NotFound)? {
+            stat if dir::kind(&stat).is_symlink() => Ok(self.open(sub, name)?.metadata()?.mtime()),
+            stat => Ok(dir::wide(stat.st_mtime)),
+        }
     }
 
     /// Renames within the mailbox, never over an existing entry (`AlreadyExists`).

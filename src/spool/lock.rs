@@ -3,8 +3,8 @@
 //! A dot-lock is a file that only one can make (`O_EXCL`); in it stands `pid:host` of the maker. Who finds
 //! one waits, or removes it by Dovecot's rules, the only ones by which a lock may be removed:
 //!
-//! - younger than 2 s: not looked at;
-//! - of this host, and the process is gone: stale at once. If the process is there, never stale.
+//! - of this host, and the process is gone: stale at once. (Dovecot looks only after 2 s, for its locks are
+//!   empty until they are signed. Ours appear signed.) If the process is there, never stale.
 //!   If it is this very process, which knows what it holds, and holds no such lock: a leftover of a former
 //!   process with our number;
 //! - of another host, or unreadable: stale when neither the lock nor what it guards has changed for 120 s,
@@ -23,15 +23,15 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use rustix::fs::{FlockOperation, OFlags, Timespec, Timestamps, UTIME_NOW};
+use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, Timespec, Timestamps, UTIME_NOW};
 use rustix::io::Errno;
 use rustix::process::Pid;
 
 use crate::spool::dir::{self, Modes};
 use crate::spool::folder::Folder;
 
-/// How long a lock is not looked at: its maker may not have written into it yet.
-const YOUNG: Duration = Duration::from_secs(2);
+/// How far a time may be ahead and count as now.
+const MOMENT: Duration = Duration::from_secs(2);
 
 /// How long a lock that names no process of this host must stay as it is until it counts as left behind.
 const STALE: Duration = Duration::from_secs(120);
@@ -49,6 +49,8 @@ pub struct Lock {
     name: &'static str,
     file: File,
     identity: (u64, u64),
+    /// It has its name.
+    appeared: bool,
 }
 
 /// What one waiter has seen of a foreign lock, so that it can judge staleness over its tries.
@@ -132,6 +134,11 @@ impl Lock {
         observer.attempt(dir, name, guarded, patience)
     }
 
+    /// Drops a lock that never appeared under its name.
+    fn forget(mut self) {
+        self.appeared = false;
+    }
+
     fn is_ours(&self) -> io::Result<bool> {
         let there = dir::stat_at(self.dir.as_fd(), self.name)?;
         Ok(there.is_some_and(|stat| dir::identity(&stat) == self.identity))
@@ -141,6 +148,7 @@ impl Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         let removed = match self.is_ours() {
+            _ if !self.appeared => Ok(()),
             Ok(true) => dir::remove(self.dir.as_fd(), self.name).map(drop),
             Ok(false) => Err(io::Error::other("it was taken over by another program")),
             Err(error) => Err(error),
@@ -161,41 +169,85 @@ impl Observer<'_> {
         guarded: &str,
         patience: Patience<'_>,
     ) -> io::Result<Try> {
-        match Modes::of(dir.as_fd())?.make_file(dir.as_fd(), name) {
-            Ok(file) => {
-                let identity = identity(&file.metadata()?);
-                // Noted before it is signed: no other thread finds one of ours that is not noted.
-                held().insert(identity);
-                let lock = Lock {
-                    dir,
-                    name,
-                    file,
-                    identity,
-                };
-                return self.sign(lock).map(Try::Held);
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
+        if let Some(lock) = self.make(&dir, name)? {
+            return Ok(Try::Held(lock));
         }
         // Whether it is gone by now or removed here: the next try makes a new one.
         self.examine(&dir, name, guarded, patience)?;
         Ok(Try::Busy)
     }
 
+    /// Makes the lock; `None` if there is one.
+    ///
+    /// It is signed before it appears, as a file without a name that is then linked: killed at any moment, we
+    /// leave no lock that nobody can tell the maker of. Where a file system cannot do that, it is made as
+    /// Dovecot makes it.
+    fn make(&self, dir: &Arc<OwnedFd>, name: &'static str) -> io::Result<Option<Lock>> {
+        let modes = Modes::of(dir.as_fd())?;
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        let nameless = rustix::fs::openat(dir, ".", flags, Mode::RUSR | Mode::WUSR);
+        let file = match nameless {
+            Ok(file) => {
+                modes.apply_to_file(&file)?;
+                let file = File::from(file);
+                self.sign(&file)?;
+                file
+            }
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT | Errno::INVAL) => {
+                let file = match modes.make_file(dir.as_fd(), name) {
+                    Ok(file) => file,
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
+                    Err(error) => return Err(error),
+                };
+                // Held before it is signed: no other thread finds one of ours that is not noted.
+                let lock = self.hold(dir, name, file)?;
+                self.sign(&lock.file)?;
+                return Ok(Some(lock));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let from = dir::by_descriptor(&file);
+        // Held before it appears, for the same reason.
+        let lock = self.hold(dir, name, file)?;
+        match rustix::fs::linkat(CWD, &from, dir, name, AtFlags::SYMLINK_FOLLOW) {
+            Ok(()) => Ok(Some(lock)),
+            Err(error) => {
+                lock.forget();
+                if error == Errno::EXIST {
+                    Ok(None)
+                } else {
+                    Err(error.into())
+                }
+            }
+        }
+    }
+
+    fn hold(&self, dir: &Arc<OwnedFd>, name: &'static str, file: File) -> io::Result<Lock> {
+        let identity = identity(&file.metadata()?);
+        held().insert(identity);
+        Ok(Lock {
+            dir: Arc::clone(dir),
+            name,
+            file,
+            identity,
+            appeared: true,
+        })
+    }
+
     /// Writes who holds the lock. On a full disk it stays empty, which Dovecot takes for one of another host:
     /// so EXPUNGE goes on and can make room.
-    fn sign(&self, lock: Lock) -> io::Result<Lock> {
+    fn sign(&self, mut file: &File) -> io::Result<()> {
         let content = [self.pid.to_string().as_bytes(), b":", self.host].concat();
-        match (&lock.file).write_all(&content) {
+        match file.write_all(&content) {
             Err(error)
                 if matches!(
                     error.kind(),
                     io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
                 ) =>
             {
-                Ok(lock)
+                Ok(())
             }
-            result => result.map(|()| lock),
+            result => result,
         }
     }
 
@@ -224,9 +276,6 @@ impl Observer<'_> {
         }
         let content = file.as_ref().and_then(content).unwrap_or_default();
         let age = self.age(lock.3);
-        if age.is_some_and(|age| age < YOUNG) {
-            return Ok(());
-        }
         let why = match self.holder(&content) {
             Some(pid) if pid == self.pid => {
                 if held().contains(&(lock.0, lock.1)) {
@@ -272,7 +321,7 @@ impl Observer<'_> {
         let then = SystemTime::UNIX_EPOCH.checked_add(since_epoch)?;
         match self.wall.duration_since(then) {
             Ok(age) => Some(age),
-            Err(ahead) => (ahead.duration() < YOUNG).then_some(Duration::ZERO),
+            Err(ahead) => (ahead.duration() < MOMENT).then_some(Duration::ZERO),
         }
     }
 

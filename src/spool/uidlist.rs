@@ -36,13 +36,16 @@ const PIECE: usize = 64 * 1024;
 /// The largest file that is read, in octets: some twenty million messages.
 const LARGEST: u64 = 2 << 30;
 
+/// Extension fields of a record: key (`A` to `Z`) and value (no space), in the order they stand.
+pub type Fields = Vec<(u8, Box<[u8]>)>;
+
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// The UID.
     pub uid: Uid,
     /// Extension fields (`W`, `G` …), key and value, in the order they stand.
-    pub fields: Vec<(u8, Box<[u8]>)>,
+    pub fields: Fields,
     /// The base name.
     pub base: Box<[u8]>,
 }

@@ -180,9 +180,11 @@ impl Setup {
             format!(
                 "[listen]\nimap = [\"127.0.0.1:{imap}\"]\nimaps = [\"127.0.0.1:{imaps}\"]\n\
                  [mail]\nlocation = \"{}\"\nlayout = \"{layout}\"\n\
-                 [users]\nfirst-uid = 0\n\
+                 [users]\nfirst-uid = 1\nuid = \"{}\"\ngid = \"{}\"\n\
                  [[auth.source]]\nkind = \"passwd-file\"\npath = \"{}\"\n{}",
                 maildir.path().display(),
+                user_name(id),
+                group_name(mail_gid()),
                 users.display(),
                 self.settings,
             ),

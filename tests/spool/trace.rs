@@ -15,6 +15,8 @@ pub enum Step {
         create: bool,
         truncate: bool,
         append: bool,
+        /// It has no name yet (`O_TMPFILE`); the path only tells it from others.
+        nameless: bool,
         fd: u32,
     },
     /// `at` is `None` for the descriptor's own place.
@@ -66,6 +68,7 @@ pub enum Step {
 /// Reads a whole trace; `root` is the directory's absolute path.
 pub fn parse(text: &str, root: &str) -> Vec<Step> {
     let mut begun: HashMap<&str, String> = HashMap::new();
+    let mut nameless = HashMap::new();
     let mut steps = Vec::new();
     for line in text.lines() {
         let Some((pid, rest)) = line.split_once(' ') else {
@@ -95,7 +98,16 @@ pub fn parse(text: &str, root: &str) -> Vec<Step> {
         };
         if let Some(said) = say(&whole) {
             steps.push(said);
-        } else if let Some(step) = step(&whole, root) {
+        } else if let Some(step) = step(&whole, root, &nameless) {
+            if let Step::Open {
+                path,
+                nameless: true,
+                fd,
+                ..
+            } = &step
+            {
+                nameless.insert(*fd, path.clone());
+            }
             steps.push(step);
         }
     }
@@ -118,9 +130,11 @@ fn say(call: &str) -> Option<Step> {
     })
 }
 
-fn step(call: &str, root: &str) -> Option<Step> {
+fn step(call: &str, root: &str, nameless: &HashMap<u32, String>) -> Option<Step> {
     let (name, rest) = call.split_once('(')?;
-    let (arguments, result) = rest.rsplit_once(") = ")?;
+    // strace pads short calls: `fsync(3</m/new>)     = 0`.
+    let (arguments, result) = rest.rsplit_once(" = ")?;
+    let arguments = arguments.trim_end().strip_suffix(')')?;
     if result.starts_with('-') || result.starts_with('?') {
         return None;
     }
@@ -153,13 +167,12 @@ fn step(call: &str, root: &str) -> Option<Step> {
             {
                 return None;
             }
-            if flags.contains("O_TMPFILE") {
-                file(0)?;
-                return Some(Step::Unknown(call.to_owned()));
-            }
+            // The name may lead through /proc/self/fd; what was opened stands behind the result.
+            let opened = annotation(result).and_then(|path| below(&path));
             Step::Open {
-                path: named(0, 1)?,
-                create: flags.contains("O_CREAT"),
+                path: opened.or_else(|| named(0, 1))?,
+                create: flags.contains("O_CREAT") || flags.contains("O_TMPFILE"),
+                nameless: flags.contains("O_TMPFILE"),
                 truncate: flags.contains("O_TRUNC"),
                 append: flags.contains("O_APPEND"),
                 fd: result.split(['<', ' ']).next()?.parse().ok()?,
@@ -207,7 +220,11 @@ fn step(call: &str, root: &str) -> Option<Step> {
             to: plain(1)?,
         },
         "linkat" => Step::Link {
-            from: named(0, 1)?,
+            // A file without a name gets one by way of its descriptor.
+            from: match text(fields.get(1)?).strip_prefix("/proc/self/fd/") {
+                Some(fd) => nameless.get(&fd.parse().ok()?)?.clone(),
+                None => named(0, 1)?,
+            },
             to: named(2, 3)?,
         },
         "unlink" => Step::Unlink { path: plain(0)? },
@@ -297,7 +314,7 @@ fn calls_become_steps() {
          7 write(5<{p}>, \"{data}\", 4) = 4\n\
          7 fsync(5<{p}> <unfinished ...>\n\
          8 sendto(9<{sock}>, \"{ok}\", 4, MSG_NOSIGNAL, NULL, 0 <unfinished ...>\n\
-         7 <... fsync resumed>) = 0\n\
+         7 <... fsync resumed>)                = 0\n\
          8 <... sendto resumed>) = 4\n\
          7 renameat({dir}, \"{a}\", 4<{cur}>, \"{b}\") = 0\n\
          7 unlink(\"{elsewhere}\") = 0\n\
@@ -320,6 +337,7 @@ fn calls_become_steps() {
                 create: true,
                 truncate: false,
                 append: false,
+                nameless: false,
                 fd: 5
             },
             Step::Write {

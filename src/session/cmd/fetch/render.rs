@@ -25,6 +25,7 @@ use crate::message::Source;
 use crate::message::crlf::{self, CrlfStream};
 use crate::message::mime::{self, Structure};
 use crate::message::section::{self, Octets};
+use crate::message::structure::own_envelope;
 use crate::session::cmd::fetch::plan::{Plan, is_own_header, is_whole};
 use crate::session::reply;
 
@@ -58,7 +59,14 @@ struct Open {
     values: std::vec::IntoIter<Value>,
     body: Option<Body>,
     /// A literal of which more is to come.
-    literal: Option<CrlfStream>,
+    literal: Option<Literal>,
+}
+
+/// A literal that is being written.
+struct Literal {
+    octets: CrlfStream,
+    /// Where they come from, if not from the message.
+    memory: Option<Vec<u8>>,
 }
 
 /// The answer to one item. The number is the item's place in the plan.
@@ -70,8 +78,7 @@ enum Value {
     Envelope(Box<Envelope>),
     Structure(&'static str, Box<BodyStructure>),
     Nil(usize),
-    Memory(usize, Vec<u8>),
-    File(usize, CrlfStream),
+    Literal(usize, Literal),
 }
 
 /// Why a message's file gives no answer.
@@ -100,7 +107,9 @@ impl Render {
 
     /// Whether the next step may block.
     pub(super) fn reads_files(&self, plan: &Plan) -> bool {
-        self.open.is_some() || self.jobs.iter().any(|job| plan.reads_file(&job.picked))
+        self.open.is_some()
+            || plan.shows_date()
+            || self.jobs.iter().any(|job| plan.reads_file(&job.picked))
     }
 
     /// Whether something could not be shown because its message is gone.
@@ -149,14 +158,19 @@ impl Render {
 
     /// What there is to say of a message, and what of its literals is still to be read from.
     fn answer(&mut self, job: &Job) -> (Vec<Value>, Option<Body>) {
-        if !self.plan.reads_file(&job.picked) {
-            return (self.remembered(job), None);
-        }
-        let error = match self.read_file(job) {
-            Ok((values, body)) => return (values, Some(body)),
+        let answer = if self.plan.reads_file(&job.picked) {
+            self.read_file(job).map(|(values, body)| (values, Some(body)))
+        } else if self.plan.shows_date() {
+            self.date_of(job)
+                .map(|date| (self.remembered(job, Some(date)), None))
+        } else {
+            Ok((self.remembered(job, None), None))
+        };
+        let error = match answer {
+            Ok(answer) => return answer,
             Err(error) => error,
         };
-        let mut values = self.remembered(job);
+        let mut values = self.remembered(job, None);
         match error {
             Missing::Expunged => self.met_expunged = true,
             Missing::Unreadable(fault) => {
@@ -170,9 +184,9 @@ impl Render {
         (values, None)
     }
 
-    /// The answer without the message's file: sections are NIL (as in Dovecot), and what else only the file
-    /// could say is left out.
-    fn remembered(&self, job: &Job) -> Vec<Value> {
+    /// The answer without reading the message's file: sections are NIL (as in Dovecot), and what else only the
+    /// file could say is left out.
+    fn remembered(&self, job: &Job, date: Option<DateTime>) -> Vec<Value> {
         let answer = |(at, item): (usize, &FetchItem)| match item {
             FetchItem::Flags => Some(Value::Flags),
             FetchItem::Uid => Some(Value::Uid),
@@ -181,10 +195,8 @@ impl Render {
             | FetchItem::Rfc822
             | FetchItem::Rfc822Header
             | FetchItem::Rfc822Text => Some(Value::Nil(at)),
-            FetchItem::Body
-            | FetchItem::BodyStructure
-            | FetchItem::Envelope
-            | FetchItem::InternalDate => None,
+            FetchItem::InternalDate => date.map(Value::Date),
+            FetchItem::Body | FetchItem::BodyStructure | FetchItem::Envelope => None,
         };
         self.plan
             .items()
@@ -192,6 +204,18 @@ impl Render {
             .enumerate()
             .filter_map(answer)
             .collect()
+    }
+
+    /// INTERNALDATE of a message of which nothing else is read.
+    fn date_of(&self, job: &Job) -> Result<DateTime, Missing> {
+        if job.picked.gone {
+            return Err(Missing::Expunged);
+        }
+        match self.mailbox.internal_date(&job.picked.message) {
+            Ok(seconds) => Ok(self.local(seconds)),
+            Err(Fault::Expunged) => Err(Missing::Expunged),
+            Err(fault) => Err(Missing::Unreadable(fault)),
+        }
     }
 
     fn read_file(&self, job: &Job) -> Result<(Vec<Value>, Body), Missing> {
@@ -224,7 +248,7 @@ impl Render {
                     Some(size) => size,
                     None => reading.virtual_size()?,
                 }),
-                FetchItem::Envelope => Value::Envelope(Box::new(reading.envelope()?)),
+                FetchItem::Envelope => Value::Envelope(Box::new(own_envelope(&reading.body)?)),
                 FetchItem::Body => {
                     Value::Structure("BODY", Box::new(reading.body_structure(false)?))
                 }
@@ -273,8 +297,11 @@ impl Open {
     ) -> io::Result<Option<Open>> {
         if let (Some(literal), Some(body)) = (&mut self.literal, &self.body) {
             let room = budget.saturating_sub(out.len());
-            literal.fill(body, out, room)?;
-            if literal.remaining() == 0 {
+            match &literal.memory {
+                Some(memory) => literal.octets.fill(memory.as_slice(), out, room)?,
+                None => literal.octets.fill(body, out, room)?,
+            }
+            if literal.octets.remaining() == 0 {
                 self.literal = None;
             }
             return Ok(Some(self));
@@ -302,15 +329,10 @@ impl Open {
                 self.label(plan, at, out);
                 nil(out);
             }
-            Some(Value::Memory(at, octets)) => {
+            Some(Value::Literal(at, literal)) => {
                 self.label(plan, at, out);
-                literal_header(out, octets.len() as u64);
-                out.extend_from_slice(&octets);
-            }
-            Some(Value::File(at, literal)) => {
-                self.label(plan, at, out);
-                literal_header(out, literal.remaining());
-                self.literal = Some(literal).filter(|literal| literal.remaining() > 0);
+                literal_header(out, literal.octets.remaining());
+                self.literal = Some(literal).filter(|literal| literal.octets.remaining() > 0);
             }
         }
         Ok(Some(self))
@@ -356,6 +378,8 @@ struct Reading {
     body: Body,
     structure: Option<Structure>,
     virtual_size: Option<u64>,
+    /// How much memory header fields may still take.
+    fields_room: usize,
 }
 
 impl Reading {
@@ -369,6 +393,7 @@ impl Reading {
             body,
             structure: None,
             virtual_size: None,
+            fields_room: section::FIELDS_MAX,
         })
     }
 
@@ -387,11 +412,6 @@ impl Reading {
             None => crlf::virtual_size(&self.body, 0..self.body.len()?)?,
         };
         Ok(*self.virtual_size.insert(size))
-    }
-
-    fn envelope(&mut self) -> io::Result<Envelope> {
-        let (structure, body) = self.structure()?;
-        structure.envelope(body, 0)
     }
 
     fn body_structure(&mut self, extended: bool) -> io::Result<BodyStructure> {
@@ -414,10 +434,13 @@ impl Reading {
                 virtual_size,
             })
         } else if is_own_header(section) {
-            section::locate_in_header(&self.body, section)?
+            section::locate_in_header(&self.body, section, &mut self.fields_room)?
         } else {
+            let mut room = self.fields_room;
             let (structure, body) = self.structure()?;
-            section::locate(structure, body, section)?
+            let octets = section::locate(structure, body, section, &mut room)?;
+            self.fields_room = room;
+            octets
         };
         let Partial { offset, length } = partial.unwrap_or(Partial {
             offset: 0,
@@ -428,12 +451,22 @@ impl Reading {
             Some(Octets::File {
                 range,
                 virtual_size,
-            }) => Value::File(at, CrlfStream::new(range, virtual_size, offset, length)),
+            }) => Value::Literal(
+                at,
+                Literal {
+                    octets: CrlfStream::new(range, virtual_size, offset, length),
+                    memory: None,
+                },
+            ),
             Some(Octets::Memory(octets)) => {
-                let from = usize::try_from(offset).unwrap_or(usize::MAX);
-                let most = usize::try_from(length).unwrap_or(usize::MAX);
-                let rest = octets.get(from..).unwrap_or_default();
-                Value::Memory(at, rest.iter().copied().take(most).collect())
+                let size = octets.len() as u64;
+                Value::Literal(
+                    at,
+                    Literal {
+                        octets: CrlfStream::new(0..size, size, offset, length),
+                        memory: Some(octets),
+                    },
+                )
             }
         })
     }
