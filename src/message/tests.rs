@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -11,6 +12,7 @@ use crate::imap::fetch::{Section, SectionText};
 use crate::imap::structure::{
     Address, BodyStructure, CommonExtension, Envelope, Parameter, SingleKind,
 };
+use crate::message::Source;
 use crate::message::crlf::{CrlfStream, virtual_size};
 use crate::message::date::sent_day;
 use crate::message::decode::{TransferEncoding, header_text};
@@ -195,8 +197,14 @@ fn answer(message: &[u8], structure: &Structure, item: &str) -> String {
                 .strip_prefix("BODY[")
                 .and_then(|item| item.strip_suffix(']'));
             let section = section(spec.unwrap());
-            let octets = read(message, locate(structure, message, &section, &mut room()).unwrap());
-            let early = read(message, locate_in_header(message, &section, &mut room()).unwrap());
+            let octets = read(
+                message,
+                locate(structure, message, &section, &mut room()).unwrap(),
+            );
+            let early = read(
+                message,
+                locate_in_header(message, &section, &mut room()).unwrap(),
+            );
             if early.is_some() {
                 assert_eq!(early, octets, "{item}");
             }

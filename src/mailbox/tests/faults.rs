@@ -185,7 +185,10 @@ async fn a_message_that_another_server_numbered_anew_gets_its_number() {
     account.deliver("3.M1P1.host");
     inbox.refresh().await.unwrap();
     let expected = [(1, "1.M1P1.host"), (7, "2.M1P1.host"), (8, "3.M1P1.host")];
-    assert_eq!(bases(&inbox), expected.map(|(uid, base)| (uid, base.into())));
+    assert_eq!(
+        bases(&inbox),
+        expected.map(|(uid, base)| (uid, base.into()))
+    );
     let again = open(account.dir.path());
     let again = again.mailbox(&MailboxName::inbox()).await.unwrap();
     assert_eq!(bases(&again), bases(&inbox));
@@ -236,7 +239,10 @@ async fn a_uidlist_that_cannot_be_rewritten_leaves_known_messages_readable() {
     allow_rewriting(&account);
     inbox.refresh().await.unwrap();
     let expected = [(10, "1.M1P1.host"), (11, "2.M1P1.host")];
-    assert_eq!(bases(&inbox), expected.map(|(uid, base)| (uid, base.into())));
+    assert_eq!(
+        bases(&inbox),
+        expected.map(|(uid, base)| (uid, base.into()))
+    );
     assert!(uidlist(&account).starts_with("3 V1234567890 "));
 }
 

@@ -159,7 +159,8 @@ impl Render {
     /// What there is to say of a message, and what of its literals is still to be read from.
     fn answer(&mut self, job: &Job) -> (Vec<Value>, Option<Body>) {
         let answer = if self.plan.reads_file(&job.picked) {
-            self.read_file(job).map(|(values, body)| (values, Some(body)))
+            self.read_file(job)
+                .map(|(values, body)| (values, Some(body)))
         } else if self.plan.shows_date() {
             self.date_of(job)
                 .map(|date| (self.remembered(job, Some(date)), None))
