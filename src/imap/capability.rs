@@ -13,7 +13,7 @@ pub struct BeforeLogin<'a> {
 
 /// IDLE too, as Dovecot: some clients never ask again after login.
 const BEFORE: [&str; 6] = ["IMAP4rev1", "SASL-IR", "ID", "ENABLE", "IDLE", "LITERAL-"];
-const AFTER: [&str; 16] = [
+const AFTER: [&str; 17] = [
     "IMAP4rev1",
     "SASL-IR",
     "ID",
@@ -30,6 +30,7 @@ const AFTER: [&str; 16] = [
     "ESEARCH",
     "SEARCHRES",
     "MULTIAPPEND",
+    "BINARY",
 ];
 
 /// The list before login. LITERAL- there: only literals up to 4096 octets may come unasked (RFC 7888 §5).

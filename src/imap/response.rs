@@ -70,6 +70,8 @@ pub enum Code {
     UidNotSticky,
     UidValidity(UidValidity),
     Unavailable,
+    /// RFC 3516 §4.3.
+    UnknownCte,
     Unseen(SeqNum),
 }
 

@@ -16,6 +16,7 @@ use crate::mailbox::disk::{Newcomer, Turn, fresh_name};
 use crate::mailbox::fault::{Fault, blocking};
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::snapshot::{Message, Snapshot};
+use crate::message::binary::without_binary;
 use crate::spool::deliver::{Complete, Delivery};
 use crate::spool::filename::{FileName, Letters};
 use crate::spool::folder::{Folder, Sub};
@@ -46,6 +47,9 @@ pub struct Upload {
     delivery: Option<Delivery>,
     /// Those that are whole, in their order.
     whole: Vec<Whole>,
+    /// The message being written may have binary contents: it is kept as it comes, and rewritten when all of it
+    /// is known.
+    binary: bool,
 }
 
 /// A message on its way that only has to be placed.
@@ -56,13 +60,13 @@ struct Whole {
 }
 
 impl Upload {
-    /// Begins the next message.
-    pub async fn begin(&mut self) -> Result<(), Fault> {
+    /// Begins the next message. In a `binary` one, contents that cannot be kept as they are become base64.
+    pub async fn begin(&mut self, binary: bool) -> Result<(), Fault> {
         let folder = Arc::clone(&self.folder);
         let last = self.whole.pop();
         let (last, delivery) = blocking("creating a message", move || {
             let delivery = match &last {
-                Some(last) => Delivery::create_beside(&folder, &last.complete),
+                Some(last) => last.complete.another(&folder),
                 None => Delivery::create(&folder),
             };
             (last, delivery)
@@ -71,14 +75,19 @@ impl Upload {
         self.whole.extend(last);
         let delivery = delivery.map_err(|error| Fault::from_io("creating a message", error))?;
         self.delivery = Some(delivery);
+        self.binary = binary;
         Ok(())
     }
 
     /// Writes the next bytes of the literal, on the blocking pool.
     pub async fn write(&mut self, bytes: Vec<u8>) -> Result<(), Fault> {
         let mut delivery = self.take()?;
+        let binary = self.binary;
         let (delivery, result) = blocking("writing a message", move || {
-            let result = delivery.write(&bytes);
+            let result = match binary {
+                true => delivery.write_as_is(&bytes),
+                false => delivery.write(&bytes),
+            };
             (delivery, result)
         })
         .await?;
@@ -90,7 +99,12 @@ impl Upload {
     /// Ends the message: it is whole and synced.
     pub async fn end(&mut self, flags: &[Flag], date: Option<DateTime>) -> Result<(), Fault> {
         let delivery = self.take()?;
-        let complete = blocking("finishing a message", move || delivery.finish(date)).await?;
+        let (folder, binary) = (Arc::clone(&self.folder), self.binary);
+        let complete = blocking("finishing a message", move || match binary {
+            true => rewrite(&folder, delivery)?.finish(date),
+            false => delivery.finish(date),
+        })
+        .await?;
         let complete = complete.map_err(|error| Fault::from_io("finishing a message", error))?;
         let (flags, keywords) = split_flags(flags);
         self.whole.push(Whole {
@@ -122,6 +136,7 @@ impl Mailbox {
             folder: Arc::clone(self.folder()),
             delivery: None,
             whole: Vec::new(),
+            binary: false,
         })
     }
 
@@ -483,6 +498,13 @@ fn move_messages(
             })
         }
     }
+}
+
+/// The message again, with its binary contents in base64.
+fn rewrite(folder: &Folder, mut raw: Delivery) -> io::Result<Delivery> {
+    let mut delivery = raw.another(folder)?;
+    without_binary(raw.written()?, |piece| delivery.write(piece))?;
+    Ok(delivery)
 }
 
 /// A file under another name in another mailbox: by hard link, or where the file system has none or it is

@@ -77,9 +77,9 @@ impl Delivery {
         Delivery::create_in(folder, Arc::new(folder.tmp()?))
     }
 
-    /// The same where another one of this folder waits already.
-    pub fn create_beside(folder: &Folder, other: &Complete) -> io::Result<Delivery> {
-        Delivery::create_in(folder, Arc::clone(&other.in_tmp.tmp))
+    /// Another one in the same `tmp/`, which `folder` must be that of.
+    pub fn another(&self, folder: &Folder) -> io::Result<Delivery> {
+        Delivery::create_in(folder, Arc::clone(&self.in_tmp.tmp))
     }
 
     fn create_in(folder: &Folder, tmp: Arc<OwnedFd>) -> io::Result<Delivery> {
@@ -127,6 +127,20 @@ impl Delivery {
             }
         }
         self.store(rest)
+    }
+
+    /// Adds bytes as they are. A message is written either so or by [`Delivery::write`].
+    pub fn write_as_is(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.store(bytes)
+    }
+
+    /// What has been written, to be read.
+    pub fn written(&mut self) -> io::Result<&File> {
+        if self.failed {
+            return Err(io::Error::other("the message was not written as a whole"));
+        }
+        self.file.flush()?;
+        Ok(&self.synced)
     }
 
     /// A copy of a message file as it is, byte for byte and with its time, whole and synced.
@@ -226,6 +240,11 @@ impl Delivery {
 }
 
 impl Complete {
+    /// See [`Delivery::another`].
+    pub fn another(&self, folder: &Folder) -> io::Result<Delivery> {
+        Delivery::create_in(folder, Arc::clone(&self.in_tmp.tmp))
+    }
+
     /// Octets with every line end as CRLF.
     pub fn virtual_size(&self) -> u64 {
         self.virtual_size

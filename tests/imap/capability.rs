@@ -3,7 +3,8 @@
 use crate::harness::{Kind, Server};
 
 /// What every client of today expects after login.
-const AFTER_LOGIN: [&str; 16] = [
+const AFTER_LOGIN: [&str; 17] = [
+    "BINARY",
     "CHILDREN",
     "ENABLE",
     "ESEARCH",

@@ -178,6 +178,7 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         Code::UidNotSticky => "UIDNOTSTICKY",
         Code::UidValidity(_) => "UIDVALIDITY",
         Code::Unavailable => "UNAVAILABLE",
+        Code::UnknownCte => "UNKNOWN-CTE",
         Code::Unseen(_) => "UNSEEN",
     };
     out.extend_from_slice(name.as_bytes());

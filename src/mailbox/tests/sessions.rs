@@ -106,7 +106,7 @@ async fn append_copy_and_move_carry_flags_keywords_and_dates() {
     );
     let other = [Flag::Keyword(Keyword::new("Other").unwrap())];
     let mut upload = work.upload().unwrap();
-    upload.begin().await.unwrap();
+    upload.begin(false).await.unwrap();
     upload
         .write(b"Subject: first\r\n\r\nx\r\n".to_vec())
         .await
@@ -115,7 +115,7 @@ async fn append_copy_and_move_carry_flags_keywords_and_dates() {
     work.append(upload).await.unwrap();
 
     let mut upload = inbox.upload().unwrap();
-    upload.begin().await.unwrap();
+    upload.begin(false).await.unwrap();
     upload
         .write(b"Subject: a\r\n\r\ntext\r".to_vec())
         .await
@@ -132,7 +132,10 @@ async fn append_copy_and_move_carry_flags_keywords_and_dates() {
     upload.end(&flags, Some(date)).await.unwrap();
     let (validity, named) = inbox.append(upload).await.unwrap();
     let uid = Uid::FIRST;
-    assert_eq!((validity, named), (inbox.snapshot().uid_validity, vec![uid]));
+    assert_eq!(
+        (validity, named),
+        (inbox.snapshot().uid_validity, vec![uid])
+    );
     let message = inbox.snapshot().find(uid).unwrap().clone();
     assert_eq!(message.virtual_size(), Some(20));
     assert_eq!(

@@ -71,7 +71,7 @@ async fn receive(
             return Err(Failure::No(Some(Code::Limit), text.into()));
         }
         judge(session, &message)?;
-        upload.begin().await?;
+        upload.begin(message.binary).await?;
         if *literal == Literal::Held {
             session.writer.continuation("OK");
             *literal = Literal::Coming;

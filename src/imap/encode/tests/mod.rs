@@ -108,6 +108,7 @@ fn codes() {
         ),
         (Code::ReadOnly, "[READ-ONLY] "),
         (Code::TooBig, "[TOOBIG] "),
+        (Code::UnknownCte, "[UNKNOWN-CTE] "),
         (Code::TryCreate, "[TRYCREATE] "),
     ] {
         assert_eq!(

@@ -82,6 +82,17 @@ fn any_item() -> impl Strategy<Value = FetchItem> {
         .prop_map(|(part, text)| Section { part, text });
     let most = i64::MAX as u64;
     let partial = (0..=most, 1..=most).prop_map(|(offset, length)| Partial { offset, length });
+    let parts = || vec(any::<NonZeroU32>(), 0..4);
+    let binary = (
+        any::<bool>(),
+        parts(),
+        proptest::option::of(partial.clone()),
+    )
+        .prop_map(|(peek, part, partial)| FetchItem::Binary {
+            peek,
+            part,
+            partial,
+        });
     let body = (any::<bool>(), section, proptest::option::of(partial)).prop_map(
         |(peek, section, partial)| FetchItem::BodySection {
             peek,
@@ -91,6 +102,8 @@ fn any_item() -> impl Strategy<Value = FetchItem> {
     );
     prop_oneof![
         3 => body,
+        1 => binary,
+        1 => parts().prop_map(|part| FetchItem::BinarySize { part }),
         2 => select(&[
             FetchItem::Body,
             FetchItem::BodyStructure,
