@@ -52,6 +52,8 @@ pub(super) struct Disk {
     pub seen_at: Option<SystemTime>,
     /// Something was in doubt: both directories must be listed at the next look.
     pub rescan: bool,
+    /// New messages wait for room on the disk, and the log says so.
+    pub crowded: bool,
     /// Some records must be written anew: a sync of the file has failed, or it was damaged.
     rewrite: bool,
 }
@@ -95,11 +97,16 @@ impl Disk {
                 Some(list)
             }
             Read::Missing | Read::Broken if lock.is_some() => {
-                let fresh = uidvalidity::next(tree).and_then(|validity| {
-                    tracing::info!(mailbox = %folder.path().display(), uidvalidity = validity.get(), "new uidlist");
-                    UidList::create(&folder, validity, Uid::FIRST, &[])
-                });
-                Some(fresh.map_err(|error| Fault::from_io(doing("making the uidlist of"), error))?)
+                let fresh = uidvalidity::next(tree)
+                    .and_then(|validity| UidList::create(&folder, validity, Uid::FIRST, &[]));
+                let fresh =
+                    fresh.map_err(|error| Fault::from_io(doing("making the uidlist of"), error))?;
+                tracing::info!(
+                    mailbox = %folder.path().display(),
+                    uidvalidity = fresh.uid_validity.get(),
+                    "new uidlist"
+                );
+                Some(fresh)
             }
             Read::Missing | Read::Broken if folder.is_writable() => return Ok(None),
             Read::Missing | Read::Broken => None,
@@ -119,6 +126,7 @@ impl Disk {
             seen: None,
             seen_at: None,
             rescan: true,
+            crowded: false,
             rewrite,
         };
         Ok(Some((disk, snapshot)))
@@ -265,7 +273,11 @@ impl<'t> Turn<'t> {
             Change::Replaced => self.hear_replaced()?,
         }
         if self.lock.is_some() && (self.disk.rewrite || self.durability.take_doubt()) {
-            self.rewrite_uidlist(false)?;
+            self.disk.rewrite = true;
+            // What needs the file tries again and fails; what does not can go on.
+            if let Err(fault) = self.rewrite_uidlist(false) {
+                tracing::error!("{fault}");
+            }
         }
         Ok(())
     }
@@ -416,6 +428,9 @@ impl<'t> Turn<'t> {
         let Some(last) = records.last().map(|record| record.uid) else {
             return Ok(());
         };
+        if self.disk.rewrite {
+            self.rewrite_uidlist(false)?;
+        }
         if let Some(list) = &mut self.disk.uidlist {
             if let Err(error) = list.append(&self.disk.folder, &records) {
                 return Err(self.fault("writing dovecot-uidlist", error));

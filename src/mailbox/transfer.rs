@@ -73,7 +73,7 @@ impl Upload {
         })
         .await?;
         self.whole.extend(last);
-        let delivery = delivery.map_err(|error| Fault::from_io("creating a message", error))?;
+        let delivery = delivery.map_err(|error| self.fault("creating a message", error))?;
         self.delivery = Some(delivery);
         self.binary = binary;
         Ok(())
@@ -105,7 +105,7 @@ impl Upload {
             false => delivery.finish(date),
         })
         .await?;
-        let complete = complete.map_err(|error| Fault::from_io("finishing a message", error))?;
+        let complete = complete.map_err(|error| self.fault("finishing a message", error))?;
         let (flags, keywords) = split_flags(flags);
         self.whole.push(Whole {
             complete,
@@ -113,6 +113,14 @@ impl Upload {
             keywords,
         });
         Ok(())
+    }
+
+    /// An error of the disk, or of the mailbox being gone.
+    fn fault(&self, doing: &str, error: io::Error) -> Fault {
+        match self.folder.is_removed() {
+            Ok(true) => Fault::Ended,
+            _ => Fault::from_io(doing, error),
+        }
     }
 
     fn take(&mut self) -> Result<Delivery, Fault> {
@@ -150,8 +158,21 @@ impl Mailbox {
         let named = self
             .change(move |turn| turn.append(upload.whole, straight))
             .await?;
-        self.settle_mail().await?;
+        self.settle_or_take_back(&named.1).await?;
         Ok(named)
+    }
+
+    /// Waits until messages that came in are durable. If they cannot be made so, they are removed: who hears
+    /// NO finds the mailbox as it was (RFC 3501 §6.3.11, §6.4.7).
+    async fn settle_or_take_back(self: &Arc<Self>, uids: &[Uid]) -> Result<(), Fault> {
+        let Err(fault) = self.settle_mail().await else {
+            return Ok(());
+        };
+        let uids = uids.to_vec();
+        if let Err(error) = self.change_names(move |turn| turn.take_back(&uids)).await {
+            tracing::error!(%error, "messages that could not be made durable stay in the mailbox");
+        }
+        Err(fault)
     }
 
     /// Copies messages, all or none, with flags, keywords and INTERNALDATE. `Fault::Expunged` if one is gone.
@@ -177,7 +198,7 @@ impl Mailbox {
                 )
             })
             .await?;
-        target.settle_mail().await?;
+        target.settle_or_take_back(&copied.to).await?;
         Ok(copied)
     }
 

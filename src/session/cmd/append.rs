@@ -4,7 +4,7 @@
 use tokio::time::timeout;
 
 use crate::imap::response::Code;
-use crate::session::cmd::target;
+use crate::session::cmd::{target, target_is_gone};
 use crate::session::cut::{Announced, Cut};
 use crate::session::reply::{End, Failure, Reply};
 use crate::session::{Session, stopped};
@@ -71,7 +71,7 @@ async fn receive(
             return Err(Failure::No(Some(Code::Limit), text.into()));
         }
         judge(session, &message)?;
-        upload.begin(message.binary).await?;
+        upload.begin(message.binary).await.map_err(target_is_gone)?;
         if *literal == Literal::Held {
             session.writer.continuation("OK");
             *literal = Literal::Coming;
@@ -81,7 +81,8 @@ async fn receive(
             upload.write(piece).await?;
         }
         let options = message.options;
-        upload.end(&options.flags, options.date).await?;
+        let ended = upload.end(&options.flags, options.date).await;
+        ended.map_err(target_is_gone)?;
         let rest = session.next().await?;
         *literal = Literal::Read;
         next = match rest {
@@ -94,7 +95,7 @@ async fn receive(
             Cut::Append { .. } | Cut::Flood | Cut::Literal => return Err(End::FLOOD.into()),
         };
     }
-    let (uid_validity, uids) = mailbox.append(upload).await?;
+    let (uid_validity, uids) = mailbox.append(upload).await.map_err(target_is_gone)?;
     let uids = uids.iter().map(|uid| uid.get()).collect();
     Ok(if mailbox.uids_are_sticky() {
         Reply::with(Code::AppendUid(uid_validity, uids), "Append completed")
