@@ -29,6 +29,8 @@ const AFTER: &[&str] = &[
     "WITHIN",
     "ESEARCH",
     "SEARCHRES",
+    "MULTIAPPEND",
+    "BINARY",
     "LIST-EXTENDED",
     "LIST-STATUS",
     "STATUS=SIZE",

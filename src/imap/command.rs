@@ -86,7 +86,7 @@ pub enum CommandBody {
         mailbox: WireName,
         items: Vec<StatusItem>,
     },
-    /// The message itself is not part of the value: it is streamed after the head.
+    /// The messages themselves are not part of the value: each is streamed after its options.
     Append(Append),
     /// RFC 2177.
     Idle,
@@ -152,11 +152,18 @@ pub enum StoreAction {
     Replace,
 }
 
-/// Everything of an APPEND before its message (RFC 3501 §6.3.11).
+/// An APPEND without its messages (RFC 3501 §6.3.11, RFC 3502).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Append {
     /// Where to.
     pub mailbox: WireName,
+    /// What is said of each message; one at least.
+    pub messages: Vec<AppendOptions>,
+}
+
+/// What an APPEND says of a message (RFC 4466 §3 `append-opts`).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AppendOptions {
     /// With these flags.
     pub flags: Vec<Flag>,
     /// With this INTERNALDATE, else now.

@@ -36,7 +36,7 @@ pub enum StatusKind {
 pub enum Code {
     Alert,
     AlreadyExists,
-    AppendUid(UidValidity, Uid),
+    AppendUid(UidValidity, NumberSet),
     AuthenticationFailed,
     AuthorizationFailed,
     /// With the charsets that are known.
@@ -64,11 +64,15 @@ pub enum Code {
     ReadOnly,
     ReadWrite,
     ServerBug,
+    /// RFC 4469 §4.2, RFC 7889 §4.
+    TooBig,
     TryCreate,
     UidNext(Uid),
     UidNotSticky,
     UidValidity(UidValidity),
     Unavailable,
+    /// RFC 3516 §4.3.
+    UnknownCte,
     Unseen(SeqNum),
     UseAttr,
 }

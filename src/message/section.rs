@@ -146,14 +146,14 @@ fn body(part: &Part) -> Octets {
 }
 
 /// What part numbers lead to.
-enum Found<'s> {
+pub(super) enum Found<'s> {
     Part(&'s Part),
     /// The empty part that a multipart without parts is said to have, and where it would be.
     Empty(u64),
 }
 
 /// Follows part numbers from the message inward.
-fn walk<'s>(structure: &'s Structure, numbers: &[NonZeroU32]) -> Option<Found<'s>> {
+pub(super) fn walk<'s>(structure: &'s Structure, numbers: &[NonZeroU32]) -> Option<Found<'s>> {
     let mut part = structure.parts.first()?;
     // The numbers count the parts of a message: a message that is no multipart is its own part 1.
     let mut is_message = true;

@@ -149,7 +149,7 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
                 Cut::Literal => self.writer.continuation("OK"),
                 Cut::Refused(refusal) => self.bad(refusal.tag.as_ref(), &refusal.text)?,
                 // Messages are not cut off before login: here is nobody who may append one.
-                Cut::Message { .. } | Cut::Flood => return Err(End::FLOOD),
+                Cut::Append { .. } | Cut::Message(_) | Cut::Flood => return Err(End::FLOOD),
             }
         }
     }
@@ -259,7 +259,7 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
                             self.bad(Some(&tag), &refusal.text)?;
                             return Ok(None);
                         }
-                        Cut::Literal | Cut::Message { .. } | Cut::Flood => {
+                        Cut::Literal | Cut::Append { .. } | Cut::Message(_) | Cut::Flood => {
                             return Err(End::FLOOD);
                         }
                     };

@@ -123,18 +123,18 @@ impl Session {
                     }
                 },
                 Cut::Literal => self.writer.continuation("OK"),
-                Cut::Message {
+                Cut::Append {
                     tag,
-                    head,
-                    size,
-                    non_sync,
+                    mailbox,
+                    message,
                 } => {
-                    let result = append::run(self, head, size, non_sync).await;
+                    let result = append::run(self, &mailbox, message).await;
                     self.conclude(&tag, "APPEND", News::ALL, result, &mut patience)
                         .await?;
                 }
                 Cut::Refused(refusal) => self.refused(&refusal, &mut patience)?,
-                Cut::Flood => return Err(End::FLOOD),
+                // There is no message but in an APPEND, which takes all of its own.
+                Cut::Flood | Cut::Message(_) => return Err(End::FLOOD),
             }
             self.writer.relieve().await?;
         }

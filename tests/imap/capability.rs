@@ -4,6 +4,7 @@ use crate::harness::{Kind, Server};
 
 /// What every client of today expects after login.
 const AFTER_LOGIN: &[&str] = &[
+    "BINARY",
     "CHILDREN",
     "ENABLE",
     "ESEARCH",
@@ -14,6 +15,7 @@ const AFTER_LOGIN: &[&str] = &[
     "LIST-STATUS",
     "LITERAL+",
     "MOVE",
+    "MULTIAPPEND",
     "NAMESPACE",
     "SASL-IR",
     "SEARCHRES",

@@ -17,6 +17,8 @@ mod list;
 mod login;
 mod mailboxes;
 mod pipeline;
+mod rfc3502;
+mod rfc3516;
 mod rfc4731;
 mod rfc5032;
 mod rfc5161;

@@ -140,7 +140,8 @@ fn named_words(out: &mut Vec<u8>, name: &str, list: &[&str]) {
     words(out, [name].iter().chain(list));
 }
 
-/// `"[" resp-text-code "]" SP`. Nothing for a COPYUID without messages, which there is not (RFC 4315 §3).
+/// `"[" resp-text-code "]" SP`. Nothing for an APPENDUID or COPYUID without messages, which there is not
+/// (RFC 4315 §3).
 fn response_code(out: &mut Vec<u8>, code: &Code) {
     let start = out.len();
     out.push(b'[');
@@ -172,11 +173,13 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         Code::ReadOnly => "READ-ONLY",
         Code::ReadWrite => "READ-WRITE",
         Code::ServerBug => "SERVERBUG",
+        Code::TooBig => "TOOBIG",
         Code::TryCreate => "TRYCREATE",
         Code::UidNext(_) => "UIDNEXT",
         Code::UidNotSticky => "UIDNOTSTICKY",
         Code::UidValidity(_) => "UIDVALIDITY",
         Code::Unavailable => "UNAVAILABLE",
+        Code::UnknownCte => "UNKNOWN-CTE",
         Code::Unseen(_) => "UNSEEN",
         Code::UseAttr => "USEATTR",
     };
@@ -186,9 +189,11 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         number(out, u64::from(value));
     };
     match code {
-        Code::AppendUid(validity, uid) => {
+        Code::AppendUid(_, uids) if uids.is_empty() => return out.truncate(start),
+        Code::AppendUid(validity, uids) => {
             argument(out, validity.get());
-            argument(out, uid.get());
+            out.push(b' ');
+            number_set(out, uids);
         }
         Code::BadCharset(charsets) if !charsets.is_empty() => {
             out.extend_from_slice(b" (");

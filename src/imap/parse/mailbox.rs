@@ -5,11 +5,11 @@ use nom::character::complete::char;
 use nom::combinator::opt;
 use nom::sequence::{preceded, terminated};
 
-use crate::imap::command::{Append, CommandBody, StatusItem, WireName};
+use crate::imap::command::{Append, AppendOptions, CommandBody, StatusItem, WireName};
 use crate::imap::date::DateTime;
 use crate::imap::parse::flag::flag_list;
 use crate::imap::parse::lexical::{
-    Parsed, argument, astring, atom, expected, literal_header, named, parenthesized, quoted,
+    Parsed, Wrong, argument, astring, atom, expected, literal_header, named, parenthesized, quoted,
     refused, sp, spaced, word,
 };
 
@@ -101,22 +101,38 @@ fn status_item(input: &[u8]) -> Parsed<'_, StatusItem> {
     Ok((rest, item))
 }
 
-/// APPEND with its message inline, which is measured and left out of the value.
+/// APPEND with its messages inline, which are measured and left out of the value.
 pub(super) fn append(input: &[u8]) -> Parsed<'_, CommandBody> {
-    let (rest, head) = append_head(input)?;
+    let (mut rest, mailbox) = argument(mailbox).parse(input)?;
+    let mut messages = Vec::new();
+    while messages.is_empty() || rest.first() == Some(&b' ') {
+        let (after, options) = append_options(rest)?;
+        messages.push(options);
+        rest = skip_message(after)?;
+    }
+    Ok((rest, CommandBody::Append(Append { mailbox, messages })))
+}
+
+/// What follows a message.
+fn skip_message(input: &[u8]) -> Result<&[u8], nom::Err<Wrong>> {
     let literal = (opt(char('~')), literal_header).map(|(_, size)| size);
-    let (octets, size) = named("a literal with the message", literal).parse(rest)?;
+    let (octets, size) = named("a literal with the message", literal).parse(input)?;
     usize::try_from(size)
         .ok()
         .and_then(|size| octets.get(size..))
-        .map(|rest| (rest, CommandBody::Append(head)))
         .ok_or_else(|| expected(&[], "all octets of the literal"))
 }
 
-/// APPEND's arguments up to its message, with the space before that.
-pub(super) fn append_head(input: &[u8]) -> Parsed<'_, Append> {
+/// APPEND's arguments up to its first message, with the space before that.
+pub(super) fn append_head(input: &[u8]) -> Parsed<'_, (WireName, AppendOptions)> {
     let (rest, mailbox) = argument(mailbox).parse(input)?;
-    let (rest, _) = sp(rest)?;
+    let (rest, options) = append_options(rest)?;
+    Ok((rest, (mailbox, options)))
+}
+
+/// `append-opts SP`
+pub(super) fn append_options(input: &[u8]) -> Parsed<'_, AppendOptions> {
+    let (rest, _) = sp(input)?;
     let (rest, flags) = match rest.first() {
         Some(b'(') => terminated(flag_list, sp).parse(rest)?,
         _ => (rest, Vec::new()),
@@ -125,12 +141,7 @@ pub(super) fn append_head(input: &[u8]) -> Parsed<'_, Append> {
         Some(b'"') => terminated(date_time, sp).map(Some).parse(rest)?,
         _ => (rest, None),
     };
-    let head = Append {
-        mailbox,
-        flags,
-        date,
-    };
-    Ok((rest, head))
+    Ok((rest, AppendOptions { flags, date }))
 }
 
 /// `date-time`

@@ -105,14 +105,17 @@ async fn append_copy_and_move_carry_flags_keywords_and_dates() {
         account.user.mailbox(&name).await.unwrap(),
     );
     let other = [Flag::Keyword(Keyword::new("Other").unwrap())];
-    let mut upload = work.upload().await.unwrap();
+    let mut upload = work.upload().unwrap();
+    upload.begin(false).await.unwrap();
     upload
         .write(b"Subject: first\r\n\r\nx\r\n".to_vec())
         .await
         .unwrap();
-    work.append(upload, &other, None).await.unwrap();
+    upload.end(&other, None).await.unwrap();
+    work.append(upload).await.unwrap();
 
-    let mut upload = inbox.upload().await.unwrap();
+    let mut upload = inbox.upload().unwrap();
+    upload.begin(false).await.unwrap();
     upload
         .write(b"Subject: a\r\n\r\ntext\r".to_vec())
         .await
@@ -126,8 +129,13 @@ async fn append_copy_and_move_carry_flags_keywords_and_dates() {
         seconds: 1_000_000_000,
         offset: 0,
     };
-    let (validity, uid) = inbox.append(upload, &flags, Some(date)).await.unwrap();
-    assert_eq!((validity, uid.get()), (inbox.snapshot().uid_validity, 1));
+    upload.end(&flags, Some(date)).await.unwrap();
+    let (validity, named) = inbox.append(upload).await.unwrap();
+    let uid = Uid::FIRST;
+    assert_eq!(
+        (validity, named),
+        (inbox.snapshot().uid_validity, vec![uid])
+    );
     let message = inbox.snapshot().find(uid).unwrap().clone();
     assert_eq!(message.virtual_size(), Some(20));
     assert_eq!(

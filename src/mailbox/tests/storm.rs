@@ -55,9 +55,11 @@ async fn session(boxes: [Arc<Mailbox>; 2], at: usize, seed: u64, record: Arc<Rec
         match (act, named) {
             (0, _) | (_, None) => {
                 let id = record.next_id.fetch_add(1, Ordering::Relaxed);
-                let mut upload = mailbox.upload().await.unwrap();
+                let mut upload = mailbox.upload().unwrap();
+                upload.begin(false).await.unwrap();
                 upload.write(text(id).into_bytes()).await.unwrap();
-                mailbox.append(upload, &[], None).await.unwrap();
+                upload.end(&[], None).await.unwrap();
+                mailbox.append(upload).await.unwrap();
             }
             (1 | 2, Some(named)) => {
                 let flags = if dice.below(2) == 0 {

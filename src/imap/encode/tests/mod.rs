@@ -70,7 +70,15 @@ fn codes() {
         .with(SystemFlag::Deleted);
     let keywords = vec![Keyword::new("Junk").unwrap()];
     for (code, wire) in [
-        (Code::AppendUid(validity, uid), "[APPENDUID 38505 3955] "),
+        (
+            Code::AppendUid(validity, set(&[3955])),
+            "[APPENDUID 38505 3955] ",
+        ),
+        (
+            Code::AppendUid(validity, set(&[3955, 3956, 3957])),
+            "[APPENDUID 38505 3955:3957] ",
+        ),
+        (Code::AppendUid(validity, set(&[])), ""),
         (
             Code::CopyUid(validity, set(&[304, 319, 320]), set(&[3956, 3957, 3958])),
             "[COPYUID 38505 304,319:320 3956:3958] ",
@@ -100,6 +108,8 @@ fn codes() {
             "[UNSEEN 12] ",
         ),
         (Code::ReadOnly, "[READ-ONLY] "),
+        (Code::TooBig, "[TOOBIG] "),
+        (Code::UnknownCte, "[UNKNOWN-CTE] "),
         (Code::TryCreate, "[TRYCREATE] "),
     ] {
         assert_eq!(

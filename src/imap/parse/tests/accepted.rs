@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::imap::command::{
-    Append, ListOptions, ReturnOption, SelectOption, StatusItem, StoreAction,
+    self, AppendOptions, ListOptions, ReturnOption, SelectOption, StatusItem, StoreAction,
 };
 use crate::imap::core::Secret;
 use crate::imap::date::DateTime;
@@ -663,23 +663,47 @@ fn append() {
         (
             "x (\\Seen) \"07-Feb-1994 21:52:25 -0800\" ",
             "x",
-            vec![seen],
+            vec![seen.clone()],
             date,
         ),
     ] {
-        let head = Append {
-            mailbox: mailbox.into(),
-            flags,
-            date,
-        };
+        let options = AppendOptions { flags, date };
         let line = format!("a APPEND {text}");
-        let (tag, found) = append_head(line.as_bytes()).unwrap().unwrap();
-        assert_eq!((tag.as_str(), &found), ("a", &head));
+        let (tag, found, first) = append_head(line.as_bytes()).unwrap().unwrap();
+        assert_eq!(
+            (tag.as_str(), &found[..], &first),
+            ("a", mailbox.as_bytes(), &options)
+        );
         for message in ["{5}\r\nhello", "{5+}\r\nhello", "~{5}\r\nhe\0lo", "{0}\r\n"] {
-            let whole = format!("APPEND {text}{message}");
-            assert_eq!(body(whole), CommandBody::Append(head.clone()));
+            let one = command::Append {
+                mailbox: mailbox.into(),
+                messages: vec![options.clone()],
+            };
+            assert_eq!(body(format!("APPEND {text}{message}")), Append(one));
+            let three = command::Append {
+                mailbox: mailbox.into(),
+                messages: vec![
+                    options.clone(),
+                    AppendOptions::default(),
+                    AppendOptions {
+                        flags: vec![seen.clone()],
+                        date: None,
+                    },
+                ],
+            };
+            let whole = format!("APPEND {text}{message} {message} (\\Seen) {message}");
+            assert_eq!(body(whole), Append(three));
         }
     }
+    // RFC 3502.
+    assert_eq!(
+        append_options(b" (\\Seen) \" 7-Feb-1994 21:52:25 -0800\" "),
+        Ok(AppendOptions {
+            flags: vec![seen],
+            date
+        })
+    );
+    assert_eq!(append_options(b" "), Ok(AppendOptions::default()));
     for other in [
         "a APPEND ",
         "a append ",

@@ -365,10 +365,33 @@ fn texts_and_places() {
         ),
         (
             "APPEND x {3}\r\nabc ",
+            "Expected a literal with the message (octet 21)",
+        ),
+        (
+            "APPEND x {3}\r\nabc {3}\r\nab",
+            "Expected all octets of the literal (octet 28)",
+        ),
+        (
+            "APPEND x {3}\r\nabcd",
             "Expected the command's end (octet 20)",
         ),
     ] {
         assert_eq!(error(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn options_of_later_messages() {
+    for (between, expected) in [
+        ("", "Expected a space (octet 1)"),
+        ("x ", "Expected a space (octet 1)"),
+        ("  ", "Expected a literal with the message (octet 2)"),
+        (" x ", "Expected a literal with the message (octet 2)"),
+        (" (\\Seen)", "Expected a space (octet 9)"),
+        (" (\\Recent) ", "Invalid system flag \\Recent"),
+    ] {
+        let error = append_options(between.as_bytes()).unwrap_err();
+        assert_eq!((error.tag, &error.expected[..]), (None, expected));
     }
 }
 

@@ -82,6 +82,17 @@ fn any_item() -> impl Strategy<Value = FetchItem> {
         .prop_map(|(part, text)| Section { part, text });
     let most = i64::MAX as u64;
     let partial = (0..=most, 1..=most).prop_map(|(offset, length)| Partial { offset, length });
+    let parts = || vec(any::<NonZeroU32>(), 0..4);
+    let binary = (
+        any::<bool>(),
+        parts(),
+        proptest::option::of(partial.clone()),
+    )
+        .prop_map(|(peek, part, partial)| FetchItem::Binary {
+            peek,
+            part,
+            partial,
+        });
     let body = (any::<bool>(), section, proptest::option::of(partial)).prop_map(
         |(peek, section, partial)| FetchItem::BodySection {
             peek,
@@ -91,6 +102,8 @@ fn any_item() -> impl Strategy<Value = FetchItem> {
     );
     prop_oneof![
         3 => body,
+        1 => binary,
+        1 => parts().prop_map(|part| FetchItem::BinarySize { part }),
         2 => select(&[
             FetchItem::Body,
             FetchItem::BodyStructure,
@@ -308,25 +321,22 @@ proptest! {
         let mut writer = Writer { out: Vec::new(), choices };
         writer.raw("a APPEND ");
         writer.astring(&mailbox);
-        writer.raw(" ");
-        if !flags.is_empty() {
-            writer.flags(&flags);
-            writer.raw(" ");
-        }
-        if let Some(date) = date {
-            writer.raw(format!("\"{date}\" "));
-        }
-        let head = Append { mailbox, flags, date };
+        writer.options(&AppendOptions { flags: flags.clone(), date });
+        let options = AppendOptions { flags, date };
         prop_assert_eq!(
             append_head(&writer.out),
-            Ok(Some((Tag::new(b"a").unwrap(), head)))
+            Ok(Some((Tag::new(b"a").unwrap(), mailbox, options.clone())))
         );
+        let between = writer.out.len();
+        writer.options(&options);
+        prop_assert_eq!(append_options(&writer.out[between..]), Ok(options));
     }
 
     #[test]
     fn no_bytes_panic(bytes in vec(any::<u8>(), 0..60)) {
         let _ = command(&bytes);
         let _ = append_head(&bytes);
+        let _ = append_options(&bytes);
         let _ = literal_mark(&bytes);
         let _ = (tag_of(&bytes), verb_of(&bytes));
     }

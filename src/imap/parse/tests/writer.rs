@@ -107,6 +107,18 @@ impl Writer {
         }
     }
 
+    /// `append-opts SP`
+    pub(super) fn options(&mut self, options: &AppendOptions) {
+        self.raw(" ");
+        if !options.flags.is_empty() {
+            self.flags(&options.flags);
+            self.raw(" ");
+        }
+        if let Some(date) = options.date {
+            self.raw(format!("\"{date}\" "));
+        }
+    }
+
     pub(super) fn flags(&mut self, flags: &[Flag]) {
         self.raw("(");
         self.list(flags, Writer::flag);
@@ -130,8 +142,28 @@ impl Writer {
         self.raw(format!("{quote}{day}{quote}"));
     }
 
+    fn part(&mut self, part: &[NonZeroU32]) {
+        let numbers: Vec<String> = part.iter().map(ToString::to_string).collect();
+        self.raw(format!("[{}]", numbers.join(".")));
+    }
+
     fn item(&mut self, item: &FetchItem) {
         match item {
+            FetchItem::Binary {
+                peek,
+                part,
+                partial,
+            } => {
+                self.word(if *peek { "BINARY.PEEK" } else { "BINARY" });
+                self.part(part);
+                if let Some(partial) = partial {
+                    self.raw(format!("<{}.{}>", partial.offset, partial.length));
+                }
+            }
+            FetchItem::BinarySize { part } => {
+                self.word("BINARY.SIZE");
+                self.part(part);
+            }
             FetchItem::Body => self.word("BODY"),
             FetchItem::BodySection {
                 peek,

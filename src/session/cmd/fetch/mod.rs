@@ -69,6 +69,10 @@ pub(crate) async fn run(
         mailbox.durable(highest).await?;
         return Err(unreadable(render.unreadable()));
     }
+    if render.met_unknown_encoding() {
+        let text = "The content transfer encoding of a part is not known";
+        return Err(Failure::No(Some(Code::UnknownCte), text.into()));
+    }
     Ok(if render.met_expunged() {
         // The code RFC 5530 made for this, and its own example.
         Reply::with(Code::ExpungeIssued, "Some messages were already expunged")

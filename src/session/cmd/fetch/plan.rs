@@ -56,7 +56,9 @@ impl Plan {
         self.items.iter().any(|item| match item {
             FetchItem::Flags | FetchItem::InternalDate | FetchItem::Uid => false,
             FetchItem::Rfc822Size => picked.message.virtual_size().is_none(),
-            FetchItem::Body
+            FetchItem::Binary { .. }
+            | FetchItem::BinarySize { .. }
+            | FetchItem::Body
             | FetchItem::BodySection { .. }
             | FetchItem::BodyStructure
             | FetchItem::Envelope
@@ -75,7 +77,9 @@ impl Plan {
             | FetchItem::Rfc822Header
             | FetchItem::Uid => false,
             FetchItem::BodySection { section, .. } => !is_own_header(section),
-            FetchItem::Body
+            FetchItem::Binary { .. }
+            | FetchItem::BinarySize { .. }
+            | FetchItem::Body
             | FetchItem::BodyStructure
             | FetchItem::Rfc822
             | FetchItem::Rfc822Size

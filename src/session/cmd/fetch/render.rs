@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
+use std::num::NonZeroU32;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::imap::date::DateTime;
-use crate::imap::encode::fetch::{Items, literal_header, nil};
+use crate::imap::encode::fetch::{Items, literal_header, literal8_header, nil};
 use crate::imap::fetch::{FetchItem, Partial, Section, SectionText};
 use crate::imap::sequence::Uid;
 use crate::imap::structure::{BodyStructure, Envelope};
@@ -22,6 +23,7 @@ use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::snapshot::Snapshot;
 use crate::mailbox::view::Picked;
 use crate::message::Source;
+use crate::message::binary::{self, BinaryStream, Located};
 use crate::message::crlf::{self, CrlfStream};
 use crate::message::mime::{self, Structure};
 use crate::message::section::{self, Octets};
@@ -49,6 +51,7 @@ pub(super) struct Render {
     jobs: VecDeque<Job>,
     open: Option<Open>,
     met_expunged: bool,
+    met_unknown_encoding: bool,
     unreadable: Vec<Uid>,
 }
 
@@ -63,10 +66,44 @@ struct Open {
 }
 
 /// A literal that is being written.
-struct Literal {
-    octets: CrlfStream,
-    /// Where they come from, if not from the message.
-    memory: Option<Vec<u8>>,
+enum Literal {
+    Section {
+        octets: CrlfStream,
+        /// Where they come from, if not from the message.
+        memory: Option<Vec<u8>>,
+    },
+    Binary(Box<BinaryStream>),
+}
+
+impl Literal {
+    /// Writes what comes before its octets.
+    fn announce(&self, out: &mut Vec<u8>) {
+        match self {
+            Literal::Section { octets, .. } => literal_header(out, octets.remaining()),
+            // "If the domain of the decoded data is "8bit" and the data does not contain the NUL octet, the
+            // server SHOULD return the data in a <string> instead of a <literal8>" (RFC 3516 §4.3).
+            Literal::Binary(octets) if octets.has_nul() => literal8_header(out, octets.remaining()),
+            Literal::Binary(octets) => literal_header(out, octets.remaining()),
+        }
+    }
+
+    fn fill(&mut self, body: &Body, out: &mut Vec<u8>, room: usize) -> io::Result<()> {
+        match self {
+            Literal::Section {
+                octets,
+                memory: Some(memory),
+            } => octets.fill(memory.as_slice(), out, room),
+            Literal::Section { octets, .. } => octets.fill(body, out, room),
+            Literal::Binary(octets) => octets.fill(body, out, room),
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        match self {
+            Literal::Section { octets, .. } => octets.remaining() == 0,
+            Literal::Binary(octets) => octets.remaining() == 0,
+        }
+    }
 }
 
 /// The answer to one item. The number is the item's place in the plan.
@@ -79,6 +116,9 @@ enum Value {
     Structure(&'static str, Box<BodyStructure>),
     Nil(usize),
     Literal(usize, Literal),
+    BinarySize(usize, u64),
+    /// Only the file could say, and it uses an encoding that nobody knows.
+    UnknownEncoding,
 }
 
 /// Why a message's file gives no answer.
@@ -96,6 +136,7 @@ impl Render {
             jobs: VecDeque::new(),
             open: None,
             met_expunged: false,
+            met_unknown_encoding: false,
             unreadable: Vec::new(),
         }
     }
@@ -115,6 +156,11 @@ impl Render {
     /// Whether something could not be shown because its message is gone.
     pub(super) fn met_expunged(&self) -> bool {
         self.met_expunged
+    }
+
+    /// Whether something could not be shown because its transfer encoding is not known.
+    pub(super) fn met_unknown_encoding(&self) -> bool {
+        self.met_unknown_encoding
     }
 
     /// The messages that are there and could not be read.
@@ -141,6 +187,9 @@ impl Render {
 
     fn begin(&mut self, job: Job, out: &mut Vec<u8>) {
         let (mut values, body) = self.answer(&job);
+        let asked = values.len();
+        values.retain(|value| !matches!(value, Value::UnknownEncoding));
+        self.met_unknown_encoding |= values.len() < asked;
         if job.flags_too {
             values.push(Value::Flags);
         }
@@ -192,12 +241,16 @@ impl Render {
             FetchItem::Flags => Some(Value::Flags),
             FetchItem::Uid => Some(Value::Uid),
             FetchItem::Rfc822Size => job.picked.message.virtual_size().map(Value::Size),
-            FetchItem::BodySection { .. }
+            FetchItem::Binary { .. }
+            | FetchItem::BodySection { .. }
             | FetchItem::Rfc822
             | FetchItem::Rfc822Header
             | FetchItem::Rfc822Text => Some(Value::Nil(at)),
             FetchItem::InternalDate => date.map(Value::Date),
-            FetchItem::Body | FetchItem::BodyStructure | FetchItem::Envelope => None,
+            FetchItem::BinarySize { .. }
+            | FetchItem::Body
+            | FetchItem::BodyStructure
+            | FetchItem::Envelope => None,
         };
         self.plan
             .items()
@@ -249,6 +302,8 @@ impl Render {
                     Some(size) => size,
                     None => reading.virtual_size()?,
                 }),
+                FetchItem::Binary { part, partial, .. } => reading.binary(at, part, *partial)?,
+                FetchItem::BinarySize { part } => reading.binary_size(at, part)?,
                 FetchItem::Envelope => Value::Envelope(Box::new(own_envelope(&reading.body)?)),
                 FetchItem::Body => {
                     Value::Structure("BODY", Box::new(reading.body_structure(false)?))
@@ -298,11 +353,8 @@ impl Open {
     ) -> io::Result<Option<Open>> {
         if let (Some(literal), Some(body)) = (&mut self.literal, &self.body) {
             let room = budget.saturating_sub(out.len());
-            match &literal.memory {
-                Some(memory) => literal.octets.fill(memory.as_slice(), out, room)?,
-                None => literal.octets.fill(body, out, room)?,
-            }
-            if literal.octets.remaining() == 0 {
+            literal.fill(body, out, room)?;
+            if literal.is_done() {
                 self.literal = None;
             }
             return Ok(Some(self));
@@ -332,9 +384,15 @@ impl Open {
             }
             Some(Value::Literal(at, literal)) => {
                 self.label(plan, at, out);
-                literal_header(out, literal.octets.remaining());
-                self.literal = Some(literal).filter(|literal| literal.octets.remaining() > 0);
+                literal.announce(out);
+                self.literal = Some(literal).filter(|literal| !literal.is_done());
             }
+            Some(Value::BinarySize(at, octets)) => {
+                if let Some(FetchItem::BinarySize { part }) = plan.items().get(at) {
+                    self.items.binary_size(out, part, octets);
+                }
+            }
+            Some(Value::UnknownEncoding) => {}
         }
         Ok(Some(self))
     }
@@ -342,6 +400,9 @@ impl Open {
     /// An item's name, before its value.
     fn label(&mut self, plan: &Plan, at: usize, out: &mut Vec<u8>) {
         match plan.items().get(at) {
+            Some(FetchItem::Binary { part, partial, .. }) => {
+                self.items.binary(out, part, *partial);
+            }
             Some(FetchItem::BodySection {
                 section, partial, ..
             }) => self.items.section(out, section, *partial),
@@ -420,6 +481,38 @@ impl Reading {
         structure.body_structure(body, extended)
     }
 
+    /// A part without its encoding, as far as `partial` asks for it, for the item at place `at`.
+    fn binary(
+        &mut self,
+        at: usize,
+        part: &[NonZeroU32],
+        partial: Option<Partial>,
+    ) -> io::Result<Value> {
+        let (structure, body) = self.structure()?;
+        let Partial { offset, length } = partial.unwrap_or(ALL);
+        Ok(match binary::locate(structure, body, part)? {
+            Located::Encoded(encoded) => {
+                let octets = BinaryStream::open(body, &encoded, offset, length)?;
+                Value::Literal(at, Literal::Binary(Box::new(octets)))
+            }
+            Located::UnknownEncoding => Value::UnknownEncoding,
+            Located::Nothing => Value::Nil(at),
+        })
+    }
+
+    /// How long that is. There is no NIL for a number: of a part that is not there, nothing is 0 octets long.
+    fn binary_size(&mut self, at: usize, part: &[NonZeroU32]) -> io::Result<Value> {
+        let (structure, body) = self.structure()?;
+        Ok(match binary::locate(structure, body, part)? {
+            Located::Encoded(encoded) => {
+                let octets = BinaryStream::open(body, &encoded, 0, u64::MAX)?;
+                Value::BinarySize(at, octets.remaining())
+            }
+            Located::UnknownEncoding => Value::UnknownEncoding,
+            Located::Nothing => Value::BinarySize(at, 0),
+        })
+    }
+
     /// A section as far as `partial` asks for it, for the item at place `at`.
     fn section(
         &mut self,
@@ -443,10 +536,7 @@ impl Reading {
             self.fields_room = room;
             octets
         };
-        let Partial { offset, length } = partial.unwrap_or(Partial {
-            offset: 0,
-            length: u64::MAX,
-        });
+        let Partial { offset, length } = partial.unwrap_or(ALL);
         Ok(match octets {
             None => Value::Nil(at),
             Some(Octets::File {
@@ -454,7 +544,7 @@ impl Reading {
                 virtual_size,
             }) => Value::Literal(
                 at,
-                Literal {
+                Literal::Section {
                     octets: CrlfStream::new(range, virtual_size, offset, length),
                     memory: None,
                 },
@@ -463,7 +553,7 @@ impl Reading {
                 let size = octets.len() as u64;
                 Value::Literal(
                     at,
-                    Literal {
+                    Literal::Section {
                         octets: CrlfStream::new(0..size, size, offset, length),
                         memory: Some(octets),
                     },
@@ -472,6 +562,12 @@ impl Reading {
         })
     }
 }
+
+/// All octets.
+const ALL: Partial = Partial {
+    offset: 0,
+    length: u64::MAX,
+};
 
 /// The whole file, as long as it is now.
 fn read_all(file: &File, length: u64) -> io::Result<Vec<u8>> {
