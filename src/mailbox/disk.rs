@@ -18,7 +18,7 @@ use crate::spool::folder::{Folder, Stamp, Sub};
 use crate::spool::keywords::Keywords;
 use crate::spool::lock::Lock;
 use crate::spool::tree::Tree;
-use crate::spool::uidlist::{Change, Fields, Read, Record, UidList};
+use crate::spool::uidlist::{Change, Fields, Read, Record, Salvage, UidList};
 use crate::spool::{scan, uidvalidity};
 
 /// How often a name is looked for again when it keeps changing under us (as often as Dovecot does).
@@ -65,45 +65,56 @@ impl Disk {
         lock: Option<&Lock>,
     ) -> Result<Option<(Disk, Snapshot)>, Fault> {
         let doing = |act: &str| format!("{act} {}", folder.path().display());
-        let keywords = Keywords::read(&folder)
+        let mut keywords = Keywords::read(&folder)
             .map_err(|error| Fault::from_io(doing("reading keywords of"), error))?;
         let read = UidList::read(&folder)
             .map_err(|error| Fault::from_io(doing("reading the uidlist of"), error))?;
+        let make = |salvage: Salvage| -> std::io::Result<_> {
+            let Salvage {
+                uid_validity: above,
+                records,
+            } = salvage;
+            let validity = uidvalidity::next(tree, above)?;
+            tracing::info!(mailbox = %folder.path().display(), uidvalidity = validity.get(), "new uidlist");
+            let list = UidList::create(&folder, validity, Uid::FIRST, &records)?;
+            Ok((Some(list), records))
+        };
         let mut rewrite = false;
-        let mut listed = HashMap::new();
-        let uidlist = match read {
+        let (uidlist, records) = match read {
             Read::Whole {
                 list,
                 records,
                 rewrite: wanted,
             } => {
                 rewrite = wanted;
-                listed.reserve(records.len());
-                for record in records {
-                    let virtual_size = record.virtual_size();
-                    listed.insert(
-                        record.base,
-                        Listed {
-                            uid: record.uid,
-                            virtual_size,
-                        },
-                    );
-                }
                 // Whoever wrote it last may not have synced it, and its UIDs are about to be spoken.
                 let synced = list.file().and_then(|file| file.sync_data());
                 synced.map_err(|error| Fault::from_io(doing("syncing the uidlist of"), error))?;
-                Some(list)
+                (Some(list), records)
             }
-            Read::Missing | Read::Broken if lock.is_some() => {
-                let fresh = uidvalidity::next(tree).and_then(|validity| {
-                    tracing::info!(mailbox = %folder.path().display(), uidvalidity = validity.get(), "new uidlist");
-                    UidList::create(&folder, validity, Uid::FIRST, &[])
-                });
-                Some(fresh.map_err(|error| Fault::from_io(doing("making the uidlist of"), error))?)
+            Read::Missing if lock.is_some() => make(Salvage::default())
+                .map_err(|error| Fault::from_io(doing("making the uidlist of"), error))?,
+            Read::Broken(mut salvage) if lock.is_some() => {
+                // It may have been anything up to now.
+                let now = passing_uid_validity();
+                salvage.uid_validity = salvage.uid_validity.max(Some(now));
+                make(salvage)
+                    .map_err(|error| Fault::from_io(doing("making the uidlist of"), error))?
             }
-            Read::Missing | Read::Broken if folder.is_writable() => return Ok(None),
-            Read::Missing | Read::Broken => None,
+            Read::Missing | Read::Broken(_) if folder.is_writable() => return Ok(None),
+            Read::Missing | Read::Broken(_) => (None, Vec::new()),
         };
+        let listed = records.into_iter().map(|record| {
+            let virtual_size = record.virtual_size();
+            let uid = record.uid;
+            (record.base, Listed { uid, virtual_size })
+        });
+        let listed: HashMap<_, _> = listed.collect();
+        if lock.is_some()
+            && let Err(error) = keywords.mend(&folder)
+        {
+            tracing::warn!(mailbox = %folder.path().display(), %error, "dovecot-keywords cannot be written");
+        }
         let (uid_validity, uid_next) = match &uidlist {
             Some(list) => (list.uid_validity, list.next),
             None => (passing_uid_validity(), Uid::FIRST),
@@ -317,7 +328,7 @@ impl<'t> Turn<'t> {
                 self.disk.uidlist = Some(list);
                 self.hear_records(records)
             }
-            Read::Missing | Read::Broken => {
+            Read::Missing | Read::Broken(_) => {
                 // The messages are known here: the file is written again with the same UIDs.
                 tracing::warn!(mailbox = %self.disk.folder.path().display(), "dovecot-uidlist is gone or broken: restored");
                 self.disk.rewrite = true;
@@ -331,7 +342,8 @@ impl<'t> Turn<'t> {
     pub fn rewrite_uidlist(&mut self, drop_dead: bool) -> Result<(), Fault> {
         let held = match UidList::read(&self.disk.folder) {
             Ok(Read::Whole { records, .. }) => records,
-            Ok(Read::Missing | Read::Broken) => Vec::new(),
+            Ok(Read::Broken(salvage)) => salvage.records,
+            Ok(Read::Missing) => Vec::new(),
             Err(error) => return Err(self.fault("reading dovecot-uidlist", error)),
         };
         let mut records: Vec<Record> = held
