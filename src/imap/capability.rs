@@ -13,7 +13,7 @@ pub struct BeforeLogin<'a> {
 
 /// IDLE too, as Dovecot: some clients never ask again after login.
 const BEFORE: [&str; 6] = ["IMAP4rev1", "SASL-IR", "ID", "ENABLE", "IDLE", "LITERAL-"];
-const AFTER: [&str; 15] = [
+const AFTER: &[&str] = &[
     "IMAP4rev1",
     "SASL-IR",
     "ID",
@@ -29,6 +29,10 @@ const AFTER: [&str; 15] = [
     "WITHIN",
     "ESEARCH",
     "SEARCHRES",
+    "LIST-EXTENDED",
+    "LIST-STATUS",
+    "STATUS=SIZE",
+    "UTF8=ACCEPT",
 ];
 
 /// The list before login. LITERAL- there: only literals up to 4096 octets may come unasked (RFC 7888 §5).

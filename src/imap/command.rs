@@ -59,6 +59,8 @@ pub enum CommandBody {
     },
     Create {
         mailbox: WireName,
+        /// Special uses (RFC 6154 §3), each with its backslash as the client wrote it.
+        uses: Vec<String>,
     },
     Delete {
         mailbox: WireName,
@@ -73,10 +75,7 @@ pub enum CommandBody {
     Unsubscribe {
         mailbox: WireName,
     },
-    List {
-        reference: WireName,
-        pattern: WireName,
-    },
+    List(List),
     Lsub {
         reference: WireName,
         pattern: WireName,
@@ -164,12 +163,56 @@ pub struct Append {
     pub date: Option<DateTime>,
 }
 
-/// What STATUS can be asked for (RFC 3501 §6.3.10).
+/// LIST (RFC 3501 §6.3.8, RFC 5258 §3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct List {
+    /// What is put before each pattern.
+    pub reference: WireName,
+    /// One in the basic form, which may be empty; one at least in the extended.
+    pub patterns: Vec<WireName>,
+    /// `None` for the basic form. Any of the three extensions makes it the extended one: options to
+    /// select by, patterns in parentheses, options of what to return.
+    pub extended: Option<ListOptions>,
+}
+
+/// The options of an extended LIST. Order and repetition mean nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListOptions {
+    /// Which names are listed.
+    pub select: Vec<SelectOption>,
+    /// What is said of them.
+    pub returns: Vec<ReturnOption>,
+}
+
+/// Which names LIST is to give (RFC 5258 §3.1, RFC 6154 §2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the grammar's own names")]
+pub enum SelectOption {
+    /// Never without an option that it can match by.
+    RecursiveMatch,
+    Remote,
+    SpecialUse,
+    Subscribed,
+}
+
+/// What LIST is to say of each name (RFC 5258 §3.2, RFC 5819, RFC 6154 §2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the grammar's own names")]
+pub enum ReturnOption {
+    Children,
+    SpecialUse,
+    Status(Vec<StatusItem>),
+    Subscribed,
+}
+
+/// What STATUS can be asked for (RFC 3501 §6.3.10, RFC 9051 §6.3.11, RFC 8438).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the grammar's own names")]
 pub enum StatusItem {
+    Deleted,
     Messages,
     Recent,
+    Size,
     UidNext,
     UidValidity,
     Unseen,
@@ -207,7 +250,7 @@ impl CommandBody {
             Fetch { numbering, .. } => uid(numbering, "FETCH", "UID FETCH"),
             Id(_) => "ID",
             Idle => "IDLE",
-            List { .. } => "LIST",
+            List(_) => "LIST",
             Login { .. } => "LOGIN",
             Logout => "LOGOUT",
             Lsub { .. } => "LSUB",
@@ -244,7 +287,7 @@ impl CommandBody {
             | Rename { .. }
             | Subscribe { .. }
             | Unsubscribe { .. }
-            | List { .. }
+            | List(_)
             | Lsub { .. }
             | Namespace
             | Status { .. }
@@ -282,7 +325,7 @@ impl CommandBody {
             | Expunge { .. }
             | Id(_)
             | Idle
-            | List { .. }
+            | List(_)
             | Login { .. }
             | Logout
             | Lsub { .. }

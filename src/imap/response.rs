@@ -49,6 +49,7 @@ pub enum Code {
     CopyUid(UidValidity, NumberSet, NumberSet),
     Corruption,
     ExpungeIssued,
+    HasChildren,
     InUse,
     Limit,
     NonExistent,
@@ -69,6 +70,7 @@ pub enum Code {
     UidValidity(UidValidity),
     Unavailable,
     Unseen(SeqNum),
+    UseAttr,
 }
 
 /// Untagged data, but for FETCH, which [`crate::imap::encode::fetch`] writes piece by piece.
@@ -120,14 +122,27 @@ pub struct ListItem {
     pub separator: Option<char>,
     /// `None` is the empty name that answers `LIST "" ""`.
     pub name: Option<MailboxName>,
+    /// Extended data items (RFC 5258 §3), only for clients that know the extended form.
+    pub extended: Vec<ListExtended>,
 }
 
-/// Mailbox attributes (RFC 3501 §7.2.2, RFC 3348, RFC 6154).
+/// Extended data items of a LIST response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListExtended {
+    /// By which selection options names below this one match (RFC 5258 §3.5).
+    ChildInfo(Vec<&'static str>),
+    /// What the client called it (RFC 9051 §6.3.9.7).
+    OldName(MailboxName),
+}
+
+/// Mailbox attributes (RFC 3501 §7.2.2, RFC 3348, RFC 5258, RFC 6154).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the registry's own names")]
 pub enum ListAttribute {
     NoInferiors,
+    NonExistent,
     NoSelect,
+    Subscribed,
     Marked,
     Unmarked,
     HasChildren,
@@ -139,4 +154,27 @@ pub enum ListAttribute {
     Junk,
     Sent,
     Trash,
+}
+
+impl ListAttribute {
+    /// The attribute as it is written, with its backslash.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ListAttribute::NoInferiors => "\\Noinferiors",
+            ListAttribute::NonExistent => "\\NonExistent",
+            ListAttribute::NoSelect => "\\Noselect",
+            ListAttribute::Subscribed => "\\Subscribed",
+            ListAttribute::Marked => "\\Marked",
+            ListAttribute::Unmarked => "\\UnMarked",
+            ListAttribute::HasChildren => "\\HasChildren",
+            ListAttribute::HasNoChildren => "\\HasNoChildren",
+            ListAttribute::All => "\\All",
+            ListAttribute::Archive => "\\Archive",
+            ListAttribute::Drafts => "\\Drafts",
+            ListAttribute::Flagged => "\\Flagged",
+            ListAttribute::Junk => "\\Junk",
+            ListAttribute::Sent => "\\Sent",
+            ListAttribute::Trash => "\\Trash",
+        }
+    }
 }

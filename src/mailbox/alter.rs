@@ -34,7 +34,9 @@ impl Mailbox {
         flags: &[Flag],
     ) -> Result<Stored, Fault> {
         let (uids, flags) = (uids.clone(), FlagChange::new(action, flags));
-        let gone = self.change(move |turn| turn.store(&uids, &flags)).await?;
+        let gone = self
+            .change_names(move |turn| turn.store(&uids, &flags))
+            .await?;
         self.settle_flags().await?;
         Ok(Stored {
             snapshot: self.snapshot(),
@@ -45,7 +47,9 @@ impl Mailbox {
     /// Expunges the messages with `\Deleted` (of these UIDs, where given). Gives the UIDs expunged.
     pub async fn expunge(self: &Arc<Self>, uids: Option<&NumberSet>) -> Result<NumberSet, Fault> {
         let uids = uids.cloned();
-        let gone = self.change(move |turn| turn.expunge(uids.as_ref())).await?;
+        let gone = self
+            .change_names(move |turn| turn.expunge(uids.as_ref()))
+            .await?;
         if !gone.is_empty() {
             self.settle_mail().await?;
         }
@@ -111,6 +115,9 @@ impl Turn<'_> {
             .all(|keyword| self.disk.keywords.letter(keyword).is_some())
         {
             return Ok(letters);
+        }
+        if self.lock.is_none() {
+            return Err(Fault::DiskFull("locking for a new keyword".into()));
         }
         let before = self.disk.keywords.clone();
         let letters = self
@@ -202,6 +209,28 @@ impl Turn<'_> {
     }
 
     /// Unlinks every message that has `\Deleted` now, by its file's present name.
+    /// Takes back messages that came in but could not be made durable: nobody was told OK.
+    pub(super) fn take_back(&mut self, uids: &[Uid]) -> Result<(), Fault> {
+        let mut gone = HashSet::new();
+        for &uid in uids {
+            let unlinked = self.on_file(uid, |turn, message| {
+                turn.disk.folder.unlink(message.sub, &message.name)?;
+                turn.note_moved(message.sub, message.sub);
+                Ok(())
+            });
+            match unlinked {
+                Ok(Some(())) => drop(gone.insert(uid)),
+                Ok(None) => {}
+                Err(error) => {
+                    self.drop_gone(&gone);
+                    return Err(self.fault("taking back a message", error));
+                }
+            }
+        }
+        self.drop_gone(&gone);
+        Ok(())
+    }
+
     fn expunge(&mut self, uids: Option<&NumberSet>) -> Result<NumberSet, Fault> {
         let doomed: Vec<Uid> = (self.draft.iter())
             .filter(|message| message.flags.has(SystemFlag::Deleted))

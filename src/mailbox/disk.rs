@@ -52,6 +52,8 @@ pub(super) struct Disk {
     pub seen_at: Option<SystemTime>,
     /// Something was in doubt: both directories must be listed at the next look.
     pub rescan: bool,
+    /// New messages wait for room on the disk, and the log says so.
+    pub crowded: bool,
     /// Some records must be written anew: a sync of the file has failed, or it was damaged.
     rewrite: bool,
 }
@@ -75,8 +77,12 @@ impl Disk {
                 records,
             } = salvage;
             let validity = uidvalidity::next(tree, above)?;
-            tracing::info!(mailbox = %folder.path().display(), uidvalidity = validity.get(), "new uidlist");
             let list = UidList::create(&folder, validity, Uid::FIRST, &records)?;
+            tracing::info!(
+                mailbox = %folder.path().display(),
+                uidvalidity = validity.get(),
+                "new uidlist"
+            );
             Ok((Some(list), records))
         };
         let mut rewrite = false;
@@ -130,6 +136,7 @@ impl Disk {
             seen: None,
             seen_at: None,
             rescan: true,
+            crowded: false,
             rewrite,
         };
         Ok(Some((disk, snapshot)))
@@ -276,7 +283,11 @@ impl<'t> Turn<'t> {
             Change::Replaced => self.hear_replaced()?,
         }
         if self.lock.is_some() && (self.disk.rewrite || self.durability.take_doubt()) {
-            self.rewrite_uidlist(false)?;
+            self.disk.rewrite = true;
+            // What needs the file tries again and fails; what does not can go on.
+            if let Err(fault) = self.rewrite_uidlist(false) {
+                tracing::error!("{fault}");
+            }
         }
         Ok(())
     }
@@ -428,6 +439,9 @@ impl<'t> Turn<'t> {
         let Some(last) = records.last().map(|record| record.uid) else {
             return Ok(());
         };
+        if self.disk.rewrite {
+            self.rewrite_uidlist(false)?;
+        }
         if let Some(list) = &mut self.disk.uidlist {
             if let Err(error) = list.append(&self.disk.folder, &records) {
                 return Err(self.fault("writing dovecot-uidlist", error));

@@ -105,14 +105,21 @@ impl Mailbox {
                 if let Err(error) = deliver::clear_old(&folder) {
                     tracing::debug!(%error, "tmp/ was not cleared");
                 }
-                let lock = match folder
+                let (lock, refused) = match folder
                     .is_writable()
                     .then(|| Lock::attempt(&folder, &mut watch))
                 {
-                    Some(Ok(Try::Held(lock))) => Some(lock),
-                    _ => None,
+                    Some(Ok(Try::Held(lock))) => (Some(lock), None),
+                    Some(Ok(Try::Busy)) | None => (None, None),
+                    Some(Err(error)) => (None, Some(error)),
                 };
-                (Disk::load(folder, &tree, lock.as_ref()), watch)
+                let doing = format!("locking {}", folder.path().display());
+                let loaded = match (Disk::load(folder, &tree, lock.as_ref()), refused) {
+                    // Nobody holds it, it cannot be made: there is nothing to wait for.
+                    (Ok(None), Some(error)) => Err(Fault::from_io(doing, error)),
+                    (loaded, _) => loaded,
+                };
+                (loaded, watch)
             })
             .await?;
             if let Some(loaded) = loaded? {
@@ -193,8 +200,9 @@ impl Mailbox {
     /// Opens a view of it. A read-write view takes over what is in `new/` and claims `\Recent`.
     /// `read_only` is EXAMINE; a mailbox that cannot be written gives a read-only view in any case.
     pub async fn select(self: &Arc<Self>, read_only: bool) -> Result<View, Fault> {
-        let read_only = read_only || !self.folder.is_writable();
-        let selection = Selection::new(Arc::clone(self), read_only);
+        let forbidden = !self.folder.is_writable();
+        let read_only = read_only || forbidden;
+        let selection = Selection::new(Arc::clone(self), read_only, forbidden);
         self.begin_watching().await?;
         self.refresh().await?;
         if !read_only
@@ -313,14 +321,20 @@ impl Mailbox {
 pub(super) struct Selection {
     mailbox: Arc<Mailbox>,
     read_only: bool,
+    /// It could not have been otherwise.
+    forbidden: bool,
 }
 
 impl Selection {
-    fn new(mailbox: Arc<Mailbox>, read_only: bool) -> Selection {
+    fn new(mailbox: Arc<Mailbox>, read_only: bool, forbidden: bool) -> Selection {
         if !read_only {
             mailbox.writers.fetch_add(1, Ordering::AcqRel);
         }
-        Selection { mailbox, read_only }
+        Selection {
+            mailbox,
+            read_only,
+            forbidden,
+        }
     }
 
     pub fn mailbox(&self) -> &Arc<Mailbox> {
@@ -329,6 +343,10 @@ impl Selection {
 
     pub fn is_read_only(&self) -> bool {
         self.read_only
+    }
+
+    pub fn is_forbidden(&self) -> bool {
+        self.forbidden
     }
 
     /// Messages below this UID that are recent to nobody yet; a read-write session makes them its own.

@@ -14,6 +14,7 @@ mod lookout;
 )]
 pub mod mailbox;
 mod queue;
+mod size;
 pub mod snapshot;
 pub mod transfer;
 pub mod user;

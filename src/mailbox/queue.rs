@@ -44,6 +44,7 @@ impl Wanted {
         match Lock::attempt(folder, &mut self.watch) {
             Ok(Try::Held(lock)) => Ok(Held::Locked(lock)),
             Ok(Try::Busy) => Ok(Held::Busy),
+            Err(_) if folder.is_removed().unwrap_or(false) => Err(Fault::Ended),
             Err(error) => Err(Fault::from_io(
                 format!("locking {}", folder.path().display()),
                 error,
@@ -60,6 +61,18 @@ impl Wanted {
         tokio::time::sleep(LOCK_RETRY).await;
         Ok(())
     }
+}
+
+/// What a turn does where the lock cannot be had.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Without {
+    /// Nothing: it fails.
+    Fails,
+    /// It renames and unlinks, and makes no file. Where the disk has no room even for the lock, it goes on:
+    /// else nobody could make room. Whoever races with it finds names gone, which happens anyway.
+    RoomGoesOn,
+    /// It only looks, and goes on.
+    GoesOn,
 }
 
 enum Held {
@@ -86,7 +99,18 @@ impl Mailbox {
         if !self.folder().is_writable() {
             return Err(Fault::NoPermission("the mailbox is read-only".into()));
         }
-        self.turn(Box::new(act), false).await
+        self.turn(Box::new(act), Without::Fails).await
+    }
+
+    /// The same for a turn that only renames and unlinks messages: it needs no room on the disk.
+    pub(super) async fn change_names<R: Send + 'static>(
+        self: &Arc<Self>,
+        act: impl FnOnce(&mut Turn<'_>) -> Result<R, Fault> + Send + 'static,
+    ) -> Result<R, Fault> {
+        if !self.folder().is_writable() {
+            return Err(Fault::NoPermission("the mailbox is read-only".into()));
+        }
+        self.turn(Box::new(act), Without::RoomGoesOn).await
     }
 
     /// Runs a turn that only looks. It goes on without the lock where that cannot be had: messages
@@ -95,13 +119,13 @@ impl Mailbox {
         self: &Arc<Self>,
         act: impl FnOnce(&mut Turn<'_>) -> Result<R, Fault> + Send + 'static,
     ) -> Result<R, Fault> {
-        self.turn(Box::new(act), true).await
+        self.turn(Box::new(act), Without::GoesOn).await
     }
 
     async fn turn<R: Send + 'static>(
         self: &Arc<Self>,
         mut act: Act<R>,
-        lock_or_not: bool,
+        without: Without,
     ) -> Result<R, Fault> {
         let mut wanted = Wanted::default();
         let mut disk = self.enter_queue().await?;
@@ -110,7 +134,8 @@ impl Mailbox {
             let (back, outcome) = blocking("a change", move || {
                 let held = match wanted.attempt(mailbox.folder()) {
                     Ok(held) => held,
-                    Err(_) if lock_or_not => Held::Unlocked,
+                    Err(_) if without == Without::GoesOn => Held::Unlocked,
+                    Err(Fault::DiskFull(_)) if without == Without::RoomGoesOn => Held::Unlocked,
                     Err(fault) => return (None, Err(fault)),
                 };
                 if matches!(held, Held::Busy) {
@@ -128,7 +153,7 @@ impl Mailbox {
             };
             (disk, act, wanted) = back;
             match wanted.pause().await {
-                Err(_) if lock_or_not => {
+                Err(_) if without == Without::GoesOn => {
                     let mailbox = Arc::clone(self);
                     return blocking("a look", move || mailbox.run_turn(&mut disk, None, act))
                         .await?;

@@ -208,6 +208,13 @@ impl Snapshot {
             .count()
     }
 
+    /// How many have `\Deleted`.
+    pub fn deleted(&self) -> usize {
+        self.iter()
+            .filter(|message| message.flags.has(SystemFlag::Deleted))
+            .count()
+    }
+
     /// The keywords of a message, in letter order.
     pub fn keywords_of(&self, message: &Message) -> impl Iterator<Item = &Keyword> {
         self.keywords.named(message.letters)

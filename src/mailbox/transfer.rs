@@ -78,7 +78,10 @@ impl Mailbox {
         }
         let folder = Arc::clone(self.folder());
         let delivery = blocking("creating a message", move || Delivery::create(&folder)).await?;
-        let delivery = delivery.map_err(|error| Fault::from_io("creating a message", error))?;
+        let delivery = match delivery {
+            Err(_) if self.folder().is_removed().unwrap_or(false) => return Err(Fault::Ended),
+            delivery => delivery.map_err(|error| Fault::from_io("creating a message", error))?,
+        };
         Ok(Upload {
             delivery: Some(delivery),
         })
@@ -99,8 +102,21 @@ impl Mailbox {
         let named = self
             .change(move |turn| turn.append(complete, system, &keywords, straight))
             .await?;
-        self.settle_mail().await?;
+        self.settle_or_take_back(&[named.1]).await?;
         Ok(named)
+    }
+
+    /// Waits until messages that came in are durable. If they cannot be made so, they are removed: who hears
+    /// NO finds the mailbox as it was (RFC 3501 §6.3.11, §6.4.7).
+    async fn settle_or_take_back(self: &Arc<Self>, uids: &[Uid]) -> Result<(), Fault> {
+        let Err(fault) = self.settle_mail().await else {
+            return Ok(());
+        };
+        let uids = uids.to_vec();
+        if let Err(error) = self.change_names(move |turn| turn.take_back(&uids)).await {
+            tracing::error!(%error, "messages that could not be made durable stay in the mailbox");
+        }
+        Err(fault)
     }
 
     /// Copies messages, all or none, with flags, keywords and INTERNALDATE. `Fault::Expunged` if one is gone.
@@ -126,7 +142,7 @@ impl Mailbox {
                 )
             })
             .await?;
-        target.settle_mail().await?;
+        target.settle_or_take_back(&copied.to).await?;
         Ok(copied)
     }
 

@@ -54,6 +54,9 @@ pub struct Folder {
     pub name: MailboxName,
     /// Whether it can be selected; false for an implied parent.
     pub selectable: bool,
+    /// Whether there is anything of that name: false for an implied parent in Maildir++. In the fs layout
+    /// it has a directory, which is no mailbox.
+    pub exists: bool,
     /// Whether there are mailboxes below it.
     pub has_children: bool,
     /// `\Sent` and so on, by configuration or by its usual name.
@@ -150,6 +153,20 @@ impl User {
         Ok(name)
     }
 
+    /// What a name in UTF-8 means (RFC 9051 §5.1): its Normalization Form C. Modified UTF-7 keeps other
+    /// forms too, so a mailbox that was made under one is found by it.
+    pub async fn canonical(&self, name: MailboxName) -> Result<MailboxName, Fault> {
+        let normal = self.tree.normal(&name);
+        if normal == name || self.tree.location().names == DiskNames::Utf8 {
+            return Ok(normal);
+        }
+        let (tree, wanted) = (Arc::clone(&self.tree), name.clone());
+        let exists = blocking("looking for a mailbox", move || tree.exists(&wanted)).await?;
+        let exists =
+            exists.map_err(|error| Fault::from_io(format!("looking for {name}"), error))?;
+        Ok(if exists { name } else { normal })
+    }
+
     /// Opens a mailbox, or finds it open.
     pub async fn mailbox(self: &Arc<Self>, name: &MailboxName) -> Result<Arc<Mailbox>, Fault> {
         let slot = self.slot(name).await?;
@@ -210,6 +227,7 @@ impl User {
                 _ => false,
             })
             .collect();
+        let nested = self.tree.location().layout == Layout::Fs;
         let folders = entries
             .into_iter()
             .zip(children)
@@ -217,6 +235,7 @@ impl User {
                 special_use: self.special_use(&entry.name),
                 name: entry.name,
                 selectable: entry.selectable,
+                exists: entry.selectable || nested,
                 has_children,
             });
         Ok(folders.collect())
@@ -288,9 +307,7 @@ impl User {
         let gone = blocking("deleting a mailbox", move || tree.delete(&wanted)).await?;
         gone.map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Fault::NonExistent(name.to_string()),
-            io::ErrorKind::DirectoryNotEmpty => {
-                Fault::Cannot("Mailbox has children, delete them first".into())
-            }
+            io::ErrorKind::DirectoryNotEmpty => Fault::HasChildren,
             _ => Fault::from_io(format!("deleting {name}"), error),
         })?;
         if let Some(mailbox) = open

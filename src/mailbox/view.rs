@@ -30,6 +30,7 @@ pub struct View {
     recent: NumberSet,
     /// UIDs that the last SEARCH with SAVE found, without those told as expunged (RFC 5182 §2.1).
     saved: NumberSet,
+    knows_recent: bool,
     told_exists: u32,
     told_recent: u32,
 }
@@ -96,6 +97,7 @@ impl View {
             told: HashMap::new(),
             recent: NumberSet::new(),
             saved: NumberSet::new(),
+            knows_recent: true,
             told_exists: u32::try_from(base.len()).unwrap_or(u32::MAX),
             told_recent: 0,
             base,
@@ -125,6 +127,13 @@ impl View {
         self.told_recent
     }
 
+    /// From now on nothing is recent to this client, and it is told of none: IMAP4rev2 has no `\Recent`.
+    pub fn without_recent(&mut self) {
+        self.knows_recent = false;
+        self.recent = NumberSet::new();
+        self.told_recent = 0;
+    }
+
     /// The first message without `\Seen`.
     pub fn first_unseen(&self) -> Option<SeqNum> {
         self.all()
@@ -136,6 +145,11 @@ impl View {
     /// Whether it was opened by EXAMINE or cannot be written.
     pub fn is_read_only(&self) -> bool {
         self.selection.is_read_only()
+    }
+
+    /// Whether it is read-only because it cannot be written.
+    pub fn is_forbidden(&self) -> bool {
+        self.selection.is_forbidden()
     }
 
     /// All messages of the picture, in order, those that are gone but not yet told included.
@@ -410,7 +424,7 @@ impl View {
             .iter()
             .filter_map(Uid::new)
         {
-            if self.base.find(uid).is_some() {
+            if self.knows_recent && self.base.find(uid).is_some() {
                 self.recent.insert(uid.get());
             }
         }

@@ -350,7 +350,12 @@ impl Turn<'_> {
             }
         }
         self.show_listed(listed)?;
-        if fresh.is_empty() || (self.lock.is_none() && self.disk.has_uidlist()) {
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        if self.lock.is_none() && self.disk.has_uidlist() {
+            // They have no UID until somebody can give them one: the next look must find them again.
+            self.look_again();
             return Ok(());
         }
         fresh.sort_by(|(_, one), (_, other)| one.arrival_order(other));
@@ -367,7 +372,27 @@ impl Turn<'_> {
                 .following()
                 .ok_or_else(|| Fault::Cannot("This mailbox has used up its UIDs".into()))?;
         }
-        self.enter(messages)
+        let entered = self.enter(messages);
+        let crowded = matches!(entered, Err(Fault::DiskFull(_)));
+        if crowded && !self.disk.crowded {
+            tracing::error!(
+                mailbox = %self.disk.folder.path().display(),
+                "the disk is full: new messages are not shown, for they cannot be given UIDs"
+            );
+        }
+        self.disk.crowded = crowded;
+        if crowded {
+            // What has a UID can be read all the same.
+            self.look_again();
+            return Ok(());
+        }
+        entered
+    }
+
+    /// Leaves things to the next look, which must list everything.
+    fn look_again(&mut self) {
+        self.note_seen(None);
+        self.disk.rescan = true;
     }
 
     /// Shows the files that others have given UIDs above all of ours, those in `found` and whatever else the

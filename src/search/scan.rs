@@ -16,7 +16,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use tokio::sync::oneshot;
 use tracing::{error, warn};
 
-use crate::imap::sequence::NumberSet;
+use crate::imap::sequence::{NumberSet, Uid};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::snapshot::Snapshot;
@@ -77,13 +77,15 @@ pub struct Found {
     pub uids: NumberSet,
     /// Some messages could not be looked at because they are gone: `OK [EXPUNGEISSUED]` (RFC 5530).
     pub expunged: bool,
+    /// UIDs of messages that are there and could not be read: whether they match is not known.
+    pub unreadable: Vec<Uid>,
 }
 
 /// Finds which of `picked`, in rising order, match. `last` is the highest sequence number and UID of the
 /// client's picture. No more is looked at than it takes to find what is `wanted`.
 ///
 /// A message that is gone matches by what memory knows of it, or not at all. One that cannot be read is
-/// logged and does not match. Stopped by `cancel`, it fails with [`io::ErrorKind::Interrupted`]; dropping
+/// logged and named. Stopped by `cancel`, it fails with [`io::ErrorKind::Interrupted`]; dropping
 /// the future stops it as well.
 pub async fn run(
     mailbox: Arc<Mailbox>,
@@ -101,14 +103,14 @@ pub async fn run(
         picture,
         cancel,
     });
-    let mut uids = Vec::new();
+    let (mut uids, mut found) = (Vec::new(), Found::default());
     let forward = match wanted {
         Wanted::All | Wanted::First => std::mem::take(&mut picked),
         Wanted::Ends => picked.clone(),
         Wanted::Last => Vec::new(),
     };
     let only_first = wanted != Wanted::All;
-    let mut expunged = look_through(&search, forward, only_first, &mut uids).await?;
+    look_through(&search, forward, only_first, &mut uids, &mut found).await?;
     // What is left is looked through from its end, down to the first that was found.
     match uids.first() {
         Some(first) => picked.retain(|picked| picked.message.uid.get() > *first),
@@ -116,22 +118,22 @@ pub async fn run(
         None => {}
     }
     picked.reverse();
-    expunged |= look_through(&search, picked, true, &mut uids).await?;
-    Ok(Found {
-        uids: uids.into_iter().collect(),
-        expunged,
-    })
+    look_through(&search, picked, true, &mut uids, &mut found).await?;
+    found.uids = uids.into_iter().collect();
+    found.unreadable.sort_unstable();
+    found.unreadable.dedup();
+    Ok(found)
 }
 
-/// Adds the UIDs of those that match, or of the first of them alone, and says whether one is gone that
-/// might have matched.
+/// Adds the UIDs of those that match, or of the first of them alone, to `uids`; in `found` it notes those that
+/// might have matched, but are gone or cannot be read.
 async fn look_through(
     search: &Arc<Search>,
     picked: Vec<Picked>,
     only_first: bool,
     uids: &mut Vec<u32>,
-) -> Result<bool, Fault> {
-    let mut expunged = false;
+    found: &mut Found,
+) -> Result<(), Fault> {
     let mut undecided = Vec::new();
     // The first that memory knows of. One that the files have to decide may precede it.
     let mut known_first = None;
@@ -150,7 +152,7 @@ async fn look_through(
             }
             Some(true) => uids.push(uid),
             Some(false) => {}
-            None if message.gone => expunged = true,
+            None if message.gone => found.expunged = true,
             None => undecided.push(message),
         }
     }
@@ -163,15 +165,16 @@ async fn look_through(
             Outcome::Match => {
                 uids.push(message.message.uid.get());
                 if only_first {
-                    return Ok(expunged);
+                    return Ok(());
                 }
             }
             Outcome::NoMatch => {}
-            Outcome::Gone => expunged = true,
+            Outcome::Gone => found.expunged = true,
+            Outcome::Unreadable => found.unreadable.push(message.message.uid),
         }
     }
     uids.extend(known_first);
-    Ok(expunged)
+    Ok(())
 }
 
 /// One search, as the threads of the pool share it.
@@ -187,6 +190,7 @@ enum Outcome {
     Match,
     NoMatch,
     Gone,
+    Unreadable,
 }
 
 impl Search {
@@ -200,7 +204,7 @@ impl Search {
             Err(Fault::Expunged) => return Outcome::Gone,
             Err(fault) => {
                 warn!(uid = message.uid.get(), %fault, "SEARCH cannot open a message");
-                return Outcome::NoMatch;
+                return Outcome::Unreadable;
             }
         };
         let answers = (0..self.query.tests().len())
@@ -222,7 +226,7 @@ impl Search {
             Ok(false) => Outcome::NoMatch,
             Err(error) => {
                 warn!(uid = message.uid.get(), %error, "SEARCH cannot read a message");
-                Outcome::NoMatch
+                Outcome::Unreadable
             }
         }
     }

@@ -198,7 +198,7 @@ impl Session {
                 set,
                 mailbox,
             } => copy::copy(self, numbering, &set, &mailbox).await,
-            CommandBody::Create { mailbox } => create::run(self, &mailbox).await,
+            CommandBody::Create { mailbox, uses } => create::run(self, &mailbox, &uses).await,
             CommandBody::Delete { mailbox } => delete::run(self, &mailbox).await,
             CommandBody::Enable(names) => enable::run(self, &names),
             CommandBody::Expunge { uids } => expunge::run(self, uids.as_ref()).await,
@@ -213,9 +213,7 @@ impl Session {
                 Ok(Reply::ok("ID completed"))
             }
             CommandBody::Idle => idle::run(self).await,
-            CommandBody::List { reference, pattern } => {
-                list::list(self, &reference, &pattern).await
-            }
+            CommandBody::List(list) => list::list(self, &list).await,
             CommandBody::Logout => {
                 any::logout(&mut self.writer, tag);
                 Err(Failure::End(End::Logout))
@@ -394,7 +392,7 @@ impl News {
             | CommandBody::Enable(_)
             | CommandBody::Id(_)
             | CommandBody::Idle
-            | CommandBody::List { .. }
+            | CommandBody::List(_)
             | CommandBody::Login { .. }
             | CommandBody::Lsub { .. }
             | CommandBody::Namespace

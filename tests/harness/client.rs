@@ -356,10 +356,17 @@ impl Client {
     #[track_caller]
     fn fill(&mut self, wanted: usize) -> bool {
         let mut buffer = vec![0; wanted.clamp(64 << 10, 1 << 20)];
-        let read = match &mut self.stream {
+        let mut read = || match &mut self.stream {
             Stream::Plain(stream) => stream.read(&mut buffer),
             Stream::Tls(stream) => stream.read(&mut buffer),
             Stream::Closed => Ok(0),
+        };
+        // A socket with a time limit is not read on after a signal.
+        let read = loop {
+            match read() {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                read => break read,
+            }
         };
         match read {
             Ok(0) => false,
@@ -376,6 +383,8 @@ impl Client {
             {
                 false
             }
+            // The whole process was stopped for a while and goes on.
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => self.fill(wanted),
             Err(error) => panic!(
                 "no answer in time ({error}); so far {:?}",
                 String::from_utf8_lossy(&self.input)

@@ -9,7 +9,7 @@ use crate::imap::encode::string::{
     astring, flag_list, nil, number, number_set, quoted, string, words,
 };
 use crate::imap::name::MailboxName;
-use crate::imap::response::{Code, Data, Esearch, ListAttribute, ListItem, Status, StatusKind};
+use crate::imap::response::{Code, Data, Esearch, ListExtended, ListItem, Status, StatusKind};
 
 /// How mailbox names are written: modified UTF-7, or UTF-8 once the client enabled it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,6 +159,7 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         Code::CopyUid(..) => "COPYUID",
         Code::Corruption => "CORRUPTION",
         Code::ExpungeIssued => "EXPUNGEISSUED",
+        Code::HasChildren => "HASCHILDREN",
         Code::InUse => "INUSE",
         Code::Limit => "LIMIT",
         Code::NonExistent => "NONEXISTENT",
@@ -177,6 +178,7 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         Code::UidValidity(_) => "UIDVALIDITY",
         Code::Unavailable => "UNAVAILABLE",
         Code::Unseen(_) => "UNSEEN",
+        Code::UseAttr => "USEATTR",
     };
     out.extend_from_slice(name.as_bytes());
     let argument = |out: &mut Vec<u8>, value: u32| {
@@ -248,13 +250,34 @@ fn esearch(out: &mut Vec<u8>, found: &Esearch) {
 fn list_item(out: &mut Vec<u8>, response: &str, item: &ListItem, names: NameForm) {
     out.extend_from_slice(response.as_bytes());
     out.extend_from_slice(b" (");
-    words(out, item.attributes.iter().copied().map(list_attribute));
+    words(
+        out,
+        item.attributes.iter().map(|attribute| attribute.as_str()),
+    );
     out.extend_from_slice(b") ");
     separator(out, item.separator);
     out.push(b' ');
     match &item.name {
         Some(name) => mailbox(out, name, names),
         None => quoted(out, b""),
+    }
+    for (at, extended) in item.extended.iter().enumerate() {
+        out.extend_from_slice(if at == 0 { &b" ("[..] } else { b" " });
+        match extended {
+            ListExtended::ChildInfo(options) => {
+                out.extend_from_slice(b"CHILDINFO (");
+                words(out, options.iter().map(|option| format!("\"{option}\"")));
+                out.push(b')');
+            }
+            ListExtended::OldName(name) => {
+                out.extend_from_slice(b"OLDNAME (");
+                mailbox(out, name, names);
+                out.push(b')');
+            }
+        }
+    }
+    if !item.extended.is_empty() {
+        out.push(b')');
     }
 }
 
@@ -277,29 +300,13 @@ fn mailbox(out: &mut Vec<u8>, name: &MailboxName, names: NameForm) {
 
 fn status_item(item: StatusItem) -> &'static str {
     match item {
+        StatusItem::Deleted => "DELETED",
         StatusItem::Messages => "MESSAGES",
         StatusItem::Recent => "RECENT",
+        StatusItem::Size => "SIZE",
         StatusItem::UidNext => "UIDNEXT",
         StatusItem::UidValidity => "UIDVALIDITY",
         StatusItem::Unseen => "UNSEEN",
-    }
-}
-
-fn list_attribute(attribute: ListAttribute) -> &'static str {
-    match attribute {
-        ListAttribute::NoInferiors => "\\Noinferiors",
-        ListAttribute::NoSelect => "\\Noselect",
-        ListAttribute::Marked => "\\Marked",
-        ListAttribute::Unmarked => "\\UnMarked",
-        ListAttribute::HasChildren => "\\HasChildren",
-        ListAttribute::HasNoChildren => "\\HasNoChildren",
-        ListAttribute::All => "\\All",
-        ListAttribute::Archive => "\\Archive",
-        ListAttribute::Drafts => "\\Drafts",
-        ListAttribute::Flagged => "\\Flagged",
-        ListAttribute::Junk => "\\Junk",
-        ListAttribute::Sent => "\\Sent",
-        ListAttribute::Trash => "\\Trash",
     }
 }
 

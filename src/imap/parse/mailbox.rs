@@ -3,18 +3,21 @@
 use nom::Parser;
 use nom::character::complete::char;
 use nom::combinator::opt;
-use nom::sequence::terminated;
+use nom::sequence::{preceded, terminated};
 
 use crate::imap::command::{Append, CommandBody, StatusItem, WireName};
 use crate::imap::date::DateTime;
 use crate::imap::parse::flag::flag_list;
 use crate::imap::parse::lexical::{
-    Parsed, argument, astring, expected, list_mailbox, literal_header, named, parenthesized,
-    quoted, sp, spaced, word,
+    Parsed, argument, astring, atom, expected, literal_header, named, parenthesized, quoted,
+    refused, sp, spaced, word,
 };
 
 /// Most items in a STATUS.
 const STATUS_ITEMS: usize = 100;
+
+/// Most special uses in a CREATE.
+const USES: usize = 100;
 
 /// A mailbox's name as the only argument, which `make` turns into the command.
 pub(super) fn one_mailbox(
@@ -37,31 +40,59 @@ pub(super) fn rename(input: &[u8]) -> Parsed<'_, CommandBody> {
     Ok((rest, CommandBody::Rename { from, to }))
 }
 
-/// The reference and the pattern of LIST and LSUB, which `make` turns into the command.
-pub(super) fn list(
-    input: &[u8],
-    make: impl FnOnce(WireName, WireName) -> CommandBody,
-) -> Parsed<'_, CommandBody> {
-    let (rest, reference) = argument(named("a reference name", astring)).parse(input)?;
-    let (rest, pattern) = argument(list_mailbox).parse(rest)?;
-    Ok((rest, make(reference, pattern)))
+/// CREATE, perhaps with the parameter USE (RFC 4466 §2.2, RFC 6154 §3).
+pub(super) fn create(input: &[u8]) -> Parsed<'_, CommandBody> {
+    let (rest, mailbox) = argument(mailbox).parse(input)?;
+    let (rest, uses) = match rest {
+        [b' ', b'(', ..] => {
+            let parameters = parenthesized(spaced(USES, "CREATE parameters", create_use));
+            argument(parameters).map(|uses| uses.concat()).parse(rest)?
+        }
+        _ => (rest, Vec::new()),
+    };
+    Ok((rest, CommandBody::Create { mailbox, uses }))
+}
+
+/// `"USE" SP "(" [use-attr *(SP use-attr)] ")"`
+fn create_use(input: &[u8]) -> Parsed<'_, Vec<String>> {
+    let (rest, name) = named("USE", word).parse(input)?;
+    if name != "USE" {
+        return Err(refused(input, "Unknown CREATE parameter"));
+    }
+    let (rest, _) = sp(rest)?;
+    match rest {
+        [b'(', b')', rest @ ..] => Ok((rest, Vec::new())),
+        _ => parenthesized(spaced(USES, "special uses", use_attribute)).parse(rest),
+    }
+}
+
+/// `use-attr`
+fn use_attribute(input: &[u8]) -> Parsed<'_, String> {
+    let (rest, name) = preceded(char('\\'), atom).parse(input)?;
+    Ok((rest, format!("\\{}", String::from_utf8_lossy(name))))
 }
 
 /// STATUS
 pub(super) fn status(input: &[u8]) -> Parsed<'_, CommandBody> {
     let (rest, mailbox) = argument(mailbox).parse(input)?;
-    let items = parenthesized(spaced(STATUS_ITEMS, "STATUS items", status_item));
-    let (rest, items) = argument(items).parse(rest)?;
+    let (rest, items) = argument(status_items).parse(rest)?;
     Ok((rest, CommandBody::Status { mailbox, items }))
+}
+
+/// `"(" status-att *(SP status-att) ")"`
+pub(super) fn status_items(input: &[u8]) -> Parsed<'_, Vec<StatusItem>> {
+    parenthesized(spaced(STATUS_ITEMS, "STATUS items", status_item)).parse(input)
 }
 
 /// `status-att`
 fn status_item(input: &[u8]) -> Parsed<'_, StatusItem> {
-    let what = "MESSAGES, RECENT, UIDNEXT, UIDVALIDITY or UNSEEN";
+    let what = "MESSAGES, RECENT, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED or SIZE";
     let (rest, name) = named(what, word).parse(input)?;
     let item = match name.as_str() {
+        "DELETED" => StatusItem::Deleted,
         "MESSAGES" => StatusItem::Messages,
         "RECENT" => StatusItem::Recent,
+        "SIZE" => StatusItem::Size,
         "UIDNEXT" => StatusItem::UidNext,
         "UIDVALIDITY" => StatusItem::UidValidity,
         "UNSEEN" => StatusItem::Unseen,

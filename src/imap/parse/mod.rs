@@ -10,6 +10,7 @@
 mod fetch;
 mod flag;
 mod lexical;
+mod list;
 mod login;
 mod mailbox;
 mod message;
@@ -158,7 +159,7 @@ fn body(input: &[u8]) -> Parsed<'_, CommandBody> {
         "CAPABILITY" => bare(Capability),
         "CHECK" => bare(Check),
         "CLOSE" => bare(Close),
-        "CREATE" => mailbox::one_mailbox(rest, |mailbox| Create { mailbox }),
+        "CREATE" => mailbox::create(rest),
         "DELETE" => mailbox::one_mailbox(rest, |mailbox| Delete { mailbox }),
         "ENABLE" => login::enable(rest),
         "EXAMINE" => mailbox::one_mailbox(rest, |mailbox| Select {
@@ -168,10 +169,11 @@ fn body(input: &[u8]) -> Parsed<'_, CommandBody> {
         "EXPUNGE" => bare(Expunge { uids: None }),
         "ID" => login::id(rest),
         "IDLE" => bare(Idle),
-        "LIST" => mailbox::list(rest, |reference, pattern| List { reference, pattern }),
+        // What Gmail's clients said before RFC 6154; not announced.
+        "LIST" | "XLIST" => list::list(rest),
         "LOGIN" => login::login(rest),
         "LOGOUT" => bare(Logout),
-        "LSUB" => mailbox::list(rest, |reference, pattern| Lsub { reference, pattern }),
+        "LSUB" => list::lsub(rest),
         "NAMESPACE" => bare(Namespace),
         "NOOP" => bare(Noop),
         "RENAME" => mailbox::rename(rest),

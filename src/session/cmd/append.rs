@@ -5,7 +5,7 @@ use tokio::time::timeout;
 
 use crate::imap::command::Append;
 use crate::imap::response::Code;
-use crate::session::cmd::target;
+use crate::session::cmd::{target, target_is_gone};
 use crate::session::cut::Cut;
 use crate::session::reply::{End, Failure, Reply};
 use crate::session::{Session, stopped};
@@ -64,7 +64,7 @@ async fn receive(
         return Err(Failure::No(Some(Code::Limit), text.into()));
     }
     let mailbox = target(session, &head.mailbox).await?;
-    let mut upload = mailbox.upload().await?;
+    let mut upload = mailbox.upload().await.map_err(target_is_gone)?;
     if *literal == Literal::Held {
         session.writer.continuation("OK");
         *literal = Literal::Coming;
@@ -80,7 +80,8 @@ async fn receive(
         Cut::Refused(refusal) => return Err(Failure::Bad(refusal.text.into())),
         Cut::Flood | Cut::Literal | Cut::Message { .. } => return Err(End::FLOOD.into()),
     }
-    let (uid_validity, uid) = mailbox.append(upload, &head.flags, head.date).await?;
+    let appended = mailbox.append(upload, &head.flags, head.date).await;
+    let (uid_validity, uid) = appended.map_err(target_is_gone)?;
     Ok(if mailbox.uids_are_sticky() {
         Reply::with(Code::AppendUid(uid_validity, uid), "Append completed")
     } else {

@@ -9,7 +9,7 @@ use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::transfer::Copied;
 use crate::session::Session;
-use crate::session::cmd::{resolve, target, uids};
+use crate::session::cmd::{resolve, target, target_is_gone, uids};
 use crate::session::reply::{Failure, Reply};
 
 pub(crate) async fn copy(
@@ -22,7 +22,8 @@ pub(crate) async fn copy(
     let Some(work) = prepare(session, numbering, set, wire).await? else {
         return Ok(Reply::ok("No messages found"));
     };
-    let copied = work.source.copy(&work.uids, &work.target).await?;
+    let copied = work.source.copy(&work.uids, &work.target).await;
+    let copied = copied.map_err(target_is_gone)?;
     Ok(match code(&copied, &work.target) {
         Some(code) => Reply::with(code, "Copy completed"),
         None => Reply::ok("Copy completed"),

@@ -11,6 +11,7 @@ use crate::mailbox::view::{NotSaved, View};
 use crate::search::CHARSETS;
 use crate::search::query::Query;
 use crate::search::scan::{self, Cancel, Wanted};
+use crate::session::cmd::unreadable;
 use crate::session::reply::{End, Failure, Reply};
 use crate::session::{Session, State, stopped};
 
@@ -25,10 +26,18 @@ pub(crate) struct Asked<'t> {
 
 pub(crate) async fn run(
     session: &mut Session,
-    asked: Asked<'_>,
+    mut asked: Asked<'_>,
     charset: Option<&[u8]>,
     key: &SearchKey,
 ) -> Result<Reply, Failure> {
+    if session.enabled.utf8 && charset.is_some() {
+        // RFC 9755 §3: "it SHOULD reject the command with a BAD response (due to the conflicting charset labels)."
+        return Err(Failure::Bad("No CHARSET after ENABLE UTF8=ACCEPT".into()));
+    }
+    if session.enabled.rev2 {
+        // RFC 9051, Appendix E: "SEARCH command now requires to return the ESEARCH response".
+        asked.returns.get_or_insert(ReturnOptions::ALL);
+    }
     let saves = asked.returns.is_some_and(|options| options.save);
     let result = search(session, asked, charset, key).await;
     // "A SEARCH command with the SAVE result option that caused the server to return the NO tagged response
@@ -126,6 +135,10 @@ async fn search(
                 }));
             }
         }
+    }
+    if let Some(highest) = found.unreadable.last() {
+        mailbox.durable(*highest).await?;
+        return Err(unreadable(&found.unreadable));
     }
     Ok(if found.expunged {
         Reply::with(

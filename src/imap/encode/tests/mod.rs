@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::imap::core::Tag;
 use crate::imap::flag::{Keyword, SystemFlag, SystemFlags};
+use crate::imap::response::ListAttribute;
 use crate::imap::sequence::{NumberSet, SeqNum, Uid, UidValidity};
 
 fn name(text: &str) -> MailboxName {
@@ -186,6 +187,7 @@ fn mailboxes() {
         attributes: attributes.to_vec(),
         separator,
         name: name.map(self::name),
+        extended: Vec::new(),
     };
     for (item, wire) in [
         (
@@ -215,6 +217,26 @@ fn mailboxes() {
         );
         assert_eq!(line(&Data::Lsub(item)), format!("* LSUB {wire}\r\n"));
     }
+    let extended = |extended: &[ListExtended]| {
+        let item = ListItem {
+            extended: extended.to_vec(),
+            ..list(&[], Some('/'), Some("Foo"))
+        };
+        line(&Data::List(item))
+    };
+    let child_info = ListExtended::ChildInfo(vec!["SUBSCRIBED"]);
+    let old_name = ListExtended::OldName(name("Ö \"x\""));
+    assert_eq!(
+        extended(std::slice::from_ref(&child_info)),
+        "* LIST () \"/\" Foo (CHILDINFO (\"SUBSCRIBED\"))\r\n"
+    );
+    assert_eq!(
+        extended(&[
+            ListExtended::ChildInfo(vec!["SUBSCRIBED", "SPECIAL-USE"]),
+            old_name
+        ]),
+        "* LIST () \"/\" Foo (CHILDINFO (\"SUBSCRIBED\" \"SPECIAL-USE\") OLDNAME (\"&ANY- \\\"x\\\"\"))\r\n"
+    );
     let mut out = Vec::new();
     let value = Data::List(list(&[], Some('/'), Some("Entwürfe")));
     data(&mut out, &value, NameForm::Utf8);

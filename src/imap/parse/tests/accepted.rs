@@ -1,7 +1,9 @@
 //! Commands and their values, by section of RFC 3501 §6, its examples among them.
 
 use super::*;
-use crate::imap::command::{Append, StatusItem, StoreAction};
+use crate::imap::command::{
+    Append, ListOptions, ReturnOption, SelectOption, StatusItem, StoreAction,
+};
 use crate::imap::core::Secret;
 use crate::imap::date::DateTime;
 use crate::imap::fetch::{FetchItem, Partial, Section, SectionText};
@@ -126,6 +128,7 @@ fn mailboxes() {
             "CREATE",
             Create {
                 mailbox: name.clone(),
+                uses: vec![],
             },
         ),
         (
@@ -173,19 +176,22 @@ fn mailboxes() {
         }
     );
     // What a name means is not the grammar's matter.
-    assert_eq!(body("CREATE \"\""), Create { mailbox: vec![] });
-    assert_eq!(
-        body("CREATE nil"),
-        Create {
-            mailbox: b"nil".into()
-        }
-    );
-    assert_eq!(
-        body("CREATE \"\u{e9}\""),
-        Create {
-            mailbox: "é".into()
-        }
-    );
+    for (text, mailbox, uses) in [
+        ("CREATE \"\"", "", &[][..]),
+        ("CREATE nil", "nil", &[]),
+        ("CREATE \"\u{e9}\"", "é", &[]),
+        // RFC 6154 §5.3.
+        (
+            "CREATE MySpecial (USE (\\Drafts \\Sent))",
+            "MySpecial",
+            &["\\Drafts", "\\Sent"],
+        ),
+        ("create x (use (\\All) USE ())", "x", &["\\All"]),
+    ] {
+        let uses = uses.iter().map(|one: &&str| one.to_string()).collect();
+        let mailbox = mailbox.into();
+        assert_eq!(body(text), Create { mailbox, uses });
+    }
 }
 
 #[test]
@@ -207,7 +213,72 @@ fn list_and_lsub() {
                 pattern: pattern.clone()
             }
         );
-        assert_eq!(body(format!("LIST {text}")), List { reference, pattern });
+        let list = List(crate::imap::command::List {
+            reference,
+            patterns: vec![pattern],
+            extended: None,
+        });
+        assert_eq!(body(format!("LIST {text}")), list);
+        assert_eq!(body(format!("xlist {text}")), list);
+    }
+}
+
+/// RFC 5258 §5 and §6, RFC 5819 §3, RFC 6154 §5.2.
+#[test]
+fn list_extended() {
+    use ReturnOption::{Children, Status};
+    use SelectOption::{RecursiveMatch, Remote, SpecialUse, Subscribed};
+    let status = Status(vec![StatusItem::Messages, StatusItem::Unseen]);
+    for (text, patterns, select, returns) in [
+        ("LIST () \"\" *", &["*"][..], &[][..], vec![]),
+        ("LIST \"\" (foo)", &["foo"], &[], vec![]),
+        ("LIST \"\" % RETURN ()", &["%"], &[], vec![]),
+        ("LIST \"\" \"\" RETURN ()", &[""], &[], vec![]),
+        (
+            "LIST \"\" (\"INBOX\" Drafts {6+}\r\nSent/% \"\")",
+            &["INBOX", "Drafts", "Sent/%", ""],
+            &[],
+            vec![],
+        ),
+        (
+            "list (subscribed RecursiveMatch) \"\" % return (children)",
+            &["%"],
+            &[Subscribed, RecursiveMatch],
+            vec![Children],
+        ),
+        (
+            "LIST (SUBSCRIBED REMOTE RECURSIVEMATCH) \"\" *",
+            &["*"],
+            &[Subscribed, Remote, RecursiveMatch],
+            vec![],
+        ),
+        ("LIST (REMOTE) \"\" %", &["%"], &[Remote], vec![]),
+        (
+            "LIST (SPECIAL-USE) \"\" % RETURN (SPECIAL-USE SUBSCRIBED SUBSCRIBED)",
+            &["%"],
+            &[SpecialUse],
+            vec![
+                ReturnOption::SpecialUse,
+                ReturnOption::Subscribed,
+                ReturnOption::Subscribed,
+            ],
+        ),
+        (
+            "LIST \"\" % RETURN (STATUS (MESSAGES UNSEEN) CHILDREN)",
+            &["%"],
+            &[],
+            vec![status, Children],
+        ),
+    ] {
+        let list = crate::imap::command::List {
+            reference: vec![],
+            patterns: patterns.iter().map(|one| one.as_bytes().into()).collect(),
+            extended: Some(ListOptions {
+                select: select.to_vec(),
+                returns,
+            }),
+        };
+        assert_eq!(body(text), List(list), "{text}");
     }
 }
 

@@ -6,7 +6,7 @@ use proptest::sample::{Index, select};
 
 use super::writer::Writer;
 use super::*;
-use crate::imap::command::{StatusItem, StoreAction};
+use crate::imap::command::{ListOptions, ReturnOption, SelectOption, StatusItem, StoreAction};
 use crate::imap::core::Secret;
 use crate::imap::date::DateTime;
 use crate::imap::fetch::{FetchItem, Partial, Section, SectionText};
@@ -141,13 +141,25 @@ fn any_command() -> impl Strategy<Value = Command> {
     let action = select(&[StoreAction::Add, StoreAction::Remove, StoreAction::Replace][..]);
     let items = select(
         &[
+            StatusItem::Deleted,
             StatusItem::Messages,
             StatusItem::Recent,
+            StatusItem::Size,
             StatusItem::UidNext,
             StatusItem::UidValidity,
             StatusItem::Unseen,
         ][..],
     );
+    let returns = prop_oneof![
+        vec(items.clone(), 1..4).prop_map(ReturnOption::Status),
+        select(
+            &[
+                ReturnOption::Children,
+                ReturnOption::SpecialUse,
+                ReturnOption::Subscribed
+            ][..]
+        ),
+    ];
     let fields = vec((any_bytes(), proptest::option::of(any_bytes())), 0..4);
     let body = prop_oneof![
         select(
@@ -161,7 +173,10 @@ fn any_command() -> impl Strategy<Value = Command> {
         vec(any_name(), 1..4).prop_map(Enable),
         proptest::option::of(fields).prop_map(Id),
         (any_bytes(), 0usize..6).prop_map(|(mailbox, which)| match which {
-            0 => Create { mailbox },
+            0 => Create {
+                uses: vec!["\\Sent".to_owned(); mailbox.len() % 3],
+                mailbox,
+            },
             1 => Delete { mailbox },
             2 => Subscribe { mailbox },
             3 => Unsubscribe { mailbox },
@@ -171,7 +186,40 @@ fn any_command() -> impl Strategy<Value = Command> {
             },
         }),
         (any_bytes(), any_bytes()).prop_map(|(from, to)| Rename { from, to }),
-        (any_bytes(), any_bytes()).prop_map(|(reference, pattern)| List { reference, pattern }),
+        (any_bytes(), any_bytes()).prop_map(|(reference, pattern)| {
+            List(crate::imap::command::List {
+                reference,
+                patterns: vec![pattern],
+                extended: None,
+            })
+        }),
+        (
+            any_bytes(),
+            vec(any_bytes(), 1..4),
+            vec(
+                select(
+                    &[
+                        SelectOption::RecursiveMatch,
+                        SelectOption::Remote,
+                        SelectOption::SpecialUse,
+                        SelectOption::Subscribed
+                    ][..]
+                ),
+                0..4
+            ),
+            vec(returns, 0..4),
+        )
+            .prop_map(|(reference, patterns, mut select, returns)| {
+                if select.contains(&SelectOption::RecursiveMatch) {
+                    select.push(SelectOption::Subscribed);
+                }
+                let extended = Some(ListOptions { select, returns });
+                List(crate::imap::command::List {
+                    reference,
+                    patterns,
+                    extended,
+                })
+            }),
         (any_bytes(), "[a-z*%]{0,6}").prop_map(|(reference, pattern)| Lsub {
             reference,
             pattern: pattern.into()

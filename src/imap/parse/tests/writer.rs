@@ -1,7 +1,7 @@
 //! Commands as bytes: the way back that only tests need.
 
 use super::*;
-use crate::imap::command::{StatusItem, StoreAction};
+use crate::imap::command::{ReturnOption, SelectOption, StatusItem, StoreAction};
 use crate::imap::core::is_astring_char;
 use crate::imap::encode::fetch::Items;
 use crate::imap::fetch::FetchItem;
@@ -111,6 +111,18 @@ impl Writer {
         self.raw("(");
         self.list(flags, Writer::flag);
         self.raw(")");
+    }
+
+    fn status_item(&mut self, item: &StatusItem) {
+        self.word(match item {
+            StatusItem::Deleted => "DELETED",
+            StatusItem::Messages => "MESSAGES",
+            StatusItem::Recent => "RECENT",
+            StatusItem::Size => "SIZE",
+            StatusItem::UidNext => "UIDNEXT",
+            StatusItem::UidValidity => "UIDVALIDITY",
+            StatusItem::Unseen => "UNSEEN",
+        });
     }
 
     fn day(&mut self, day: Day) {
@@ -266,8 +278,16 @@ impl Writer {
                 self.raw(" ");
                 self.astring(mailbox);
             }
-            Create { mailbox }
-            | Delete { mailbox }
+            Create { mailbox, uses } => {
+                self.raw(" ");
+                self.astring(mailbox);
+                if !uses.is_empty() || self.either() {
+                    self.word(" (USE (");
+                    self.list(uses, |writer, one| writer.raw(one));
+                    self.raw("))");
+                }
+            }
+            Delete { mailbox }
             | Select { mailbox, .. }
             | Subscribe { mailbox }
             | Unsubscribe { mailbox } => {
@@ -304,7 +324,47 @@ impl Writer {
                 });
                 self.raw(")");
             }
-            List { reference, pattern } | Lsub { reference, pattern } => {
+            List(list) => {
+                if let Some(options) = &list.extended {
+                    self.raw(" (");
+                    self.list(&options.select, |writer, option| {
+                        writer.word(match option {
+                            SelectOption::RecursiveMatch => "RECURSIVEMATCH",
+                            SelectOption::Remote => "REMOTE",
+                            SelectOption::SpecialUse => "SPECIAL-USE",
+                            SelectOption::Subscribed => "SUBSCRIBED",
+                        });
+                    });
+                    self.raw(")");
+                }
+                self.raw(" ");
+                self.astring(&list.reference);
+                self.raw(" ");
+                match &list.patterns[..] {
+                    [pattern] => self.astring(pattern),
+                    patterns => {
+                        self.raw("(");
+                        self.list(patterns, |writer, pattern| writer.astring(pattern));
+                        self.raw(")");
+                    }
+                }
+                let returns = list.extended.as_ref().map(|options| &options.returns);
+                if let Some(returns) = returns.filter(|returns| !returns.is_empty()) {
+                    self.word(" RETURN (");
+                    self.list(returns, |writer, option| match option {
+                        ReturnOption::Children => writer.word("CHILDREN"),
+                        ReturnOption::SpecialUse => writer.word("SPECIAL-USE"),
+                        ReturnOption::Status(items) => {
+                            writer.word("STATUS (");
+                            writer.list(items, Writer::status_item);
+                            writer.raw(")");
+                        }
+                        ReturnOption::Subscribed => writer.word("SUBSCRIBED"),
+                    });
+                    self.raw(")");
+                }
+            }
+            Lsub { reference, pattern } => {
                 self.raw(" ");
                 self.astring(reference);
                 self.raw(" ");
@@ -351,15 +411,7 @@ impl Writer {
                 self.raw(" ");
                 self.astring(mailbox);
                 self.raw(" (");
-                self.list(items, |writer, item| {
-                    writer.word(match item {
-                        StatusItem::Messages => "MESSAGES",
-                        StatusItem::Recent => "RECENT",
-                        StatusItem::UidNext => "UIDNEXT",
-                        StatusItem::UidValidity => "UIDVALIDITY",
-                        StatusItem::Unseen => "UNSEEN",
-                    });
-                });
+                self.list(items, Writer::status_item);
                 self.raw(")");
             }
             Store {

@@ -20,16 +20,13 @@ use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::view::{Picked, View};
 use crate::session::cmd::fetch::plan::Plan;
 use crate::session::cmd::fetch::render::{Job, Render};
-use crate::session::cmd::{resolve, uids};
+use crate::session::cmd::{resolve, uids, unreadable};
 use crate::session::reply::{self, End, Failure, Reply};
 use crate::session::{Session, State, writer};
 
 /// Messages that get `\Seen` together: one change of the mailbox for all of them, but not for messages
 /// that a client which breaks off never sees.
 const SEEN_BATCH: usize = 64;
-
-/// Of messages that could not be read, this many are named.
-const NAMED_UNREADABLE: usize = 20;
 
 pub(crate) async fn run(
     session: &mut Session,
@@ -68,16 +65,9 @@ pub(crate) async fn run(
         render = send(session, &plan, render).await?;
     }
 
-    if let Some((first, rest)) = render.unreadable().split_first() {
+    if !render.unreadable().is_empty() {
         mailbox.durable(highest).await?;
-        let named: Vec<String> = [first]
-            .into_iter()
-            .chain(rest)
-            .take(NAMED_UNREADABLE)
-            .map(ToString::to_string)
-            .collect();
-        let text = format!("Messages that cannot be read: UID {}", named.join(", "));
-        return Err(Failure::No(Some(Code::ServerBug), text.into()));
+        return Err(unreadable(render.unreadable()));
     }
     Ok(if render.met_expunged() {
         // The code RFC 5530 made for this, and its own example.
