@@ -16,7 +16,7 @@ use crate::spool::folder::{Folder, Stamp, Sub};
 use crate::spool::keywords::Keywords;
 use crate::spool::lock::Lock;
 use crate::spool::tree::Tree;
-use crate::spool::uidlist::{Read, UidList};
+use crate::spool::uidlist::{Read, Salvage, UidList};
 use crate::spool::uidvalidity;
 
 /// A record of the uidlist whose file is not in the picture.
@@ -61,51 +61,61 @@ impl Disk {
         lock: Option<&Lock>,
     ) -> Result<Option<(Disk, Snapshot)>, Fault> {
         let doing = |act: &str| format!("{act} {}", folder.path().display());
-        let keywords = Keywords::read(&folder)
+        let mut keywords = Keywords::read(&folder)
             .map_err(|error| Fault::from_io(doing("reading keywords of"), error))?;
-        let keywords = Arc::new(keywords);
         let read = UidList::read(&folder)
             .map_err(|error| Fault::from_io(doing("reading the uidlist of"), error))?;
+        let make = |salvage: Salvage| -> std::io::Result<_> {
+            let Salvage {
+                uid_validity: above,
+                records,
+            } = salvage;
+            let validity = uidvalidity::next(tree, above)?;
+            let list = UidList::create(&folder, validity, Uid::FIRST, &records)?;
+            tracing::info!(
+                mailbox = %folder.path().display(),
+                uidvalidity = validity.get(),
+                "new uidlist"
+            );
+            Ok((Some(list), records))
+        };
         let mut rewrite = false;
-        let mut listed = HashMap::new();
-        let uidlist = match read {
+        let (uidlist, records) = match read {
             Read::Whole {
                 list,
                 records,
                 rewrite: wanted,
             } => {
                 rewrite = wanted;
-                listed.reserve(records.len());
-                for record in records {
-                    let virtual_size = record.virtual_size();
-                    listed.insert(
-                        record.base,
-                        Listed {
-                            uid: record.uid,
-                            virtual_size,
-                        },
-                    );
-                }
                 // Its UIDs are about to be spoken.
                 list.sync(&folder)
                     .map_err(|error| Fault::from_io(doing("syncing the uidlist of"), error))?;
-                Some(list)
+                (Some(list), records)
             }
-            Read::Missing | Read::Broken if lock.is_some() => {
-                let fresh = uidvalidity::next(tree)
-                    .and_then(|validity| UidList::create(&folder, validity, Uid::FIRST, &[]));
-                let fresh =
-                    fresh.map_err(|error| Fault::from_io(doing("making the uidlist of"), error))?;
-                tracing::info!(
-                    mailbox = %folder.path().display(),
-                    uidvalidity = fresh.uid_validity.get(),
-                    "new uidlist"
-                );
-                Some(fresh)
+            Read::Missing if lock.is_some() => make(Salvage::default())
+                .map_err(|error| Fault::from_io(doing("making the uidlist of"), error))?,
+            Read::Broken(mut salvage) if lock.is_some() => {
+                // It may have been anything up to now.
+                let now = passing_uid_validity();
+                salvage.uid_validity = salvage.uid_validity.max(Some(now));
+                make(salvage)
+                    .map_err(|error| Fault::from_io(doing("making the uidlist of"), error))?
             }
-            Read::Missing | Read::Broken if folder.is_writable() => return Ok(None),
-            Read::Missing | Read::Broken => None,
+            Read::Missing | Read::Broken(_) if folder.is_writable() => return Ok(None),
+            Read::Missing | Read::Broken(_) => (None, Vec::new()),
         };
+        let listed = records.into_iter().map(|record| {
+            let virtual_size = record.virtual_size();
+            let uid = record.uid;
+            (record.base, Listed { uid, virtual_size })
+        });
+        let listed: HashMap<_, _> = listed.collect();
+        if lock.is_some()
+            && let Err(error) = keywords.mend(&folder)
+        {
+            tracing::warn!(mailbox = %folder.path().display(), %error, "dovecot-keywords cannot be written");
+        }
+        let keywords = Arc::new(keywords);
         let (uid_validity, uid_next) = match &uidlist {
             Some(list) => (list.uid_validity, list.next),
             None => (passing_uid_validity(), Uid::FIRST),

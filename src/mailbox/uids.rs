@@ -129,7 +129,7 @@ impl Turn<'_> {
                 self.hear_records_of_all(records, rewrite);
                 Ok(())
             }
-            Read::Missing | Read::Broken => {
+            Read::Missing | Read::Broken(_) => {
                 // The messages are known here: the file is written again with the same UIDs.
                 if !self.disk.rewrite {
                     tracing::warn!(mailbox = %self.disk.folder.path().display(), "dovecot-uidlist is gone or broken: to be restored");
@@ -161,7 +161,8 @@ impl Turn<'_> {
     fn rewrite_uidlist(&mut self, drop_dead: bool) -> Result<(), Fault> {
         let held = match UidList::read(&self.disk.folder) {
             Ok(Read::Whole { records, .. }) => records,
-            Ok(Read::Missing | Read::Broken) => Vec::new(),
+            Ok(Read::Broken(salvage)) => salvage.records,
+            Ok(Read::Missing) => Vec::new(),
             Err(error) => return Err(self.fault("reading dovecot-uidlist", error)),
         };
         let mut records: Vec<Record> = held

@@ -6,7 +6,7 @@
 
 use std::ffi::CStr;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
@@ -391,40 +391,6 @@ impl Drop for Draft<'_> {
             let _ = remove(self.dir, self.name);
         }
     }
-}
-
-/// Opens a control file for reading: a regular file, not through a link. `None` if there is none.
-pub(super) fn open_file(dir: BorrowedFd<'_>, name: &str) -> io::Result<Option<File>> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let file = match open_at(dir, name, flags) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => File::from(file?),
-    };
-    if !kind(&stat(&file)?).is_file() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("{name} is not a regular file"),
-        ));
-    }
-    Ok(Some(file))
-}
-
-/// Reads a whole control file with its stamp. `None` if there is none; `FileTooLarge` above `limit` octets.
-pub(super) fn read_file(
-    dir: BorrowedFd<'_>,
-    name: &str,
-    limit: u64,
-) -> io::Result<Option<(Vec<u8>, Stamp)>> {
-    let Some(file) = open_file(dir, name)? else {
-        return Ok(None);
-    };
-    let stamp = stamp(&stat(&file)?);
-    let mut bytes = Vec::new();
-    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > limit {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    Ok(Some((bytes, stamp)))
 }
 
 #[cfg(test)]

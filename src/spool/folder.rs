@@ -15,6 +15,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use rustix::fs::{Access, AtFlags, OFlags};
 use rustix::io::Errno;
 
+use crate::spool::broken::Told;
 use crate::spool::dir::{self, DIRECTORY, Modes, Root};
 use crate::spool::filename::FileName;
 
@@ -58,6 +59,8 @@ pub struct Folder {
     new: RwLock<Arc<Held>>,
     cur: RwLock<Arc<Held>>,
     control: Control,
+    /// What the log has heard of its control files.
+    pub(super) told: Told,
 }
 
 /// `new/` or `cur/`, open.
@@ -123,6 +126,7 @@ impl Folder {
                 apart: control,
                 open,
             },
+            told: Told::default(),
         })
     }
 

@@ -8,6 +8,9 @@
 //! Number 0 is the letter `a`. Letters are never taken back or renumbered: file names carry them. The file
 //! is replaced as a whole under the uidlist's lock, each time with a later modification time in
 //! seconds, by which Dovecot tells that it has changed.
+//!
+//! Of a file that is broken every line that names a letter counts; what was replaced is
+//! [kept](crate::spool::broken). Letters whose names are lost are named anew as files turn up that carry them.
 
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -15,6 +18,7 @@ use std::os::fd::AsFd;
 use rustix::fs::{Timespec, Timestamps, UTIME_OMIT};
 
 use crate::imap::flag::Keyword;
+use crate::spool::broken::{self, Contents, Found};
 use crate::spool::dir::{self, Draft};
 use crate::spool::filename::{Letters, number};
 use crate::spool::folder::{Folder, Stamp};
@@ -23,8 +27,11 @@ const NAME: &str = "dovecot-keywords";
 /// Also the draft: it is renamed over the file. Under the uidlist's lock, an old one is a leftover.
 const LOCK: &str = "dovecot-keywords.lock";
 
-/// The largest file that is read, in octets; 26 names of ordinary length take less than 2 KiB.
-const LARGEST: u64 = 64 * 1024;
+/// How many octets of a file are read; 26 names of ordinary length take less than 2 KiB.
+const LARGEST: u64 = 4 << 20;
+
+/// The longest name that is kept, in octets.
+const LONGEST_NAME: usize = 1024;
 
 /// The table of letters, as last read or written.
 #[derive(Clone, Debug, Default)]
@@ -33,23 +40,53 @@ pub struct Keywords {
     /// Letters whose name is no keyword we could send to a client: kept as they stand in the file.
     opaque: Vec<(usize, Box<[u8]>)>,
     stamp: Option<Stamp>,
+    /// The number of the first line that is not as it should be, from 1.
+    broken_line: Option<usize>,
 }
 
 impl Keywords {
-    /// Reads the file; missing is empty.
+    /// Reads the file; missing is empty, and so is what is no file.
     pub fn read(folder: &Folder) -> io::Result<Keywords> {
-        let control = folder.control()?;
-        let file = match &control {
-            Some(control) => dir::read_file(control.as_fd(), NAME, LARGEST)?,
-            None => None,
+        let Some(control) = folder.control()? else {
+            return Ok(Keywords::default());
         };
-        Ok(match file {
-            Some((bytes, stamp)) => Keywords {
-                stamp: Some(stamp),
-                ..Keywords::parse(&bytes)
-            },
-            None => Keywords::default(),
-        })
+        let contents = match broken::read(control.as_fd(), NAME, LARGEST)? {
+            Found::There(contents) => contents,
+            Found::Missing => return Ok(Keywords::default()),
+            Found::Unusable => {
+                let stat = dir::stat_at(control.as_fd(), NAME)?;
+                return Ok(Keywords {
+                    stamp: stat.as_ref().map(dir::stamp),
+                    broken_line: Some(1),
+                    ..Keywords::default()
+                });
+            }
+        };
+        let Contents {
+            bytes,
+            cut,
+            stamp,
+            file,
+        } = contents;
+        let mut table = Keywords::parse(&bytes);
+        table.stamp = Some(stamp);
+        if cut && table.broken_line.is_none() {
+            table.broken_line = Some(bytes.split(|byte| *byte == b'\n').count());
+        }
+        if let Some(line) = table.broken_line {
+            let (dir, what) = (control.as_fd(), format!("line {line}"));
+            let (told, at) = (&folder.told, folder.path());
+            told.report(dir, at, NAME, &file, &what);
+        }
+        Ok(table)
+    }
+
+    /// Writes a file that was found broken anew. Under the uidlist lock.
+    pub fn mend(&mut self, folder: &Folder) -> io::Result<()> {
+        match self.broken_line {
+            Some(_) => self.write(folder),
+            None => Ok(()),
+        }
     }
 
     /// Whether the file is no longer the one that was read or written.
@@ -117,6 +154,7 @@ impl Keywords {
     /// Writes the file as Dovecot does (lock, rename, fsync, growing mtime). Under the uidlist lock.
     pub fn write(&mut self, folder: &Folder) -> io::Result<()> {
         let control = folder.control_to_write()?;
+        broken::make_way(control.as_fd(), folder.path(), NAME)?;
         let old = dir::stat_at(control.as_fd(), NAME)?;
         let draft = Draft::create(control.as_fd(), LOCK)?;
         let mut text = Vec::new();
@@ -141,6 +179,7 @@ impl Keywords {
         }
         let file = draft.publish(NAME)?;
         self.stamp = Some(dir::stamp(&dir::stat(&file)?));
+        self.broken_line = None;
         Ok(())
     }
 
@@ -179,39 +218,59 @@ impl Keywords {
         }
     }
 
-    /// Lines that cannot be used are passed over: without a space, with a number above 25, without a name,
-    /// with a name that an earlier one has. Of two with one number the later counts.
+    /// Lines that cannot be used are passed over: without a space, with a number above 25, without a name or
+    /// with one that holds control characters, with a name that an earlier one has. Of two with one number
+    /// the later counts.
     fn parse(bytes: &[u8]) -> Keywords {
         let mut table = Keywords::default();
-        for line in bytes.split(|byte| *byte == b'\n') {
-            let Some((digits, name)) =
-                memchr::memchr(b' ', line).and_then(|space| line.split_at_checked(space))
-            else {
-                continue;
-            };
-            let name = name.get(1..).unwrap_or_default();
-            let index = number(digits).and_then(|index| usize::try_from(index).ok());
-            let Some(index) = index.filter(|index| *index < 26) else {
-                continue;
-            };
-            let known = (0..26).any(|other| {
-                table
-                    .name(other)
-                    .is_some_and(|known| known.eq_ignore_ascii_case(name))
-            });
-            if name.is_empty() || known {
-                continue;
-            }
-            let keyword = std::str::from_utf8(name).ok().and_then(Keyword::new);
-            table.opaque.retain(|(at, _)| *at != index);
-            if keyword.is_none() {
-                table.opaque.push((index, name.into()));
-            }
-            if let Some(slot) = table.names.get_mut(index) {
-                *slot = keyword;
+        let marked = bytes.strip_prefix(b"\xef\xbb\xbf");
+        let is_marked = marked.is_some();
+        let mut lines: Vec<&[u8]> = marked
+            .unwrap_or(bytes)
+            .split(|byte| *byte == b'\n')
+            .collect();
+        // What follows the last line's end.
+        let _ = lines.pop_if(|line| line.is_empty());
+        for (at, line) in lines.into_iter().enumerate() {
+            let sound = table.enter(line) && !(is_marked && at == 0);
+            if !sound && table.broken_line.is_none() {
+                table.broken_line = Some(at.saturating_add(1));
             }
         }
         table
+    }
+
+    /// Takes what a line says; false if it is not as it should be.
+    fn enter(&mut self, line: &[u8]) -> bool {
+        let text = line.strip_suffix(b"\r").unwrap_or(line);
+        let Some((digits, name)) =
+            memchr::memchr(b' ', text).and_then(|space| text.split_at_checked(space))
+        else {
+            return false;
+        };
+        let name = name.get(1..).unwrap_or_default();
+        let index = number(digits).and_then(|index| usize::try_from(index).ok());
+        let Some(index) = index.filter(|index| *index < 26) else {
+            return false;
+        };
+        let known = (0..26).any(|other| {
+            self.name(other)
+                .is_some_and(|known| known.eq_ignore_ascii_case(name))
+        });
+        let readable = !name.iter().any(u8::is_ascii_control) && name.len() <= LONGEST_NAME;
+        if name.is_empty() || !readable || known {
+            return false;
+        }
+        let first = !self.is_taken(index);
+        let keyword = std::str::from_utf8(name).ok().and_then(Keyword::new);
+        self.opaque.retain(|(at, _)| *at != index);
+        if keyword.is_none() {
+            self.opaque.push((index, name.into()));
+        }
+        if let Some(slot) = self.names.get_mut(index) {
+            *slot = keyword;
+        }
+        first && text.len() == line.len()
     }
 }
 

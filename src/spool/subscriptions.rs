@@ -10,14 +10,19 @@
 //! In version 2 the levels of a name are separated by TAB; in version 1 (no first two lines) by the layout's
 //! separator. Names are spelled as on disk. Version 2 also has escapes for control characters (behind
 //! 0x01), but no mailbox name has any, so an entry that uses them is not a name, nor is one of ours
-//! ever written with them. Entries that are no names stay in the file.
+//! ever written with them. Entries that are no names of ours stay in the file: they may be another
+//! namespace's.
+//!
+//! Of a file that is broken every line that spells a name counts, whatever its header has become; the next
+//! change writes it anew, and what was replaced is [kept](crate::spool::broken).
 
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::imap::name::MailboxName;
-use crate::spool::dir::{self, Draft};
+use crate::spool::broken::{self, Contents, Found};
+use crate::spool::dir::Draft;
 use crate::spool::lock::{Lock, Patience, Try};
 use crate::spool::tree::Tree;
 
@@ -31,16 +36,15 @@ const VERSION_2: &[u8] = b"V\t2\n\n";
 /// How old a lock that names no living process must be to be taken over.
 const STALE: Duration = Duration::from_secs(30);
 
-/// The largest file that is read, in octets.
+/// How many octets of a file are read.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// All subscribed names in the file's order; entries that are no valid names are left out.
 pub fn read(tree: &Tree) -> io::Result<Vec<MailboxName>> {
-    let file = dir::read_file(tree.account_dir(), NAME, LARGEST)?;
-    let Some((bytes, _)) = file else {
+    let Some(bytes) = read_file(tree)? else {
         return Ok(Vec::new());
     };
-    let file = Subscriptions::parse(&bytes);
+    let file = Subscriptions::parse(tree, &bytes);
     let names = file.lines.iter().filter_map(|line| file.name(tree, line));
     let mut unique = Vec::new();
     let mut seen = std::collections::HashSet::new();
@@ -52,6 +56,34 @@ pub fn read(tree: &Tree) -> io::Result<Vec<MailboxName>> {
     Ok(unique)
 }
 
+/// The file's octets; says if it is broken. `None` if there is no file.
+fn read_file(tree: &Tree) -> io::Result<Option<Vec<u8>>> {
+    let dir = tree.account_dir();
+    let Found::There(contents) = broken::read(dir, NAME, LARGEST)? else {
+        return Ok(None);
+    };
+    let Contents {
+        mut bytes,
+        cut,
+        file,
+        ..
+    } = contents;
+    if let Some(line) = Subscriptions::parse(tree, &bytes).broken_line {
+        let (at, what) = (tree.account_path(), format!("line {line}"));
+        tree.told.report(dir, at, NAME, &file, &what);
+    } else if cut {
+        let what = format!("more than {LARGEST} octets");
+        tree.told
+            .report(dir, tree.account_path(), NAME, &file, &what);
+    }
+    if cut {
+        // The last line is not all there.
+        let end = memchr::memrchr(b'\n', &bytes).map_or(0, |end| end.saturating_add(1));
+        bytes.truncate(end);
+    }
+    Ok(Some(bytes))
+}
+
 /// Adds or removes a name; nothing is written if nothing changes. Takes `subscriptions.lock` with one
 /// try: `WouldBlock` if somebody else holds it, then try again.
 pub fn change(tree: &Tree, name: &MailboxName, subscribed: bool) -> io::Result<()> {
@@ -61,25 +93,25 @@ pub fn change(tree: &Tree, name: &MailboxName, subscribed: bool) -> io::Result<(
         Try::Held(lock) => lock,
         Try::Busy => return Err(io::ErrorKind::WouldBlock.into()),
     };
-    let file = dir::read_file(dir, NAME, LARGEST)?;
-    let bytes = file.map_or_else(|| VERSION_2.to_vec(), |(bytes, _)| bytes);
-    let mut file = Subscriptions::parse(&bytes);
+    let bytes = read_file(tree)?.unwrap_or_else(|| VERSION_2.to_vec());
+    let mut file = Subscriptions::parse(tree, &bytes);
     let is_it = |line: &[u8]| file.name(tree, line).as_ref() == Some(name);
     let present = file.lines.iter().any(|line| is_it(line));
-    if present == subscribed {
+    if present == subscribed && file.broken_line.is_none() {
         return Ok(());
     }
     let kept: Vec<&[u8]> = file
         .lines
         .iter()
-        .filter(|line| !is_it(line))
+        .filter(|line| subscribed || !is_it(line))
         .copied()
         .collect();
     file.lines = kept;
     let new = file.line(tree, name);
-    if subscribed {
+    if subscribed && !present {
         file.lines.push(&new);
     }
+    broken::make_way(dir, tree.account_path(), NAME)?;
     let draft = Draft::create(dir, DRAFT)?;
     (&draft.file).write_all(&file.bytes())?;
     draft.publish(NAME)?;
@@ -87,35 +119,56 @@ pub fn change(tree: &Tree, name: &MailboxName, subscribed: bool) -> io::Result<(
     Ok(())
 }
 
-/// The file's lines, those of version 2 without the first two.
+/// The file's lines that can be names, those of version 2 without the first two.
 struct Subscriptions<'a> {
     version_2: bool,
     lines: Vec<&'a [u8]>,
+    /// The number of the first line that is not as it should be, from 1.
+    broken_line: Option<usize>,
 }
 
 impl<'a> Subscriptions<'a> {
-    fn parse(bytes: &'a [u8]) -> Subscriptions<'a> {
-        let (version_2, lines) = match bytes.strip_prefix(VERSION_2) {
-            Some(lines) => (true, lines),
-            None => (false, bytes),
-        };
-        let lines = lines.split(|byte| *byte == b'\n');
-        Subscriptions {
+    fn parse(tree: &Tree, bytes: &'a [u8]) -> Subscriptions<'a> {
+        let marked = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let version_2 = marked.starts_with(b"V\t") || memchr::memchr(b'\t', marked).is_some();
+        let mut file = Subscriptions {
             version_2,
-            lines: lines.filter(|line| !line.is_empty()).collect(),
+            lines: Vec::new(),
+            broken_line: None,
+        };
+        if marked.len() < bytes.len() || (version_2 && !bytes.starts_with(VERSION_2)) {
+            file.broken_line = Some(1);
         }
+        let header = usize::from(marked.starts_with(b"V\t"));
+        let lines = marked.split(|byte| *byte == b'\n').enumerate();
+        for (at, line) in lines.skip(header) {
+            let sound = line.strip_suffix(b"\r").unwrap_or(line);
+            let spelled = file.is_spelled(tree, sound);
+            if (!spelled || sound.len() < line.len()) && file.broken_line.is_none() {
+                file.broken_line = Some(at.saturating_add(1));
+            }
+            if spelled && !sound.is_empty() {
+                file.lines.push(sound);
+            }
+        }
+        file
+    }
+
+    /// Whether a line can be a name's, perhaps with escapes.
+    fn is_spelled(&self, tree: &Tree, line: &[u8]) -> bool {
+        let readable = |level: &[u8]| level.contains(&1) || tree.is_spelled(level);
+        !line.contains(&0)
+            && !line.contains(&b'\r')
+            && line.split(|byte| *byte == b'\t').all(readable)
     }
 
     /// The name that a line means, if it is one.
     fn name(&self, tree: &Tree, line: &[u8]) -> Option<MailboxName> {
         let mut separator = [0; 4];
         let separator = tree.separator().encode_utf8(&mut separator).as_bytes();
-        if self.version_2 {
-            let levels: Vec<&[u8]> = line.split(|byte| *byte == b'\t').collect();
-            tree.name_stored(&levels.join(separator))
-        } else {
-            tree.name_stored(line.strip_suffix(separator).unwrap_or(line))
-        }
+        let levels: Vec<&[u8]> = line.split(|byte| *byte == b'\t').collect();
+        let stored = levels.join(separator);
+        tree.name_stored(stored.strip_suffix(separator).unwrap_or(&stored))
     }
 
     /// The line of a name.
@@ -175,13 +228,35 @@ mod tests {
         mail.write(NAME, "Archive.2024.\nbad/name\ninbox\n&bad\nArchive.2024\n");
         assert_eq!(shown(&mail), ["Archive.2024", "INBOX"]);
         change(&mail.tree(), &name("New.x", '.'), true).expect("subscribe");
-        let text = "Archive.2024.\nbad/name\ninbox\n&bad\nArchive.2024\nNew.x\n";
+        let text = "Archive.2024.\nbad/name\ninbox\nArchive.2024\nNew.x\n";
         assert_eq!(mail.read(NAME), text);
+        assert!(mail.read("subscriptions.broken").contains("&bad"));
         change(&mail.tree(), &name("Archive.2024", '.'), false).expect("unsubscribe");
-        assert_eq!(mail.read(NAME), "bad/name\ninbox\n&bad\nNew.x\n");
+        assert_eq!(mail.read(NAME), "bad/name\ninbox\nNew.x\n");
+        assert!(!mail.exists("subscriptions.broken.2"));
         mail.write(NAME, "");
         change(&mail.tree(), &name("A.B", '.'), true).expect("subscribe");
         assert_eq!(mail.read(NAME), "A.B\n");
+    }
+
+    #[test]
+    fn a_broken_file_counts_as_far_as_it_spells_names() {
+        let mail = Mail::new();
+        for broken in [
+            "\u{feff}V\t2\n\nA\nB\tC\n",
+            "V\t2\r\n\r\nA\r\nB\tC\r\n",
+            "V\t9\n\nA\nB\tC\n",
+            "V\t\nA\nB\tC\n",
+            "A\nB\tC\n",
+            "V\t2\n\nA\n\0\0\0\nB\tC\n&/\n",
+        ] {
+            mail.write("draft", broken);
+            std::fs::rename(mail.path("draft"), mail.path(NAME)).expect(broken);
+            assert_eq!(shown(&mail), ["A", "B.C"], "{broken:?}");
+            change(&mail.tree(), &name("A", '.'), true).expect(broken);
+            assert_eq!(mail.read(NAME), "V\t2\n\nA\nB\tC\n", "{broken:?}");
+        }
+        assert!(mail.exists("subscriptions.broken.6"));
     }
 
     #[test]

@@ -28,6 +28,7 @@ use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
 
 use crate::imap::name::{MailboxName, NameError};
+use crate::spool::broken::Told;
 use crate::spool::dir::{self, DIRECTORY, Modes, Root};
 use crate::spool::folder::Folder;
 
@@ -82,6 +83,8 @@ pub struct Tree {
     location: Location,
     root: Arc<Root>,
     control: Option<Arc<Root>>,
+    /// What the log has heard of the account's control files.
+    pub(super) told: Told,
 }
 
 impl Tree {
@@ -119,6 +122,7 @@ impl Tree {
             location,
             root: Arc::new(root),
             control,
+            told: Told::default(),
         })
     }
 
@@ -277,9 +281,20 @@ impl Tree {
         self.control.as_ref().unwrap_or(&self.root).dir()
     }
 
+    /// The path of that directory: for log lines only.
+    pub(super) fn account_path(&self) -> &Path {
+        let Location { root, control, .. } = &self.location;
+        control.as_ref().unwrap_or(root)
+    }
+
     /// A name as it stands in `subscriptions`.
     pub(super) fn stored(&self, name: &MailboxName) -> String {
         names::stored(&self.location, name)
+    }
+
+    /// Whether this can be a name as it stands in `subscriptions`, perhaps of another namespace.
+    pub(super) fn is_spelled(&self, stored: &[u8]) -> bool {
+        names::is_spelled(&self.location, stored)
     }
 
     /// The name that `subscriptions` means.

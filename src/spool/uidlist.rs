@@ -5,8 +5,12 @@
 //! inode changes), or records are appended to it (so it grows), and both are done under the
 //! [lock](crate::spool::lock) only. Reading needs no lock.
 //!
-//! A file that is broken is read as far as it goes. What the unreadable lines held gets new UIDs; no UID that
-//! stood in any line, and none below the header's `N`, is ever given to another message.
+//! Of a file that is broken everything is taken that can mean one thing only ([`format`] has the rules), and
+//! what was replaced is [kept](crate::spool::broken). What the unreadable lines held gets new UIDs; no UID
+//! that stood in any line, and none below the header's `N`, is ever given to another message. Where the
+//! file's end is lost, more UIDs may have been given than it tells: as many are passed over as can be lost.
+//! Without UIDVALIDITY or `N` nothing is certain, and UIDVALIDITY gets larger than it was. A file cut off
+//! exactly between two records looks whole: that alone nobody can tell.
 
 mod format;
 
@@ -21,21 +25,26 @@ use rustix::fs::OFlags;
 use rustix::io::retry_on_intr;
 
 use crate::imap::sequence::{Uid, UidValidity};
+use crate::spool::broken::{self, Found};
 use crate::spool::dir::{self, Draft};
-use crate::spool::folder::{Folder, Stamp};
+use crate::spool::folder::{Folder, Stamp, Sub};
 use crate::spool::uidlist::format::{Header, Parser};
 
 const NAME: &str = "dovecot-uidlist";
 const DRAFT: &str = "dovecot-uidlist.tmp";
-const BROKEN: &str = "dovecot-uidlist.broken";
-/// Not [`DRAFT`]: a copy may be made without the lock.
-const BROKEN_DRAFT: &str = "dovecot-uidlist.broken.tmp";
 
 /// Octets read at a time.
 const PIECE: usize = 64 * 1024;
 
 /// The largest file that is read, in octets: some twenty million messages.
 const LARGEST: u64 = 2 << 30;
+
+/// The UID at which there is none left to give: UIDNEXT itself must be one that a message could have.
+const EXHAUSTED: u32 = u32::MAX - 1;
+
+/// How many records at the least may be lost with a file's end that were those of expunged messages: so many
+/// of them a file can have before it is written anew without them.
+const DEAD_AT_LEAST: u32 = 1000;
 
 /// Extension fields of a record: key (`A` to `Z`) and value (no space), in the order they stand.
 pub type Fields = Vec<(u8, Box<[u8]>)>;
@@ -79,6 +88,10 @@ pub struct UidList {
     count: usize,
     /// What we could not take back follows `whole`.
     spoiled: bool,
+    /// The file's last line lacks its end.
+    cut_off: bool,
+    /// Behind the last record is what cannot be read.
+    end_lost: bool,
 }
 
 /// What reading the file brought.
@@ -86,10 +99,10 @@ pub struct UidList {
 pub enum Read {
     /// There is no file.
     Missing,
-    /// Its header cannot be used; what was in it has been copied to `dovecot-uidlist.broken`.
-    Broken,
-    /// All of it. `salvaged`: some lines were unreadable (a copy was made) and it wants rewriting;
-    /// also true for version 1 and for a missing `G`.
+    /// It cannot go on under its UIDVALIDITY: it is no file that can be read, its header cannot be used, or
+    /// its UIDs are used up. What was in it has been kept.
+    Broken(Salvage),
+    /// All of it. `rewrite`: it is not as we would write it, or broken (what was in it has been kept).
     Whole {
         /// The file's state.
         list: UidList,
@@ -98,6 +111,15 @@ pub enum Read {
         /// It should be rewritten as version 3.
         rewrite: bool,
     },
+}
+
+/// What is known of a file that is [`Read::Broken`].
+#[derive(Debug, Default)]
+pub struct Salvage {
+    /// The UIDVALIDITY it had; a new one must be larger.
+    pub uid_validity: Option<UidValidity>,
+    /// Records to begin the new file with.
+    pub records: Vec<Record>,
 }
 
 /// What has happened to the file since it was read or written last.
@@ -118,45 +140,77 @@ impl UidList {
         let Some(control) = folder.control()? else {
             return Ok(Read::Missing);
         };
-        let Some(file) = dir::open_file(control.as_fd(), NAME)? else {
-            return Ok(Read::Missing);
+        let file = match broken::open(control.as_fd(), NAME)? {
+            Found::There(file) => file,
+            Found::Missing => return Ok(Read::Missing),
+            Found::Unusable => return Ok(Read::Broken(Salvage::default())),
         };
         // Taken before reading: what is appended meanwhile will show as a change.
         let stamp = dir::stamp(&dir::stat(&file)?);
+        let report = |what: &str| {
+            folder
+                .told
+                .report(control.as_fd(), folder.path(), NAME, &file, what);
+        };
+        if stamp.size > LARGEST {
+            report("it is too large");
+            return Ok(Read::Broken(Salvage::default()));
+        }
         let mut parser = Parser::default();
         read_into(&mut parser, &file, 0, stamp.size)?;
-        if parser.header.is_none() || parser.broken_lines > 0 {
-            keep_copy(&control, &file, folder, &parser)?;
-        }
-        let Some(header) = parser.header.take() else {
-            return Ok(Read::Broken);
-        };
-        let count = parser.records.len();
+        let uid_validity = parser.uid_validity;
         let mut records = std::mem::take(&mut parser.records);
         let doubled = drop_older_of_doubled(&mut records);
-        if doubled > 0 {
-            tracing::warn!(
-                folder = %folder.path().display(),
-                "{NAME} named {doubled} files twice: the higher UIDs count"
-            );
+        let Some(header) = parser.header.take() else {
+            report(match uid_validity {
+                None => "line 1 cannot be read: UIDVALIDITY is unknown",
+                Some(_) => "line 1 cannot be read: the next UID is unknown",
+            });
+            if above(parser.highest).get() >= EXHAUSTED {
+                records.clear();
+            }
+            return Ok(Read::Broken(Salvage {
+                uid_validity,
+                records,
+            }));
+        };
+        let next = above(header.next.saturating_sub(1).max(parser.highest));
+        if next.get() >= EXHAUSTED {
+            report("its UIDs are used up");
+            return Ok(Read::Broken(Salvage {
+                uid_validity,
+                records: Vec::new(),
+            }));
+        }
+        if parser.broken_lines > 0 {
+            let (first, others) = (parser.first_broken, parser.broken_lines.saturating_sub(1));
+            report(&match others {
+                0 => format!("line {first}"),
+                _ => format!("line {first}, and {others} more"),
+            });
+        } else if doubled > 0 {
+            report(&format!("{doubled} files are named twice"));
         }
         let guid = header.guid.clone();
         let rewrite = header.version != 3
             || guid.is_none()
             || parser.broken_lines > 0
             || parser.unclean
+            || parser.is_cut_off()
             || doubled > 0;
         let list = UidList {
             uid_validity: header.uid_validity,
-            next: above(header.next.saturating_sub(1).max(parser.highest)),
+            next,
             guid: guid.map_or_else(fresh_guid, Ok)?,
             header,
-            file,
             stamp,
             whole: parser.whole,
             last: parser.last,
-            count,
+            count: records.len().saturating_add(doubled),
             spoiled: false,
+            cut_off: parser.is_cut_off(),
+            end_lost: parser.tail_broken,
+            file,
         };
         Ok(Read::Whole {
             list,
@@ -182,7 +236,7 @@ impl UidList {
             guid: None,
             others: Vec::new(),
         };
-        write(&*folder.control_to_write()?, header, fresh_guid()?, records)
+        write(folder, header, fresh_guid()?, records)
     }
 
     /// The mailbox's GUID (`G`), 32 lower-case hexadecimal digits. Not on disk yet where the file lacked one, until
@@ -217,6 +271,7 @@ impl UidList {
             return Ok(Change::Replaced);
         }
         self.stamp = now;
+        self.cut_off = parser.is_cut_off();
         self.whole = self.whole.saturating_add(parser.whole);
         self.last = parser.last;
         self.next = self.next.max(above(parser.highest));
@@ -246,16 +301,21 @@ impl UidList {
             last = record.uid.get();
         }
         let control = folder.control_to_write()?;
-        let file = File::from(dir::open_at(
-            control.as_fd(),
-            NAME,
-            OFlags::RDWR | OFlags::APPEND | OFlags::NOFOLLOW,
-        )?);
+        let flags = OFlags::RDWR | OFlags::APPEND | OFlags::NOFOLLOW;
+        let (file, writable) = match dir::open_at(control.as_fd(), NAME, flags) {
+            // A file that may only be read can still be replaced.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                let flags = OFlags::RDONLY | OFlags::NOFOLLOW;
+                (dir::open_at(control.as_fd(), NAME, flags)?, false)
+            }
+            file => (file?, true),
+        };
+        let file = File::from(file);
         let now = dir::stamp(&dir::stat(&file)?);
         if now.identity != self.stamp.identity || now.size < self.whole {
             return Err(io::Error::other(format!("{NAME} was replaced by another")));
         }
-        if now.size > self.whole {
+        if now.size > self.whole || !writable {
             // Behind the whole lines is what a crash, or a write of ours that failed, has left.
             return self.append_to_copy(&control, now.size, &lines, last, records.len());
         }
@@ -272,13 +332,25 @@ impl UidList {
 
     /// Replaces the file by one with these records: `V`, `N`, `G` and unknown header fields stay. Under the
     /// lock. On failure the old file stays as it was.
+    ///
+    /// If the end of the old file was lost, `N` passes over the UIDs that may have been lost with it.
     pub fn rewrite(&mut self, folder: &Folder, records: &[Record]) -> io::Result<()> {
         let mut header = self.header.clone();
         header.version = 3;
         let highest = records.last().map_or(0, |record| record.uid.get());
         header.next = self.next.max(above(highest)).get();
-        let control = folder.control_to_write()?;
-        *self = write(&control, header, self.guid.clone(), records)?;
+        if self.cut_off {
+            let control = folder.control_to_write()?;
+            let what = "its last line is cut off";
+            folder
+                .told
+                .report(control.as_fd(), folder.path(), NAME, &self.file, what);
+        }
+        if self.end_lost || self.cut_off {
+            let passed = header.next.saturating_add(most_lost(folder)?);
+            header.next = header.next.max(passed.min(EXHAUSTED - 1));
+        }
+        *self = write(folder, header, self.guid.clone(), records)?;
         Ok(())
     }
 
@@ -322,6 +394,7 @@ impl UidList {
         (&draft.file).write_all(lines)?;
         self.file = draft.publish(NAME)?;
         self.spoiled = false;
+        self.cut_off = false;
         let file = self.file.try_clone()?;
         self.appended(&file, lines.len(), last, count)
     }
@@ -337,13 +410,28 @@ impl UidList {
     }
 }
 
+/// How many UIDs at the most can have been lost with a file's end: those of messages that are there, and of
+/// expunged ones, which are no more than a third of these or [`DEAD_AT_LEAST`].
+fn most_lost(folder: &Folder) -> io::Result<u32> {
+    let mut files = 0_u32;
+    for sub in [Sub::New, Sub::Cur] {
+        folder.entries(sub, |_, _| {
+            files = files.saturating_add(1);
+            Ok(())
+        })?;
+    }
+    Ok(files.saturating_mul(2).saturating_add(DEAD_AT_LEAST))
+}
+
 /// Writes the file anew.
 fn write(
-    control: &OwnedFd,
+    folder: &Folder,
     header: Header,
     guid: Box<str>,
     records: &[Record],
 ) -> io::Result<UidList> {
+    let control = folder.control_to_write()?;
+    broken::make_way(control.as_fd(), folder.path(), NAME)?;
     let draft = Draft::create(control.as_fd(), DRAFT)?;
     let mut out = BufWriter::with_capacity(PIECE, &draft.file);
     format::write_header(&mut out, &header, &guid)?;
@@ -370,6 +458,8 @@ fn write(
         last,
         count: records.len(),
         spoiled: false,
+        cut_off: false,
+        end_lost: false,
     })
 }
 
@@ -442,32 +532,6 @@ fn drop_older_of_doubled(records: &mut Vec<Record>) -> usize {
         older.binary_search(&(at - 1)).is_err()
     });
     older.len()
-}
-
-/// Copies a broken file to `dovecot-uidlist.broken`, and says so once: not again for a file that has
-/// been copied already.
-fn keep_copy(control: &OwnedFd, file: &File, folder: &Folder, parser: &Parser) -> io::Result<()> {
-    let stamp = dir::stamp(&dir::stat(file)?);
-    if let Some(kept) = dir::stat_at(control.as_fd(), BROKEN)? {
-        let kept = dir::stamp(&kept);
-        if kept.size == stamp.size && kept.modified >= stamp.modified {
-            return Ok(());
-        }
-    }
-    let what = match &parser.header {
-        None => "its header cannot be read".to_owned(),
-        Some(_) => format!("{} lines cannot be read", parser.broken_lines),
-    };
-    let kept = Draft::create(control.as_fd(), BROKEN_DRAFT).and_then(|draft| {
-        copy(file, &draft.file, stamp.size)?;
-        draft.publish(BROKEN)
-    });
-    let copied = match kept {
-        Ok(_) => format!("a copy is in {BROKEN}"),
-        Err(error) => format!("and no copy could be made: {error}"),
-    };
-    tracing::warn!(folder = %folder.path().display(), "{NAME} is broken: {what}; {copied}");
-    Ok(())
 }
 
 /// A GUID never used before.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
-use crate::imap::name::{MailboxName, NameError};
+use crate::imap::name::{MailboxName, NameError, mutf7};
 use crate::spool::dir;
 use crate::spool::filename::LONGEST;
 use crate::spool::tree::{DiskNames, Layout, Location};
@@ -120,6 +120,15 @@ pub(super) fn from_stored(location: &Location, bytes: &[u8]) -> Option<MailboxNa
     let name = MailboxName::from_wire(bytes, utf8, separator).ok()?;
     let usable = !name.is_inbox() && check(location, &name).is_ok();
     (usable && stored(location, &name).as_bytes() == bytes).then_some(name)
+}
+
+/// Whether this can be the stored form of a name, perhaps of one that this account cannot hold.
+pub(super) fn is_spelled(location: &Location, bytes: &[u8]) -> bool {
+    bytes.len() <= LONGEST_STORED
+        && match location.names {
+            DiskNames::Utf7 => mutf7::decode(bytes).is_some(),
+            DiskNames::Utf8 => std::str::from_utf8(bytes).is_ok(),
+        }
 }
 
 /// Whether mailboxes may lie in a directory of this stored form: in each mailbox's own, and, though it is none,

@@ -12,8 +12,19 @@
 //! next UID when the header was written, `G` the mailbox's GUID; other header fields are kept as they are.
 //! A record's UID is above the one before it. Records are appended without touching the header.
 //!
-//! Version 1 is Courier's: `1 <uidvalidity> <next uid>`, then `<uid> <base name>`.
+//! Version 1 is Courier's: `1 <uidvalidity> <next uid>`, then `<uid> <base name>`. A record with ` :` in it
+//! is one of version 3, whatever the header says, and one without is one of version 1.
+//!
+//! Of a broken file everything is taken that can mean one thing only:
+//!
+//! - A byte order mark, CR at a line's end, an unknown version number: the line counts as it reads without.
+//! - A header without UIDVALIDITY or next UID is none, but the UIDVALIDITY it names is noted, and the
+//!   records count.
+//! - A line that is no record costs itself alone. A UID it begins with counts as given.
+//! - Where UIDs do not rise, some line is wrong. What all longest rising rows of lines have in common
+//!   stands; a line that may be the wrong one loses its UID, and so does each of two lines with one UID.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 
 use crate::imap::sequence::{Uid, UidValidity};
@@ -47,10 +58,8 @@ enum Place {
     /// No whole line has come yet.
     #[default]
     Header,
-    /// Behind the header.
+    /// Behind the first line.
     Records,
-    /// Behind a header that cannot be used: the rest is passed over.
-    Unusable,
 }
 
 /// Reads a file piece by piece: [`Parser::feed`] all of it, [`Parser::finish`], then look at the fields.
@@ -58,10 +67,14 @@ enum Place {
 pub(super) struct Parser {
     /// `None` as long as no usable first line has come.
     pub(super) header: Option<Header>,
+    /// The UIDVALIDITY that the first line names, whether or not it can be used.
+    pub(super) uid_validity: Option<UidValidity>,
     /// The records so far.
     pub(super) records: Vec<Record>,
-    /// How many lines behind the first could not be used.
+    /// How many lines are not as they should be, the first included.
     pub(super) broken_lines: usize,
+    /// The number of the first of them.
+    pub(super) first_broken: usize,
     /// Something was read that is not as it would be written.
     pub(super) unclean: bool,
     /// The highest UID of any line, usable or not.
@@ -70,7 +83,15 @@ pub(super) struct Parser {
     pub(super) last: u32,
     /// How many octets whole lines take.
     pub(super) whole: u64,
+    /// How many whole lines there are.
+    pub(super) lines: usize,
+    /// Behind the last record comes what is none: it may have held higher UIDs than all that can be read.
+    pub(super) tail_broken: bool,
     place: Place,
+    /// UIDs must be above this.
+    base: u32,
+    /// Some UID was not above the one before.
+    falling: bool,
     /// What has come of a line, up to [`LONGEST_LINE`] octets.
     partial: Vec<u8>,
     /// How many octets more have come of it.
@@ -82,6 +103,7 @@ impl Parser {
     pub(super) fn resume(last: u32) -> Parser {
         Parser {
             last,
+            base: last,
             highest: last,
             place: Place::Records,
             ..Parser::default()
@@ -109,12 +131,20 @@ impl Parser {
     /// The octets behind the last whole line are one that is being written, or was cut off. Its UID, where it
     /// can be told, counts as given.
     pub(super) fn finish(&mut self) {
-        if self.place == Place::Records
-            && let Some(space) = memchr::memchr(b' ', &self.partial)
-            && let Some(uid) = self.partial.get(..space).and_then(uid)
-        {
-            self.highest = self.highest.max(uid.get());
+        let partial = std::mem::take(&mut self.partial);
+        if self.place == Place::Records {
+            self.count_uid(&partial);
         }
+        self.partial = partial;
+        if self.falling {
+            self.records = certain(std::mem::take(&mut self.records));
+            self.last = self.records.last().map_or(0, |record| record.uid.get());
+        }
+    }
+
+    /// Whether there are octets behind the last whole line.
+    pub(super) fn is_cut_off(&self) -> bool {
+        !self.partial.is_empty()
     }
 
     /// Keeps the part of a line that has come.
@@ -129,41 +159,85 @@ impl Parser {
     fn line(&mut self, line: &[u8], cut: u64) {
         let length = (line.len() as u64).saturating_add(cut);
         self.whole = self.whole.saturating_add(length).saturating_add(1);
+        self.lines = self.lines.saturating_add(1);
         match self.place {
             Place::Header => {
-                self.header = header(line).filter(|_| cut == 0);
-                self.place = match self.header {
-                    Some(_) => Place::Records,
-                    None => Place::Unusable,
-                };
+                self.place = Place::Records;
+                self.first_line(line, cut > 0);
             }
-            Place::Records if cut > 0 => self.broken_lines += 1,
+            Place::Records if cut > 0 => {
+                self.count_uid(line);
+                self.break_line();
+            }
             Place::Records => self.record(line),
-            Place::Unusable => {}
+        }
+    }
+
+    fn first_line(&mut self, line: &[u8], cut: bool) {
+        let mut read = FirstLine::read(line, cut);
+        self.uid_validity = read.uid_validity;
+        self.header = read.header.take();
+        if !read.clean || self.header.is_none() {
+            self.break_line();
+        }
+        // The header itself may be what is missing.
+        if read.uid_validity.is_none()
+            && memchr::memmem::find(line, b" :").is_some()
+            && let Some(record) = self.usable_record(line)
+        {
+            self.push(record);
         }
     }
 
     fn record(&mut self, line: &[u8]) {
-        let version = self.header.as_ref().map_or(3, |header| header.version);
-        match self.usable_record(line, version) {
-            Some(record) if record.uid.get() > self.last => {
-                self.last = record.uid.get();
-                self.records.push(record);
-            }
+        let sound = line.strip_suffix(b"\r").unwrap_or(line);
+        match self.usable_record(sound) {
             // The same line twice does no harm.
             Some(record) if self.records.last() == Some(&record) => self.unclean = true,
-            _ => self.broken_lines += 1,
+            Some(record) if record.uid.get() > self.base => {
+                if record.uid.get() <= self.last {
+                    self.falling = true;
+                    self.break_line();
+                } else if sound.len() < line.len() {
+                    self.break_line();
+                }
+                self.push(record);
+            }
+            _ => self.break_line(),
         }
     }
 
-    fn usable_record(&mut self, line: &[u8], version: u8) -> Option<Record> {
+    fn push(&mut self, record: Record) {
+        self.last = record.uid.get();
+        self.tail_broken = false;
+        self.records.push(record);
+    }
+
+    /// Notes that the present line is not as it should be.
+    fn break_line(&mut self) {
+        self.broken_lines = self.broken_lines.saturating_add(1);
+        self.tail_broken = true;
+        if self.broken_lines == 1 {
+            self.first_broken = self.lines;
+        }
+    }
+
+    /// Counts the UID that a line begins with as given.
+    fn count_uid(&mut self, line: &[u8]) {
+        let digits = memchr::memchr(b' ', line).and_then(|space| line.get(..space));
+        if let Some(uid) = digits.and_then(uid) {
+            self.highest = self.highest.max(uid.get());
+        }
+    }
+
+    fn usable_record(&mut self, line: &[u8]) -> Option<Record> {
+        self.count_uid(line);
         let space = memchr::memchr(b' ', line)?;
         let (digits, rest) = line.split_at_checked(space)?;
         let uid = uid(digits)?;
-        self.highest = self.highest.max(uid.get());
         let mut rest = rest.get(1..)?;
         let mut fields = Vec::new();
-        if version == 3 {
+        if memchr::memmem::find(line, b" :").is_some() {
             loop {
                 let (&key, after) = rest.split_first()?;
                 match key {
@@ -184,6 +258,15 @@ impl Parser {
                     }
                 }
             }
+        } else if self
+            .header
+            .as_ref()
+            .is_none_or(|header| header.version != 1)
+        {
+            if memchr::memchr(b' ', rest).is_some() {
+                return None;
+            }
+            self.break_line();
         }
         let end = memchr::memchr(b':', rest).unwrap_or(rest.len());
         let (base, info) = rest.split_at_checked(end)?;
@@ -199,6 +282,51 @@ impl Parser {
     }
 }
 
+/// Of records whose UIDs do not all rise, those that stand in every longest row that does. A record that
+/// comes again says nothing new.
+fn certain(mut records: Vec<Record>) -> Vec<Record> {
+    let mut seen = HashSet::new();
+    records.retain(|record| seen.insert((record.uid, record.base.clone())));
+    let uids: Vec<u32> = records.iter().map(|record| record.uid.get()).collect();
+    let before = longest_rising(uids.iter().copied());
+    let mut behind = longest_rising(uids.iter().rev().map(|uid| u32::MAX - uid));
+    behind.reverse();
+    // The place of each record in the longest rows it stands in; none if these are shorter than others.
+    let longest = before.iter().copied().max().unwrap_or_default();
+    let places = before.iter().zip(&behind);
+    let places: Vec<Option<usize>> = places
+        .map(|(before, behind)| (before + behind == longest + 1).then_some(*before))
+        .collect();
+    let mut rivals = vec![0_usize; longest + 1];
+    for place in places.iter().flatten() {
+        if let Some(rivals) = rivals.get_mut(*place) {
+            *rivals += 1;
+        }
+    }
+    let alone = |place: &Option<usize>| place.is_some_and(|place| rivals.get(place) == Some(&1));
+    let records = records.into_iter().zip(&places);
+    records
+        .filter(|(_, place)| alone(place))
+        .map(|(record, _)| record)
+        .collect()
+}
+
+/// For each number the length of the longest rising row that ends with it.
+fn longest_rising(numbers: impl Iterator<Item = u32>) -> Vec<usize> {
+    // The lowest number with which a row of each length ends.
+    let mut ends: Vec<u32> = Vec::new();
+    numbers
+        .map(|number| {
+            let length = ends.partition_point(|end| *end < number);
+            match ends.get_mut(length) {
+                Some(end) => *end = number,
+                None => ends.push(number),
+            }
+            length + 1
+        })
+        .collect()
+}
+
 /// Whether a base name can stand in a record.
 fn is_base(base: &[u8]) -> bool {
     let stands = |byte: &u8| !matches!(byte, b'/' | b':' | b'\0' | b'\r' | b'\n');
@@ -211,49 +339,109 @@ fn uid(digits: &[u8]) -> Option<Uid> {
     (uid <= HIGHEST_UID).then(|| Uid::new(uid)).flatten()
 }
 
-/// The first line. `None` if it lacks what cannot be done without: version, UIDVALIDITY, next UID.
-fn header(line: &[u8]) -> Option<Header> {
-    let (version, fields) = line.split_at_checked(1)?;
-    let fields = fields.strip_prefix(b" ")?;
-    let fields = fields.split(|byte| *byte == b' ');
-    let fields = fields.filter(|field| !field.is_empty());
-    let narrow = |digits: &[u8]| u32::try_from(number(digits)?).ok();
-    match version {
-        b"1" => {
-            let mut fields = fields;
-            let header = Header {
+/// What the first line says.
+#[derive(Debug, Default)]
+struct FirstLine {
+    /// `None` if what cannot be done without is missing: UIDVALIDITY and next UID.
+    header: Option<Header>,
+    uid_validity: Option<UidValidity>,
+    /// It is as it should be.
+    clean: bool,
+}
+
+impl FirstLine {
+    /// Reads it. `cut`: it goes on behind the octets that are there.
+    fn read(line: &[u8], cut: bool) -> FirstLine {
+        let marked = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+        let text = marked.strip_suffix(b"\r").unwrap_or(marked);
+        let mut words: Vec<&[u8]> = text.split(|byte| *byte == b' ').collect();
+        if cut {
+            words.pop();
+        }
+        words.retain(|word| !word.is_empty());
+        let (version, fields) = match words.split_first() {
+            Some((&b"1", fields)) => (1, fields),
+            Some((&b"3", fields)) => (3, fields),
+            _ => (0, &*words),
+        };
+        let clean = line.get(1) == Some(&b' ') && version != 0 && text.len() == line.len() && !cut;
+        let read = match version {
+            1 => FirstLine::version_1(fields),
+            _ => FirstLine::version_3(fields, clean),
+        };
+        FirstLine {
+            clean: clean && read.clean,
+            ..read
+        }
+    }
+
+    fn version_1(fields: &[&[u8]]) -> FirstLine {
+        let mut numbers = fields.iter().map(|field| narrow(field));
+        let uid_validity = numbers.next().flatten().and_then(UidValidity::new);
+        let next = numbers.next().flatten().filter(|next| *next != 0);
+        let header = uid_validity.zip(next).filter(|_| numbers.next().is_none());
+        FirstLine {
+            header: header.map(|(uid_validity, next)| Header {
                 version: 1,
-                uid_validity: UidValidity::new(narrow(fields.next()?)?)?,
-                next: narrow(fields.next()?)?,
+                uid_validity,
+                next,
                 guid: None,
                 others: Vec::new(),
-            };
-            (header.next != 0 && fields.next().is_none()).then_some(header)
+            }),
+            uid_validity,
+            clean: true,
         }
-        b"3" => {
-            let (mut uid_validity, mut next, mut guid) = (None, None, None);
-            let mut others: Vec<(u8, Box<[u8]>)> = Vec::new();
-            for field in fields {
-                let (&key, value) = field.split_first()?;
-                match key {
-                    b'V' => uid_validity = narrow(value).and_then(UidValidity::new),
-                    b'N' => next = narrow(value).filter(|next| *next != 0),
-                    // A GUID that is none is made anew: nothing is lost by it but the mailbox's name for
-                    // replication.
-                    b'G' => guid = lower_hex(value),
-                    _ => others.push((key, value.into())),
+    }
+
+    /// `clean`: what is not understood is a field of somebody's and not garbage.
+    fn version_3(fields: &[&[u8]], clean: bool) -> FirstLine {
+        let (mut uid_validity, mut next, mut guid) = (None, None, None);
+        let mut others: Vec<(u8, Box<[u8]>)> = Vec::new();
+        for field in fields {
+            let Some((&key, value)) = field.split_first() else {
+                continue;
+            };
+            match key {
+                b'V' => {
+                    let other = narrow(value).and_then(UidValidity::new);
+                    uid_validity = uid_validity.max(other);
                 }
+                b'N' => next = narrow(value).filter(|next| *next != 0),
+                // A GUID that is none is made anew: nothing is lost by it but the mailbox's name for
+                // replication.
+                b'G' => guid = lower_hex(value),
+                _ => others.push((key, value.into())),
             }
-            Some(Header {
+        }
+        if !clean {
+            others.clear();
+        }
+        let twice = |key| {
+            fields
+                .iter()
+                .filter(|field| field.first() == Some(&key))
+                .count()
+                > 1
+        };
+        let contradicted = twice(b'V') || twice(b'N');
+        let header = uid_validity.zip(next).filter(|_| !contradicted);
+        FirstLine {
+            header: header.map(|(uid_validity, next)| Header {
                 version: 3,
-                uid_validity: uid_validity?,
-                next: next?,
+                uid_validity,
+                next,
                 guid,
                 others,
-            })
+            }),
+            uid_validity,
+            clean: true,
         }
-        _ => None,
     }
+}
+
+/// A decimal number that fits.
+fn narrow(digits: &[u8]) -> Option<u32> {
+    u32::try_from(number(digits)?).ok()
 }
 
 /// 32 hexadecimal digits.
