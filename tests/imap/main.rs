@@ -15,6 +15,7 @@ mod limits;
 mod list;
 mod login;
 mod mailboxes;
+mod openings;
 mod pipeline;
 mod search;
 mod select;
