@@ -54,10 +54,12 @@ fn names(told: &[String]) -> Vec<&str> {
     names
 }
 
-/// A FETCH or STORE that is answered with this many responses, each with these parts.
+/// A FETCH or STORE that is answered with this many responses that have the first of these parts; each must
+/// have the others too. A server may add what nobody asked for: new keywords, MODSEQ.
 #[track_caller]
 fn fetch(c: &mut Client, command: &str, count: usize, parts: &[&str]) -> Vec<String> {
-    let told = c.ok(command);
+    let mut told = c.ok(command);
+    told.retain(|line| line.contains(" FETCH (") && line.contains(parts[0]));
     assert_eq!(told.len(), count, "{command} → {told:?}");
     for line in &told {
         for part in parts {
@@ -65,6 +67,14 @@ fn fetch(c: &mut Client, command: &str, count: usize, parts: &[&str]) -> Vec<Str
         }
     }
     told
+}
+
+/// A STORE that must not be answered with flags.
+#[track_caller]
+fn silent(c: &mut Client, command: &str) {
+    for line in c.ok(command) {
+        assert!(!line.contains(" FETCH (FLAGS"), "{command} → {line}");
+    }
 }
 
 const ALL: [&str; 6] = ["Drafts", "INBOX", "Lists", "Lists.rust", "Sent", "Trash"];
@@ -233,7 +243,7 @@ fn apple_mail_on_a_mac() {
         1,
         &["BODY[1]<0> {8}\r\nHello.\r\n"],
     );
-    c.check("UID STORE 2 +FLAGS.SILENT (\\Seen $NotJunk)", &[], "OK");
+    silent(&mut c, "UID STORE 2 +FLAGS.SILENT (\\Seen $NotJunk)");
 
     // A connection of its own idles on INBOX; a third one works in Drafts.
     let mut c2 = server.client();
@@ -250,10 +260,9 @@ fn apple_mail_on_a_mac() {
         &[&format!("* SEARCH {old} {new}")],
         "OK",
     );
-    c3.check(
+    silent(
+        &mut c3,
         &format!("UID STORE {old} +FLAGS.SILENT (\\Deleted)"),
-        &[],
-        "OK",
     );
     c3.check(&format!("UID EXPUNGE {old}"), &["* 1 EXPUNGE"], "OK");
     server.maildir.deliver("INBOX", &message("four"));
@@ -265,7 +274,7 @@ fn apple_mail_on_a_mac() {
     let reply = c.run("UID MOVE 3 Trash");
     assert_eq!(reply.outcome(), "OK", "{reply:?}");
     assert!(c.outcome("UID COPY 2 Trash").starts_with("OK [COPYUID "));
-    c.check("UID STORE 2 +FLAGS.SILENT (\\Deleted)", &[], "OK");
+    silent(&mut c, "UID STORE 2 +FLAGS.SILENT (\\Deleted)");
     c.check("EXPUNGE", &["* 2 EXPUNGE"], "OK");
     c.check("UID SEARCH 1:* NOT DELETED", &["* SEARCH 1 4"], "OK");
     c.check(
@@ -412,8 +421,9 @@ fn outlook() {
         1,
         &["\\Deleted"],
     );
+    idle.expect(&["* 3 FETCH (FLAGS (\\Deleted \\Seen))"]);
     c.check("EXPUNGE", &["* 3 EXPUNGE"], "OK");
-    idle.expect(&["* 3 FETCH (FLAGS (\\Deleted \\Seen))", "* 3 EXPUNGE"]);
+    idle.expect(&["* 3 EXPUNGE"]);
     server.maildir.deliver("INBOX", &message("four"));
     idle.expect(&["* 3 EXISTS"]);
     idle.done(&[]);
@@ -469,7 +479,7 @@ fn k9() {
         1,
         &["BODY[TEXT] {8}\r\nHello."],
     );
-    c.check("UID STORE 3 +FLAGS.SILENT (\\Seen)", &[], "OK");
+    silent(&mut c, "UID STORE 3 +FLAGS.SILENT (\\Seen)");
 
     // Push has a connection for each folder; INBOX's hears of everything the others do.
     let mut push = server.client();
@@ -482,12 +492,13 @@ fn k9() {
     assert_eq!(reply.outcome(), "OK", "{reply:?}");
     idle.expect(&["* 2 EXPUNGE"]);
     idle_trash.expect(&["* 1 EXISTS"]);
-    c.check("UID STORE 1 +FLAGS.SILENT (\\Answered)", &[], "OK");
+    silent(&mut c, "UID STORE 1 +FLAGS.SILENT (\\Answered)");
     idle.expect(&["* 1 FETCH (FLAGS (\\Answered \\Seen))"]);
     server.maildir.deliver("INBOX", &message("four"));
     idle.expect(&["* 3 EXISTS"]);
     idle.done(&[]);
     idle_trash.done(&[]);
+    c.check("NOOP", &["* 3 EXISTS"], "OK");
 
     let sent = message("sent");
     let uid = c.append("\"Sent\"", "(\\Seen) ", &sent);
@@ -497,12 +508,11 @@ fn k9() {
         &[&format!("* SEARCH {uid}")],
         "OK",
     );
-    c.check("NOOP", &["* 3 EXISTS"], "OK");
     assert!(
         c.outcome("UID COPY 4 \"Trash\"")
             .starts_with("OK [COPYUID ")
     );
-    c.check("UID STORE 4 +FLAGS.SILENT (\\Deleted \\Seen)", &[], "OK");
+    silent(&mut c, "UID STORE 4 +FLAGS.SILENT (\\Deleted \\Seen)");
     c.check("UID EXPUNGE 4", &["* 3 EXPUNGE"], "OK");
     c.check("UID SEARCH 1:* NOT DELETED", &["* SEARCH 1 3"], "OK");
     c.check("LOGOUT", &["* BYE"], "OK");
