@@ -43,7 +43,7 @@ fn its_own_live_tests() {
         ),
     )
     .unwrap();
-    // The class left out wants a server that is slower than 10 µs.
+    // The class left out wants a server that cannot be connected to within a millisecond.
     let output = program::command("python3")
         .env("PYTHONPATH", packages)
         .env("PYTHONDONTWRITEBYTECODE", "1")
@@ -64,22 +64,8 @@ fn its_own_live_tests() {
     assert_eq!(count, 57, "{said}");
     for (name, outcomes) in outcomes {
         for outcome in outcomes {
-            // Its last line searches for message 5 of four, which RFC 3501 section 9 wants answered BAD.
-            let expected = match name {
-                "test_search" => outcome == "ERROR",
-                _ => outcome == "ok" || MAY_LACK.iter().any(|lack| outcome.contains(lack)),
-            };
+            let expected = outcome == "ok" || MAY_LACK.iter().any(|lack| outcome.contains(lack));
             assert!(expected, "{name}: {outcome}\n{said}");
         }
     }
-    let only_that = said.matches("\nERROR: ").count() == 2
-        && said
-            .matches("InvalidCriteriaError: b'Error in IMAP command")
-            .count()
-            == 2
-        && said
-            .matches("criteria: \"NOT DELETED SUBJECT SMALLER 5\"")
-            .count()
-            == 2;
-    assert!(only_that, "{said}");
 }

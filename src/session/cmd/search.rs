@@ -32,9 +32,6 @@ pub(crate) async fn run(
         let code = Code::BadCharset(CHARSETS.to_vec());
         Failure::No(Some(code), unknown.to_string().into())
     })?;
-    query
-        .check(view.exists())
-        .map_err(|_| Failure::Bad("Invalid messageset".into()))?;
     let mailbox = Arc::clone(view.mailbox());
     let picked = view.all();
     let last = (
