@@ -42,6 +42,8 @@ impl Near {
         fs::set_permissions(&rc, mode).unwrap();
         let mut command = program::command("fetchmail");
         command.env("FETCHMAILHOME", self.home.path());
+        // As root it would keep one for the whole machine.
+        command.arg("--pidfile").arg(self.home.path().join("pid"));
         command.args(["--nodetach", "--nosyslog", "-f"]).arg(rc);
         command
     }
