@@ -49,6 +49,27 @@ pub enum Mechanism {
     Login,
 }
 
+impl Mechanism {
+    /// All there are.
+    pub const ALL: [Mechanism; 2] = [Mechanism::Plain, Mechanism::Login];
+
+    /// How it is announced (RFC 3501 §6.1.1).
+    pub fn capability(self) -> &'static str {
+        match self {
+            Mechanism::Plain => "AUTH=PLAIN",
+            Mechanism::Login => "AUTH=LOGIN",
+        }
+    }
+
+    /// The mechanism that a client names, in any case of letters.
+    pub fn named(name: &str) -> Option<Mechanism> {
+        Mechanism::ALL.into_iter().find(|mechanism| {
+            let own = mechanism.capability().strip_prefix("AUTH=");
+            own.is_some_and(|own| own.eq_ignore_ascii_case(name))
+        })
+    }
+}
+
 /// What the source says of an account; `None`: what `[users]` and `[mail]` say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountFields {

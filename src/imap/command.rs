@@ -4,8 +4,8 @@ use crate::imap::core::{Secret, Tag};
 use crate::imap::date::DateTime;
 use crate::imap::fetch::FetchItem;
 use crate::imap::flag::Flag;
-use crate::imap::search::SearchKey;
-use crate::imap::sequence::SequenceSet;
+use crate::imap::search::{ReturnOptions, SearchKey};
+use crate::imap::sequence::MessageSet;
 
 /// A mailbox name or LIST pattern as the client sent it; what it means depends on the session
 /// (modified UTF-7 or UTF-8) and on the hierarchy separator: see [`crate::imap::name`].
@@ -59,6 +59,8 @@ pub enum CommandBody {
     },
     Create {
         mailbox: WireName,
+        /// Special uses (RFC 6154 §3), each with its backslash as the client wrote it.
+        uses: Vec<String>,
     },
     Delete {
         mailbox: WireName,
@@ -73,10 +75,7 @@ pub enum CommandBody {
     Unsubscribe {
         mailbox: WireName,
     },
-    List {
-        reference: WireName,
-        pattern: WireName,
-    },
+    List(List),
     Lsub {
         reference: WireName,
         pattern: WireName,
@@ -87,7 +86,7 @@ pub enum CommandBody {
         mailbox: WireName,
         items: Vec<StatusItem>,
     },
-    /// The message itself is not part of the value: it is streamed after the head.
+    /// The messages themselves are not part of the value: each is streamed after its options.
     Append(Append),
     /// RFC 2177.
     Idle,
@@ -99,34 +98,36 @@ pub enum CommandBody {
     Unselect,
     /// EXPUNGE, or UID EXPUNGE (RFC 4315) with its set.
     Expunge {
-        uids: Option<SequenceSet>,
+        uids: Option<MessageSet>,
     },
     Search {
         numbering: Numbering,
+        /// `None` without RETURN.
+        returns: Option<ReturnOptions>,
         charset: Option<Vec<u8>>,
         key: SearchKey,
     },
     Fetch {
         numbering: Numbering,
-        set: SequenceSet,
+        set: MessageSet,
         items: Vec<FetchItem>,
     },
     Store {
         numbering: Numbering,
-        set: SequenceSet,
+        set: MessageSet,
         action: StoreAction,
         silent: bool,
         flags: Vec<Flag>,
     },
     Copy {
         numbering: Numbering,
-        set: SequenceSet,
+        set: MessageSet,
         mailbox: WireName,
     },
     /// RFC 6851.
     Move {
         numbering: Numbering,
-        set: SequenceSet,
+        set: MessageSet,
         mailbox: WireName,
     },
 }
@@ -151,23 +152,74 @@ pub enum StoreAction {
     Replace,
 }
 
-/// Everything of an APPEND before its message (RFC 3501 §6.3.11).
+/// An APPEND without its messages (RFC 3501 §6.3.11, RFC 3502).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Append {
     /// Where to.
     pub mailbox: WireName,
+    /// What is said of each message; one at least.
+    pub messages: Vec<AppendOptions>,
+}
+
+/// What an APPEND says of a message (RFC 4466 §3 `append-opts`).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AppendOptions {
     /// With these flags.
     pub flags: Vec<Flag>,
     /// With this INTERNALDATE, else now.
     pub date: Option<DateTime>,
 }
 
-/// What STATUS can be asked for (RFC 3501 §6.3.10).
+/// LIST (RFC 3501 §6.3.8, RFC 5258 §3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct List {
+    /// What is put before each pattern.
+    pub reference: WireName,
+    /// One in the basic form, which may be empty; one at least in the extended.
+    pub patterns: Vec<WireName>,
+    /// `None` for the basic form. Any of the three extensions makes it the extended one: options to
+    /// select by, patterns in parentheses, options of what to return.
+    pub extended: Option<ListOptions>,
+}
+
+/// The options of an extended LIST. Order and repetition mean nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListOptions {
+    /// Which names are listed.
+    pub select: Vec<SelectOption>,
+    /// What is said of them.
+    pub returns: Vec<ReturnOption>,
+}
+
+/// Which names LIST is to give (RFC 5258 §3.1, RFC 6154 §2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the grammar's own names")]
+pub enum SelectOption {
+    /// Never without an option that it can match by.
+    RecursiveMatch,
+    Remote,
+    SpecialUse,
+    Subscribed,
+}
+
+/// What LIST is to say of each name (RFC 5258 §3.2, RFC 5819, RFC 6154 §2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the grammar's own names")]
+pub enum ReturnOption {
+    Children,
+    SpecialUse,
+    Status(Vec<StatusItem>),
+    Subscribed,
+}
+
+/// What STATUS can be asked for (RFC 3501 §6.3.10, RFC 9051 §6.3.11, RFC 8438).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the grammar's own names")]
 pub enum StatusItem {
+    Deleted,
     Messages,
     Recent,
+    Size,
     UidNext,
     UidValidity,
     Unseen,
@@ -205,7 +257,7 @@ impl CommandBody {
             Fetch { numbering, .. } => uid(numbering, "FETCH", "UID FETCH"),
             Id(_) => "ID",
             Idle => "IDLE",
-            List { .. } => "LIST",
+            List(_) => "LIST",
             Login { .. } => "LOGIN",
             Logout => "LOGOUT",
             Lsub { .. } => "LSUB",
@@ -242,7 +294,7 @@ impl CommandBody {
             | Rename { .. }
             | Subscribe { .. }
             | Unsubscribe { .. }
-            | List { .. }
+            | List(_)
             | Lsub { .. }
             | Namespace
             | Status { .. }
@@ -280,7 +332,7 @@ impl CommandBody {
             | Expunge { .. }
             | Id(_)
             | Idle
-            | List { .. }
+            | List(_)
             | Login { .. }
             | Logout
             | Lsub { .. }

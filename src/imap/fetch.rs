@@ -5,6 +5,20 @@ use std::num::NonZeroU32;
 /// One data item of a FETCH command. The macros ALL, FAST and FULL are spelled out by the parser.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FetchItem {
+    /// `BINARY[…]<…>` and `BINARY.PEEK[…]<…>`: a part without its transfer encoding (RFC 3516 §4.2).
+    Binary {
+        /// `.PEEK`: do not set `\Seen`.
+        peek: bool,
+        /// Part numbers from the outermost; empty for the message itself.
+        part: Vec<NonZeroU32>,
+        /// `<offset.length>`, of the decoded octets.
+        partial: Option<Partial>,
+    },
+    /// `BINARY.SIZE[…]`: how long that is.
+    BinarySize {
+        /// As in [`FetchItem::Binary`].
+        part: Vec<NonZeroU32>,
+    },
     /// `BODY`: the body structure without extension data.
     Body,
     /// `BODY[…]<…>` and `BODY.PEEK[…]<…>`.
@@ -40,9 +54,10 @@ impl FetchItem {
     /// Whether answering it sets `\Seen` (RFC 3501 §6.4.5).
     pub fn sets_seen(&self) -> bool {
         match self {
-            FetchItem::BodySection { peek, .. } => !peek,
+            FetchItem::Binary { peek, .. } | FetchItem::BodySection { peek, .. } => !peek,
             FetchItem::Rfc822 | FetchItem::Rfc822Text => true,
-            FetchItem::Body
+            FetchItem::BinarySize { .. }
+            | FetchItem::Body
             | FetchItem::BodyStructure
             | FetchItem::Envelope
             | FetchItem::Flags

@@ -36,7 +36,7 @@ pub enum StatusKind {
 pub enum Code {
     Alert,
     AlreadyExists,
-    AppendUid(UidValidity, Uid),
+    AppendUid(UidValidity, NumberSet),
     AuthenticationFailed,
     AuthorizationFailed,
     /// With the charsets that are known.
@@ -49,10 +49,13 @@ pub enum Code {
     CopyUid(UidValidity, NumberSet, NumberSet),
     Corruption,
     ExpungeIssued,
+    HasChildren,
     InUse,
     Limit,
     NonExistent,
     NoPerm,
+    /// RFC 5182 §2.5.
+    NotSaved,
     OverQuota,
     Parse,
     /// The flags a client can change for good; `true` if it can make new keywords (`\*`).
@@ -61,12 +64,17 @@ pub enum Code {
     ReadOnly,
     ReadWrite,
     ServerBug,
+    /// RFC 4469 §4.2, RFC 7889 §4.
+    TooBig,
     TryCreate,
     UidNext(Uid),
     UidNotSticky,
     UidValidity(UidValidity),
     Unavailable,
+    /// RFC 3516 §4.3.
+    UnknownCte,
     Unseen(SeqNum),
+    UseAttr,
 }
 
 /// Untagged data, but for FETCH, which [`crate::imap::encode::fetch`] writes piece by piece.
@@ -75,6 +83,7 @@ pub enum Code {
 pub enum Data {
     Capability(Vec<&'static str>),
     Enabled(Vec<&'static str>),
+    Esearch(Esearch),
     Exists(u32),
     Expunge(SeqNum),
     /// The flags defined in the mailbox.
@@ -91,6 +100,23 @@ pub enum Data {
     StatusItems(MailboxName, Vec<(StatusItem, u64)>),
 }
 
+/// The answer to SEARCH with RETURN (RFC 4731 §3.1): what was not asked for, or not found, is `None`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Esearch {
+    /// The command's tag.
+    pub tag: Tag,
+    /// Whether the numbers are UIDs.
+    pub by_uid: bool,
+    /// The lowest.
+    pub min: Option<u32>,
+    /// The highest.
+    pub max: Option<u32>,
+    /// Every one; an empty set counts as `None`.
+    pub all: Option<NumberSet>,
+    /// How many.
+    pub count: Option<u64>,
+}
+
 /// One line of LIST or LSUB.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListItem {
@@ -100,14 +126,27 @@ pub struct ListItem {
     pub separator: Option<char>,
     /// `None` is the empty name that answers `LIST "" ""`.
     pub name: Option<MailboxName>,
+    /// Extended data items (RFC 5258 §3), only for clients that know the extended form.
+    pub extended: Vec<ListExtended>,
 }
 
-/// Mailbox attributes (RFC 3501 §7.2.2, RFC 3348, RFC 6154).
+/// Extended data items of a LIST response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListExtended {
+    /// By which selection options names below this one match (RFC 5258 §3.5).
+    ChildInfo(Vec<&'static str>),
+    /// What the client called it (RFC 9051 §6.3.9.7).
+    OldName(MailboxName),
+}
+
+/// Mailbox attributes (RFC 3501 §7.2.2, RFC 3348, RFC 5258, RFC 6154).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the registry's own names")]
 pub enum ListAttribute {
     NoInferiors,
+    NonExistent,
     NoSelect,
+    Subscribed,
     Marked,
     Unmarked,
     HasChildren,
@@ -119,4 +158,27 @@ pub enum ListAttribute {
     Junk,
     Sent,
     Trash,
+}
+
+impl ListAttribute {
+    /// The attribute as it is written, with its backslash.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ListAttribute::NoInferiors => "\\Noinferiors",
+            ListAttribute::NonExistent => "\\NonExistent",
+            ListAttribute::NoSelect => "\\Noselect",
+            ListAttribute::Subscribed => "\\Subscribed",
+            ListAttribute::Marked => "\\Marked",
+            ListAttribute::Unmarked => "\\UnMarked",
+            ListAttribute::HasChildren => "\\HasChildren",
+            ListAttribute::HasNoChildren => "\\HasNoChildren",
+            ListAttribute::All => "\\All",
+            ListAttribute::Archive => "\\Archive",
+            ListAttribute::Drafts => "\\Drafts",
+            ListAttribute::Flagged => "\\Flagged",
+            ListAttribute::Junk => "\\Junk",
+            ListAttribute::Sent => "\\Sent",
+            ListAttribute::Trash => "\\Trash",
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! Search keys (RFC 3501 §6.4.4) as a tree.
 
+use std::num::NonZeroU32;
+
 use crate::imap::flag::{Keyword, SystemFlag};
 use crate::imap::sequence::SequenceSet;
 
@@ -30,12 +32,16 @@ pub enum SearchKey {
     Not(Box<SearchKey>),
     /// `OLD`: not recent.
     Old,
+    /// `OLDER`: INTERNALDATE is so many seconds ago, or more (RFC 5032 §2).
+    Older(NonZeroU32),
     /// `ON`
     On(Day),
     /// `OR`
     Or(Box<SearchKey>, Box<SearchKey>),
     /// `RECENT`
     Recent,
+    /// `$`, and `UID $`: what the last SEARCH with SAVE found (RFC 5182).
+    Saved,
     /// `SENTBEFORE`, by the Date: header's own day.
     SentBefore(Day),
     /// `SENTON`
@@ -52,6 +58,45 @@ pub enum SearchKey {
     Text(Vec<u8>),
     /// `UID`
     Uid(SequenceSet),
+    /// `YOUNGER`: INTERNALDATE is so many seconds ago, or less (RFC 5032 §2).
+    Younger(NonZeroU32),
+}
+
+/// What SEARCH is to return (RFC 4731 §3.1, RFC 5182 §2.4). RETURN with an empty list is [`ReturnOptions::ALL`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReturnOptions {
+    /// `MIN`: the lowest number.
+    pub min: bool,
+    /// `MAX`: the highest.
+    pub max: bool,
+    /// `ALL`: every number.
+    pub all: bool,
+    /// `COUNT`: how many there are.
+    pub count: bool,
+    /// `SAVE`: keep what was found, to be named by `$`.
+    pub save: bool,
+}
+
+impl ReturnOptions {
+    /// `ALL` alone.
+    pub const ALL: ReturnOptions = ReturnOptions {
+        min: false,
+        max: false,
+        all: true,
+        count: false,
+        save: false,
+    };
+
+    /// Whether the lowest and the highest number that were asked for are all it takes: SAVE then keeps only
+    /// these too (RFC 5182 §2.4).
+    pub fn only_ends(&self) -> bool {
+        (self.min || self.max) && !self.all && !self.count
+    }
+
+    /// Whether there is an ESEARCH response: not for SAVE alone.
+    pub fn is_answered(&self) -> bool {
+        self.min || self.max || self.all || self.count
+    }
 }
 
 /// A day without time or zone (RFC 3501 §9 `date`).

@@ -131,6 +131,15 @@ impl SequenceSet {
     }
 }
 
+/// The messages a command names (RFC 5182 §3 `sequence-set`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MessageSet {
+    /// By their numbers.
+    Numbers(SequenceSet),
+    /// `$`: what the last SEARCH with SAVE found, whether the command's numbers are sequence numbers or UIDs.
+    Saved,
+}
+
 /// A set of numbers as sorted inclusive ranges that neither touch nor overlap. May be empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NumberSet(Vec<(u32, u32)>);
@@ -195,6 +204,23 @@ impl NumberSet {
     pub fn contains(&self, number: u32) -> bool {
         let at = self.0.partition_point(|&(_, to)| to < number);
         self.0.get(at).is_some_and(|&(from, _)| from <= number)
+    }
+
+    /// The lowest number.
+    pub fn first(&self) -> Option<u32> {
+        self.0.first().map(|range| range.0)
+    }
+
+    /// The highest.
+    pub fn last(&self) -> Option<u32> {
+        self.0.last().map(|range| range.1)
+    }
+
+    /// The set as a client would write it; `None` where it is empty, or all it has is 0.
+    pub fn to_sequence_set(&self) -> Option<SequenceSet> {
+        let bound = |number: u32| NonZeroU32::new(number).map(Bound::Number);
+        let range = |&(from, to): &(u32, u32)| Some((bound(from.max(1))?, bound(to)?));
+        SequenceSet::new(self.0.iter().filter_map(range).collect())
     }
 
     /// The ranges, sorted.

@@ -1,17 +1,18 @@
 //! STORE and EXPUNGE: what renames and removes a mailbox's own messages.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::imap::command::StoreAction;
 use crate::imap::flag::{Flag, Keyword, SystemFlag, SystemFlags};
 use crate::imap::sequence::{NumberSet, Uid};
-use crate::mailbox::disk::Turn;
 use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::snapshot::{Message, Snapshot};
+use crate::mailbox::turn::Turn;
 use crate::spool::filename::Letters;
 use crate::spool::folder::Sub;
+use crate::spool::scan;
 
 /// Renames or unlinks after which the lock's time is renewed.
 const TOUCH_EVERY: usize = 1000;
@@ -34,7 +35,9 @@ impl Mailbox {
         flags: &[Flag],
     ) -> Result<Stored, Fault> {
         let (uids, flags) = (uids.clone(), FlagChange::new(action, flags));
-        let gone = self.change(move |turn| turn.store(&uids, &flags)).await?;
+        let gone = self
+            .change_names(move |turn| turn.store(&uids, &flags))
+            .await?;
         self.settle_flags().await?;
         Ok(Stored {
             snapshot: self.snapshot(),
@@ -45,7 +48,9 @@ impl Mailbox {
     /// Expunges the messages with `\Deleted` (of these UIDs, where given). Gives the UIDs expunged.
     pub async fn expunge(self: &Arc<Self>, uids: Option<&NumberSet>) -> Result<NumberSet, Fault> {
         let uids = uids.cloned();
-        let gone = self.change(move |turn| turn.expunge(uids.as_ref())).await?;
+        let gone = self
+            .change_names(move |turn| turn.expunge(uids.as_ref()))
+            .await?;
         if !gone.is_empty() {
             self.settle_mail().await?;
         }
@@ -112,17 +117,15 @@ impl Turn<'_> {
         {
             return Ok(letters);
         }
-        let before = self.disk.keywords.clone();
-        let letters = self
-            .disk
-            .keywords
-            .assign(keywords)
-            .ok_or(Fault::TooManyKeywords)?;
-        if let Err(error) = self.disk.keywords.write(&self.disk.folder) {
-            self.disk.keywords = before;
-            return Err(self.fault("writing dovecot-keywords", error));
+        if self.lock.is_none() {
+            return Err(Fault::DiskFull("locking for a new keyword".into()));
         }
-        self.draft.keywords = Arc::new(self.disk.keywords.clone());
+        let mut with = (*self.disk.keywords).clone();
+        let letters = with.assign(keywords).ok_or(Fault::TooManyKeywords)?;
+        with.write(&self.disk.folder)
+            .map_err(|error| self.fault("writing dovecot-keywords", error))?;
+        self.disk.keywords = Arc::new(with);
+        self.draft.keywords = Arc::clone(&self.disk.keywords);
         Ok(letters)
     }
 
@@ -154,12 +157,7 @@ impl Turn<'_> {
                 let name = message.name.with_flags(flags, letters);
                 let name =
                     name.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::InvalidFilename))?;
-                turn.disk
-                    .folder
-                    .rename(message.sub, &message.name, Sub::Cur, &name)?;
-                turn.note_moved(message.sub, Sub::Cur);
-                turn.note_name(message, Sub::Cur, name);
-                Ok(Some(()))
+                turn.rename(message, Sub::Cur, name).map(Some)
             });
             match stored {
                 Ok(Some(Some(()))) => {
@@ -180,9 +178,7 @@ impl Turn<'_> {
     }
 
     fn undo_store(&mut self, done: Vec<Arc<Message>>) {
-        let Some(before) = self.before.clone() else {
-            return;
-        };
+        let before = Arc::clone(&self.before);
         for message in done.into_iter().rev() {
             let Some(old) = before.find(message.uid) else {
                 continue;
@@ -201,6 +197,50 @@ impl Turn<'_> {
         }
     }
 
+    /// Unlinks a message's file. If others have linked it under another name with the same base, that is the
+    /// same message, and goes too.
+    fn unlink(&mut self, message: &Message) -> std::io::Result<()> {
+        let folder = &self.disk.folder;
+        let doubled = self.disk.doubled.contains(message.name.base());
+        let inode = match doubled {
+            true => folder.inode(message.sub, &message.name)?,
+            false => None,
+        };
+        folder.unlink(message.sub, &message.name)?;
+        self.note_moved(message.sub, message.sub);
+        let Some((device, number, _)) = inode else {
+            return Ok(());
+        };
+        for (sub, name) in scan::scan(&self.disk.folder)?.entries {
+            let folder = &self.disk.folder;
+            if name.base() == message.name.base()
+                && let Some((at, other, _)) = folder.inode(sub, &name)?
+                && (at, other) == (device, number)
+            {
+                folder.unlink(sub, &name)?;
+                self.note_moved(sub, sub);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back messages that came in but could not be made durable: nobody was told OK.
+    pub(super) fn take_back(&mut self, uids: &[Uid]) -> Result<(), Fault> {
+        let mut gone = BTreeSet::new();
+        for &uid in uids {
+            match self.on_file(uid, Turn::unlink) {
+                Ok(Some(())) => drop(gone.insert(uid)),
+                Ok(None) => {}
+                Err(error) => {
+                    self.drop_gone(&gone);
+                    return Err(self.fault("taking back a message", error));
+                }
+            }
+        }
+        self.drop_gone(&gone);
+        Ok(())
+    }
+
     /// Unlinks every message that has `\Deleted` now, by its file's present name.
     fn expunge(&mut self, uids: Option<&NumberSet>) -> Result<NumberSet, Fault> {
         let doomed: Vec<Uid> = (self.draft.iter())
@@ -208,15 +248,14 @@ impl Turn<'_> {
             .map(|message| message.uid)
             .filter(|uid| uids.is_none_or(|uids| uids.contains(uid.get())))
             .collect();
-        let mut gone: HashSet<Uid> = HashSet::new();
+        let mut gone: BTreeSet<Uid> = BTreeSet::new();
         let mut failed = None;
         for uid in doomed {
             let unlinked = self.on_file(uid, |turn, message| {
                 if !message.flags.has(SystemFlag::Deleted) {
                     return Ok(false); // somebody has taken the flag away meanwhile
                 }
-                turn.disk.folder.unlink(message.sub, &message.name)?;
-                turn.note_moved(message.sub, message.sub);
+                turn.unlink(message)?;
                 Ok(true)
             });
             match unlinked {
@@ -237,7 +276,7 @@ impl Turn<'_> {
         match failed {
             Some(fault) => Err(fault),
             None => {
-                self.compact_uidlist()?;
+                self.compact_uidlist();
                 Ok(gone.into_iter().map(Uid::get).collect())
             }
         }

@@ -30,7 +30,7 @@ struct State {
     noted: u64,
     /// Up to here everything is safe, but for what failed.
     done: u64,
-    /// The last batch that failed: after the first number, up to the second.
+    /// Where batches failed: after the first number, up to the second.
     failed: Option<(u64, u64)>,
     /// The uidlist's pages may have been dropped by a failed fsync.
     doubt: bool,
@@ -43,7 +43,7 @@ pub(super) struct Durability {
     state: Mutex<State>,
     /// Every UID up to this one may be spoken.
     safe_uid: AtomicU32,
-    gate: tokio::sync::Mutex<()>,
+    gate: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Durability {
@@ -52,7 +52,7 @@ impl Durability {
             folder,
             state: Mutex::default(),
             safe_uid: AtomicU32::new(0),
-            gate: tokio::sync::Mutex::default(),
+            gate: Arc::default(),
         }
     }
 
@@ -89,40 +89,54 @@ impl Durability {
     }
 
     /// Waits until everything noted before is on disk.
-    pub async fn flush(&self) -> Result<(), Fault> {
+    pub async fn flush(self: &Arc<Self>) -> Result<(), Fault> {
         let wanted = self.lock().noted;
-        let _gate = self.gate.lock().await;
+        if let Some(verdict) = self.lock().verdict(wanted) {
+            return verdict;
+        }
+        let gate = Arc::clone(&self.gate).lock_owned().await;
+        let all = Arc::clone(self);
+        blocking("syncing the mailbox", move || {
+            // The gate goes with the job: if nobody waits for it any more, it comes to its end all the same.
+            let _gate = gate;
+            all.sync_up_to(wanted)
+        })
+        .await?
+    }
+
+    fn sync_up_to(&self, wanted: u64) -> Result<(), Fault> {
         let (batch, from, to) = {
             let mut state = self.lock();
-            if state.done >= wanted {
-                return state.verdict(wanted);
+            if let Some(verdict) = state.verdict(wanted) {
+                return verdict;
             }
             (std::mem::take(&mut state.pending), state.done, state.noted)
         };
-        let folder = Arc::clone(&self.folder);
-        let result = blocking("syncing the mailbox", move || {
-            let result = batch.sync(&folder).map_err(|error| {
-                Fault::from_io(format!("syncing {}", folder.path().display()), error)
-            });
-            (result, batch.uid)
-        })
-        .await;
+        let result = batch.sync(&self.folder);
         let mut state = self.lock();
         state.done = to;
         match result {
-            Ok((Ok(()), uid)) => {
-                self.note_safe(uid);
+            Ok(()) => {
+                self.note_safe(batch.uid);
                 Ok(())
             }
-            Ok((Err(fault), _)) | Err(fault) => {
-                state.failed = Some((from, to));
+            Err(error) => {
+                // One who comes late to an earlier failure must hear of that, too.
+                let first = state.failed.map_or(from, |(first, _)| first);
+                state.failed = Some((first, to));
                 state.doubt = true;
-                Err(fault)
+                let doing = format!("syncing {}", self.folder.path().display());
+                Err(Fault::from_io(doing, error))
             }
         }
     }
 
-    /// Whether the uidlist must be written as a new file because a sync of it failed.
+    /// Whether the uidlist must be written as a new file because a sync failed.
+    pub fn has_doubt(&self) -> bool {
+        self.lock().doubt
+    }
+
+    /// Asks so once.
     pub fn take_doubt(&self) -> bool {
         std::mem::take(&mut self.lock().doubt)
     }
@@ -133,14 +147,15 @@ impl Durability {
 }
 
 impl State {
-    fn verdict(&self, wanted: u64) -> Result<(), Fault> {
-        match self.failed {
+    /// What has become of things noted up to `wanted`; `None` if they have not been synced yet.
+    fn verdict(&self, wanted: u64) -> Option<Result<(), Fault>> {
+        (self.done >= wanted).then(|| match self.failed {
             Some((from, to)) if from < wanted && wanted <= to => Err(Fault::Io(
                 "syncing the mailbox".into(),
                 Arc::new(std::io::Error::other("an earlier sync failed")),
             )),
             _ => Ok(()),
-        }
+        })
     }
 }
 

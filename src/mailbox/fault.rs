@@ -12,6 +12,9 @@ pub enum Fault {
     /// There is one already.
     #[error("Mailbox already exists")]
     AlreadyExists,
+    /// Names below it keep it from being deleted.
+    #[error("Mailbox has children, delete them first")]
+    HasChildren,
     /// The rules of names or of INBOX forbid it.
     #[error("{0}")]
     Cannot(String),

@@ -5,11 +5,8 @@ use std::time::Duration;
 
 use crate::mailbox::disk::Disk;
 use crate::mailbox::fault::{Fault, blocking};
-use crate::mailbox::mailbox::{Mailbox, Watching, lock};
-use crate::mailbox::snapshot::Snapshot;
+use crate::mailbox::mailbox::{Mailbox, Watching};
 use crate::mailbox::watch::{self, Inbox};
-use crate::spool::folder::{Stamp, Sub};
-use crate::spool::scan::is_settled;
 
 /// How often a selected mailbox that cannot be watched is looked at.
 const POLL: Duration = Duration::from_secs(2);
@@ -31,13 +28,27 @@ impl Mailbox {
     /// before SELECT, STATUS, NOOP, CHECK and the end of every command that may tell news; costs three
     /// stat calls when nothing has changed. `Fault::Ended` if the directory was removed.
     pub async fn refresh(self: &Arc<Self>) -> Result<(), Fault> {
-        let disk = self.enter_queue().await?;
-        let mailbox = Arc::clone(self);
-        let due = blocking("looking at a mailbox", move || mailbox.is_look_due(&disk)).await??;
-        if due { self.look_now().await } else { Ok(()) }
+        self.bring_up_to_date(false).await
     }
 
-    fn is_look_due(&self, disk: &Disk) -> Result<bool, Fault> {
+    /// With `take_over` also when mail that came while nobody was there lies in `new/`.
+    pub(super) async fn bring_up_to_date(self: &Arc<Self>, take_over: bool) -> Result<(), Fault> {
+        let mut disk = self.enter_queue().await?;
+        let mailbox = Arc::clone(self);
+        let due = blocking("looking at a mailbox", move || {
+            Ok(mailbox.is_look_due(&mut disk)?
+                || take_over && mailbox.snapshot().in_new() > 0 && mailbox.folder().is_writable())
+        })
+        .await??;
+        if !due {
+            return Ok(());
+        }
+        let mailbox = Arc::clone(self);
+        self.look(move |turn| turn.look(&mailbox.inbox, mailbox.has_writers()))
+            .await
+    }
+
+    fn is_look_due(&self, disk: &mut Disk) -> Result<bool, Fault> {
         let doing = |error| {
             Fault::from_io(
                 format!("looking at {}", self.folder().path().display()),
@@ -48,85 +59,49 @@ impl Mailbox {
             self.end();
             return Err(Fault::Ended);
         }
-        if disk.rescan || !self.inbox.is_empty() {
-            return Ok(true);
-        }
         let stamps = disk.stamps().map_err(doing)?;
-        let Some(seen) = disk.seen.filter(|seen| *seen == stamps) else {
-            return Ok(true);
-        };
-        // Two changes within a clock tick leave the same time; events would have told the second.
-        let hides = |stamp: &Stamp| disk.seen_at.is_none_or(|at| !is_settled(stamp, at));
-        Ok(!self.is_watched() && seen.iter().any(hides))
-    }
-
-    pub(super) async fn look_now(self: &Arc<Self>) -> Result<(), Fault> {
-        let disk = self.enter_queue().await?;
-        let (mailbox, watched) = (Arc::clone(self), self.is_watched());
-        let news = blocking("looking at a mailbox", move || {
-            let mut news = mailbox.inbox.take();
-            let snapshot = mailbox.snapshot();
-            news.events.retain(|event| !disk.is_echo(event, &snapshot));
-            let stamps = disk.stamps().ok();
-            if stamps != disk.seen {
-                // Without events names cannot tell: a directory that has changed is listed.
-                let cur_moved = disk
-                    .seen
-                    .zip(stamps)
-                    .is_none_or(|([_, was], [_, is])| was != is);
-                news.rescan |= cur_moved && news.events.is_empty();
-            } else if watched && news.is_empty() && !disk.rescan && !mailbox.has_waiting(&snapshot)
-            {
-                return None;
-            }
-            news.rescan |= !watched;
-            Some(news)
-        })
-        .await?;
-        let Some(news) = news else { return Ok(()) };
-        let mailbox = Arc::clone(self);
-        let looked = self
-            .look(move |turn| turn.look(&news, mailbox.has_writers()))
-            .await;
-        if looked.is_err() {
-            // The events are used up: only the directories can tell now.
-            self.inbox.note_rescan();
+        let others = matches!(&*self.watching(), Watching::Events(held) if !held.covers(&stamps));
+        if others {
+            // One of the directories has been replaced.
+            self.watch_now(disk);
         }
-        looked
+        let snapshot = self.snapshot();
+        self.inbox.sift(|event| !disk.is_echo(event, &snapshot));
+        Ok(disk.rescan
+            || disk.seen != Some(stamps)
+            || !self.inbox.is_empty()
+            || self.durability().has_doubt()
+            || disk.rewrite && self.folder().is_writable())
     }
 
-    /// Whether something in `new/` could be taken over.
-    fn has_waiting(&self, snapshot: &Snapshot) -> bool {
-        self.has_writers()
-            && self.folder().is_writable()
-            && snapshot.iter().any(|message| message.sub == Sub::New)
-    }
-
+    /// Begins to watch, once somebody has selected it.
     pub(super) async fn begin_watching(self: &Arc<Self>) -> Result<(), Fault> {
-        if !matches!(*lock(&self.watching), Watching::NotYet) {
+        if !matches!(*self.watching(), Watching::NotYet) {
             return Ok(());
         }
+        let mut disk = self.enter_queue().await?;
         let mailbox = Arc::clone(self);
-        let begun = blocking("watching a mailbox", move || {
-            let mut watching = lock(&mailbox.watching);
-            if !matches!(*watching, Watching::NotYet) {
-                return false;
+        blocking("watching a mailbox", move || {
+            if matches!(*mailbox.watching(), Watching::NotYet) {
+                mailbox.watch_now(&mut disk);
+                tokio::spawn(look_out(
+                    Arc::downgrade(&mailbox),
+                    Arc::clone(&mailbox.inbox),
+                ));
             }
-            *watching = match watch::subscribe(mailbox.folder(), &mailbox.inbox) {
-                Some(subscription) => Watching::Events(subscription),
-                None => Watching::Polling,
-            };
-            true
         })
-        .await?;
-        if begun {
-            tokio::spawn(look_out(Arc::downgrade(self), Arc::clone(&self.inbox)));
-        }
-        Ok(())
+        .await
     }
 
-    fn is_watched(&self) -> bool {
-        matches!(*lock(&self.watching), Watching::Events(_))
+    /// Events come from now on. What has happened before they did, they cannot tell.
+    fn watch_now(&self, disk: &mut Disk) {
+        // Dropped first, for it may share a directory with the next.
+        drop(std::mem::take(&mut *self.watching()));
+        let held = watch::subscribe(self.folder(), &self.inbox);
+        *self.watching() = held.map_or(Watching::Polling, Watching::Events);
+        if !disk.is_whole() {
+            self.inbox.note_rescan();
+        }
     }
 }
 
@@ -156,13 +131,8 @@ async fn look_out(mailbox: Weak<Mailbox>, inbox: Arc<Inbox>) {
         let Some(mailbox) = mailbox.upgrade() else {
             return;
         };
-        let busy = inbox.len() > BURST;
-        let result = if called {
-            mailbox.look_now().await
-        } else {
-            mailbox.refresh().await
-        };
-        match result {
+        let busy = called && inbox.len() > BURST;
+        match mailbox.refresh().await {
             Ok(()) => {}
             Err(Fault::Ended) => return,
             Err(fault) => {

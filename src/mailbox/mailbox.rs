@@ -8,15 +8,17 @@ use tokio::sync::{OwnedMutexGuard, watch as states};
 use tokio::time::Instant;
 
 use crate::imap::sequence::{NumberSet, Uid};
-use crate::mailbox::disk::{Disk, Turn};
+use crate::mailbox::disk::Disk;
 use crate::mailbox::durability::Durability;
 use crate::mailbox::fault::{Fault, blocking};
 use crate::mailbox::queue::{LOCK_RETRY, LOCK_WAIT};
 use crate::mailbox::snapshot::{Message, Snapshot};
+use crate::mailbox::turn::Turn;
 use crate::mailbox::user::Fsync;
 use crate::mailbox::view::View;
-use crate::mailbox::watch::{Inbox, News, Subscription};
+use crate::mailbox::watch::{Inbox, Subscription};
 use crate::spool::deliver;
+use crate::spool::filename::FileName;
 use crate::spool::folder::{Folder, Sub};
 use crate::spool::lock::{Lock, Try, Watch};
 use crate::spool::scan;
@@ -31,14 +33,14 @@ pub struct Mailbox {
     fsync: Fsync,
     pub(super) disk: Arc<tokio::sync::Mutex<Disk>>,
     published: states::Sender<Arc<Snapshot>>,
-    durability: Durability,
+    durability: Arc<Durability>,
     sticky: bool,
-    /// Recent to nobody yet.
+    /// Recent to nobody yet, all of them in the picture.
     unclaimed: Mutex<NumberSet>,
     /// Sessions that have it selected read-write.
     writers: AtomicUsize,
     pub(super) inbox: Arc<Inbox>,
-    pub(super) watching: Mutex<Watching>,
+    watching: Mutex<Watching>,
 }
 
 /// Whether events come.
@@ -48,7 +50,7 @@ pub(super) enum Watching {
     #[default]
     NotYet,
     /// Events come.
-    Events(#[allow(dead_code, reason = "held to be dropped")] Subscription),
+    Events(Subscription),
     /// The kernel refused: it is polled.
     Polling,
 }
@@ -65,7 +67,7 @@ impl Mailbox {
         let (disk, snapshot) = Mailbox::load(of, tree).await?;
         let sticky = disk.has_uidlist();
         let mailbox = Arc::new(Mailbox {
-            durability: Durability::new(Arc::clone(&folder)),
+            durability: Arc::new(Durability::new(Arc::clone(&folder))),
             folder,
             fsync,
             disk: Arc::new(tokio::sync::Mutex::new(disk)),
@@ -79,16 +81,11 @@ impl Mailbox {
         mailbox
             .durability
             .note_safe(mailbox.snapshot().uid_next.get().saturating_sub(1));
+        let inbox = Arc::clone(&mailbox.inbox);
         mailbox
-            .look(|turn| {
+            .look(move |turn| {
                 turn.first = true;
-                turn.look(
-                    &News {
-                        events: Vec::new(),
-                        rescan: true,
-                    },
-                    false,
-                )
+                turn.look(&inbox, false)
             })
             .await?;
         Ok(mailbox)
@@ -104,14 +101,21 @@ impl Mailbox {
                 if let Err(error) = deliver::clear_old(&folder) {
                     tracing::debug!(%error, "tmp/ was not cleared");
                 }
-                let lock = match folder
+                let tried = folder
                     .is_writable()
-                    .then(|| Lock::attempt(&folder, &mut watch))
-                {
-                    Some(Ok(Try::Held(lock))) => Some(lock),
-                    _ => None,
+                    .then(|| Lock::attempt(&folder, &mut watch));
+                let (lock, error) = match tried {
+                    Some(Ok(Try::Held(lock))) => (Some(lock), None),
+                    Some(Ok(Try::Busy)) | None => (None, None),
+                    Some(Err(error)) => (None, Some(error)),
                 };
-                (Disk::load(folder, &tree, lock.as_ref()), watch)
+                let doing = format!("locking {}", folder.path().display());
+                let loaded = match (Disk::load(folder, &tree, lock.as_ref()), error) {
+                    // What cannot be locked at all is not waited for.
+                    (Ok(None), Some(error)) => Err(Fault::from_io(doing, error)),
+                    (loaded, _) => loaded,
+                };
+                (loaded, watch)
             })
             .await?;
             if let Some(loaded) = loaded? {
@@ -130,8 +134,16 @@ impl Mailbox {
         &self.folder
     }
 
-    pub(super) fn durability(&self) -> &Durability {
+    pub(super) fn durability(&self) -> &Arc<Durability> {
         &self.durability
+    }
+
+    pub(super) fn watching(&self) -> MutexGuard<'_, Watching> {
+        lock(&self.watching)
+    }
+
+    pub(super) fn is_watched(&self) -> bool {
+        matches!(*self.watching(), Watching::Events(_))
     }
 
     pub(super) async fn enter_queue(&self) -> Result<OwnedMutexGuard<Disk>, Fault> {
@@ -150,12 +162,19 @@ impl Mailbox {
 
     /// Makes the draft of a turn the present state.
     pub(super) fn publish(&self, turn: Turn<'_>) {
-        let (draft, arrived) = turn.finish();
-        if !arrived.is_empty() {
+        let outcome = turn.finish();
+        {
             let mut unclaimed = lock(&self.unclaimed);
-            arrived.iter().for_each(|uid| unclaimed.insert(uid.get()));
+            for uid in &outcome.arrived {
+                unclaimed.insert(uid.get());
+            }
+            for uid in &outcome.dropped {
+                unclaimed.remove(uid.get());
+            }
         }
+        let mut draft = outcome.draft;
         self.published.send_if_modified(|state| {
+            draft.ended |= state.ended;
             let news = draft.differs_from(state);
             if news {
                 *state = Arc::new(draft);
@@ -192,29 +211,17 @@ impl Mailbox {
     /// Opens a view of it. A read-write view takes over what is in `new/` and claims `\Recent`.
     /// `read_only` is EXAMINE; a mailbox that cannot be written gives a read-only view in any case.
     pub async fn select(self: &Arc<Self>, read_only: bool) -> Result<View, Fault> {
-        let read_only = read_only || !self.folder.is_writable();
-        let selection = Selection::new(Arc::clone(self), read_only);
+        let forbidden = !self.folder.is_writable();
+        let read_only = read_only || forbidden;
+        let selection = Selection::new(Arc::clone(self), read_only, forbidden);
         self.begin_watching().await?;
-        self.refresh().await?;
-        if !read_only
-            && self
-                .snapshot()
-                .iter()
-                .any(|message| message.sub == Sub::New)
-        {
-            self.look_now().await?;
-        }
+        self.bring_up_to_date(!read_only).await?;
         Ok(View::new(selection, self.changes()))
     }
 
     /// How many messages are recent to nobody yet (STATUS RECENT).
     pub fn unclaimed_recent(&self) -> usize {
-        let snapshot = self.snapshot();
-        lock(&self.unclaimed)
-            .iter()
-            .filter_map(Uid::new)
-            .filter(|uid| snapshot.find(*uid).is_some())
-            .count()
+        usize::try_from(lock(&self.unclaimed).len()).unwrap_or(usize::MAX)
     }
 
     /// Whether its UIDs will last; if not they are made up (UIDNOTSTICKY).
@@ -256,6 +263,21 @@ impl Mailbox {
     /// Opens a message's file; looks for it again if it was renamed. **Blocking**: for the blocking pool and
     /// rayon. `Fault::Expunged` if it is gone.
     pub fn open(&self, message: &Message) -> Result<File, Fault> {
+        self.find(message, |sub, name| self.folder.open(sub, name))
+    }
+
+    /// INTERNALDATE, in seconds since 1970: the time of the message's file, which is not opened for it.
+    /// **Blocking**, and fails as [`Mailbox::open`] does.
+    pub fn internal_date(&self, message: &Message) -> Result<i64, Fault> {
+        self.find(message, |sub, name| self.folder.modified(sub, name))
+    }
+
+    /// Does something with a message's file by its name, which may be changing.
+    fn find<R>(
+        &self,
+        message: &Message,
+        act: impl Fn(Sub, &FileName) -> std::io::Result<R>,
+    ) -> Result<R, Fault> {
         let fault = |error| {
             Fault::from_io(
                 format!(
@@ -268,13 +290,14 @@ impl Mailbox {
         };
         let (mut sub, mut name) = (message.sub, Arc::clone(&message.name));
         for _ in 0..OPEN_TRIES {
-            match self.folder.open(sub, &name) {
-                Ok(file) => return Ok(file),
+            match act(sub, &name) {
+                Ok(done) => return Ok(done),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => return Err(fault(error)),
             }
             // The present state may know already; else the directory does.
             match self.snapshot().find(message.uid) {
+                None => return Err(Fault::Expunged),
                 Some(now) if (now.sub, &now.name) != (sub, &name) => {
                     (sub, name) = (now.sub, Arc::clone(&now.name))
                 }
@@ -297,14 +320,20 @@ impl Mailbox {
 pub(super) struct Selection {
     mailbox: Arc<Mailbox>,
     read_only: bool,
+    /// It could not have been otherwise.
+    forbidden: bool,
 }
 
 impl Selection {
-    fn new(mailbox: Arc<Mailbox>, read_only: bool) -> Selection {
+    fn new(mailbox: Arc<Mailbox>, read_only: bool, forbidden: bool) -> Selection {
         if !read_only {
             mailbox.writers.fetch_add(1, Ordering::AcqRel);
         }
-        Selection { mailbox, read_only }
+        Selection {
+            mailbox,
+            read_only,
+            forbidden,
+        }
     }
 
     pub fn mailbox(&self) -> &Arc<Mailbox> {
@@ -315,18 +344,25 @@ impl Selection {
         self.read_only
     }
 
-    /// Messages below this UID that are recent to nobody yet; a read-write session makes them its own.
-    pub fn claim_recent(&self, below: Uid) -> NumberSet {
+    pub fn is_forbidden(&self) -> bool {
+        self.forbidden
+    }
+
+    /// Messages from one UID up to below another that are recent to nobody yet; a read-write session makes
+    /// them its own.
+    pub fn claim_recent(&self, from: Uid, below: Uid) -> NumberSet {
+        let (from, to) = (from.get(), below.get() - 1);
         let mut unclaimed = lock(&self.mailbox.unclaimed);
-        let (claimed, rest): (Vec<_>, Vec<_>) = unclaimed
-            .ranges()
-            .iter()
-            .copied()
-            .partition(|&(_, to)| to < below.get());
+        let claimed = unclaimed.ranges().iter();
+        let claimed = claimed.map(|&(first, last)| (first.max(from), last.min(to)));
+        let claimed = NumberSet::from_ranges(claimed.filter(|(first, last)| first <= last));
         if !self.read_only {
-            *unclaimed = NumberSet::from_ranges(rest);
+            let rest = unclaimed.ranges().iter().flat_map(|&(first, last)| {
+                [(first, last.min(from - 1)), (first.max(below.get()), last)]
+            });
+            *unclaimed = NumberSet::from_ranges(rest.filter(|(first, last)| first <= last));
         }
-        NumberSet::from_ranges(claimed)
+        claimed
     }
 }
 

@@ -7,15 +7,19 @@ pub mod alter;
 mod disk;
 mod durability;
 pub mod fault;
+mod finder;
 mod lookout;
 #[allow(
     clippy::module_inception,
-    reason = "the room is named after what it holds"
+    reason = "a mailbox is what the room is about"
 )]
 pub mod mailbox;
 mod queue;
+mod size;
 pub mod snapshot;
 pub mod transfer;
+mod turn;
+mod uids;
 pub mod user;
 pub mod view;
 mod watch;

@@ -1,8 +1,10 @@
 //! Who changes a mailbox next: one turn at a time, in order of asking, under Dovecot's lock.
 //!
 //! A turn waits for the mailbox's queue as a future, then tries `dovecot-uidlist.lock` from the blocking
-//! pool; while somebody else holds it the thread is given back and a timer waits. Disk first, then
-//! memory, then clients: so all hear changes in one order, and of nothing that did not happen.
+//! pool; while somebody else holds it the thread and the place in the queue are given back and a timer waits:
+//! nothing is held by who waits. Disk first, then memory, then clients: so all hear changes in one order, and
+//! of nothing that did not happen. A turn that has begun comes to its end and is published, whether or not
+//! anybody still waits for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,14 +12,18 @@ use std::time::Duration;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
-use crate::mailbox::disk::{Disk, Turn};
+use crate::mailbox::disk::Disk;
 use crate::mailbox::fault::{Fault, blocking};
 use crate::mailbox::mailbox::Mailbox;
+use crate::mailbox::turn::Turn;
 use crate::spool::folder::Folder;
 use crate::spool::lock::{Lock, Try, Watch};
 
 /// How long a foreign lock is waited for, as long as Dovecot does.
 pub(super) const LOCK_WAIT: Duration = Duration::from_secs(120);
+
+/// How long a look waits for it, before it goes on without.
+const LOOK_WAIT: Duration = Duration::from_secs(1);
 
 /// Between two tries for a foreign lock.
 pub(super) const LOCK_RETRY: Duration = Duration::from_millis(100);
@@ -29,13 +35,23 @@ type Act<R> = Box<dyn FnOnce(&mut Turn<'_>) -> Result<R, Fault> + Send>;
 type PairAct<R> = Box<dyn FnOnce(&mut Turn<'_>, &mut Turn<'_>) -> Result<R, Fault> + Send>;
 
 /// A lock wanted, over its tries.
-#[derive(Default)]
 struct Wanted {
     watch: Watch,
-    deadline: Option<Instant>,
+    deadline: Instant,
 }
 
 impl Wanted {
+    fn new(patience: Duration) -> Wanted {
+        Wanted {
+            watch: Watch::default(),
+            deadline: Instant::now() + patience,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
     /// One try. A folder that cannot be written has no lock to take.
     fn attempt(&mut self, folder: &Folder) -> Result<Held, Fault> {
         if !folder.is_writable() {
@@ -44,22 +60,25 @@ impl Wanted {
         match Lock::attempt(folder, &mut self.watch) {
             Ok(Try::Held(lock)) => Ok(Held::Locked(lock)),
             Ok(Try::Busy) => Ok(Held::Busy),
+            Err(_) if folder.is_removed().unwrap_or(false) => Err(Fault::Ended),
             Err(error) => Err(Fault::from_io(
                 format!("locking {}", folder.path().display()),
                 error,
             )),
         }
     }
+}
 
-    /// Waits until the next try; an error once it has been too long.
-    async fn pause(&mut self) -> Result<(), Fault> {
-        let now = Instant::now();
-        if now >= *self.deadline.get_or_insert(now + LOCK_WAIT) {
-            return Err(Fault::Locked);
-        }
-        tokio::time::sleep(LOCK_RETRY).await;
-        Ok(())
-    }
+/// What a turn does where the lock cannot be had.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Without {
+    /// Nothing: it fails.
+    Fails,
+    /// It renames and unlinks, and makes no file. Where the disk has no room even for the lock, it goes on:
+    /// else nobody could make room. Whoever races with it finds names gone, which happens anyway.
+    RoomGoesOn,
+    /// It only looks, and goes on.
+    GoesOn,
 }
 
 enum Held {
@@ -86,7 +105,18 @@ impl Mailbox {
         if !self.folder().is_writable() {
             return Err(Fault::NoPermission("the mailbox is read-only".into()));
         }
-        self.turn(Box::new(act), false).await
+        self.turn(Box::new(act), Without::Fails).await
+    }
+
+    /// The same for a turn that only renames and unlinks messages: it needs no room on the disk.
+    pub(super) async fn change_names<R: Send + 'static>(
+        self: &Arc<Self>,
+        act: impl FnOnce(&mut Turn<'_>) -> Result<R, Fault> + Send + 'static,
+    ) -> Result<R, Fault> {
+        if !self.folder().is_writable() {
+            return Err(Fault::NoPermission("the mailbox is read-only".into()));
+        }
+        self.turn(Box::new(act), Without::RoomGoesOn).await
     }
 
     /// Runs a turn that only looks. It goes on without the lock where that cannot be had: messages
@@ -95,52 +125,47 @@ impl Mailbox {
         self: &Arc<Self>,
         act: impl FnOnce(&mut Turn<'_>) -> Result<R, Fault> + Send + 'static,
     ) -> Result<R, Fault> {
-        self.turn(Box::new(act), true).await
+        self.turn(Box::new(act), Without::GoesOn).await
     }
 
     async fn turn<R: Send + 'static>(
         self: &Arc<Self>,
         mut act: Act<R>,
-        lock_or_not: bool,
+        without: Without,
     ) -> Result<R, Fault> {
-        let mut wanted = Wanted::default();
-        let mut disk = self.enter_queue().await?;
+        let mut wanted = Wanted::new(match without {
+            Without::GoesOn => LOOK_WAIT,
+            Without::Fails | Without::RoomGoesOn => LOCK_WAIT,
+        });
         loop {
+            let mut disk = self.enter_queue().await?;
             let mailbox = Arc::clone(self);
-            let (back, outcome) = blocking("a change", move || {
+            let tried = blocking("a change", move || {
                 let held = match wanted.attempt(mailbox.folder()) {
+                    Ok(Held::Busy) if !wanted.is_over() => return Tried::Busy(act, wanted),
+                    Ok(Held::Busy) if without != Without::GoesOn => {
+                        return Tried::Done(Err(Fault::Locked));
+                    }
                     Ok(held) => held,
-                    Err(_) if lock_or_not => Held::Unlocked,
-                    Err(fault) => return (None, Err(fault)),
+                    Err(_) if without == Without::GoesOn => Held::Unlocked,
+                    Err(Fault::DiskFull(_)) if without == Without::RoomGoesOn => Held::Unlocked,
+                    Err(fault) => return Tried::Done(Err(fault)),
                 };
-                if matches!(held, Held::Busy) {
-                    return (Some((disk, act, wanted)), Ok(None));
-                }
-                let result = mailbox.run_turn(&mut disk, held.lock(), act);
-                (None, result.map(Some))
+                Tried::Done(mailbox.run_turn(&mut disk, held.lock(), act))
             })
             .await?;
-            if let Some(done) = outcome? {
-                return Ok(done);
+            match tried {
+                Tried::Done(result) => return result,
+                Tried::Busy(back, still) => (act, wanted) = (back, still),
             }
-            let Some(back) = back else {
-                return Err(Fault::Locked);
-            };
-            (disk, act, wanted) = back;
-            match wanted.pause().await {
-                Err(_) if lock_or_not => {
-                    let mailbox = Arc::clone(self);
-                    return blocking("a look", move || mailbox.run_turn(&mut disk, None, act))
-                        .await?;
-                }
-                paused => paused?,
-            }
+            tokio::time::sleep(LOCK_RETRY).await;
         }
     }
 
     /// One turn with the disk in hand: the act, then the new state, published even where the act failed
     /// midway, for what it did is done.
     fn run_turn<R>(&self, disk: &mut Disk, lock: Option<&Lock>, act: Act<R>) -> Result<R, Fault> {
+        let _ended = EndOnPanic(self);
         let mut turn = self.begin_turn(disk, lock)?;
         let result = act(&mut turn);
         self.publish(turn);
@@ -156,7 +181,7 @@ impl Mailbox {
         if before.ended {
             return Err(Fault::Ended);
         }
-        let turn = Turn::begin(disk, before, self.durability(), lock);
+        let turn = Turn::begin(disk, before, self.durability(), lock, self.is_watched());
         if matches!(turn, Err(Fault::Ended)) {
             self.end();
         }
@@ -175,18 +200,18 @@ impl Mailbox {
         }
         let mut act: PairAct<R> = Box::new(act);
         let source_first = self.folder().identity() < target.folder().identity();
-        let (mut source_disk, mut target_disk): (OwnedMutexGuard<Disk>, OwnedMutexGuard<Disk>);
-        if source_first {
-            source_disk = self.enter_queue().await?;
-            target_disk = target.enter_queue().await?;
-        } else {
-            target_disk = target.enter_queue().await?;
-            source_disk = self.enter_queue().await?;
-        }
-        let mut wanted = [Wanted::default(), Wanted::default()];
+        let mut wanted = [Wanted::new(LOCK_WAIT), Wanted::new(LOCK_WAIT)];
         loop {
+            let (mut source_disk, mut target_disk): (OwnedMutexGuard<Disk>, OwnedMutexGuard<Disk>);
+            if source_first {
+                source_disk = self.enter_queue().await?;
+                target_disk = target.enter_queue().await?;
+            } else {
+                target_disk = target.enter_queue().await?;
+                source_disk = self.enter_queue().await?;
+            }
             let (source, goal) = (Arc::clone(self), Arc::clone(target));
-            let (back, outcome) = blocking("a change", move || {
+            let tried = blocking("a change", move || {
                 let order = if source_first {
                     [&source, &goal]
                 } else {
@@ -195,40 +220,57 @@ impl Mailbox {
                 let mut held = Vec::with_capacity(2);
                 for (want, mailbox) in wanted.iter_mut().zip(order) {
                     match want.attempt(mailbox.folder()) {
+                        Ok(Held::Busy) if want.is_over() => {
+                            return Tried::Done(Err(Fault::Locked));
+                        }
                         Ok(Held::Busy) => break,
                         Ok(lock) => held.push(lock),
-                        Err(fault) => return (None, Err(fault)),
+                        Err(fault) => return Tried::Done(Err(fault)),
                     }
                 }
                 let [one, other] = held.as_slice() else {
-                    return (Some((source_disk, target_disk, act, wanted)), Ok(None));
+                    return Tried::Busy(act, wanted);
                 };
                 let (source_lock, target_lock) = if source_first {
                     (one, other)
                 } else {
                     (other, one)
                 };
-                let result = (|| {
+                let _ended = (EndOnPanic(&source), EndOnPanic(&goal));
+                Tried::Done((|| {
                     let mut from = source.begin_turn(&mut source_disk, source_lock.lock())?;
                     let mut to = goal.begin_turn(&mut target_disk, target_lock.lock())?;
                     let result = act(&mut from, &mut to);
                     goal.publish(to);
                     source.publish(from);
                     result
-                })();
-                (None, result.map(Some))
+                })())
             })
             .await?;
-            if let Some(done) = outcome? {
-                return Ok(done);
+            match tried {
+                Tried::Done(result) => return result,
+                Tried::Busy(back, still) => (act, wanted) = (back, still),
             }
-            let Some(back) = back else {
-                return Err(Fault::Locked);
-            };
-            (source_disk, target_disk, act, wanted) = back;
-            for want in &mut wanted {
-                want.pause().await?;
-            }
+            tokio::time::sleep(LOCK_RETRY).await;
+        }
+    }
+}
+
+/// What one try came to.
+enum Tried<R, Act, Wanted> {
+    Done(Result<R, Fault>),
+    /// Somebody else holds a lock: what is needed for the next try.
+    Busy(Act, Wanted),
+}
+
+/// After a panic in a turn memory may not be what the disk is: the mailbox ends, and who opens it again
+/// reads it anew.
+struct EndOnPanic<'m>(&'m Mailbox);
+
+impl Drop for EndOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.end();
         }
     }
 }

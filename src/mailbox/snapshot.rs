@@ -3,6 +3,7 @@
 //! Messages lie in chunks by rising UID. A change copies the chunks it touches and shares the rest, so
 //! a new state of a large mailbox is made, and compared with the one before, at the cost of the change.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -116,6 +117,8 @@ pub struct Snapshot {
     /// Position of each chunk's first message.
     starts: Vec<usize>,
     len: usize,
+    /// How many lie in `new/`.
+    in_new: usize,
 }
 
 /// A difference between two states, as [`Snapshot::compare`] finds it.
@@ -144,6 +147,7 @@ impl Snapshot {
             chunks: Vec::new(),
             starts: Vec::new(),
             len: 0,
+            in_new: 0,
         }
     }
 
@@ -201,10 +205,22 @@ impl Snapshot {
         self.chunks.iter().flat_map(|chunk| chunk.iter())
     }
 
+    /// How many lie in `new/`.
+    pub(super) fn in_new(&self) -> usize {
+        self.in_new
+    }
+
     /// How many lack `\Seen`.
     pub fn unseen(&self) -> usize {
         self.iter()
             .filter(|message| !message.flags.has(SystemFlag::Seen))
+            .count()
+    }
+
+    /// How many have `\Deleted`.
+    pub fn deleted(&self) -> usize {
+        self.iter()
+            .filter(|message| message.flags.has(SystemFlag::Deleted))
             .count()
     }
 
@@ -269,6 +285,7 @@ impl Snapshot {
             .uid_next
             .max(Uid::new(message.uid.get().saturating_add(1)).unwrap_or(message.uid));
         self.modseq = self.modseq.max(message.modseq);
+        self.in_new += usize::from(message.sub == Sub::New);
         match self.chunks.last_mut() {
             Some(last) if last.len() < CHUNK => Arc::make_mut(last).push(Arc::new(message)),
             _ => {
@@ -291,16 +308,36 @@ impl Snapshot {
         if let Ok(at) = chunk.binary_search_by_key(&message.uid, |held| held.uid)
             && let Some(place) = Arc::make_mut(chunk).get_mut(at)
         {
+            self.in_new -= usize::from(place.sub == Sub::New);
+            self.in_new += usize::from(message.sub == Sub::New);
             *place = Arc::new(message);
         }
     }
 
-    /// Takes messages out; `modseq` is that of their going.
-    pub(super) fn remove(&mut self, gone: &dyn Fn(Uid) -> bool, modseq: ModSeq) {
+    /// Takes messages out; `modseq` is that of their going. Chunks that hold none of them cost nothing.
+    pub(super) fn remove(&mut self, gone: &BTreeSet<Uid>, modseq: ModSeq) {
+        if gone.is_empty() {
+            return;
+        }
         self.modseq = self.modseq.max(modseq);
-        for chunk in &mut self.chunks {
-            if chunk.iter().any(|message| gone(message.uid)) {
-                Arc::make_mut(chunk).retain(|message| !gone(message.uid));
+        // From the end, so that a chunk left empty stands behind those still looked for.
+        let mut rest = gone.iter().rev().peekable();
+        while let Some(uid) = rest.next() {
+            let after = self
+                .chunks
+                .partition_point(|chunk| chunk.first().is_some_and(|first| first.uid <= *uid));
+            let Some(chunk) = after.checked_sub(1).and_then(|at| self.chunks.get_mut(at)) else {
+                break;
+            };
+            let first = chunk.first().map(|first| first.uid);
+            while rest.next_if(|uid| Some(**uid) >= first).is_some() {}
+            if chunk.iter().any(|message| gone.contains(&message.uid)) {
+                let in_new = &mut self.in_new;
+                Arc::make_mut(chunk).retain(|message| {
+                    let stays = !gone.contains(&message.uid);
+                    *in_new -= usize::from(!stays && message.sub == Sub::New);
+                    stays
+                });
             }
         }
         self.chunks.retain(|chunk| !chunk.is_empty());
@@ -380,7 +417,7 @@ pub(super) mod tests {
     fn a_comparison_tells_removed_changed_and_added() {
         let old = snapshot(1..=600);
         let mut new = old.clone();
-        new.remove(&|uid| [1, 300, 600].contains(&uid.get()), ModSeq(2));
+        new.remove(&[1, 300, 600, 700].map(uid).into(), ModSeq(2));
         new.replace(message(2, "S", 3));
         new.push(message(601, "", 4));
         let mut told = Vec::new();
@@ -399,10 +436,10 @@ pub(super) mod tests {
 
     #[test]
     fn removing_all_leaves_an_empty_state_that_can_grow() {
-        let mut made = snapshot(1..=300);
-        made.remove(&|_| true, ModSeq(2));
+        let mut made = snapshot(1..=800);
+        made.remove(&(1..=800).map(uid).collect(), ModSeq(2));
         assert!(made.is_empty());
-        made.push(message(301, "", 3));
-        assert_eq!(made.position(uid(301)), Some(0));
+        made.push(message(801, "", 3));
+        assert_eq!(made.position(uid(801)), Some(0));
     }
 }

@@ -12,14 +12,16 @@ use crate::imap::date::DateTime;
 use crate::imap::flag::{Flag, Keyword, SystemFlags};
 use crate::imap::sequence::{NumberSet, Uid, UidValidity};
 use crate::mailbox::alter::split_flags;
-use crate::mailbox::disk::{Newcomer, Turn, fresh_name};
 use crate::mailbox::fault::{Fault, blocking};
+use crate::mailbox::finder::Finder;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::snapshot::{Message, Snapshot};
+use crate::mailbox::turn::{Turn, fresh_name};
+use crate::mailbox::uids::Newcomer;
+use crate::message::binary::without_binary;
 use crate::spool::deliver::{Complete, Delivery};
 use crate::spool::filename::{FileName, Letters};
 use crate::spool::folder::{Folder, Sub};
-use crate::spool::scan;
 use crate::spool::uidlist::Fields;
 
 /// How often a source file's name is looked up again when it changes under a COPY.
@@ -39,24 +41,87 @@ pub struct Copied {
     pub to: Vec<Uid>,
 }
 
-/// A message being appended: bytes go to a file in the target's `tmp/`. Dropping it leaves nothing.
+/// Messages being appended together: bytes go to files in the target's `tmp/`. Dropping it leaves nothing.
 pub struct Upload {
-    /// Away only while a piece is being written.
+    folder: Arc<Folder>,
+    /// The message being written; away while a piece is, and between two messages.
     delivery: Option<Delivery>,
+    /// Those that are whole, in their order.
+    whole: Vec<Whole>,
+    /// The message being written may have binary contents: it is kept as it comes, and rewritten when all of it
+    /// is known.
+    binary: bool,
+}
+
+/// A message on its way that only has to be placed.
+struct Whole {
+    complete: Complete,
+    flags: SystemFlags,
+    keywords: Vec<Keyword>,
 }
 
 impl Upload {
+    /// Begins the next message. In a `binary` one, contents that cannot be kept as they are become base64.
+    pub async fn begin(&mut self, binary: bool) -> Result<(), Fault> {
+        let folder = Arc::clone(&self.folder);
+        let last = self.whole.pop();
+        let (last, delivery) = blocking("creating a message", move || {
+            let delivery = match &last {
+                Some(last) => last.complete.another(&folder),
+                None => Delivery::create(&folder),
+            };
+            (last, delivery)
+        })
+        .await?;
+        self.whole.extend(last);
+        let delivery = delivery.map_err(|error| self.fault("creating a message", error))?;
+        self.delivery = Some(delivery);
+        self.binary = binary;
+        Ok(())
+    }
+
     /// Writes the next bytes of the literal, on the blocking pool.
     pub async fn write(&mut self, bytes: Vec<u8>) -> Result<(), Fault> {
         let mut delivery = self.take()?;
+        let binary = self.binary;
         let (delivery, result) = blocking("writing a message", move || {
-            let result = delivery.write(&bytes);
+            let result = match binary {
+                true => delivery.write_as_is(&bytes),
+                false => delivery.write(&bytes),
+            };
             (delivery, result)
         })
         .await?;
         result.map_err(|error| Fault::from_io("writing a message", error))?;
         self.delivery = Some(delivery);
         Ok(())
+    }
+
+    /// Ends the message: it is whole and synced.
+    pub async fn end(&mut self, flags: &[Flag], date: Option<DateTime>) -> Result<(), Fault> {
+        let delivery = self.take()?;
+        let (folder, binary) = (Arc::clone(&self.folder), self.binary);
+        let complete = blocking("finishing a message", move || match binary {
+            true => rewrite(&folder, delivery)?.finish(date),
+            false => delivery.finish(date),
+        })
+        .await?;
+        let complete = complete.map_err(|error| self.fault("finishing a message", error))?;
+        let (flags, keywords) = split_flags(flags);
+        self.whole.push(Whole {
+            complete,
+            flags,
+            keywords,
+        });
+        Ok(())
+    }
+
+    /// An error of the disk, or of the mailbox being gone.
+    fn fault(&self, doing: &str, error: io::Error) -> Fault {
+        match self.folder.is_removed() {
+            Ok(true) => Fault::Ended,
+            _ => Fault::from_io(doing, error),
+        }
     }
 
     fn take(&mut self) -> Result<Delivery, Fault> {
@@ -72,35 +137,43 @@ impl Upload {
 
 impl Mailbox {
     /// Begins an APPEND.
-    pub async fn upload(self: &Arc<Self>) -> Result<Upload, Fault> {
+    pub fn upload(&self) -> Result<Upload, Fault> {
         if !self.folder().is_writable() {
             return Err(Fault::NoPermission("the mailbox is read-only".into()));
         }
-        let folder = Arc::clone(self.folder());
-        let delivery = blocking("creating a message", move || Delivery::create(&folder)).await?;
-        let delivery = delivery.map_err(|error| Fault::from_io("creating a message", error))?;
         Ok(Upload {
-            delivery: Some(delivery),
+            folder: Arc::clone(self.folder()),
+            delivery: None,
+            whole: Vec::new(),
+            binary: false,
         })
     }
 
-    /// Ends an APPEND: the message is in the mailbox, durably, under the UID given.
+    /// Ends an APPEND: all its messages are in the mailbox, durably, under the UIDs given, in their order; or
+    /// none is.
     pub async fn append(
         self: &Arc<Self>,
-        mut upload: Upload,
-        flags: &[Flag],
-        date: Option<DateTime>,
-    ) -> Result<(UidValidity, Uid), Fault> {
-        let delivery = upload.take()?;
-        let complete = blocking("finishing a message", move || delivery.finish(date)).await?;
-        let complete = complete.map_err(|error| Fault::from_io("finishing a message", error))?;
-        let (system, keywords) = split_flags(flags);
+        upload: Upload,
+    ) -> Result<(UidValidity, Vec<Uid>), Fault> {
         let straight = self.has_writers();
         let named = self
-            .change(move |turn| turn.append(complete, system, &keywords, straight))
+            .change(move |turn| turn.append(upload.whole, straight))
             .await?;
-        self.settle_mail().await?;
+        self.settle_or_take_back(&named.1).await?;
         Ok(named)
+    }
+
+    /// Waits until messages that came in are durable. If they cannot be made so, they are removed: who hears
+    /// NO finds the mailbox as it was (RFC 3501 §6.3.11, §6.4.7).
+    async fn settle_or_take_back(self: &Arc<Self>, uids: &[Uid]) -> Result<(), Fault> {
+        let Err(fault) = self.settle_mail().await else {
+            return Ok(());
+        };
+        let uids = uids.to_vec();
+        if let Err(error) = self.change_names(move |turn| turn.take_back(&uids)).await {
+            tracing::error!(%error, "messages that could not be made durable stay in the mailbox");
+        }
+        Err(fault)
     }
 
     /// Copies messages, all or none, with flags, keywords and INTERNALDATE. `Fault::Expunged` if one is gone.
@@ -126,7 +199,7 @@ impl Mailbox {
                 )
             })
             .await?;
-        target.settle_mail().await?;
+        target.settle_or_take_back(&copied.to).await?;
         Ok(copied)
     }
 
@@ -154,35 +227,80 @@ impl Mailbox {
 impl Turn<'_> {
     fn append(
         &mut self,
-        complete: Complete,
-        flags: SystemFlags,
-        keywords: &[Keyword],
+        messages: Vec<Whole>,
         straight: bool,
-    ) -> Result<(UidValidity, Uid), Fault> {
-        let uid = self.next_uid()?;
-        let letters = self.letters_for(keywords)?;
-        let sub = landing(flags, letters, straight);
-        let virtual_size = complete.virtual_size();
-        let name = complete.place(&self.disk.folder, sub, flags, letters);
-        let name = name.map_err(|error| self.fault("delivering a message", error))?;
-        self.note_moved(sub, sub);
-        let fields = if name.virtual_size().is_none() {
-            vec![size_field(virtual_size)]
-        } else {
-            Vec::new()
-        };
-        let placed = name.clone();
-        if let Err(fault) = self.enter(vec![Newcomer {
-            uid,
-            sub,
-            name,
-            fields,
-        }]) {
-            // It was not acknowledged: away with it, or a client that tries again has it twice.
-            let _ = self.disk.folder.unlink(sub, &placed);
-            return Err(fault);
+    ) -> Result<(UidValidity, Vec<Uid>), Fault> {
+        let mut newcomers = Vec::with_capacity(messages.len());
+        let result = self.append_each(messages, straight, &mut newcomers);
+        let uids = self.enter_all(result, newcomers)?;
+        Ok((self.draft.uid_validity, uids))
+    }
+
+    fn append_each(
+        &mut self,
+        messages: Vec<Whole>,
+        straight: bool,
+        newcomers: &mut Vec<Newcomer>,
+    ) -> Result<(), Fault> {
+        let mut uid = self.next_uid()?;
+        for Whole {
+            complete,
+            flags,
+            keywords,
+        } in messages
+        {
+            let letters = self.letters_for(&keywords)?;
+            let sub = landing(flags, letters, straight);
+            let virtual_size = complete.virtual_size();
+            let name = complete.place(&self.disk.folder, sub, flags, letters);
+            let name = name.map_err(|error| self.fault("delivering a message", error))?;
+            self.note_moved(sub, sub);
+            let fields = if name.virtual_size().is_none() {
+                vec![size_field(virtual_size)]
+            } else {
+                Vec::new()
+            };
+            newcomers.push(Newcomer {
+                uid,
+                sub,
+                name,
+                fields,
+            });
+            uid = self.uid_after(uid, newcomers.len())?;
         }
-        Ok((self.draft.uid_validity, uid))
+        Ok(())
+    }
+
+    /// The UID for the next newcomer after `count` of them.
+    fn uid_after(&mut self, uid: Uid, count: usize) -> Result<Uid, Fault> {
+        if count.is_multiple_of(TOUCH_EVERY) {
+            self.touch();
+        }
+        uid.following()
+            .ok_or_else(|| Fault::Cannot("The target has used up its UIDs".into()))
+    }
+
+    /// Enters messages that have been placed, and gives their UIDs. If that fails, or `placed` did, all are
+    /// taken back: none was acknowledged, and a client that tries again would have them twice.
+    fn enter_all(
+        &mut self,
+        placed: Result<(), Fault>,
+        newcomers: Vec<Newcomer>,
+    ) -> Result<Vec<Uid>, Fault> {
+        let names: Vec<(Sub, FileName)> = newcomers
+            .iter()
+            .map(|new| (new.sub, new.name.clone()))
+            .collect();
+        let uids = newcomers.iter().map(|new| new.uid).collect();
+        match placed.and_then(|()| self.enter(newcomers)) {
+            Ok(()) => Ok(uids),
+            Err(fault) => {
+                for (sub, name) in names {
+                    let _ = self.disk.folder.unlink(sub, &name);
+                }
+                Err(fault)
+            }
+        }
     }
 
     fn copy(
@@ -192,29 +310,14 @@ impl Turn<'_> {
         messages: &[Arc<Message>],
         straight: bool,
     ) -> Result<Copied, Fault> {
-        let mut newcomers: Vec<Newcomer> = Vec::with_capacity(messages.len());
+        let mut newcomers = Vec::with_capacity(messages.len());
         let result = self.copy_each(source, of, messages, straight, &mut newcomers);
-        let placed: Vec<(Sub, FileName)> = newcomers
-            .iter()
-            .map(|new| (new.sub, new.name.clone()))
-            .collect();
-        let to = newcomers.iter().map(|new| new.uid).collect();
-        match result.and_then(|()| self.enter(newcomers)) {
-            Ok(()) => {
-                let from = messages.iter().map(|message| message.uid).collect();
-                Ok(Copied {
-                    uid_validity: self.draft.uid_validity,
-                    from,
-                    to,
-                })
-            }
-            Err(fault) => {
-                for (sub, name) in placed {
-                    let _ = self.disk.folder.unlink(sub, &name);
-                }
-                Err(fault)
-            }
-        }
+        let to = self.enter_all(result, newcomers)?;
+        Ok(Copied {
+            uid_validity: self.draft.uid_validity,
+            from: messages.iter().map(|message| message.uid).collect(),
+            to,
+        })
     }
 
     fn copy_each(
@@ -227,6 +330,7 @@ impl Turn<'_> {
     ) -> Result<(), Fault> {
         let mut uid = self.next_uid()?;
         let mut taken: HashSet<Box<[u8]>> = HashSet::new();
+        let mut finder = Finder::default();
         for message in messages {
             let (sub, name, fields) = self.name_here(of, message, straight, &taken)?;
             let (mut from, mut old) = (message.sub, (*message.name).clone());
@@ -238,7 +342,8 @@ impl Turn<'_> {
                         if error.kind() == io::ErrorKind::NotFound && attempt < NAME_TRIES => {}
                     Err(error) => return Err(self.fault("copying", error)),
                 }
-                let found = scan::locate(source, message.name.base())
+                let found = finder
+                    .find(source, (from, &old))
                     .map_err(|error| self.fault("copying", error))?;
                 (from, old) = found.ok_or(Fault::Expunged)?;
             }
@@ -250,12 +355,7 @@ impl Turn<'_> {
                 name,
                 fields,
             });
-            uid = uid
-                .following()
-                .ok_or_else(|| Fault::Cannot("The target has used up its UIDs".into()))?;
-            if newcomers.len().is_multiple_of(TOUCH_EVERY) {
-                self.touch();
-            }
+            uid = self.uid_after(uid, newcomers.len())?;
         }
         Ok(())
     }
@@ -302,7 +402,7 @@ impl Turn<'_> {
             return Err(Fault::Expunged);
         }
         let mut next = self.next_uid()?;
-        let (mut newcomers, mut from) = (Vec::new(), Vec::new());
+        let (mut newcomers, mut from, mut failed) = (Vec::new(), Vec::new(), None);
         for uid in uids {
             let renamed = self.on_file(uid, |turn, message| {
                 let name = fresh_name(&message.name).ok_or(io::ErrorKind::InvalidFilename)?;
@@ -319,8 +419,8 @@ impl Turn<'_> {
                 );
                 Ok((message.sub, name, fields))
             });
-            match renamed.map_err(|error| self.fault("moving", error))? {
-                Some((sub, name, fields)) => {
+            match renamed {
+                Ok(Some((sub, name, fields))) => {
                     newcomers.push(Newcomer {
                         uid: next,
                         sub,
@@ -328,21 +428,26 @@ impl Turn<'_> {
                         fields,
                     });
                     from.push(uid);
-                    next = next
-                        .following()
-                        .ok_or_else(|| Fault::Cannot("The mailbox has used up its UIDs".into()))?;
                 }
-                None => break,
+                Ok(None) => failed = Some(Fault::Expunged),
+                Err(error) => failed = Some(self.fault("moving", error)),
+            }
+            match next.following() {
+                Some(following) if failed.is_none() => next = following,
+                _ => break,
             }
         }
         let to = newcomers.iter().map(|new| new.uid).collect();
         self.drop_gone(&from.iter().copied().collect());
         self.enter(newcomers)?;
-        Ok(Copied {
-            uid_validity: self.draft.uid_validity,
-            from,
-            to,
-        })
+        match failed {
+            Some(fault) => Err(fault),
+            None => Ok(Copied {
+                uid_validity: self.draft.uid_validity,
+                from,
+                to,
+            }),
+        }
     }
 }
 
@@ -414,7 +519,7 @@ fn move_messages(
     match failed {
         Some(fault) => Err(fault),
         None => {
-            source.compact_uidlist()?;
+            source.compact_uidlist();
             Ok(Copied {
                 uid_validity: target.draft.uid_validity,
                 from,
@@ -422,6 +527,13 @@ fn move_messages(
             })
         }
     }
+}
+
+/// The message again, with its binary contents in base64.
+fn rewrite(folder: &Folder, mut raw: Delivery) -> io::Result<Delivery> {
+    let mut delivery = raw.another(folder)?;
+    without_binary(raw.written()?, |piece| delivery.write(piece))?;
+    Ok(delivery)
 }
 
 /// A file under another name in another mailbox: by hard link, or where the file system has none or it is

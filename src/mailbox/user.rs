@@ -54,6 +54,9 @@ pub struct Folder {
     pub name: MailboxName,
     /// Whether it can be selected; false for an implied parent.
     pub selectable: bool,
+    /// Whether there is anything of that name: false for an implied parent in Maildir++. In the fs layout
+    /// it has a directory, which is no mailbox.
+    pub exists: bool,
     /// Whether there are mailboxes below it.
     pub has_children: bool,
     /// `\Sent` and so on, by configuration or by its usual name.
@@ -85,16 +88,15 @@ impl Slot {
             .is_some_and(|mailbox| !mailbox.has_ended() && mailbox.folder().identity() == identity)
     }
 
-    /// Whether nobody has used it for a while.
-    fn is_over(&self, now: Instant) -> bool {
+    /// Whether nobody has used it for a while, nor is opening it.
+    fn is_over(self: &Arc<Self>, now: Instant) -> bool {
         let mut idle_since = self
             .idle_since
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if self
-            .mailbox
-            .get()
-            .is_some_and(|mailbox| Arc::strong_count(mailbox) > 1)
+        let mailbox = self.mailbox.get();
+        if Arc::strong_count(self) > 1
+            || mailbox.is_some_and(|mailbox| Arc::strong_count(mailbox) > 1)
         {
             *idle_since = None;
             return false;
@@ -150,6 +152,20 @@ impl User {
         Ok(name)
     }
 
+    /// What a name in UTF-8 means (RFC 9051 §5.1): its Normalization Form C. Modified UTF-7 keeps other
+    /// forms too, so a mailbox that was made under one is found by it.
+    pub async fn canonical(&self, name: MailboxName) -> Result<MailboxName, Fault> {
+        let normal = self.tree.normal(&name);
+        if normal == name || self.tree.location().names == DiskNames::Utf8 {
+            return Ok(normal);
+        }
+        let (tree, wanted) = (Arc::clone(&self.tree), name.clone());
+        let exists = blocking("looking for a mailbox", move || tree.exists(&wanted)).await?;
+        let exists =
+            exists.map_err(|error| Fault::from_io(format!("looking for {name}"), error))?;
+        Ok(if exists { name } else { normal })
+    }
+
     /// Opens a mailbox, or finds it open.
     pub async fn mailbox(self: &Arc<Self>, name: &MailboxName) -> Result<Arc<Mailbox>, Fault> {
         let slot = self.slot(name).await?;
@@ -172,11 +188,10 @@ impl User {
         let identity = blocking("opening a mailbox", move || tree.identity(&wanted)).await?;
         let identity =
             identity.map_err(|error| Fault::from_io(format!("opening {name}"), error))?;
-        if let Some(identity) = identity {
-            // The same directory under this name or, by a symbolic link, under another.
-            if let Some(slot) = open.values().find(|slot| slot.is(identity)) {
-                return Ok(Arc::clone(slot));
-            }
+        let identity = identity.ok_or_else(|| Fault::NonExistent(name.to_string()))?;
+        // The same directory under this name or, by a symbolic link, under another.
+        if let Some(slot) = open.values().find(|slot| slot.is(identity)) {
+            return Ok(Arc::clone(slot));
         }
         // Whatever was open under this name is not what the name means now.
         if open
@@ -210,6 +225,7 @@ impl User {
                 _ => false,
             })
             .collect();
+        let nested = self.tree.location().layout == Layout::Fs;
         let folders = entries
             .into_iter()
             .zip(children)
@@ -217,6 +233,7 @@ impl User {
                 special_use: self.special_use(&entry.name),
                 name: entry.name,
                 selectable: entry.selectable,
+                exists: entry.selectable || nested,
                 has_children,
             });
         Ok(folders.collect())
@@ -288,9 +305,7 @@ impl User {
         let gone = blocking("deleting a mailbox", move || tree.delete(&wanted)).await?;
         gone.map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Fault::NonExistent(name.to_string()),
-            io::ErrorKind::DirectoryNotEmpty => {
-                Fault::Cannot("Mailbox has children, delete them first".into())
-            }
+            io::ErrorKind::DirectoryNotEmpty => Fault::HasChildren,
             _ => Fault::from_io(format!("deleting {name}"), error),
         })?;
         if let Some(mailbox) = open

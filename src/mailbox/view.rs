@@ -3,7 +3,7 @@
 //! A view rests on one [`Snapshot`] and keeps beside it the messages that are gone from it while the
 //! client may not be told yet. There is no queue of changes: a slow client skips states.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -15,16 +15,22 @@ use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::{Mailbox, Selection};
 use crate::mailbox::snapshot::{Difference, Message, Snapshot};
 
+/// Most ranges of UIDs kept for `$`: they take 1 MiB.
+const SAVED_RANGES: usize = 1 << 17;
+
 /// A client's picture of a selected mailbox. Dropping it ends the selection.
 pub struct View {
     selection: Selection,
     states: watch::Receiver<Arc<Snapshot>>,
     base: Arc<Snapshot>,
-    /// Gone from `base`, but the client does not know: they keep their numbers.
-    ghosts: BTreeMap<Uid, Arc<Message>>,
+    /// Gone from `base`, but the client does not know: they keep their numbers. By rising UID.
+    ghosts: Vec<Arc<Message>>,
     /// Flags that the client knows although `base` does not have them yet.
     told: HashMap<Uid, Arc<Message>>,
     recent: NumberSet,
+    /// UIDs that the last SEARCH with SAVE found, without those told as expunged (RFC 5182 §2.1).
+    saved: NumberSet,
+    knows_recent: bool,
     told_exists: u32,
     told_recent: u32,
 }
@@ -77,20 +83,26 @@ pub struct Picked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutOfRange;
 
+/// What was found is too scattered to be kept (RFC 5182 §2.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotSaved;
+
 impl View {
     pub(super) fn new(selection: Selection, states: watch::Receiver<Arc<Snapshot>>) -> View {
         let base = states.borrow().clone();
         let mut view = View {
             selection,
             states,
-            ghosts: BTreeMap::new(),
+            ghosts: Vec::new(),
             told: HashMap::new(),
             recent: NumberSet::new(),
+            saved: NumberSet::new(),
+            knows_recent: true,
             told_exists: u32::try_from(base.len()).unwrap_or(u32::MAX),
             told_recent: 0,
             base,
         };
-        view.claim_recent();
+        view.claim_recent(Uid::FIRST);
         view.told_recent = view.count_recent();
         view
     }
@@ -115,12 +127,22 @@ impl View {
         self.told_recent
     }
 
+    /// From now on nothing is recent to this client, and it is told of none: IMAP4rev2 has no `\Recent`.
+    pub fn without_recent(&mut self) {
+        self.knows_recent = false;
+        self.recent = NumberSet::new();
+        self.told_recent = 0;
+    }
+
     /// The first message without `\Seen`.
     pub fn first_unseen(&self) -> Option<SeqNum> {
-        self.all()
-            .into_iter()
-            .find(|picked| !picked.message.flags.has(SystemFlag::Seen))
-            .map(|picked| picked.number)
+        let is_unseen = |message: &&Arc<Message>| !message.flags.has(SystemFlag::Seen);
+        let unseen = self.base.iter().chain(&self.ghosts).filter(is_unseen);
+        let first = match self.ghosts.is_empty() {
+            true => unseen.take(1).next(),
+            false => unseen.min_by_key(|message| message.uid),
+        };
+        self.number_of(first?.uid)
     }
 
     /// Whether it was opened by EXAMINE or cannot be written.
@@ -128,9 +150,14 @@ impl View {
         self.selection.is_read_only()
     }
 
+    /// Whether it is read-only because it cannot be written.
+    pub fn is_forbidden(&self) -> bool {
+        self.selection.is_forbidden()
+    }
+
     /// All messages of the picture, in order, those that are gone but not yet told included.
     pub fn all(&self) -> Vec<Picked> {
-        let mut ghosts = self.ghosts.values().peekable();
+        let mut ghosts = self.ghosts.iter().peekable();
         let mut all = Vec::with_capacity(self.base.len() + self.ghosts.len());
         for message in self.base.iter() {
             while let Some(ghost) = ghosts.next_if(|ghost| ghost.uid < message.uid) {
@@ -162,18 +189,22 @@ impl View {
             .checked_sub(1)
             .and_then(|last| self.base.get(last))
             .map(|last| last.uid);
-        let last_ghost = self.ghosts.keys().next_back().copied();
+        let last_ghost = self.ghosts.last().map(|ghost| ghost.uid);
         let Some(last) = last_live.max(last_ghost) else {
             return Vec::new();
         };
-        let numbers = set.resolve(last.get());
+        self.pick_all(&set.resolve(last.get()))
+    }
+
+    /// The messages of these UIDs, in order; those that do not exist are skipped.
+    fn pick_all(&self, uids: &NumberSet) -> Vec<Picked> {
         let mut picked = Vec::new();
-        for &(from, to) in numbers.ranges() {
+        for &(from, to) in uids.ranges() {
             let Some(from) = Uid::new(from.max(1)) else {
                 continue;
             };
             let mut index = self.base.rank(from);
-            let mut ghosts = self.ghosts.range(from..).map(|(_, ghost)| ghost).peekable();
+            let mut ghosts = self.ghosts.iter().skip(self.ghosts_below(from)).peekable();
             loop {
                 let live = self
                     .base
@@ -234,9 +265,33 @@ impl View {
         Ok(picked)
     }
 
+    /// Keeps what a SEARCH found, as UIDs, to be named by `$`.
+    pub fn save(&mut self, found: NumberSet) -> Result<(), NotSaved> {
+        if found.ranges().len() > SAVED_RANGES {
+            return Err(NotSaved);
+        }
+        self.saved = found;
+        Ok(())
+    }
+
+    /// `$` names nothing.
+    pub fn forget_saved(&mut self) {
+        self.saved = NumberSet::new();
+    }
+
+    /// What `$` names now, as UIDs.
+    pub fn saved(&self) -> &NumberSet {
+        &self.saved
+    }
+
+    /// The messages that `$` names, in order.
+    pub fn resolve_saved(&self) -> Vec<Picked> {
+        self.pick_all(&self.saved)
+    }
+
     /// The message's number, if the client knows it.
     pub fn number(&self, uid: Uid) -> Option<SeqNum> {
-        let known = self.base.position(uid).is_some() || self.ghosts.contains_key(&uid);
+        let known = self.base.find(uid).is_some() || self.ghost(uid).is_some();
         known.then(|| self.number_of(uid)).flatten()
     }
 
@@ -244,7 +299,7 @@ impl View {
     pub fn pick(&self, uid: Uid) -> Option<Picked> {
         let (message, gone) = match self.base.find(uid) {
             Some(message) => (message, false),
-            None => (self.ghosts.get(&uid)?, true),
+            None => (self.ghost(uid)?, true),
         };
         Some(self.picture(self.number_of(uid)?, message, gone))
     }
@@ -279,11 +334,9 @@ impl View {
             return Ok(Vec::new());
         }
         let old = std::mem::replace(&mut self.base, new);
-        let mut changed = Vec::new();
+        let (mut changed, mut removed) = (Vec::new(), Vec::new());
         old.compare(&self.base, |difference| match difference {
-            Difference::Removed(message) => {
-                self.ghosts.insert(message.uid, Arc::clone(message));
-            }
+            Difference::Removed(message) => removed.push(Arc::clone(message)),
             Difference::Changed(was, is) => {
                 let known = self.told.get(&is.uid).unwrap_or(was);
                 if !known.same_flags(is) {
@@ -293,6 +346,10 @@ impl View {
             Difference::Added => {}
         });
         self.told.clear();
+        if !removed.is_empty() {
+            self.ghosts.append(&mut removed);
+            self.ghosts.sort_by_key(|ghost| ghost.uid);
+        }
 
         let mut updates = Vec::new();
         if !Arc::ptr_eq(&old.keywords, &self.base.keywords)
@@ -301,10 +358,10 @@ impl View {
             updates.push(Update::Keywords);
         }
         if expunge == Expunge::Allowed {
-            while let Some((&uid, _)) = self.ghosts.last_key_value() {
-                let number = self.number_of(uid);
-                self.ghosts.remove(&uid);
-                self.recent.remove(uid.get());
+            while let Some(ghost) = self.ghosts.pop() {
+                let number = self.number_of(ghost.uid);
+                self.recent.remove(ghost.uid.get());
+                self.saved.remove(ghost.uid.get());
                 self.told_exists = self.told_exists.saturating_sub(1);
                 updates.extend(number.map(Update::Expunge));
             }
@@ -315,7 +372,7 @@ impl View {
             updates.push(Update::Exists(exists));
         }
         if old.uid_next != self.base.uid_next {
-            self.claim_recent();
+            self.claim_recent(old.uid_next);
         }
         let recent = self.count_recent();
         if recent != self.told_recent {
@@ -360,18 +417,23 @@ impl View {
 
     /// The number of a UID in the picture, wherever it would stand: live messages and ghosts below it.
     fn number_of(&self, uid: Uid) -> Option<SeqNum> {
-        SeqNum::from_index(self.base.rank(uid) + self.ghosts.range(..uid).count())
+        SeqNum::from_index(self.base.rank(uid) + self.ghosts_below(uid))
     }
 
-    /// Takes what is recent to nobody yet. UIDs whose message is gone already never count.
-    fn claim_recent(&mut self) {
-        for uid in self
-            .selection
-            .claim_recent(self.base.uid_next)
-            .iter()
-            .filter_map(Uid::new)
-        {
-            if self.base.find(uid).is_some() {
+    fn ghosts_below(&self, uid: Uid) -> usize {
+        self.ghosts.partition_point(|ghost| ghost.uid < uid)
+    }
+
+    fn ghost(&self, uid: Uid) -> Option<&Arc<Message>> {
+        let ghost = self.ghosts.get(self.ghosts_below(uid))?;
+        (ghost.uid == uid).then_some(ghost)
+    }
+
+    /// Takes what is recent to nobody yet, from a UID on. UIDs whose message is gone already never count.
+    fn claim_recent(&mut self, from: Uid) {
+        let claimed = self.selection.claim_recent(from, self.base.uid_next);
+        for uid in claimed.iter().filter_map(Uid::new) {
+            if self.knows_recent && self.base.find(uid).is_some() {
                 self.recent.insert(uid.get());
             }
         }

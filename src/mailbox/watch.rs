@@ -12,7 +12,7 @@ use notify::event::{EventKindMask, ModifyKind, RenameMode};
 use notify::{Config, EventKind, INotifyWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 
-use crate::spool::folder::{Folder, Sub};
+use crate::spool::folder::{Folder, Place, Stamp, Sub};
 
 /// Names kept for one mailbox before its directories are listed instead.
 const INBOX_LIMIT: usize = 16_384;
@@ -88,6 +88,11 @@ impl Inbox {
         lock(&self.news).events.len()
     }
 
+    /// Drops the events that tell nothing.
+    pub fn sift(&self, tells: impl Fn(&Event) -> bool) {
+        lock(&self.news).events.retain(tells);
+    }
+
     /// Asks for a rescan now.
     pub fn ask_rescan(&self) {
         self.note_rescan();
@@ -101,11 +106,14 @@ impl Inbox {
 
     fn add(&self, event: Event) {
         let mut news = lock(&self.news);
-        if news.events.len() < INBOX_LIMIT {
-            news.events.push(event);
-        } else {
-            news.events.clear();
+        if news.events.len() >= INBOX_LIMIT {
             news.rescan = true;
+        }
+        if news.rescan {
+            // Both directories will be listed: names are no use.
+            news.events.clear();
+        } else {
+            news.events.push(event);
         }
         drop(news);
         self.ring();
@@ -115,21 +123,32 @@ impl Inbox {
 /// A mailbox being watched. Dropping it ends that.
 #[derive(Debug)]
 pub(super) struct Subscription {
-    identity: (u64, u64),
+    directories: [Identity; 2],
     inbox: Arc<Inbox>,
 }
 
-/// Who listens to one directory pair. Two accounts, or an alias by symbolic link, may share one.
+impl Subscription {
+    /// Whether these are the directories that are watched.
+    pub fn covers(&self, [new, cur]: &[Stamp; 2]) -> bool {
+        self.directories == [new.identity, cur.identity]
+    }
+}
+
+/// Device and inode of a directory.
+type Identity = (u64, u64);
+
+/// Who listens to one directory, as whose `new/` or `cur/`. Two accounts, or an alias by symbolic link, may
+/// share one.
 struct Route {
-    /// Keeps the descriptors open that the watched paths name.
-    folder: Arc<Folder>,
-    inboxes: Vec<Weak<Inbox>>,
+    /// Keeps the descriptor open that the watched path names.
+    place: Place,
+    inboxes: Vec<(Weak<Inbox>, Sub)>,
 }
 
 #[derive(Default)]
 struct Routes {
-    by_identity: HashMap<(u64, u64), Route>,
-    by_path: HashMap<PathBuf, ((u64, u64), Sub)>,
+    by_identity: HashMap<Identity, Route>,
+    by_path: HashMap<PathBuf, Identity>,
 }
 
 struct Hub {
@@ -140,77 +159,71 @@ struct Hub {
 
 /// Begins to watch a mailbox. `None` where the kernel gives no instance or no watch (the reason is
 /// logged, once): the caller has to look from time to time. **Blocking**, shortly.
-pub(super) fn subscribe(folder: &Arc<Folder>, inbox: &Arc<Inbox>) -> Option<Subscription> {
-    let identity = folder.identity();
+pub(super) fn subscribe(folder: &Folder, inbox: &Arc<Inbox>) -> Option<Subscription> {
     let hub = hub();
     let mut watcher = lock(&hub.watcher);
     let watching = watcher.as_mut()?;
-    {
-        let mut routes = lock(&hub.routes);
-        if let Some(route) = routes.by_identity.get_mut(&identity) {
-            route.inboxes.push(Arc::downgrade(inbox));
-            return Some(Subscription {
-                identity,
-                inbox: Arc::clone(inbox),
-            });
-        }
-        for sub in [Sub::New, Sub::Cur] {
+    let places = [Sub::New, Sub::Cur].map(|sub| (folder.place(sub), sub));
+    let subscription = Subscription {
+        directories: places.each_ref().map(|(place, _)| place.identity()),
+        inbox: Arc::clone(inbox),
+    };
+    for (place, sub) in places {
+        let listener = (Arc::downgrade(inbox), sub);
+        let (identity, path) = (place.identity(), place.path());
+        {
+            let mut routes = lock(&hub.routes);
+            if let Some(route) = routes.by_identity.get_mut(&identity) {
+                route.inboxes.push(listener);
+                continue;
+            }
+            let inboxes = vec![listener];
+            routes.by_path.insert(path.clone(), identity);
             routes
-                .by_path
-                .insert(folder.watch_path(sub), (identity, sub));
+                .by_identity
+                .insert(identity, Route { place, inboxes });
         }
-        let inboxes = vec![Arc::downgrade(inbox)];
-        routes.by_identity.insert(
-            identity,
-            Route {
-                folder: Arc::clone(folder),
-                inboxes,
-            },
-        );
-    }
-    for sub in [Sub::New, Sub::Cur] {
-        if let Err(error) = watching.watch(&folder.watch_path(sub), RecursiveMode::NonRecursive) {
+        if let Err(error) = watching.watch(&path, RecursiveMode::NonRecursive) {
             warn_once(&error);
-            forget(watching, &hub.routes, identity);
+            subscription.leave(watching, &hub.routes);
+            drop(watcher); // the subscription takes it again as it is dropped
             return None;
         }
     }
-    Some(Subscription {
-        identity,
-        inbox: Arc::clone(inbox),
-    })
+    Some(subscription)
+}
+
+impl Subscription {
+    /// Ends both watches, as far as nobody else listens.
+    fn leave(&self, watching: &mut INotifyWatcher, routes: &Mutex<Routes>) {
+        for identity in self.directories {
+            let last = {
+                let mut routes = lock(routes);
+                let Some(route) = routes.by_identity.get_mut(&identity) else {
+                    continue;
+                };
+                let is_ours = |inbox: &Weak<Inbox>| std::ptr::eq(inbox.as_ptr(), &*self.inbox);
+                route.inboxes.retain(|(inbox, _)| !is_ours(inbox));
+                if !route.inboxes.is_empty() {
+                    continue;
+                }
+                routes.by_identity.remove(&identity)
+            };
+            let Some(route) = last else { continue };
+            let path = route.place.path();
+            // A directory that was removed has lost its watch already: nothing to end.
+            let _ = watching.unwatch(&path);
+            lock(routes).by_path.remove(&path);
+        }
+    }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
         let hub = hub();
-        let mut watcher = lock(&hub.watcher);
-        let last = {
-            let mut routes = lock(&hub.routes);
-            let Some(route) = routes.by_identity.get_mut(&self.identity) else {
-                return;
-            };
-            route
-                .inboxes
-                .retain(|inbox| !std::ptr::eq(inbox.as_ptr(), Arc::as_ptr(&self.inbox)));
-            route.inboxes.is_empty()
-        };
-        if last && let Some(watching) = watcher.as_mut() {
-            forget(watching, &hub.routes, self.identity);
+        if let Some(watching) = lock(&hub.watcher).as_mut() {
+            self.leave(watching, &hub.routes);
         }
-    }
-}
-
-/// Ends both watches of a mailbox, while its descriptors are still open.
-fn forget(watching: &mut INotifyWatcher, routes: &Mutex<Routes>, identity: (u64, u64)) {
-    let Some(route) = lock(routes).by_identity.remove(&identity) else {
-        return;
-    };
-    for sub in [Sub::New, Sub::Cur] {
-        let path = route.folder.watch_path(sub);
-        // A directory that was removed has lost its watch already: nothing to end.
-        let _ = watching.unwatch(&path);
-        lock(routes).by_path.remove(&path);
     }
 }
 
@@ -243,7 +256,7 @@ fn sort(routes: &Mutex<Routes>, told: notify::Result<notify::Event>) {
             return routes
                 .by_identity
                 .values()
-                .for_each(|route| route.inboxes().for_each(|one| one.ask_rescan()));
+                .for_each(|route| route.inboxes().for_each(|(inbox, _)| inbox.ask_rescan()));
         }
     };
     let kind = match event.kind {
@@ -255,36 +268,29 @@ fn sort(routes: &Mutex<Routes>, told: notify::Result<notify::Event>) {
         _ => return, // `Both` repeats a From and a To
     };
     for path in &event.paths {
-        if let Some((identity, _)) = routes.by_path.get(path) {
+        if let Some(identity) = routes.by_path.get(path) {
             // new/ or cur/ itself was removed or renamed.
-            routes.route(*identity).for_each(|inbox| inbox.ask_rescan());
+            let listeners = routes.by_identity.get(identity).into_iter();
+            listeners.for_each(|route| route.inboxes().for_each(|(inbox, _)| inbox.ask_rescan()));
         } else if let (Some(parent), Some(name)) = (path.parent(), path.file_name())
-            && let Some(&(identity, sub)) = routes.by_path.get(parent as &Path)
+            && let Some(identity) = routes.by_path.get(parent as &Path)
         {
-            let name = name.as_encoded_bytes();
-            routes.route(identity).for_each(|inbox| {
+            let listeners = routes.by_identity.get(identity).into_iter();
+            for (inbox, sub) in listeners.flat_map(Route::inboxes) {
                 inbox.add(Event {
                     sub,
-                    name: name.to_vec(),
+                    name: name.as_encoded_bytes().to_vec(),
                     kind,
-                })
-            });
+                });
+            }
         }
     }
 }
 
-impl Routes {
-    fn route(&self, identity: (u64, u64)) -> impl Iterator<Item = Arc<Inbox>> {
-        self.by_identity
-            .get(&identity)
-            .into_iter()
-            .flat_map(Route::inboxes)
-    }
-}
-
 impl Route {
-    fn inboxes(&self) -> impl Iterator<Item = Arc<Inbox>> {
-        self.inboxes.iter().filter_map(Weak::upgrade)
+    fn inboxes(&self) -> impl Iterator<Item = (Arc<Inbox>, Sub)> {
+        let held = |(inbox, sub): &(Weak<Inbox>, Sub)| Some((inbox.upgrade()?, *sub));
+        self.inboxes.iter().filter_map(held)
     }
 }
 

@@ -10,20 +10,23 @@
 //!   scans, both quiet, with both directories the same before, between and after. A rename away counts
 //!   as no witness: its other half may still come.
 //! - What is in doubt stays in the picture and is looked at again.
-//! - A base name told as expunged that comes back gets a new UID, once a second look has found it.
+//! - A base name told as expunged that comes back gets a new UID.
 //! - Two files with one base name: the same inode is one message that somebody is renaming by link and
-//!   unlink, and left alone; different inodes that are both still there get different base names.
+//!   unlink, and left alone; different inodes that are both still there at a second look get different base names.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::io::ErrorKind;
+use std::time::{Duration, SystemTime};
 
 use crate::imap::sequence::Uid;
-use crate::mailbox::disk::{Listed, Newcomer, Turn, fresh_name};
+use crate::mailbox::disk::Listed;
 use crate::mailbox::fault::Fault;
-use crate::mailbox::watch::{Kind, News};
+use crate::mailbox::turn::{Turn, fresh_name};
+use crate::mailbox::uids::Newcomer;
+use crate::mailbox::watch::{Inbox, Kind, News};
 use crate::spool::filename::FileName;
 use crate::spool::folder::{Stamp, Sub};
-use crate::spool::scan;
+use crate::spool::scan::{self, is_settled};
 
 /// Scans in one look before what is missing stays in doubt.
 const SCANS: usize = 6;
@@ -37,7 +40,7 @@ const TOUCH_EVERY: usize = 1000;
 /// Names of one base seen in a scan or told by events, the latest last.
 type Sightings = HashMap<Box<[u8]>, Vec<(Sub, FileName)>>;
 
-/// A name that exists, and its device and inode.
+/// An entry that is there, and its device and inode.
 type Standing = ((Sub, FileName), (u64, u64));
 
 /// Files that the uidlist names, by UID, with the size that it tells.
@@ -46,135 +49,153 @@ type Listings = BTreeMap<Uid, (Sub, FileName, Option<u64>)>;
 impl Turn<'_> {
     /// Brings the draft up to date: by the names that events told, or by listing both directories where
     /// that is due. With `take_over`, what is in `new/` moves to `cur/`.
-    pub fn look(&mut self, news: &News, take_over: bool) -> Result<(), Fault> {
-        if news.rescan || self.disk.rescan {
-            self.look_at_all()?;
-        } else {
-            let stamps = self
-                .disk
-                .stamps()
-                .map_err(|error| self.fault("looking", error))?;
-            self.look_at_names(news, &stamps)?;
-            self.note_seen(Some(stamps));
-        }
+    ///
+    /// The events are taken here and not before, so that nobody who goes away takes them along.
+    pub fn look(&mut self, inbox: &Inbox, take_over: bool) -> Result<(), Fault> {
+        let looked = self.look_at(&inbox.take());
+        // The events are used up: if this failed, only the directories can tell.
+        self.disk.rescan |= looked.is_err();
+        looked?;
         if take_over {
             self.take_over();
         }
         Ok(())
     }
 
-    /// Acts on events: only the names they told are looked at.
-    fn look_at_names(&mut self, news: &News, stamps: &[Stamp; 2]) -> Result<(), Fault> {
+    fn look_at(&mut self, news: &News) -> Result<(), Fault> {
+        let stamps = self
+            .disk
+            .stamps()
+            .map_err(|error| self.fault("looking", error))?;
+        let cur_rests = self.disk.seen.is_some_and(|[_, cur]| cur == stamps[1]);
+        // Where names were told they come first; a doubt can rest that long. Without events names cannot tell:
+        // if `cur/` has changed, it is listed.
+        let by_names = match news.events.is_empty() {
+            false => self.watched && !news.rescan,
+            true => cur_rests && !news.rescan && !self.disk.rescan,
+        };
+        if !by_names || !self.look_at_names(news, stamps)? {
+            self.look_at_all()?;
+        }
+        Ok(())
+    }
+
+    /// Looks only at the names that events told, and at `new/` if it has changed. False if that is not enough.
+    fn look_at_names(&mut self, news: &News, stamps: [Stamp; 2]) -> Result<bool, Fault> {
         let mut sightings = Sightings::new();
-        let mut deleted: HashSet<&[u8]> = HashSet::new();
+        let mut deleted: HashSet<(Sub, &[u8])> = HashSet::new();
         let mut touched: Vec<Box<[u8]>> = Vec::new();
         for event in &news.events {
             let Some(name) = FileName::new(&event.name) else {
                 continue;
             };
             let base: Box<[u8]> = name.base().into();
+            touched.push(base.clone());
             match event.kind {
-                Kind::Appeared => sightings
-                    .entry(base.clone())
-                    .or_default()
-                    .push((event.sub, name)),
-                Kind::Deleted => {
-                    deleted.insert(&event.name);
-                }
+                Kind::Appeared => sightings.entry(base).or_default().push((event.sub, name)),
+                Kind::Deleted => drop(deleted.insert((event.sub, &event.name))),
                 Kind::Left => {}
             }
-            touched.push(base);
         }
         // The stamp of new/ may be ahead of the events: a look at it is cheap and finds mail at once.
+        let mut whole = self.watched;
         if self.disk.seen.is_none_or(|[new, _]| new != stamps[0]) {
+            let now = SystemTime::now();
             let listed = scan::list(&self.disk.folder, Sub::New)
                 .map_err(|error| self.fault("listing new/", error))?;
-            for name in listed
-                .into_iter()
-                .filter(|name| !self.disk.live.contains_key(name.base()))
-            {
+            let mut known = HashSet::new();
+            for name in listed {
                 let base: Box<[u8]> = name.base().into();
-                sightings
-                    .entry(base.clone())
-                    .or_default()
-                    .push((Sub::New, name));
-                touched.push(base);
+                match self.disk.live.get(&base) {
+                    Some(uid) => drop(known.insert(*uid)),
+                    None => {
+                        touched.push(base.clone());
+                        sightings.entry(base).or_default().push((Sub::New, name));
+                    }
+                }
             }
+            if !self.watched && known.len() != self.draft.in_new() {
+                return Ok(false); // something has left new/, and nobody told whereto
+            }
+            let after = self.disk.folder.stamp(Sub::New);
+            whole |= is_settled(&stamps[0], now) && after.is_ok_and(|after| after == stamps[0]);
         }
         touched.sort_unstable();
         touched.dedup();
 
-        let (mut gone, mut strangers) = (HashSet::new(), Sightings::new());
+        let (mut gone, mut strangers) = (BTreeSet::new(), Sightings::new());
         for base in touched {
             let seen = sightings.remove(&base).unwrap_or_default();
             let Some(uid) = self.disk.live.get(&base).copied() else {
                 strangers.insert(base, seen);
                 continue;
             };
-            if let Some(uid) = self
+            let is_gone = self
                 .follow(uid, seen, &deleted)
-                .map_err(|error| self.fault("looking", error))?
-            {
+                .map_err(|error| self.fault("looking", error))?;
+            if is_gone {
                 gone.insert(uid);
             }
         }
-        self.drop_gone(&gone);
-        self.meet(strangers)
+        if !gone.is_empty() {
+            self.drop_gone(&gone);
+            self.compact_uidlist();
+        }
+        if whole {
+            self.note_seen(stamps);
+        }
+        self.meet(strangers)?;
+        Ok(true)
     }
 
-    /// Finds out what events about one known message mean. Gives its UID if it is gone.
+    /// Finds out what events about one known message mean. True if it is gone.
     fn follow(
         &mut self,
         uid: Uid,
         seen: Vec<(Sub, FileName)>,
-        deleted: &HashSet<&[u8]>,
-    ) -> std::io::Result<Option<Uid>> {
+        deleted: &HashSet<(Sub, &[u8])>,
+    ) -> std::io::Result<bool> {
         let Some(message) = self.draft.find(uid).cloned() else {
-            return Ok(None);
+            return Ok(false);
         };
         let known = (message.sub, &*message.name);
-        let ours = seen.iter().all(|(sub, name)| (*sub, name) == known);
-        if ours && !seen.is_empty() && !deleted.contains(message.name.bytes()) {
-            return Ok(None); // the echo of our own rename
-        }
         let stands = self.disk.folder.exists(message.sub, &message.name)?;
-        let mut other = None;
-        for (sub, name) in seen
-            .into_iter()
-            .rev()
-            .filter(|(sub, name)| (*sub, name) != known)
-        {
-            if self.disk.folder.is_message(sub, &name)? {
-                other = Some((sub, name));
-                break;
+        let mut others: Vec<(Sub, FileName)> = Vec::new();
+        for (sub, name) in seen {
+            if (sub, &name) != known
+                && !others.contains(&(sub, name.clone()))
+                && self.disk.folder.is_message(sub, &name)?
+            {
+                others.push((sub, name));
             }
         }
-        match (stands, other) {
-            (true, None) => Ok(None),
-            (true, Some(_)) => {
-                self.disk.rescan = true; // twins, or a rename by link and unlink that is not over
-                Ok(None)
-            }
-            (false, Some((sub, name))) => {
-                self.note_name(&message, sub, name);
-                Ok(None)
-            }
-            (false, None) if deleted.contains(message.name.bytes()) => Ok(Some(uid)),
+        if usize::from(stands) + others.len() > 1 {
+            // Twins, or a rename by link and unlink that is not over.
+            self.disk.doubled.insert(message.name.base().into());
+            self.disk.rescan = true;
+        }
+        match (stands, others.pop()) {
+            (true, _) => {}
+            (false, Some((sub, name))) => self.note_name(&message, sub, name),
             (false, None) => {
+                let told = deleted.contains(&(message.sub, message.name.bytes()));
+                if told && !self.disk.doubled.contains(message.name.base()) {
+                    return Ok(true);
+                }
                 self.disk.rescan = true;
-                Ok(None)
             }
         }
+        Ok(false)
     }
 
     /// Lists both directories, as often as it takes to be sure, or leaves the rest in doubt.
     fn look_at_all(&mut self) -> Result<(), Fault> {
         let mut strangers = Sightings::new();
-        let mut found: HashSet<Uid> = HashSet::new();
-        let mut witness: Option<([Stamp; 2], HashSet<Uid>)> = None;
-        let mut gone = HashSet::new();
-        self.disk.rescan = true;
-        self.note_seen(None);
+        let mut witness: Option<([Stamp; 2], BTreeSet<Uid>)> = None;
+        let mut gone = BTreeSet::new();
+        let doubled_before = std::mem::take(&mut self.disk.doubled);
+        self.note_doubt();
+        let mut unsettled = false;
         for _ in 0..SCANS {
             let scan =
                 scan::scan(&self.disk.folder).map_err(|error| self.fault("listing", error))?;
@@ -190,50 +211,47 @@ impl Turn<'_> {
                 match self.disk.live.get(&base).copied() {
                     Some(uid) => {
                         here.insert(uid);
-                        self.settle(uid, &seen)?;
+                        unsettled |= self.settle(uid, &seen, &doubled_before)?;
                     }
-                    None => {
-                        strangers.insert(base, seen);
-                    }
+                    None => drop(strangers.insert(base, seen)),
                 }
             }
-            let missing: HashSet<Uid> = self
+            let missing: BTreeSet<Uid> = self
                 .draft
                 .iter()
                 .map(|message| message.uid)
                 .filter(|uid| !here.contains(uid))
                 .collect();
-            found.extend(here);
+            // A first look must not take a listed file that one scan missed for a dead record.
+            let whole = missing.is_empty() && !self.lacks_listed(&strangers);
             let stamps = [scan.new, scan.cur];
-            if scan.quiet {
-                // A first look must not take a listed file that one scan missed for a dead record.
-                let whole = missing.is_empty() && !self.lacks_listed(&strangers);
-                let confirmed = witness
-                    .as_ref()
-                    .is_some_and(|(before, _)| *before == stamps);
-                if whole || confirmed {
-                    gone = witness
-                        .take()
-                        .map_or(missing.clone(), |(_, before)| &before & &missing);
-                    self.note_seen(Some(stamps));
-                    self.disk.rescan = false;
-                    break;
-                }
-                witness = Some((stamps, missing));
-            } else {
+            if !scan.quiet {
                 witness = None;
-                if missing.is_empty() && !self.lacks_listed(&strangers) {
-                    self.disk.rescan = false;
-                    break;
+                if whole {
+                    break; // but it may have missed what is new: that stays in doubt
                 }
                 std::thread::sleep(SETTLE);
+                continue;
             }
+            let before = witness.take().filter(|(before, _)| *before == stamps);
+            if whole || before.is_some() {
+                gone = before.map_or(BTreeSet::new(), |(_, before)| &before & &missing);
+                self.note_seen(stamps);
+                self.disk.rescan = false;
+                break;
+            }
+            witness = Some((stamps, missing));
         }
         self.drop_gone(&gone);
+        if !self.disk.rescan {
+            self.disk
+                .listed
+                .retain(|base, _| strangers.contains_key(base));
+        }
+        self.disk.rescan |= unsettled;
         self.meet(strangers)?;
         if !self.disk.rescan {
-            self.disk.listed.clear();
-            self.compact_uidlist()?;
+            self.compact_uidlist();
         }
         Ok(())
     }
@@ -246,10 +264,16 @@ impl Turn<'_> {
             .any(|base| !strangers.contains_key(base))
     }
 
-    /// Takes over what a scan saw of a known message: its name, or twins of it.
-    fn settle(&mut self, uid: Uid, seen: &[(Sub, FileName)]) -> Result<(), Fault> {
+    /// Takes over what a scan saw of a known message: its name, or twins of it. Twins that an earlier look has
+    /// seen are parted. True if there are some to be parted later.
+    fn settle(
+        &mut self,
+        uid: Uid,
+        seen: &[(Sub, FileName)],
+        doubled_before: &HashSet<Box<[u8]>>,
+    ) -> Result<bool, Fault> {
         let Some(message) = self.draft.find(uid).cloned() else {
-            return Ok(());
+            return Ok(false);
         };
         let is_known =
             |(sub, name): &(Sub, FileName)| *sub == message.sub && *name == *message.name;
@@ -257,28 +281,26 @@ impl Turn<'_> {
             if !is_known(one) {
                 self.note_name(&message, one.0, one.1.clone());
             }
-            return Ok(());
+            return Ok(false);
         }
         let standing = self.standing(seen)?;
-        match standing
-            .iter()
-            .position(|(entry, _)| is_known(entry))
-            .or(standing.len().checked_sub(1))
-        {
-            None => Ok(()),
-            Some(keep) => {
-                let Some(((sub, name), inode)) = standing.get(keep).cloned() else {
-                    return Ok(());
-                };
-                if !is_known(&(sub, name.clone())) {
-                    self.note_name(&message, sub, name);
-                }
-                for ((sub, name), _) in standing.iter().filter(|(_, other)| *other != inode) {
-                    self.part_twin(*sub, name);
-                }
-                Ok(())
-            }
+        let known = standing.iter().find(|(entry, _)| is_known(entry));
+        let Some((kept, inode)) = known.or(standing.last()).cloned() else {
+            return Ok(false);
+        };
+        if !is_known(&kept) {
+            self.note_name(&message, kept.0, kept.1);
         }
+        if standing.len() < 2 {
+            return Ok(false);
+        }
+        self.disk.doubled.insert(message.name.base().into());
+        let twins = standing.iter().filter(|(_, other)| *other != inode);
+        if doubled_before.contains(message.name.base()) {
+            twins.for_each(|((sub, name), _)| self.part_twin(*sub, name));
+            return Ok(false);
+        }
+        Ok(twins.count() > 0)
     }
 
     /// Those of several names of one base that exist, each once, with their inodes.
@@ -339,8 +361,10 @@ impl Turn<'_> {
             let Some(((sub, name), inode)) = standing.pop() else {
                 continue;
             };
-            for ((sub, name), _) in standing.iter().filter(|(_, other)| *other != inode) {
-                self.part_twin(*sub, name);
+            if !standing.is_empty() {
+                // Known from now on: the next look parts those that are not the same file.
+                self.disk.doubled.insert(base.clone());
+                self.disk.rescan |= standing.iter().any(|(_, other)| *other != inode);
             }
             match self.disk.listed.get(&base) {
                 Some(record) if record.uid >= self.draft.uid_next || self.first => {
@@ -350,10 +374,30 @@ impl Turn<'_> {
             }
         }
         self.show_listed(listed)?;
-        if fresh.is_empty() || (self.lock.is_none() && self.disk.has_uidlist()) {
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        if self.lock.is_none() && self.disk.has_uidlist() {
+            // Where the lock can be had some time, they get their UIDs then.
+            self.disk.rescan |= self.disk.folder.is_writable();
             return Ok(());
         }
         fresh.sort_by(|(_, one), (_, other)| one.arrival_order(other));
+        match self.number(fresh) {
+            Ok(()) => self.disk.unnumbered = false,
+            Err(fault) => {
+                // The disk is full, most often. What is known can be read and expunged all the same.
+                if !std::mem::replace(&mut self.disk.unnumbered, true) {
+                    tracing::error!(%fault, "new messages are not shown, for they cannot be given UIDs");
+                }
+                self.disk.rescan = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives new UIDs.
+    fn number(&mut self, fresh: Vec<(Sub, FileName)>) -> Result<(), Fault> {
         let mut uid = self.next_uid()?;
         let mut messages = Vec::with_capacity(fresh.len());
         for (sub, name) in fresh {
@@ -415,31 +459,29 @@ impl Turn<'_> {
         if self.lock.is_none() {
             return;
         }
-        let waiting: Vec<_> = self
-            .draft
-            .iter()
-            .filter(|message| message.sub == Sub::New)
-            .cloned()
-            .collect();
-        for (count, message) in waiting.iter().enumerate() {
+        // They are the last ones, unless some could not be moved for long.
+        let mut waiting = Vec::with_capacity(self.draft.in_new());
+        let mut last = self.draft.len();
+        while waiting.len() < self.draft.in_new() && last > 0 {
+            last -= 1;
+            waiting.extend(
+                self.draft
+                    .get(last)
+                    .filter(|one| one.sub == Sub::New)
+                    .cloned(),
+            );
+        }
+        for (count, message) in waiting.iter().rev().enumerate() {
             let Some(name) = message.name.taken_over() else {
                 continue;
             };
-            match self
-                .disk
-                .folder
-                .rename(Sub::New, &message.name, Sub::Cur, &name)
-            {
-                Ok(()) => {
-                    self.note_moved(Sub::New, Sub::Cur);
-                    self.note_name(message, Sub::Cur, name);
-                }
+            match self.rename(message, Sub::Cur, name) {
+                Ok(()) => {}
                 // Somebody else moved it: the next look finds it.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                    self.disk.rescan = true
-                }
+                Err(error) if error.kind() == ErrorKind::NotFound => self.disk.rescan = true,
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => {
-                    tracing::debug!(%error, "a message stays in new/");
+                    tracing::debug!(%error, "messages stay in new/");
                     return;
                 }
             }

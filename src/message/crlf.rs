@@ -88,16 +88,26 @@ impl CrlfStream {
         budget: usize,
     ) -> io::Result<()> {
         let start = out.len();
+        let done = self.fill_with_nul(source, out, budget);
+        replace_nul(out.get_mut(start..).unwrap_or_default());
+        done
+    }
+
+    /// The same, with NUL as it is.
+    pub(super) fn fill_with_nul<S: Source + ?Sized>(
+        &mut self,
+        source: &S,
+        out: &mut Vec<u8>,
+        budget: usize,
+    ) -> io::Result<()> {
         let budget = usize::try_from(self.remaining)
             .unwrap_or(usize::MAX)
             .min(budget);
-        let done = if self.is_crlf {
+        if self.is_crlf {
             self.copy(source, out, budget)
         } else {
             self.convert(source, out, budget)
-        };
-        replace_nul(out.get_mut(start..).unwrap_or_default());
-        done
+        }
     }
 
     /// Reads straight into `out`.

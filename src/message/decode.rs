@@ -5,7 +5,7 @@ use crate::message::charset::Charset;
 pub use crate::message::charset::from_charset;
 pub use crate::message::encoded_word::header_text;
 use crate::message::parameter::token;
-use crate::message::transfer::{Base64, QuotedPrintable};
+use crate::message::transfer::Transfer;
 
 /// Content-Transfer-Encoding as far as it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,14 +21,24 @@ pub enum TransferEncoding {
 impl TransferEncoding {
     /// The value of a Content-Transfer-Encoding field, comments and stray spaces tolerated.
     pub fn parse(value: &[u8]) -> TransferEncoding {
+        TransferEncoding::known(value).unwrap_or(TransferEncoding::Identity)
+    }
+
+    /// The same, but `None` where it is one that is not known. An empty value is none at all: 7bit.
+    pub fn known(value: &[u8]) -> Option<TransferEncoding> {
         let token = token(value);
-        if token.eq_ignore_ascii_case(b"base64") {
-            TransferEncoding::Base64
-        } else if token.eq_ignore_ascii_case(b"quoted-printable") {
-            TransferEncoding::QuotedPrintable
-        } else {
-            TransferEncoding::Identity
-        }
+        let table: [(&[u8], TransferEncoding); 6] = [
+            (b"", TransferEncoding::Identity),
+            (b"7bit", TransferEncoding::Identity),
+            (b"8bit", TransferEncoding::Identity),
+            (b"binary", TransferEncoding::Identity),
+            (b"base64", TransferEncoding::Base64),
+            (b"quoted-printable", TransferEncoding::QuotedPrintable),
+        ];
+        table
+            .iter()
+            .find(|(name, _)| token.eq_ignore_ascii_case(name))
+            .map(|(_, encoding)| *encoding)
     }
 }
 
@@ -40,23 +50,11 @@ pub struct TextDecoder {
     octets: Vec<u8>,
 }
 
-enum Transfer {
-    Identity,
-    Base64(Base64),
-    QuotedPrintable(QuotedPrintable),
-}
-
 impl TextDecoder {
     /// `charset` as the part names it; unknown or empty ones are read as UTF-8 where valid, else windows-1252.
     pub fn new(encoding: TransferEncoding, charset: &[u8]) -> TextDecoder {
         TextDecoder {
-            transfer: match encoding {
-                TransferEncoding::Identity => Transfer::Identity,
-                TransferEncoding::Base64 => Transfer::Base64(Base64::default()),
-                TransferEncoding::QuotedPrintable => {
-                    Transfer::QuotedPrintable(QuotedPrintable::default())
-                }
-            },
+            transfer: Transfer::new(encoding),
             charset: Charset::named(charset).unwrap_or_default(),
             octets: Vec::new(),
         }
@@ -64,23 +62,18 @@ impl TextDecoder {
 
     /// Decodes the next piece of the part's body onto `out`.
     pub fn push(&mut self, input: &[u8], out: &mut String) {
-        self.octets.clear();
-        match &mut self.transfer {
-            Transfer::Identity => return self.charset.push(input, out),
-            Transfer::Base64(base64) => base64.push(input, &mut self.octets),
-            Transfer::QuotedPrintable(quoted) => quoted.push(input, &mut self.octets),
+        if let Transfer::Identity = self.transfer {
+            return self.charset.push(input, out);
         }
+        self.octets.clear();
+        self.transfer.push(input, &mut self.octets);
         self.charset.push(&self.octets, out);
     }
 
     /// What the last piece left undecided.
     pub fn finish(mut self, out: &mut String) {
         self.octets.clear();
-        match self.transfer {
-            Transfer::Identity => {}
-            Transfer::Base64(base64) => base64.finish(&mut self.octets),
-            Transfer::QuotedPrintable(quoted) => quoted.finish(&mut self.octets),
-        }
+        self.transfer.finish(&mut self.octets);
         self.charset.push(&self.octets, out);
         self.charset.finish(out);
     }

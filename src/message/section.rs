@@ -11,8 +11,9 @@ use crate::message::header::{Line, line};
 use crate::message::mime::{Content, Part, Structure};
 use crate::message::pieces::Pieces;
 
-/// Octets of chosen header fields at the most; fields beyond it are left out.
-const CHOSEN_MAX: usize = 32 * 1024 * 1024;
+/// Octets of chosen header fields that one answer may hold, all its sections together; fields beyond it are
+/// left out. No header that was ever sent comes near.
+pub const FIELDS_MAX: usize = 16 * 1024 * 1024;
 /// Octets from which on a header is read twice rather than kept in a buffer that grows.
 const LONG_HEADER: u64 = 1024 * 1024;
 
@@ -30,17 +31,19 @@ pub enum Octets {
     Memory(Vec<u8>),
 }
 
-/// Finds a section. `None` where the message has no such part (the answer is NIL).
+/// Finds a section. `None` where the message has no such part (the answer is NIL). Of chosen header fields at
+/// most `room` octets are kept, and it shrinks by them: [`FIELDS_MAX`] for a whole answer.
 pub fn locate<S: Source + ?Sized>(
     structure: &Structure,
     source: &S,
     section: &Section,
+    room: &mut usize,
 ) -> io::Result<Option<Octets>> {
     let Some(message) = structure.parts.first() else {
         return Ok(None);
     };
     if section.part.is_empty() {
-        return of_message(source, message, structure, &section.text);
+        return of_message(source, message, structure, &section.text, room);
     }
     let part = match walk(structure, &section.part) {
         Some(Found::Part(part)) => part,
@@ -60,7 +63,7 @@ pub fn locate<S: Source + ?Sized>(
         // specifier or can be prefixed by one or more numeric part specifiers, provided that the numeric
         // part specifier(s) refer to a part of type MESSAGE/RFC822."
         (text, Content::Message(inner)) => match structure.parts.get(*inner) {
-            Some(inner) => of_message(source, inner, structure, text),
+            Some(inner) => of_message(source, inner, structure, text, room),
             None => Ok(None),
         },
         _ => Ok(None),
@@ -72,6 +75,7 @@ pub fn locate<S: Source + ?Sized>(
 pub fn locate_in_header<S: Source + ?Sized>(
     source: &S,
     section: &Section,
+    room: &mut usize,
 ) -> io::Result<Option<Octets>> {
     if !section.part.is_empty() {
         return Ok(None);
@@ -94,10 +98,10 @@ pub fn locate_in_header<S: Source + ?Sized>(
             }))
         }
         SectionText::HeaderFields(names) => {
-            choose(source, 0..source.len()?, Choice::only(names)).map(Some)
+            choose(source, 0..source.len()?, Choice::only(names), room).map(Some)
         }
         SectionText::HeaderFieldsNot(names) => {
-            choose(source, 0..source.len()?, Choice::all_but(names)).map(Some)
+            choose(source, 0..source.len()?, Choice::all_but(names), room).map(Some)
         }
         SectionText::Whole | SectionText::Text | SectionText::Mime => Ok(None),
     }
@@ -109,6 +113,7 @@ fn of_message<S: Source + ?Sized>(
     message: &Part,
     structure: &Structure,
     text: &SectionText,
+    room: &mut usize,
 ) -> io::Result<Option<Octets>> {
     let range = message.header.clone();
     let octets = match text {
@@ -117,8 +122,8 @@ fn of_message<S: Source + ?Sized>(
             virtual_size: structure.virtual_size,
         },
         SectionText::Header => header(message),
-        SectionText::HeaderFields(names) => choose(source, range, Choice::only(names))?,
-        SectionText::HeaderFieldsNot(names) => choose(source, range, Choice::all_but(names))?,
+        SectionText::HeaderFields(names) => choose(source, range, Choice::only(names), room)?,
+        SectionText::HeaderFieldsNot(names) => choose(source, range, Choice::all_but(names), room)?,
         SectionText::Text => body(message),
         // "MIME MUST be prefixed by one or more numeric part specifiers."
         SectionText::Mime => return Ok(None),
@@ -141,14 +146,14 @@ fn body(part: &Part) -> Octets {
 }
 
 /// What part numbers lead to.
-enum Found<'s> {
+pub(super) enum Found<'s> {
     Part(&'s Part),
     /// The empty part that a multipart without parts is said to have, and where it would be.
     Empty(u64),
 }
 
 /// Follows part numbers from the message inward.
-fn walk<'s>(structure: &'s Structure, numbers: &[NonZeroU32]) -> Option<Found<'s>> {
+pub(super) fn walk<'s>(structure: &'s Structure, numbers: &[NonZeroU32]) -> Option<Found<'s>> {
     let mut part = structure.parts.first()?;
     // The numbers count the parts of a message: a message that is no multipart is its own part 1.
     let mut is_message = true;
@@ -214,13 +219,18 @@ impl Choice {
 
 /// The chosen fields of a header as they are, with CRLF. An empty line ends them where one ends the
 /// header, and with names to take always, as in Dovecot: "the delimiting blank line is always included".
-fn choose<S: Source + ?Sized>(source: &S, range: Range<u64>, choice: Choice) -> io::Result<Octets> {
+fn choose<S: Source + ?Sized>(
+    source: &S,
+    range: Range<u64>,
+    choice: Choice,
+    room: &mut usize,
+) -> io::Result<Octets> {
     let mut out = Vec::new();
     if range.end - range.start > LONG_HEADER {
         // Counting first takes less memory than growing does.
         let mut length = 0;
         each_chosen(source, range.clone(), &choice, |text| length += text.len())?;
-        out.reserve_exact(length.min(CHOSEN_MAX) + b"\r\n\r\n".len());
+        out.reserve_exact(length.min(*room) + b"\r\n\r\n".len());
     }
     // Once a field does not fit, it and what follows is left out, but for the empty line.
     let mut full = false;
@@ -229,7 +239,7 @@ fn choose<S: Source + ?Sized>(source: &S, range: Range<u64>, choice: Choice) -> 
         if out.ends_with(b"\r\n") && !matches!(text, [b' ' | b'\t', ..]) {
             field = out.len();
         }
-        if !full && out.len() + text.len() > CHOSEN_MAX {
+        if !full && out.len() + text.len() > *room {
             full = true;
             out.truncate(field);
         }
@@ -244,6 +254,7 @@ fn choose<S: Source + ?Sized>(source: &S, range: Range<u64>, choice: Choice) -> 
         out.extend_from_slice(b"\r\n");
     }
     replace_nul(&mut out);
+    *room = room.saturating_sub(out.len());
     Ok(Octets::Memory(out))
 }
 

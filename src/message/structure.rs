@@ -32,15 +32,12 @@ pub struct TextPart {
     pub charset: Vec<u8>,
 }
 
-impl Structure {
-    /// The envelope of the message at `part` (0, or the content of a [`Content::Message`]).
-    pub fn envelope<S: Source + ?Sized>(&self, source: &S, part: usize) -> io::Result<Envelope> {
-        match self.parts.get(part) {
-            Some(part) => envelope(source, part.header.clone(), &mut { HEADER_MAX }),
-            None => Ok(Envelope::default()),
-        }
-    }
+/// ENVELOPE of the message in `source`: reads no more than its header.
+pub fn own_envelope<S: Source + ?Sized>(source: &S) -> io::Result<Envelope> {
+    envelope(source, 0..source.len()?, &mut { HEADER_MAX })
+}
 
+impl Structure {
     /// BODY, or BODYSTRUCTURE with extension data where `extended`.
     pub fn body_structure<S: Source + ?Sized>(
         &self,

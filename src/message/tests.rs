@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -11,11 +12,18 @@ use crate::imap::fetch::{Section, SectionText};
 use crate::imap::structure::{
     Address, BodyStructure, CommonExtension, Envelope, Parameter, SingleKind,
 };
+use crate::message::Source;
 use crate::message::crlf::{CrlfStream, virtual_size};
 use crate::message::date::sent_day;
 use crate::message::decode::{TransferEncoding, header_text};
 use crate::message::mime::{self, Content, Structure};
-use crate::message::section::{Octets, locate, locate_in_header};
+use crate::message::section::{FIELDS_MAX, Octets, locate, locate_in_header};
+use crate::message::structure::own_envelope;
+
+/// Room for the fields of one answer.
+fn room() -> usize {
+    FIELDS_MAX
+}
 
 /// A quoted string as the `.expected` files write it.
 fn quoted(bytes: &[u8]) -> String {
@@ -181,7 +189,7 @@ fn read(message: &[u8], octets: Option<Octets>) -> Option<Vec<u8>> {
 fn answer(message: &[u8], structure: &Structure, item: &str) -> String {
     match item {
         "RFC822.SIZE" => structure.virtual_size.to_string(),
-        "ENVELOPE" => envelope(&structure.envelope(message, 0).unwrap()),
+        "ENVELOPE" => envelope(&own_envelope(message).unwrap()),
         "BODY" => body(&structure.body_structure(message, false).unwrap()),
         "BODYSTRUCTURE" => body(&structure.body_structure(message, true).unwrap()),
         _ => {
@@ -189,8 +197,14 @@ fn answer(message: &[u8], structure: &Structure, item: &str) -> String {
                 .strip_prefix("BODY[")
                 .and_then(|item| item.strip_suffix(']'));
             let section = section(spec.unwrap());
-            let octets = read(message, locate(structure, message, &section).unwrap());
-            let early = read(message, locate_in_header(message, &section).unwrap());
+            let octets = read(
+                message,
+                locate(structure, message, &section, &mut room()).unwrap(),
+            );
+            let early = read(
+                message,
+                locate_in_header(message, &section, &mut room()).unwrap(),
+            );
             if early.is_some() {
                 assert_eq!(early, octets, "{item}");
             }
@@ -273,7 +287,7 @@ fn check(message: &[u8], structure: &Structure) {
     for extended in [false, true] {
         structure.body_structure(message, extended).unwrap();
     }
-    structure.envelope(message, 0).unwrap();
+    own_envelope(message).unwrap();
     for part in structure.text_parts(message).unwrap() {
         assert!(part.range.end <= length);
     }
@@ -361,6 +375,7 @@ fn chosen_fields_of_a_long_header() {
             &structure,
             message.as_slice(),
             &section(&format!("HEADER.FIELDS ({names})")),
+            &mut room(),
         );
         let mut expected = message[from..to].to_vec();
         expected.push(b'\n');
@@ -401,4 +416,42 @@ fn text_parts_are_found_where_they_lie() {
         .map(|(body, encoding, charset)| ((*body).into(), *encoding, (*charset).into()))
         .collect();
     assert_eq!(found, expected);
+}
+
+/// A message of which only the beginning can be read.
+struct Beginning<'a>(&'a [u8]);
+
+impl Source for Beginning<'_> {
+    fn len(&self) -> io::Result<u64> {
+        Ok(1 << 40)
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.0.read_at(offset, buffer)? {
+            0 => Err(io::Error::other("read too far")),
+            count => Ok(count),
+        }
+    }
+}
+
+#[test]
+fn an_envelope_takes_the_header_alone() {
+    let message = Beginning(b"Subject: one\nFrom: a@b\n\nbody");
+    let envelope = own_envelope(&message).unwrap();
+    assert_eq!(envelope.subject.as_deref(), Some(b"one".as_slice()));
+    assert!(mime::parse(&message).is_err());
+}
+
+#[test]
+fn sections_of_one_answer_share_the_room_for_their_fields() {
+    let message = b"A: 1\nB: 2\nC: 3\n\nbody".as_slice();
+    let mut room = 20;
+    for expected in ["A: 1\r\n\r\n", "A: 1\r\n\r\n", "\r\n", "\r\n"] {
+        let octets = locate_in_header(message, &section("HEADER.FIELDS (A)"), &mut room);
+        assert_eq!(
+            read(message, octets.unwrap()).unwrap(),
+            expected.as_bytes(),
+            "{room} left"
+        );
+    }
 }

@@ -2,6 +2,49 @@
 
 use memchr::{memchr, memchr3};
 
+use crate::message::decode::TransferEncoding;
+
+/// Takes a transfer encoding away.
+pub enum Transfer {
+    /// There is none.
+    Identity,
+    /// base64
+    Base64(Base64),
+    /// quoted-printable
+    QuotedPrintable(QuotedPrintable),
+}
+
+impl Transfer {
+    /// Nothing has been decoded yet.
+    pub fn new(encoding: TransferEncoding) -> Transfer {
+        match encoding {
+            TransferEncoding::Identity => Transfer::Identity,
+            TransferEncoding::Base64 => Transfer::Base64(Base64::default()),
+            TransferEncoding::QuotedPrintable => {
+                Transfer::QuotedPrintable(QuotedPrintable::default())
+            }
+        }
+    }
+
+    /// Decodes a piece onto `out`.
+    pub fn push(&mut self, input: &[u8], out: &mut Vec<u8>) {
+        match self {
+            Transfer::Identity => out.extend_from_slice(input),
+            Transfer::Base64(base64) => base64.push(input, out),
+            Transfer::QuotedPrintable(quoted) => quoted.push(input, out),
+        }
+    }
+
+    /// What the last piece left undecided.
+    pub fn finish(self, out: &mut Vec<u8>) {
+        match self {
+            Transfer::Identity => {}
+            Transfer::Base64(base64) => base64.finish(out),
+            Transfer::QuotedPrintable(quoted) => quoted.finish(out),
+        }
+    }
+}
+
 /// Decodes base64, passing over what is not of its alphabet. `=` ends a group, and another may follow: bodies
 /// put together from several are seen.
 #[derive(Default)]

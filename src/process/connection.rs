@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, Mechanism};
 use crate::config::Plaintext;
 use crate::net::listener::{Accepted, Refusals};
 use crate::net::shutdown::stopped;
@@ -53,6 +53,8 @@ pub struct Server {
     pub limits: Limits,
     /// Who may send a password in clear.
     pub plaintext: Plaintext,
+    /// The SASL mechanisms offered.
+    pub mechanisms: Arc<[Mechanism]>,
     /// The accounts.
     pub users: Arc<Users>,
     /// Told when the server stops.
@@ -107,12 +109,14 @@ impl Server {
             tls: false,
             starttls: true,
             login_allowed: may_send_plaintext(self.plaintext, peer, local),
+            mechanisms: Arc::clone(&self.mechanisms),
             peer: peer_name.clone(),
         };
         let under_tls = Situation {
             tls: true,
             starttls: false,
             login_allowed: true,
+            mechanisms: Arc::clone(&self.mechanisms),
             peer: peer_name,
         };
         let tcp = match security {

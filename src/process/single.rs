@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
-use crate::auth::{AccountFields, Authenticator, Granted, Secret};
+use crate::auth::{AccountFields, Authenticator, Granted, Mechanism, Secret};
 use crate::config::{Config, Limits, LogLevel, Plaintext, TlsVersion};
 use crate::mailbox::user::User;
 use crate::net::limits::Admission;
@@ -136,6 +136,7 @@ pub fn serve_maildir(options: MaildirOptions) -> Result<(), ServeError> {
             tls,
             limits: session_limits(&config),
             plaintext: Plaintext::Loopback,
+            mechanisms: mechanisms(&config),
             // The one user may have all the connections there are.
             users: Users::new(usize::MAX, Box::new(move |_| Ok(Arc::clone(&user)))),
             stop,
@@ -202,6 +203,7 @@ pub fn serve_config(config: Config) -> Result<(), ServeError> {
             tls,
             limits: session_limits(&config),
             plaintext: config.auth.plaintext_without_tls,
+            mechanisms: mechanisms(&config),
             users: Users::new(
                 at_most(config.limits.connections_per_user),
                 Box::new(move |granted| {
@@ -365,6 +367,14 @@ fn session_limits(config: &Config) -> session::Limits {
         idle_timeout: config.limits.idle_timeout.limit().unwrap_or(UNLIMITED),
         max_message_size: config.mail.max_message_size.limit(),
     }
+}
+
+/// The configured mechanisms that there are already; `config check` warns of others.
+fn mechanisms(config: &Config) -> Arc<[Mechanism]> {
+    let known = config.auth.mechanisms.iter();
+    known
+        .filter_map(|mechanism| Mechanism::named(mechanism.as_str()))
+        .collect()
 }
 
 /// A number of the configuration, where 0 means no limit.

@@ -175,6 +175,7 @@ impl<'q> Examination<'q, '_> {
         for (test, answer) in self.query.tests().iter().zip(answers) {
             match test {
                 Test::Received(order, day) => *answer = Some(stands(received, *order, *day)),
+                Test::ReceivedBy(moment) => *answer = Some(metadata.mtime() <= *moment),
                 Test::SizeAtLeast(least) if answer.is_none() => {
                     if size >= *least {
                         *answer = Some(true);

@@ -3,6 +3,7 @@
 //! [`Cost`]; who reads is not known here.
 
 use std::cmp::Ordering;
+use std::num::NonZeroU32;
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
@@ -56,6 +57,8 @@ pub enum Test {
     SizeAtLeast(u64),
     /// INTERNALDATE's day in the server's zone stands so to the one given.
     Received(Ordering, Day),
+    /// INTERNALDATE is this moment, in seconds since 1970, or an earlier one.
+    ReceivedBy(i64),
     /// The day in the Date: field stands so to the one given. Without a date that can be read: no.
     Sent(Ordering, Day),
     /// A field of this name is there and has the needle in it.
@@ -102,14 +105,25 @@ impl Query {
     /// Decodes the key's strings and orders its tests. Without a charset, or with an empty one, strings
     /// are UTF-8, or windows-1252 where they are not valid as that.
     ///
+    /// `saved` are the UIDs that `$` stands for.
+    ///
     /// Recursion is as deep as the key, which the parser bounds.
-    pub fn compile(key: &SearchKey, charset: Option<&[u8]>) -> Result<Query, UnknownCharset> {
+    pub fn compile(
+        key: &SearchKey,
+        charset: Option<&[u8]>,
+        saved: &NumberSet,
+    ) -> Result<Query, UnknownCharset> {
         let charset = charset.filter(|name| !name.is_empty());
         if charset.is_some_and(|name| from_charset(name, b"").is_none()) {
             return Err(UnknownCharset);
         }
         let mut tests = Vec::new();
-        let expression = Expression::build(key, true, charset, &mut tests);
+        let expression = Builder {
+            charset,
+            saved,
+            tests: &mut tests,
+        }
+        .build(key, true);
         Ok(Query { expression, tests })
     }
 
@@ -138,6 +152,7 @@ impl Query {
             Test::Uids(set) => Known::Uids(set.resolve(last_uid)),
             Test::SizeAtLeast(size) => Known::SizeAtLeast(*size),
             Test::Received(..)
+            | Test::ReceivedBy(_)
             | Test::Sent(..)
             | Test::Field(..)
             | Test::Header(_)
@@ -167,33 +182,36 @@ impl Query {
     }
 }
 
-impl Expression {
-    fn build(
-        key: &SearchKey,
-        wanted: bool,
-        charset: Option<&[u8]>,
-        tests: &mut Vec<Test>,
-    ) -> Expression {
+/// A key on its way to being an expression.
+struct Builder<'b> {
+    charset: Option<&'b [u8]>,
+    saved: &'b NumberSet,
+    tests: &'b mut Vec<Test>,
+}
+
+impl Builder<'_> {
+    fn build(&mut self, key: &SearchKey, wanted: bool) -> Expression {
+        let charset = self.charset;
         let needle = |bytes: &[u8]| Needle::new(&decode(bytes, charset));
         let mut one = |test, wanted| {
-            tests.push(test);
-            Expression::Test(tests.len() - 1, wanted)
+            self.tests.push(test);
+            Expression::Test(self.tests.len() - 1, wanted)
         };
         match key {
             SearchKey::All => Expression::Always(wanted),
             SearchKey::And(keys) => {
                 let mut parts = Vec::new();
                 for key in keys {
-                    parts.push(Expression::build(key, wanted, charset, tests));
+                    parts.push(self.build(key, wanted));
                 }
-                Expression::join(parts, wanted, tests)
+                Expression::join(parts, wanted, self.tests)
             }
             SearchKey::Or(a, b) => {
-                let a = Expression::build(a, wanted, charset, tests);
-                let b = Expression::build(b, wanted, charset, tests);
-                Expression::join(vec![a, b], !wanted, tests)
+                let a = self.build(a, wanted);
+                let b = self.build(b, wanted);
+                Expression::join(vec![a, b], !wanted, self.tests)
             }
-            SearchKey::Not(key) => Expression::build(key, !wanted, charset, tests),
+            SearchKey::Not(key) => self.build(key, !wanted),
 
             SearchKey::Flag(flag) => one(Test::Flag(*flag), wanted),
             SearchKey::Keyword(keyword) => one(Test::Keyword(keyword.clone()), wanted),
@@ -202,9 +220,13 @@ impl Expression {
             SearchKey::New => {
                 let recent = one(Test::Recent, wanted);
                 let unseen = one(Test::Flag(SystemFlag::Seen), !wanted);
-                Expression::join(vec![recent, unseen], wanted, tests)
+                Expression::join(vec![recent, unseen], wanted, self.tests)
             }
             SearchKey::Sequence(set) => one(Test::Numbers(set.clone()), wanted),
+            SearchKey::Saved => match self.saved.to_sequence_set() {
+                Some(set) => one(Test::Uids(set), wanted),
+                None => Expression::Always(!wanted),
+            },
             SearchKey::Uid(set) => one(Test::Uids(set.clone()), wanted),
 
             SearchKey::Larger(size) => match size.checked_add(1) {
@@ -212,6 +234,12 @@ impl Expression {
                 None => Expression::Always(!wanted),
             },
             SearchKey::Smaller(size) => one(Test::SizeAtLeast(*size), !wanted),
+            // Both count the moment itself (RFC 5032 §2: "less recent than or equal", "more recent than or
+            // equal").
+            SearchKey::Older(interval) => one(Test::ReceivedBy(ago(*interval)), wanted),
+            SearchKey::Younger(interval) => {
+                one(Test::ReceivedBy(ago(*interval).saturating_sub(1)), !wanted)
+            }
             SearchKey::Before(day) => one(Test::Received(Ordering::Less, *day), wanted),
             SearchKey::On(day) => one(Test::Received(Ordering::Equal, *day), wanted),
             SearchKey::Since(day) => one(Test::Received(Ordering::Less, *day), !wanted),
@@ -221,7 +249,7 @@ impl Expression {
             SearchKey::SentSince(day) => {
                 let on = one(Test::Sent(Ordering::Equal, *day), wanted);
                 let after = one(Test::Sent(Ordering::Greater, *day), wanted);
-                Expression::join(vec![on, after], !wanted, tests)
+                Expression::join(vec![on, after], !wanted, self.tests)
             }
 
             SearchKey::Header(name, text) => one(Test::Field(name.clone(), needle(text)), wanted),
@@ -238,11 +266,13 @@ impl Expression {
                     one(Test::Body(needle.clone()), wanted),
                     one(Test::InnerHeader(needle), wanted),
                 ];
-                Expression::join(parts, !wanted, tests)
+                Expression::join(parts, !wanted, self.tests)
             }
         }
     }
+}
 
+impl Expression {
     /// All (or any) of these: flattened, without constants, cheapest first.
     fn join(parts: Vec<Expression>, all: bool, tests: &[Test]) -> Expression {
         let mut joined = Vec::with_capacity(parts.len());
@@ -318,7 +348,7 @@ impl Test {
             Test::Flag(_) | Test::Keyword(_) | Test::Recent | Test::Numbers(_) | Test::Uids(_) => {
                 Cost::Memory
             }
-            Test::SizeAtLeast(_) | Test::Received(..) => Cost::Stat,
+            Test::SizeAtLeast(_) | Test::Received(..) | Test::ReceivedBy(_) => Cost::Stat,
             Test::Sent(..) | Test::Field(..) | Test::Header(_) => Cost::Header,
             Test::Body(_) | Test::InnerHeader(_) => Cost::Body,
         }
@@ -357,6 +387,13 @@ fn day_in(zone: &TimeZone, seconds: i64) -> Option<Day> {
         month: u8::try_from(date.month()).ok()?,
         day: u8::try_from(date.day()).ok()?,
     })
+}
+
+/// The moment so many seconds before now.
+fn ago(interval: NonZeroU32) -> i64 {
+    Timestamp::now()
+        .as_second()
+        .saturating_sub(i64::from(interval.get()))
 }
 
 fn decode(bytes: &[u8], charset: Option<&[u8]>) -> String {

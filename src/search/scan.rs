@@ -16,7 +16,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use tokio::sync::oneshot;
 use tracing::{error, warn};
 
-use crate::imap::sequence::NumberSet;
+use crate::imap::sequence::{NumberSet, Uid};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::snapshot::Snapshot;
@@ -57,58 +57,124 @@ impl Cancel {
     }
 }
 
+/// Which of the messages that match are to be found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Every one.
+    All,
+    /// The one with the lowest UID.
+    First,
+    /// The one with the highest.
+    Last,
+    /// These two, which may be the same.
+    Ends,
+}
+
 /// What a search found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// UIDs of the messages that match.
+    /// UIDs of the messages that match, as far as they were wanted.
     pub uids: NumberSet,
     /// Some messages could not be looked at because they are gone: `OK [EXPUNGEISSUED]` (RFC 5530).
     pub expunged: bool,
+    /// UIDs of messages that are there and could not be read: whether they match is not known.
+    pub unreadable: Vec<Uid>,
 }
 
-/// Finds which of `picked` match. `last` is the highest sequence number and UID of the client's picture.
+/// Finds which of `picked`, in rising order, match. `last` is the highest sequence number and UID of the
+/// client's picture. No more is looked at than it takes to find what is `wanted`.
 ///
 /// A message that is gone matches by what memory knows of it, or not at all. One that cannot be read is
-/// logged and does not match. Stopped by `cancel`, it fails with [`io::ErrorKind::Interrupted`]; dropping
+/// logged and named. Stopped by `cancel`, it fails with [`io::ErrorKind::Interrupted`]; dropping
 /// the future stops it as well.
 pub async fn run(
     mailbox: Arc<Mailbox>,
-    picked: Vec<Picked>,
+    mut picked: Vec<Picked>,
     snapshot: Arc<Snapshot>,
     last: (u32, u32),
     query: Query,
+    wanted: Wanted,
     cancel: Cancel,
 ) -> Result<Found, Fault> {
     let picture = query.picture(last, &snapshot);
-    let mut found = Found::default();
+    let search = Arc::new(Search {
+        mailbox,
+        query,
+        picture,
+        cancel,
+    });
+    let (mut uids, mut found) = (Vec::new(), Found::default());
+    let forward = match wanted {
+        Wanted::All | Wanted::First => std::mem::take(&mut picked),
+        Wanted::Ends => picked.clone(),
+        Wanted::Last => Vec::new(),
+    };
+    let only_first = wanted != Wanted::All;
+    look_through(&search, forward, only_first, &mut uids, &mut found).await?;
+    // What is left is looked through from its end, down to the first that was found.
+    match uids.first() {
+        Some(first) => picked.retain(|picked| picked.message.uid.get() > *first),
+        None if wanted == Wanted::Ends => picked.clear(),
+        None => {}
+    }
+    picked.reverse();
+    look_through(&search, picked, true, &mut uids, &mut found).await?;
+    found.uids = uids.into_iter().collect();
+    found.unreadable.sort_unstable();
+    found.unreadable.dedup();
+    Ok(found)
+}
+
+/// Adds the UIDs of those that match, or of the first of them alone, to `uids`; in `found` it notes those that
+/// might have matched, but are gone or cannot be read.
+async fn look_through(
+    search: &Arc<Search>,
+    picked: Vec<Picked>,
+    only_first: bool,
+    uids: &mut Vec<u32>,
+    found: &mut Found,
+) -> Result<(), Fault> {
     let mut undecided = Vec::new();
+    // The first that memory knows of. One that the files have to decide may precede it.
+    let mut known_first = None;
     for (count, message) in picked.into_iter().enumerate() {
         if count % BREATH == BREATH - 1 {
             tokio::task::yield_now().await;
         }
-        match query.decide(|test| picture.answer(test, &message)) {
-            Some(true) => found.uids.insert(message.message.uid.get()),
+        let uid = message.message.uid.get();
+        let verdict = search
+            .query
+            .decide(|test| search.picture.answer(test, &message));
+        match verdict {
+            Some(true) if only_first => {
+                known_first = Some(uid);
+                break;
+            }
+            Some(true) => uids.push(uid),
             Some(false) => {}
             None if message.gone => found.expunged = true,
             None => undecided.push(message),
         }
     }
-
-    let search = Arc::new(Search {
-        mailbox,
-        query,
-        picture,
-        cancel: cancel.clone(),
-    });
-    let matching = spread(undecided, cancel, move |message| search.look(message)).await?;
-    for (message, outcome) in matching {
+    let enough = |outcome: &Outcome| only_first && matches!(outcome, Outcome::Match);
+    let looking = Arc::clone(search);
+    let look = move |message: &Picked| looking.look(message);
+    let looked = spread(undecided, search.cancel.clone(), enough, look).await?;
+    for (message, outcome) in looked {
         match outcome {
-            Outcome::Match => found.uids.insert(message.message.uid.get()),
+            Outcome::Match => {
+                uids.push(message.message.uid.get());
+                if only_first {
+                    return Ok(());
+                }
+            }
             Outcome::NoMatch => {}
             Outcome::Gone => found.expunged = true,
+            Outcome::Unreadable => found.unreadable.push(message.message.uid),
         }
     }
-    Ok(found)
+    uids.extend(known_first);
+    Ok(())
 }
 
 /// One search, as the threads of the pool share it.
@@ -124,6 +190,7 @@ enum Outcome {
     Match,
     NoMatch,
     Gone,
+    Unreadable,
 }
 
 impl Search {
@@ -137,7 +204,7 @@ impl Search {
             Err(Fault::Expunged) => return Outcome::Gone,
             Err(fault) => {
                 warn!(uid = message.uid.get(), %fault, "SEARCH cannot open a message");
-                return Outcome::NoMatch;
+                return Outcome::Unreadable;
             }
         };
         let answers = (0..self.query.tests().len())
@@ -159,16 +226,18 @@ impl Search {
             Ok(false) => Outcome::NoMatch,
             Err(error) => {
                 warn!(uid = message.uid.get(), %error, "SEARCH cannot read a message");
-                Outcome::NoMatch
+                Outcome::Unreadable
             }
         }
     }
 }
 
-/// Does the work for every item on the pool and gives all results in the items' order.
+/// Does the work for every item on the pool and gives the results in the items' order: all of them, or those
+/// up to a batch that has one that is `enough`.
 async fn spread<T, R>(
     items: Vec<T>,
     cancel: Cancel,
+    enough: impl Fn(&R) -> bool,
     work: impl Fn(&T) -> R + Send + Sync + 'static,
 ) -> Result<Vec<(T, R)>, Fault>
 where
@@ -211,7 +280,13 @@ where
             break;
         };
         match batch.await {
-            Ok(batch) => results.extend(batch),
+            Ok(batch) => {
+                let done = batch.iter().any(|(_, result)| enough(result));
+                results.extend(batch);
+                if done {
+                    return Ok(results);
+                }
+            }
             Err(_) if cancel.is_cancelled() => break,
             Err(_) => {
                 let died = io::Error::other("a thread of the search pool died");
@@ -266,11 +341,26 @@ mod tests {
     #[test]
     fn every_item_once_and_in_order() {
         for count in [0, 1, BATCH - 1, BATCH, 100 * BATCH + 1] {
-            let spread = spread((0..count).collect(), Cancel::new(), |n| n * 2);
+            let spread = spread((0..count).collect(), Cancel::new(), |_| false, |n| n * 2);
             let results = runtime().block_on(spread).unwrap();
             let expected: Vec<(usize, usize)> = (0..count).map(|n| (n, n * 2)).collect();
             assert_eq!(results, expected);
         }
+    }
+
+    #[test]
+    fn what_is_enough_ends_it() {
+        let work = |n: &usize| *n;
+        let results = runtime()
+            .block_on(spread(
+                (0..1_000_000).collect(),
+                Cancel::new(),
+                |n| *n >= 1000,
+                work,
+            ))
+            .unwrap();
+        assert!(results.len() > 1000 && results.len() <= 1000 + BATCH);
+        assert!(results.iter().enumerate().all(|(at, (n, _))| at == *n));
     }
 
     #[test]
@@ -279,12 +369,13 @@ mod tests {
         let inner = cancel.clone();
         let seen = Arc::new(std::sync::atomic::AtomicUsize::new(0));
         let count = seen.clone();
-        let spread = spread((0..1_000_000).collect(), cancel, move |n: &u32| {
+        let work = move |n: &u32| {
             count.fetch_add(1, Ordering::Relaxed);
             if *n == 100 {
                 inner.cancel();
             }
-        });
+        };
+        let spread = spread((0..1_000_000).collect(), cancel, |()| false, work);
         let result = runtime().block_on(spread);
         assert!(
             matches!(result, Err(Fault::Io(_, error)) if error.kind() == io::ErrorKind::Interrupted)
@@ -294,11 +385,10 @@ mod tests {
 
     #[test]
     fn a_panic_fails_its_search_and_no_other() {
-        let panicking = spread((0..1000).collect(), Cancel::new(), |n: &u32| {
-            assert!(*n != 500, "on purpose")
-        });
+        let work = |n: &u32| assert!(*n != 500, "on purpose");
+        let panicking = spread((0..1000).collect(), Cancel::new(), |()| false, work);
         assert!(matches!(runtime().block_on(panicking), Err(Fault::Io(..))));
-        let next = spread((0..1000).collect(), Cancel::new(), |n: &u32| *n);
+        let next = spread((0..1000).collect(), Cancel::new(), |_| false, |n: &u32| *n);
         assert_eq!(runtime().block_on(next).unwrap().len(), 1000);
     }
 
@@ -309,6 +399,7 @@ mod tests {
         let mut search = Box::pin(spread(
             (0..1_000_000).collect(),
             Cancel::new(),
+            |()| false,
             move |_: &u32| {
                 let _ = &inner;
             },
@@ -320,7 +411,9 @@ mod tests {
             drop(search);
             // What comes after it is served, and when it was, nothing holds the dropped one's work.
             while Arc::strong_count(&held) > 1 {
-                spread(vec![0], Cancel::new(), |_| ()).await.unwrap();
+                spread(vec![0], Cancel::new(), |()| false, |_| ())
+                    .await
+                    .unwrap();
             }
         });
     }

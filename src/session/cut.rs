@@ -6,9 +6,9 @@
 
 use zeroize::Zeroize;
 
-use crate::imap::command::Append;
+use crate::imap::command::{AppendOptions, WireName};
 use crate::imap::core::Tag;
-use crate::imap::parse;
+use crate::imap::parse::{self, LiteralMark};
 
 /// Of a line that is too long, this much of its end is kept: enough for any literal's mark.
 const LONGEST_MARK: usize = 32;
@@ -16,7 +16,7 @@ const LONGEST_MARK: usize = 32;
 /// And this much of its front: enough for any sensible tag.
 const LONGEST_TAG: usize = 128;
 
-/// Literals that can precede an APPEND's message or be it: the mailbox's name, and the message.
+/// Literals that can precede an APPEND's first message or be it: the mailbox's name, and the message.
 const HEAD_LITERALS: u32 = 2;
 
 /// How much a client may send before it has to stop for an answer.
@@ -59,26 +59,39 @@ pub const AFTER_LOGIN: Budget = Budget {
 /// What has been cut off.
 #[derive(Debug, PartialEq)]
 pub enum Cut {
-    /// A whole command, its literals inline, without the last CRLF. After an APPEND's message: nothing,
+    /// An APPEND up to its first message, which is still to come.
+    Append {
+        /// The command's tag.
+        tag: Tag,
+        /// Where to.
+        mailbox: WireName,
+        /// The message to come.
+        message: Announced,
+    },
+    /// A whole command, its literals inline, without the last CRLF. After an APPEND's last message: nothing,
     /// for the line ended as it should.
     Command(Vec<u8>),
     /// A literal fits and the client waits for `+ OK` before it sends it.
     Literal,
-    /// An APPEND up to its message, which is still to come.
-    Message {
-        /// The command's tag.
-        tag: Tag,
-        /// What precedes the message.
-        head: Append,
-        /// The message's octets.
-        size: u64,
-        /// The client does not wait for `+ OK`.
-        non_sync: bool,
-    },
+    /// The APPEND goes on, up to its next message (RFC 3502).
+    Message(Announced),
     /// A command that will not be run. All of it that the client sends has been swallowed.
     Refused(Refusal),
     /// More was announced or sent than is worth swallowing: the connection must end.
     Flood,
+}
+
+/// A message of an APPEND that is still to come.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Announced {
+    /// What is said of it.
+    pub options: AppendOptions,
+    /// Its octets.
+    pub size: u64,
+    /// The client does not wait for `+ OK`.
+    pub non_sync: bool,
+    /// A literal8 (RFC 3516 §4.4).
+    pub binary: bool,
 }
 
 /// Why a command is not run.
@@ -120,8 +133,9 @@ pub struct Cutter {
     literals: u32,
     /// The line after an APPEND's message is being read.
     after_message: bool,
-    /// The tag of that APPEND.
+    /// The tag of that APPEND, and the octets of its lines so far.
     tag: Option<Tag>,
+    append_lines: usize,
     refusal: Option<Refusal>,
     swallowed: u64,
 }
@@ -140,6 +154,7 @@ impl Cutter {
             literals: 0,
             after_message: false,
             tag: None,
+            append_lines: 0,
             refusal: None,
             swallowed: 0,
         }
@@ -295,24 +310,31 @@ impl Cutter {
         let Ok(mark) = parse::literal_mark(&line) else {
             return Some(Cut::Flood);
         };
-        self.judge_line(&line);
+        self.judge_line(&line, mark.is_some());
         let Some(mark) = mark else {
             return Some(self.end_command(line));
         };
         let (front, announcement) = line.split_at(mark.start.min(line.len()));
-        if self.refusal.is_none() {
+        if self.refusal.is_none() && self.after_message {
+            match parse::append_options(front) {
+                Ok(options) => {
+                    self.append_lines += line.len();
+                    return Some(Cut::Message(self.announce(options, &mark)));
+                }
+                Err(error) => self.refuse(error.expected),
+            }
+        } else if self.refusal.is_none() {
             self.command.extend_from_slice(front);
-            if self.budget.append && !self.after_message && self.literals < HEAD_LITERALS {
+            if self.budget.append && self.literals < HEAD_LITERALS {
                 match parse::append_head(&self.command) {
-                    Ok(Some((tag, head))) => {
+                    Ok(Some((tag, mailbox, options))) => {
+                        self.append_lines = self.command.len();
                         self.command = Vec::new();
                         self.tag = Some(tag.clone());
-                        self.phase = Phase::Message(mark.size);
-                        return Some(Cut::Message {
+                        return Some(Cut::Append {
                             tag,
-                            head,
-                            size: mark.size,
-                            non_sync: mark.non_sync,
+                            mailbox,
+                            message: self.announce(options, &mark),
                         });
                     }
                     Ok(None) => {}
@@ -338,6 +360,18 @@ impl Cutter {
         (!mark.non_sync).then_some(Cut::Literal)
     }
 
+    /// A message of an APPEND comes next.
+    fn announce(&mut self, options: AppendOptions, mark: &LiteralMark) -> Announced {
+        self.after_message = false;
+        self.phase = Phase::Message(mark.size);
+        Announced {
+            options,
+            size: mark.size,
+            non_sync: mark.non_sync,
+            binary: mark.binary,
+        }
+    }
+
     /// The line was the command's last.
     fn end_command(&mut self, mut line: Vec<u8>) -> Cut {
         let refusal = self.refusal.take();
@@ -355,7 +389,7 @@ impl Cutter {
     }
 
     /// Refuses lines that no command may hold.
-    fn judge_line(&mut self, line: &[u8]) {
+    fn judge_line(&mut self, line: &[u8], announces: bool) {
         if std::mem::take(&mut self.long_line) {
             let text = self.too_long();
             self.refuse(text);
@@ -363,11 +397,12 @@ impl Cutter {
                 refusal.long_line = true;
             }
         } else if self.refusal.is_none() {
-            let text = if self.after_message && !line.is_empty() {
+            let whole = self.command.len() + self.append_lines + line.len();
+            let text = if self.after_message && !line.is_empty() && !announces {
                 "expected the end of the line after the message"
             } else if memchr::memchr2(b'\r', 0, line).is_some() {
                 "NUL or bare CR in a line"
-            } else if self.command.len() + line.len() > self.budget.command {
+            } else if whole > self.budget.command {
                 "command too long"
             } else {
                 return;
@@ -424,6 +459,7 @@ impl Cutter {
         self.literals = 0;
         self.after_message = false;
         self.tag = None;
+        self.append_lines = 0;
         self.refusal = None;
         self.swallowed = 0;
     }

@@ -28,9 +28,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::auth::Mechanism;
 use crate::imap::core::Tag;
 use crate::imap::name::MailboxName;
 pub use crate::imap::response::Code;
+use crate::imap::response::{Data, ListAttribute, ListExtended, ListItem};
 use crate::mailbox::user::User;
 use crate::mailbox::view::View;
 use crate::session::reader::Reader;
@@ -81,6 +83,8 @@ pub struct Situation {
     pub starttls: bool,
     /// A plain password may cross this line.
     pub login_allowed: bool,
+    /// The SASL mechanisms offered, in this order.
+    pub mechanisms: Arc<[Mechanism]>,
     /// The client's address, for the log and for auth.
     pub peer: String,
 }
@@ -113,6 +117,30 @@ pub(crate) enum State {
     Selected(Box<View>),
 }
 
+/// What the client has asked for by ENABLE (RFC 5161). It is for the rest of the connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Enabled {
+    /// IMAP4rev2 (RFC 9051, Appendix E): what that leaves out is not sent any more.
+    pub(crate) rev2: bool,
+    /// UTF8=ACCEPT (RFC 9755).
+    pub(crate) utf8: bool,
+}
+
+impl Enabled {
+    /// Whether mailbox names are UTF-8 on the wire; else they are modified UTF-7.
+    pub(crate) fn utf8_names(self) -> bool {
+        self.rev2 || self.utf8
+    }
+}
+
+/// A mailbox's name from the wire.
+pub(crate) struct Named {
+    /// As the account has it.
+    pub(crate) name: MailboxName,
+    /// As the client has it, where that is another form of the same text.
+    pub(crate) old: Option<MailboxName>,
+}
+
 /// A user's connection.
 pub(crate) struct Session {
     reader: Reader<ReadHalf<Box<dyn Stream>>>,
@@ -121,6 +149,7 @@ pub(crate) struct Session {
     limits: Limits,
     stop: Stop,
     state: State,
+    enabled: Enabled,
 }
 
 impl Session {
@@ -139,6 +168,7 @@ impl Session {
             limits,
             stop,
             state: State::Authenticated,
+            enabled: Enabled::default(),
         }
     }
 
@@ -154,16 +184,54 @@ impl Session {
     fn writable_view(&mut self) -> Result<&mut View, Failure> {
         let view = self.view()?;
         if view.is_read_only() {
-            return Err(Failure::No(None, "Mailbox is read-only".into()));
+            let code = view.is_forbidden().then_some(Code::NoPerm);
+            return Err(Failure::No(code, "Mailbox is read-only".into()));
         }
         Ok(view)
     }
 
     /// A mailbox's name as the client wrote it.
-    fn name(&self, wire: &[u8]) -> Result<MailboxName, Failure> {
-        self.user
-            .name(wire, false)
-            .map_err(|error| Failure::No(Some(Code::Cannot), error.to_string().into()))
+    async fn name(&self, wire: &[u8]) -> Result<MailboxName, Failure> {
+        Ok(self.named(wire).await?.name)
+    }
+
+    /// The same, with what to tell a client whose name is not in Normalization Form C (RFC 9051 §5.1).
+    async fn named(&self, wire: &[u8]) -> Result<Named, Failure> {
+        let utf8 = self.is_utf8(wire)?;
+        let given = self
+            .user
+            .name(wire, utf8)
+            .map_err(|error| Failure::No(Some(Code::Cannot), error.to_string().into()))?;
+        if !utf8 {
+            return Ok(Named {
+                name: given,
+                old: None,
+            });
+        }
+        let name = self.user.canonical(given.clone()).await?;
+        let old = (name != given).then_some(given);
+        Ok(Named { name, old })
+    }
+
+    /// Whether a name or pattern is in UTF-8. RFC 9755 §3: a server that also knows modified UTF-7 must
+    /// take names in UTF-8 whether or not that was enabled, and answer BAD to what is not UTF-8.
+    fn is_utf8(&self, wire: &[u8]) -> Result<bool, Failure> {
+        if std::str::from_utf8(wire).is_err() {
+            return Err(Failure::Bad("Mailbox name is not valid UTF-8".into()));
+        }
+        Ok(self.enabled.utf8_names() || !wire.is_ascii())
+    }
+
+    /// Tells a client that knows the extended LIST what became of the name it gave, if it was another.
+    fn tell_old_name(&mut self, named: &Named, attributes: Vec<ListAttribute>) {
+        if let Some(old) = named.old.clone().filter(|_| self.enabled.rev2) {
+            self.writer.data(&Data::List(ListItem {
+                attributes,
+                separator: Some(self.user.separator()),
+                name: Some(named.name.clone()),
+                extended: vec![ListExtended::OldName(old)],
+            }));
+        }
     }
 }
 

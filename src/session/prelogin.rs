@@ -149,7 +149,7 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
                 Cut::Literal => self.writer.continuation("OK"),
                 Cut::Refused(refusal) => self.bad(refusal.tag.as_ref(), &refusal.text)?,
                 // Messages are not cut off before login: here is nobody who may append one.
-                Cut::Message { .. } | Cut::Flood => return Err(End::FLOOD),
+                Cut::Append { .. } | Cut::Message(_) | Cut::Flood => return Err(End::FLOOD),
             }
         }
     }
@@ -234,13 +234,12 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
         mechanism: &str,
         initial: Option<Secret>,
     ) -> Result<Option<Outcome>, End> {
-        let mechanism = match mechanism.to_ascii_uppercase().as_str() {
-            "PLAIN" => Mechanism::Plain,
-            "LOGIN" => Mechanism::Login,
-            _ => {
-                self.no(&tag, Code::Alert, "Unsupported authentication mechanism.");
-                return Ok(None);
-            }
+        let offered = &self.situation.mechanisms;
+        let Some(mechanism) =
+            Mechanism::named(mechanism).filter(|mechanism| offered.contains(mechanism))
+        else {
+            self.no(&tag, Code::Alert, "Unsupported authentication mechanism.");
+            return Ok(None);
         };
         if !self.situation.login_allowed {
             let text = "Plaintext authentication disabled.";
@@ -260,7 +259,7 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
                             self.bad(Some(&tag), &refusal.text)?;
                             return Ok(None);
                         }
-                        Cut::Literal | Cut::Message { .. } | Cut::Flood => {
+                        Cut::Literal | Cut::Append { .. } | Cut::Message(_) | Cut::Flood => {
                             return Err(End::FLOOD);
                         }
                     };
@@ -329,9 +328,12 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
     }
 
     fn capabilities(&self) -> Vec<&'static str> {
+        let offered = self.situation.mechanisms.iter();
+        let mechanisms: Vec<&str> = offered.map(|mechanism| mechanism.capability()).collect();
         capability::before_login(capability::BeforeLogin {
             starttls: self.situation.starttls && !self.situation.tls,
             login_allowed: self.situation.login_allowed,
+            mechanisms: &mechanisms,
         })
     }
 

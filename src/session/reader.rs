@@ -148,7 +148,7 @@ mod tests {
         let mut reader = Reader::new(server, AFTER_LOGIN, Vec::new());
         let octets: Vec<u8> = (0..200_000u32).map(|n| n as u8).collect();
         client.write_all(b"a APPEND x {200000+}\r\n").await.unwrap();
-        assert!(matches!(reader.next().await.unwrap(), Cut::Message { .. }));
+        assert!(matches!(reader.next().await.unwrap(), Cut::Append { .. }));
         let mut taken = Vec::new();
         for part in octets.chunks(70_000) {
             let waiting = timeout(Duration::from_secs(1), reader.message()).await;

@@ -103,6 +103,7 @@ pub fn answer(fault: &Fault, doing: &str) -> Result<(Option<Code>, Cow<'static, 
     Ok(match fault {
         Fault::NonExistent(_) => (Some(Code::NonExistent), fault.to_string().into()),
         Fault::AlreadyExists => (Some(Code::AlreadyExists), fault.to_string().into()),
+        Fault::HasChildren => (Some(Code::HasChildren), fault.to_string().into()),
         Fault::Cannot(_) => (Some(Code::Cannot), fault.to_string().into()),
         Fault::TooManyKeywords => (Some(Code::Limit), fault.to_string().into()),
         Fault::Expunged => (Some(Code::ExpungeIssued), fault.to_string().into()),

@@ -123,18 +123,18 @@ impl Session {
                     }
                 },
                 Cut::Literal => self.writer.continuation("OK"),
-                Cut::Message {
+                Cut::Append {
                     tag,
-                    head,
-                    size,
-                    non_sync,
+                    mailbox,
+                    message,
                 } => {
-                    let result = append::run(self, head, size, non_sync).await;
+                    let result = append::run(self, &mailbox, message).await;
                     self.conclude(&tag, "APPEND", News::ALL, result, &mut patience)
                         .await?;
                 }
                 Cut::Refused(refusal) => self.refused(&refusal, &mut patience)?,
-                Cut::Flood => return Err(End::FLOOD),
+                // There is no message but in an APPEND, which takes all of its own.
+                Cut::Flood | Cut::Message(_) => return Err(End::FLOOD),
             }
             self.writer.relieve().await?;
         }
@@ -198,7 +198,7 @@ impl Session {
                 set,
                 mailbox,
             } => copy::copy(self, numbering, &set, &mailbox).await,
-            CommandBody::Create { mailbox } => create::run(self, &mailbox).await,
+            CommandBody::Create { mailbox, uses } => create::run(self, &mailbox, &uses).await,
             CommandBody::Delete { mailbox } => delete::run(self, &mailbox).await,
             CommandBody::Enable(names) => enable::run(self, &names),
             CommandBody::Expunge { uids } => expunge::run(self, uids.as_ref()).await,
@@ -213,9 +213,7 @@ impl Session {
                 Ok(Reply::ok("ID completed"))
             }
             CommandBody::Idle => idle::run(self).await,
-            CommandBody::List { reference, pattern } => {
-                list::list(self, &reference, &pattern).await
-            }
+            CommandBody::List(list) => list::list(self, &list).await,
             CommandBody::Logout => {
                 any::logout(&mut self.writer, tag);
                 Err(Failure::End(End::Logout))
@@ -233,9 +231,17 @@ impl Session {
             CommandBody::Rename { from, to } => rename::run(self, &from, &to).await,
             CommandBody::Search {
                 numbering,
+                returns,
                 charset,
                 key,
-            } => search::run(self, numbering, charset.as_deref(), &key).await,
+            } => {
+                let asked = search::Asked {
+                    tag,
+                    numbering,
+                    returns,
+                };
+                search::run(self, asked, charset.as_deref(), &key).await
+            }
             CommandBody::Select { mailbox, read_only } => {
                 select::run(self, &mailbox, read_only).await
             }
@@ -386,7 +392,7 @@ impl News {
             | CommandBody::Enable(_)
             | CommandBody::Id(_)
             | CommandBody::Idle
-            | CommandBody::List { .. }
+            | CommandBody::List(_)
             | CommandBody::Login { .. }
             | CommandBody::Lsub { .. }
             | CommandBody::Namespace

@@ -18,6 +18,9 @@ pub(crate) async fn tell(
     expunge: Expunge,
     by_uid: bool,
 ) -> Result<(), Failure> {
+    // RFC 9051 §7.5.2: "If the server chooses to send unsolicited FETCH responses, they MUST include UID FETCH
+    // item."
+    let by_uid = by_uid || session.enabled.rev2;
     let State::Selected(view) = &mut session.state else {
         return Ok(());
     };

@@ -27,6 +27,7 @@ pub struct Writer<W> {
     /// Octets to send; those before `sent` are gone already.
     queue: Vec<u8>,
     sent: usize,
+    names: NameForm,
 }
 
 impl<W: AsyncWrite + Unpin> Writer<W> {
@@ -36,7 +37,13 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             half,
             queue: Vec::new(),
             sent: 0,
+            names: NameForm::Mutf7,
         }
+    }
+
+    /// Mailbox names are written in UTF-8 from now on.
+    pub fn use_utf8_names(&mut self) {
+        self.names = NameForm::Utf8;
     }
 
     /// The queue, for what is rendered in place.
@@ -46,7 +53,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
 
     /// Queues untagged data.
     pub fn data(&mut self, data: &Data) {
-        encode::data(&mut self.queue, data, NameForm::Mutf7);
+        encode::data(&mut self.queue, data, self.names);
     }
 
     /// Queues a status response: tagged, or untagged where `tag` is `None`.

@@ -4,6 +4,8 @@
 //! ours: line ends, mode, time, and the rename into place, for the crate's own would overwrite a file of the
 //! same name, names the date as now, knows no `,W=`, and takes the host name as it is.
 //!
+//! One that is whole keeps no descriptor of its own, so that many can wait in `tmp/` to be placed together.
+//!
 //! No lock is needed. A crash before the rename leaves a file in `tmp/`, which [`clear_old`] or any other program
 //! removes some day; after it, a message without a UID, which the next look at the mailbox numbers.
 
@@ -37,9 +39,12 @@ const LOOK_AGAIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// A message being written in `tmp/`. Dropping it removes it.
 pub struct Delivery {
-    /// Before `in_tmp`, so that it is dropped first: its path leads over the descriptor there.
+    /// Before `folder`, so that it is dropped first: its path leads over that descriptor.
     file: BufWriter<TemporaryMailFile>,
+    _folder: Arc<OwnedFd>,
     in_tmp: InTmp,
+    /// The file, opened when it was empty: an error in writing any of it back shows when this is synced.
+    synced: File,
     /// Octets stored.
     size: u64,
     /// Octets with every line end as CRLF, as stored so far.
@@ -54,9 +59,8 @@ pub struct Delivery {
 
 /// A message wholly written and synced, still in `tmp/`. Dropping it removes it.
 pub struct Complete {
-    /// Before `in_tmp`, as in [`Delivery`].
-    _guard: TemporaryMailFile,
     in_tmp: InTmp,
+    placed: bool,
     size: u64,
     virtual_size: u64,
 }
@@ -64,17 +68,21 @@ pub struct Complete {
 /// Where the temporary file is.
 struct InTmp {
     name: PathBuf,
-    tmp: OwnedFd,
-    /// The crate reaches the file by a path over this descriptor.
-    _folder: Arc<OwnedFd>,
-    /// The file, opened when it was empty: an error in writing any of it back shows when this is synced.
-    file: File,
+    tmp: Arc<OwnedFd>,
 }
 
 impl Delivery {
     /// Makes the file in `tmp/` (which is made again if it is missing).
     pub fn create(folder: &Folder) -> io::Result<Delivery> {
-        let tmp = folder.tmp()?;
+        Delivery::create_in(folder, Arc::new(folder.tmp()?))
+    }
+
+    /// Another one in the same `tmp/`, which `folder` must be that of.
+    pub fn another(&self, folder: &Folder) -> io::Result<Delivery> {
+        Delivery::create_in(folder, Arc::clone(&self.in_tmp.tmp))
+    }
+
+    fn create_in(folder: &Folder, tmp: Arc<OwnedFd>) -> io::Result<Delivery> {
         let maildir = Maildir::from(dir::by_descriptor(folder.dir()));
         let temporary = maildir.open_file_in_tmp().map_err(|error| match error {
             MaildirError::Io(error) => error,
@@ -87,12 +95,9 @@ impl Delivery {
         Modes::of(folder.dir().as_fd())?.apply_to_file(&file)?;
         Ok(Delivery {
             file: BufWriter::with_capacity(PIECE, temporary),
-            in_tmp: InTmp {
-                name,
-                tmp,
-                _folder: Arc::clone(folder.dir()),
-                file: File::from(file),
-            },
+            _folder: Arc::clone(folder.dir()),
+            in_tmp: InTmp { name, tmp },
+            synced: File::from(file),
             size: 0,
             virtual_size: 0,
             last: 0,
@@ -122,6 +127,20 @@ impl Delivery {
             }
         }
         self.store(rest)
+    }
+
+    /// Adds bytes as they are. A message is written either so or by [`Delivery::write`].
+    pub fn write_as_is(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.store(bytes)
+    }
+
+    /// What has been written, to be read.
+    pub fn written(&mut self) -> io::Result<&File> {
+        if self.failed {
+            return Err(io::Error::other("the message was not written as a whole"));
+        }
+        self.file.flush()?;
+        Ok(&self.synced)
     }
 
     /// A copy of a message file as it is, byte for byte and with its time, whole and synced.
@@ -164,7 +183,7 @@ impl Delivery {
             .file
             .into_inner()
             .map_err(io::IntoInnerError::into_error)?;
-        let file = &self.in_tmp.file;
+        let file = &self.synced;
         if let Some(date) = date {
             let at = |tv_sec, tv_nsec| Timespec { tv_sec, tv_nsec };
             let times = Timestamps {
@@ -177,9 +196,14 @@ impl Delivery {
         if file.metadata()?.len() != self.size {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
+        // Under a name that the crate does not know it outlives the crate's guard, and that one's descriptor.
+        let tmp = self.in_tmp.tmp;
+        let name = dir::path_of(&FileName::fresh_base()).to_path_buf();
+        dir::rename(tmp.as_fd(), &self.in_tmp.name, tmp.as_fd(), &name)?;
+        drop(guard);
         Ok(Complete {
-            _guard: guard,
-            in_tmp: self.in_tmp,
+            in_tmp: InTmp { name, tmp },
+            placed: false,
             size: self.size,
             virtual_size: self.virtual_size,
         })
@@ -216,6 +240,11 @@ impl Delivery {
 }
 
 impl Complete {
+    /// See [`Delivery::another`].
+    pub fn another(&self, folder: &Folder) -> io::Result<Delivery> {
+        Delivery::create_in(folder, Arc::clone(&self.in_tmp.tmp))
+    }
+
     /// Octets with every line end as CRLF.
     pub fn virtual_size(&self) -> u64 {
         self.virtual_size
@@ -248,8 +277,19 @@ impl Complete {
 
     /// Renames into `new/` or `cur/` under a name chosen by the caller, never over an existing entry
     /// (`AlreadyExists`). The directory is not synced yet.
-    pub fn place_as(self, folder: &Folder, sub: Sub, name: &FileName) -> io::Result<()> {
-        folder.place(self.in_tmp.tmp.as_fd(), &self.in_tmp.name, sub, name)
+    pub fn place_as(mut self, folder: &Folder, sub: Sub, name: &FileName) -> io::Result<()> {
+        folder.put(self.in_tmp.tmp.as_fd(), &self.in_tmp.name, sub, name)?;
+        self.placed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Complete {
+    fn drop(&mut self) {
+        if !self.placed {
+            // What stays is removed some day, as after a crash.
+            let _ = dir::remove(self.in_tmp.tmp.as_fd(), &self.in_tmp.name);
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
@@ -66,6 +67,22 @@ struct Held {
     identity: (u64, u64),
 }
 
+/// A directory held open, so that the path to it by descriptor stays its own.
+#[derive(Clone, Debug)]
+pub struct Place(Arc<Held>);
+
+impl Place {
+    /// `/proc/self/fd/N`: leads to this directory as long as this is held, even if the mailbox is renamed.
+    pub fn path(&self) -> PathBuf {
+        dir::by_descriptor(&self.0.dir)
+    }
+
+    /// Device and inode.
+    pub fn identity(&self) -> (u64, u64) {
+        self.0.identity
+    }
+}
+
 /// The directory of uidlist and keywords: the mailbox's own, or one below the control root, which is made
 /// when something is to be written there.
 #[derive(Debug)]
@@ -119,11 +136,10 @@ impl Folder {
         &self.path
     }
 
-    /// A path to `new/` or `cur/` by descriptor (`/proc/self/fd/N`), valid while the folder is open even
-    /// if the mailbox is renamed: what the watcher watches. When the identity in [`Folder::stamp`] has changed,
-    /// there is another directory to watch, and another path to it.
-    pub fn watch_path(&self, sub: Sub) -> PathBuf {
-        dir::by_descriptor(&self.sub(sub).dir)
+    /// `new/` or `cur/` as it is open now, for the watcher. When the identity in [`Folder::stamp`] has
+    /// changed, there is another directory to watch.
+    pub fn place(&self, sub: Sub) -> Place {
+        Place(self.sub(sub))
     }
 
     /// Whether names in it can be changed (`cur/` and the control directory are writable).
@@ -210,6 +226,16 @@ impl Folder {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         Ok(File::from(file))
+    }
+
+    /// When a message's file was last modified, in seconds since 1970: INTERNALDATE. It is not opened, unless
+    /// it is a symbolic link. Fails as [`Folder::open`] does where the name is gone.
+    pub fn modified(&self, sub: Sub, name: &FileName) -> io::Result<i64> {
+        let stat = dir::stat_at(self.sub(sub).dir.as_fd(), dir::path_of(name.bytes()))?;
+        match stat.ok_or(io::ErrorKind::NotFound)? {
+            stat if dir::kind(&stat).is_symlink() => Ok(self.open(sub, name)?.metadata()?.mtime()),
+            stat => Ok(dir::wide(stat.st_mtime)),
+        }
     }
 
     /// Renames within the mailbox, never over an existing entry (`AlreadyExists`).
@@ -309,7 +335,7 @@ impl Folder {
 
     /// Puts a file into `new/` or `cur/`, never over an existing entry. The directory is made again if it has
     /// vanished.
-    pub(super) fn place(
+    pub(super) fn put(
         &self,
         from: BorrowedFd<'_>,
         name: &Path,

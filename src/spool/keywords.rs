@@ -52,17 +52,13 @@ impl Keywords {
         })
     }
 
-    /// Reads the file again if its stamp changed; true if it did.
-    pub fn poll(&mut self, folder: &Folder) -> io::Result<bool> {
+    /// Whether the file is no longer the one that was read or written.
+    pub fn is_stale(&self, folder: &Folder) -> io::Result<bool> {
         let stat = match folder.control()? {
             Some(control) => dir::stat_at(control.as_fd(), NAME)?,
             None => None,
         };
-        if stat.as_ref().map(dir::stamp) == self.stamp {
-            return Ok(false);
-        }
-        *self = Keywords::read(folder)?;
-        Ok(true)
+        Ok(stat.as_ref().map(dir::stamp) != self.stamp)
     }
 
     /// The letter of a keyword, if it has one.
@@ -94,9 +90,13 @@ impl Keywords {
         Some(letters)
     }
 
-    /// Names letters that files carry but the table lacks, as Dovecot does (`unknown-3`). True if any.
-    pub fn name_unknown(&mut self, letters: Letters) -> bool {
-        let mut any = false;
+    /// Whether files carry letters that the table has no name for.
+    pub fn lacks(&self, letters: Letters) -> bool {
+        (0..26).any(|index| letters.0 >> index & 1 == 1 && !self.is_taken(index))
+    }
+
+    /// Names letters that files carry but the table lacks, as Dovecot does (`unknown-3`).
+    pub fn name_unknown(&mut self, letters: Letters) {
         for index in (0..26).filter(|index| letters.0 >> index & 1 == 1) {
             if self.is_taken(index) {
                 continue;
@@ -110,10 +110,8 @@ impl Keywords {
             };
             if let Some(slot) = self.names.get_mut(index) {
                 *slot = name;
-                any = true;
             }
         }
-        any
     }
 
     /// Writes the file as Dovecot does (lock, rename, fsync, growing mtime). Under the uidlist lock.
@@ -267,9 +265,10 @@ mod tests {
     #[test]
     fn unknown_letters_get_names() {
         let mut table = Keywords::parse(b"0 A\n1 unknown-2\n");
-        assert!(table.name_unknown(Letters(0b101)));
+        assert!(table.lacks(Letters(0b101)));
+        table.name_unknown(Letters(0b101));
         assert_eq!(names(&table), ["A", "unknown-2", "unknown-2?"]);
-        assert!(!table.name_unknown(Letters(0b111)));
+        assert!(!table.lacks(Letters(0b111)));
     }
 
     #[test]
@@ -285,18 +284,19 @@ mod tests {
         );
         mail.write("dovecot-keywords", "3 a]b\n0 Work\n");
         let mut table = Keywords::read(&folder).expect("read");
-        assert!(!table.poll(&folder).expect("poll"));
+        assert!(!table.is_stale(&folder).expect("stale"));
         let before = mail.mtime("dovecot-keywords");
-        let other = &mut Keywords::read(&folder).expect("read");
+        let other = Keywords::read(&folder).expect("read");
         table.assign(&[keyword("New")]).expect("room");
         table.write(&folder).expect("write");
         assert_eq!(mail.read("dovecot-keywords"), "0 Work\n1 New\n3 a]b\n");
         assert!(mail.mtime("dovecot-keywords") > before);
         table.write(&folder).expect("again");
         assert!(mail.mtime("dovecot-keywords") > before + 1);
-        assert!(!table.poll(&folder).expect("own write"));
-        assert!(other.poll(&folder).expect("another's write"));
-        assert_eq!(names(other), ["Work", "New"]);
+        assert!(!table.is_stale(&folder).expect("own write"));
+        assert!(other.is_stale(&folder).expect("another's write"));
+        let again = Keywords::read(&folder).expect("read");
+        assert_eq!(names(&again), ["Work", "New"]);
         assert!(!mail.exists("dovecot-keywords.lock"));
     }
 }

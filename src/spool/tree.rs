@@ -140,6 +140,11 @@ impl Tree {
         names::check(&self.location, name)
     }
 
+    /// The name in Unicode's Normalization Form C.
+    pub fn normal(&self, name: &MailboxName) -> MailboxName {
+        names::normal(name, self.separator())
+    }
+
     /// Every mailbox and implied parent, sorted by name; INBOX always.
     pub fn list(&self) -> io::Result<Vec<Entry>> {
         let mut names = match self.location.layout {

@@ -18,6 +18,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
 use rustix::fs::OFlags;
+use rustix::io::retry_on_intr;
 
 use crate::imap::sequence::{Uid, UidValidity};
 use crate::spool::dir::{self, Draft};
@@ -290,6 +291,16 @@ impl UidList {
     /// [`UidList::create`] and [`UidList::rewrite`] wrote is synced already, its directory included.
     pub fn file(&self) -> io::Result<File> {
         self.file.try_clone()
+    }
+
+    /// Makes the file safe as it stands, its place in the directory too: whoever wrote it may have synced
+    /// neither.
+    pub fn sync(&self, folder: &Folder) -> io::Result<()> {
+        retry_on_intr(|| rustix::fs::fdatasync(&self.file))?;
+        match folder.control()? {
+            Some(control) => dir::sync_dir(&*control),
+            None => Ok(()),
+        }
     }
 
     /// Appends to a copy of the whole lines, and puts that in the file's place, synced.

@@ -97,6 +97,11 @@ impl Client {
         assert!(reply.tagged.starts_with("OK"), "{reply:?}");
     }
 
+    /// The tag that the next command will have, for responses that repeat it.
+    pub fn next_tag(&self) -> String {
+        format!("a{}", self.tag + 1)
+    }
+
     /// Sends a command and reads everything up to its tagged response. A literal in the text, `{5}` CRLF
     /// and five octets, is sent when the server asks for it.
     pub fn run(&mut self, command: &str) -> Reply {
@@ -351,15 +356,16 @@ impl Client {
     #[track_caller]
     fn fill(&mut self, wanted: usize) -> bool {
         let mut buffer = vec![0; wanted.clamp(64 << 10, 1 << 20)];
+        let mut read = || match &mut self.stream {
+            Stream::Plain(stream) => stream.read(&mut buffer),
+            Stream::Tls(stream) => stream.read(&mut buffer),
+            Stream::Closed => Ok(0),
+        };
+        // A socket with a time limit is not read on after a signal.
         let read = loop {
-            let read = match &mut self.stream {
-                Stream::Plain(stream) => stream.read(&mut buffer),
-                Stream::Tls(stream) => stream.read(&mut buffer),
-                Stream::Closed => Ok(0),
-            };
-            // A wait with a limit ends so when the test's process was stopped and goes on.
-            if !matches!(&read, Err(error) if error.kind() == std::io::ErrorKind::Interrupted) {
-                break read;
+            match read() {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                read => break read,
             }
         };
         match read {
@@ -377,6 +383,8 @@ impl Client {
             {
                 false
             }
+            // The whole process was stopped for a while and goes on.
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => self.fill(wanted),
             Err(error) => panic!(
                 "no answer in time ({error}); so far {:?}",
                 String::from_utf8_lossy(&self.input)

@@ -4,6 +4,7 @@
 mod harness;
 
 mod crash;
+mod faults;
 mod foreign;
 mod kill;
 mod picture;

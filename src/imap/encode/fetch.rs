@@ -1,5 +1,7 @@
 //! A FETCH response, item by item (RFC 3501 §7.4.2), so that long literals can be streamed.
 
+use std::num::NonZeroU32;
+
 use crate::imap::date::DateTime;
 use crate::imap::encode::string::{astring, flag_list, number};
 use crate::imap::encode::structure;
@@ -8,7 +10,7 @@ use crate::imap::flag::{Keyword, SystemFlags};
 use crate::imap::sequence::{SeqNum, Uid};
 use crate::imap::structure::{BodyStructure, Envelope};
 
-pub use crate::imap::encode::string::{literal_header, nil, nstring};
+pub use crate::imap::encode::string::{literal_header, literal8_header, nil, nstring};
 
 /// Where the next item goes in an open `* n FETCH (`.
 #[derive(Debug)]
@@ -74,12 +76,7 @@ impl Items {
     pub fn section(&mut self, out: &mut Vec<u8>, section: &Section, partial: Option<Partial>) {
         self.separate(out);
         out.extend_from_slice(b"BODY[");
-        for (at, part) in section.part.iter().enumerate() {
-            if at > 0 {
-                out.push(b'.');
-            }
-            number(out, u64::from(part.get()));
-        }
+        part_numbers(out, &section.part);
         let (text, names) = match &section.text {
             SectionText::Whole => ("", None),
             SectionText::Header => ("HEADER", None),
@@ -103,12 +100,27 @@ impl Items {
             out.push(b')');
         }
         out.push(b']');
-        if let Some(partial) = partial {
-            out.push(b'<');
-            number(out, partial.offset);
-            out.push(b'>');
-        }
+        origin(out, partial);
         out.push(b' ');
+    }
+
+    /// `BINARY[…]<origin>` and a space: the caller adds a value.
+    pub fn binary(&mut self, out: &mut Vec<u8>, part: &[NonZeroU32], partial: Option<Partial>) {
+        self.separate(out);
+        out.extend_from_slice(b"BINARY[");
+        part_numbers(out, part);
+        out.push(b']');
+        origin(out, partial);
+        out.push(b' ');
+    }
+
+    /// `BINARY.SIZE[…] n`
+    pub fn binary_size(&mut self, out: &mut Vec<u8>, part: &[NonZeroU32], octets: u64) {
+        self.separate(out);
+        out.extend_from_slice(b"BINARY.SIZE[");
+        part_numbers(out, part);
+        out.extend_from_slice(b"] ");
+        number(out, octets);
     }
 
     /// An item's plain name and a space, such as `RFC822.HEADER`: the caller adds a value.
@@ -132,9 +144,27 @@ impl Items {
     }
 }
 
+/// `section-part`, or nothing.
+fn part_numbers(out: &mut Vec<u8>, part: &[NonZeroU32]) {
+    for (at, part) in part.iter().enumerate() {
+        if at > 0 {
+            out.push(b'.');
+        }
+        number(out, u64::from(part.get()));
+    }
+}
+
+/// `<origin>` of what was asked for in part.
+fn origin(out: &mut Vec<u8>, partial: Option<Partial>) {
+    if let Some(partial) = partial {
+        out.push(b'<');
+        number(out, partial.offset);
+        out.push(b'>');
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU32;
 
     use super::*;
     use crate::imap::flag::SystemFlag;

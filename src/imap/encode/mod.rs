@@ -9,7 +9,7 @@ use crate::imap::encode::string::{
     astring, flag_list, nil, number, number_set, quoted, string, words,
 };
 use crate::imap::name::MailboxName;
-use crate::imap::response::{Code, Data, ListAttribute, ListItem, Status, StatusKind};
+use crate::imap::response::{Code, Data, Esearch, ListExtended, ListItem, Status, StatusKind};
 
 /// How mailbox names are written: modified UTF-7, or UTF-8 once the client enabled it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +55,7 @@ pub fn data(out: &mut Vec<u8>, data: &Data, names: NameForm) {
     match data {
         Data::Capability(capabilities) => named_words(out, "CAPABILITY", capabilities),
         Data::Enabled(capabilities) => named_words(out, "ENABLED", capabilities),
+        Data::Esearch(found) => esearch(out, found),
         Data::Exists(count) => {
             number(out, u64::from(*count));
             out.extend_from_slice(b" EXISTS");
@@ -139,7 +140,8 @@ fn named_words(out: &mut Vec<u8>, name: &str, list: &[&str]) {
     words(out, [name].iter().chain(list));
 }
 
-/// `"[" resp-text-code "]" SP`. Nothing for a COPYUID without messages, which there is not (RFC 4315 §3).
+/// `"[" resp-text-code "]" SP`. Nothing for an APPENDUID or COPYUID without messages, which there is not
+/// (RFC 4315 §3).
 fn response_code(out: &mut Vec<u8>, code: &Code) {
     let start = out.len();
     out.push(b'[');
@@ -158,10 +160,12 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         Code::CopyUid(..) => "COPYUID",
         Code::Corruption => "CORRUPTION",
         Code::ExpungeIssued => "EXPUNGEISSUED",
+        Code::HasChildren => "HASCHILDREN",
         Code::InUse => "INUSE",
         Code::Limit => "LIMIT",
         Code::NonExistent => "NONEXISTENT",
         Code::NoPerm => "NOPERM",
+        Code::NotSaved => "NOTSAVED",
         Code::OverQuota => "OVERQUOTA",
         Code::Parse => "PARSE",
         Code::PermanentFlags(..) => "PERMANENTFLAGS",
@@ -169,12 +173,15 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         Code::ReadOnly => "READ-ONLY",
         Code::ReadWrite => "READ-WRITE",
         Code::ServerBug => "SERVERBUG",
+        Code::TooBig => "TOOBIG",
         Code::TryCreate => "TRYCREATE",
         Code::UidNext(_) => "UIDNEXT",
         Code::UidNotSticky => "UIDNOTSTICKY",
         Code::UidValidity(_) => "UIDVALIDITY",
         Code::Unavailable => "UNAVAILABLE",
+        Code::UnknownCte => "UNKNOWN-CTE",
         Code::Unseen(_) => "UNSEEN",
+        Code::UseAttr => "USEATTR",
     };
     out.extend_from_slice(name.as_bytes());
     let argument = |out: &mut Vec<u8>, value: u32| {
@@ -182,9 +189,11 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         number(out, u64::from(value));
     };
     match code {
-        Code::AppendUid(validity, uid) => {
+        Code::AppendUid(_, uids) if uids.is_empty() => return out.truncate(start),
+        Code::AppendUid(validity, uids) => {
             argument(out, validity.get());
-            argument(out, uid.get());
+            out.push(b' ');
+            number_set(out, uids);
         }
         Code::BadCharset(charsets) if !charsets.is_empty() => {
             out.extend_from_slice(b" (");
@@ -217,17 +226,63 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
     out.extend_from_slice(b"] ");
 }
 
+/// `esearch-response` (RFC 4466 §2.6.2, RFC 4731 §4).
+fn esearch(out: &mut Vec<u8>, found: &Esearch) {
+    out.extend_from_slice(b"ESEARCH (TAG ");
+    quoted(out, found.tag.as_str().as_bytes());
+    out.push(b')');
+    if found.by_uid {
+        out.extend_from_slice(b" UID");
+    }
+    let mut item = |name: &str, value: Option<u64>| {
+        if let Some(value) = value {
+            out.push(b' ');
+            out.extend_from_slice(name.as_bytes());
+            out.push(b' ');
+            number(out, value);
+        }
+    };
+    item("MIN", found.min.map(u64::from));
+    item("MAX", found.max.map(u64::from));
+    item("COUNT", found.count);
+    if let Some(all) = found.all.as_ref().filter(|all| !all.is_empty()) {
+        out.extend_from_slice(b" ALL ");
+        number_set(out, all);
+    }
+}
+
 /// LIST's or LSUB's line.
 fn list_item(out: &mut Vec<u8>, response: &str, item: &ListItem, names: NameForm) {
     out.extend_from_slice(response.as_bytes());
     out.extend_from_slice(b" (");
-    words(out, item.attributes.iter().copied().map(list_attribute));
+    words(
+        out,
+        item.attributes.iter().map(|attribute| attribute.as_str()),
+    );
     out.extend_from_slice(b") ");
     separator(out, item.separator);
     out.push(b' ');
     match &item.name {
         Some(name) => mailbox(out, name, names),
         None => quoted(out, b""),
+    }
+    for (at, extended) in item.extended.iter().enumerate() {
+        out.extend_from_slice(if at == 0 { &b" ("[..] } else { b" " });
+        match extended {
+            ListExtended::ChildInfo(options) => {
+                out.extend_from_slice(b"CHILDINFO (");
+                words(out, options.iter().map(|option| format!("\"{option}\"")));
+                out.push(b')');
+            }
+            ListExtended::OldName(name) => {
+                out.extend_from_slice(b"OLDNAME (");
+                mailbox(out, name, names);
+                out.push(b')');
+            }
+        }
+    }
+    if !item.extended.is_empty() {
+        out.push(b')');
     }
 }
 
@@ -250,29 +305,13 @@ fn mailbox(out: &mut Vec<u8>, name: &MailboxName, names: NameForm) {
 
 fn status_item(item: StatusItem) -> &'static str {
     match item {
+        StatusItem::Deleted => "DELETED",
         StatusItem::Messages => "MESSAGES",
         StatusItem::Recent => "RECENT",
+        StatusItem::Size => "SIZE",
         StatusItem::UidNext => "UIDNEXT",
         StatusItem::UidValidity => "UIDVALIDITY",
         StatusItem::Unseen => "UNSEEN",
-    }
-}
-
-fn list_attribute(attribute: ListAttribute) -> &'static str {
-    match attribute {
-        ListAttribute::NoInferiors => "\\Noinferiors",
-        ListAttribute::NoSelect => "\\Noselect",
-        ListAttribute::Marked => "\\Marked",
-        ListAttribute::Unmarked => "\\UnMarked",
-        ListAttribute::HasChildren => "\\HasChildren",
-        ListAttribute::HasNoChildren => "\\HasNoChildren",
-        ListAttribute::All => "\\All",
-        ListAttribute::Archive => "\\Archive",
-        ListAttribute::Drafts => "\\Drafts",
-        ListAttribute::Flagged => "\\Flagged",
-        ListAttribute::Junk => "\\Junk",
-        ListAttribute::Sent => "\\Sent",
-        ListAttribute::Trash => "\\Trash",
     }
 }
 

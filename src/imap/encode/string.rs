@@ -68,6 +68,12 @@ pub fn literal_header(out: &mut Vec<u8>, octets: u64) {
     out.extend_from_slice(b"}\r\n");
 }
 
+/// `~{n}` CRLF, for octets that may be NUL (RFC 3516 §7); the caller adds exactly n of them.
+pub fn literal8_header(out: &mut Vec<u8>, octets: u64) {
+    out.push(b'~');
+    literal_header(out, octets);
+}
+
 /// `NIL`
 pub fn nil(out: &mut Vec<u8>) {
     out.extend_from_slice(b"NIL");

@@ -11,6 +11,8 @@ use crate::imap::name::{MailboxName, decode};
 pub struct Pattern {
     /// Never two wildcards in a row. `None` if nothing matches.
     tokens: Option<Vec<Token>>,
+    /// Octets of the shortest name that could match.
+    least: usize,
     separator: char,
 }
 
@@ -30,15 +32,20 @@ impl Pattern {
         let Ok(text) = decode(&[reference, pattern].concat(), utf8) else {
             return Pattern {
                 tokens: None,
+                least: 0,
                 separator,
             };
         };
         let mut tokens: Vec<Token> = Vec::with_capacity(text.len());
+        let mut least = 0;
         for character in text.chars() {
             let token = match character {
                 '*' => Token::Any,
                 '%' => Token::Level,
-                _ => Token::Character(character),
+                _ => {
+                    least += character.len_utf8();
+                    Token::Character(character)
+                }
             };
             // A row of wildcards asks for no more than its widest does.
             match (tokens.last_mut(), token) {
@@ -49,6 +56,7 @@ impl Pattern {
         }
         Pattern {
             tokens: Some(tokens),
+            least,
             separator,
         }
     }
@@ -67,13 +75,17 @@ impl Pattern {
         parents
     }
 
-    /// Walks the name once with every place in the pattern where it may be, so the cost is at most
-    /// the pattern's length times the name's, whatever the wildcards are.
+    /// Walks the name once with every place in the pattern where it may be. A pattern with more characters than
+    /// the name is not looked at, so the cost is at most the square of the name's length, whatever the
+    /// pattern is.
     fn compare(&self, name: &MailboxName) -> (bool, Vec<MailboxName>) {
         let mut parents = Vec::new();
         let Some(tokens) = &self.tokens else {
             return (false, parents);
         };
+        if self.least > name.as_str().len() {
+            return (false, parents);
+        }
         let folded = match name.levels(self.separator).next() {
             Some("INBOX") => "INBOX".len(),
             _ => 0,

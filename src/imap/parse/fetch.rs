@@ -8,8 +8,8 @@ use nom::sequence::{delimited, separated_pair};
 
 use crate::imap::fetch::{FetchItem, Partial, Section, SectionText};
 use crate::imap::parse::lexical::{
-    Parsed, argument, astring, expected, named, number, nz_number, parenthesized, refused, spaced,
-    word,
+    Parsed, Wrong, argument, astring, expected, named, number, nz_number, parenthesized, refused,
+    spaced, word,
 };
 
 /// Most items in a FETCH.
@@ -43,6 +43,11 @@ pub(super) fn fetch_item(input: &[u8]) -> Parsed<'_, FetchItem> {
     use FetchItem::*;
     let (rest, name) = named(FETCH_ITEM, word).parse(input)?;
     let item = match (name.as_str(), rest.first()) {
+        ("BINARY", _) => return binary(rest, false),
+        ("BINARY.PEEK", _) => return binary(rest, true),
+        ("BINARY.SIZE", _) => {
+            return section_binary.map(|part| BinarySize { part }).parse(rest);
+        }
         ("BODY", Some(b'[')) => return body_section(rest, false),
         ("BODY.PEEK", _) => return body_section(rest, true),
         ("BODY", _) => Body,
@@ -60,21 +65,58 @@ pub(super) fn fetch_item(input: &[u8]) -> Parsed<'_, FetchItem> {
     Ok((rest, item))
 }
 
+/// `section-binary [partial]`
+fn binary(input: &[u8], peek: bool) -> Parsed<'_, FetchItem> {
+    let (rest, part) = section_binary(input)?;
+    let (rest, partial) = maybe_partial(rest)?;
+    let item = FetchItem::Binary {
+        peek,
+        part,
+        partial,
+    };
+    Ok((rest, item))
+}
+
+/// `"[" [section-part] "]"`
+fn section_binary(input: &[u8]) -> Parsed<'_, Vec<NonZeroU32>> {
+    let (mut rest, _) = char('[').parse(input)?;
+    let mut part = Vec::new();
+    let mut more = rest.first() != Some(&b']');
+    while more {
+        if part.len() == SECTION_DEPTH {
+            return Err(too_deep(rest));
+        }
+        let (after, number) = nz_number(rest)?;
+        part.push(number);
+        (rest, more) = match after {
+            [b'.', after @ ..] => (after, true),
+            _ => (after, false),
+        };
+    }
+    let (rest, _) = char(']').parse(rest)?;
+    Ok((rest, part))
+}
+
 /// `section ["<" number "." nz-number ">"]`
 fn body_section(input: &[u8], peek: bool) -> Parsed<'_, FetchItem> {
     let (rest, section) = delimited(char('['), section, char(']')).parse(input)?;
-    let (rest, partial) = match rest.first() {
-        Some(b'<') => delimited(char('<'), partial, char('>'))
-            .map(Some)
-            .parse(rest)?,
-        _ => (rest, None),
-    };
+    let (rest, partial) = maybe_partial(rest)?;
     let item = FetchItem::BodySection {
         peek,
         section,
         partial,
     };
     Ok((rest, item))
+}
+
+/// `["<" number "." nz-number ">"]`
+fn maybe_partial(input: &[u8]) -> Parsed<'_, Option<Partial>> {
+    match input.first() {
+        Some(b'<') => delimited(char('<'), partial, char('>'))
+            .map(Some)
+            .parse(input),
+        _ => Ok((input, None)),
+    }
 }
 
 /// What is between `<` and `>`. The length is a `number64` as in RFC 9051, since messages may be that long.
@@ -97,8 +139,7 @@ fn section(input: &[u8]) -> Parsed<'_, Section> {
     let mut rest = input;
     while matches!(rest.first(), Some(b'0'..=b'9')) {
         if part.len() == SECTION_DEPTH {
-            let text = format!("More than {SECTION_DEPTH} part numbers in a section");
-            return Err(refused(rest, text));
+            return Err(too_deep(rest));
         }
         let (after, number) = nz_number(rest)?;
         part.push(number);
@@ -113,6 +154,11 @@ fn section(input: &[u8]) -> Parsed<'_, Section> {
     }
     let (rest, text) = section_text(rest, !part.is_empty())?;
     Ok((rest, Section { part, text }))
+}
+
+fn too_deep(input: &[u8]) -> nom::Err<Wrong> {
+    let text = format!("More than {SECTION_DEPTH} part numbers in a section");
+    refused(input, text)
 }
 
 /// `section-text` where it follows part numbers, else `section-msgtext`.

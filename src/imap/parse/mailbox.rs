@@ -3,18 +3,21 @@
 use nom::Parser;
 use nom::character::complete::char;
 use nom::combinator::opt;
-use nom::sequence::terminated;
+use nom::sequence::{preceded, terminated};
 
-use crate::imap::command::{Append, CommandBody, StatusItem, WireName};
+use crate::imap::command::{Append, AppendOptions, CommandBody, StatusItem, WireName};
 use crate::imap::date::DateTime;
 use crate::imap::parse::flag::flag_list;
 use crate::imap::parse::lexical::{
-    Parsed, argument, astring, expected, list_mailbox, literal_header, named, parenthesized,
-    quoted, sp, spaced, word,
+    Parsed, Wrong, argument, astring, atom, expected, literal_header, named, parenthesized, quoted,
+    refused, sp, spaced, word,
 };
 
 /// Most items in a STATUS.
 const STATUS_ITEMS: usize = 100;
+
+/// Most special uses in a CREATE.
+const USES: usize = 100;
 
 /// A mailbox's name as the only argument, which `make` turns into the command.
 pub(super) fn one_mailbox(
@@ -37,31 +40,59 @@ pub(super) fn rename(input: &[u8]) -> Parsed<'_, CommandBody> {
     Ok((rest, CommandBody::Rename { from, to }))
 }
 
-/// The reference and the pattern of LIST and LSUB, which `make` turns into the command.
-pub(super) fn list(
-    input: &[u8],
-    make: impl FnOnce(WireName, WireName) -> CommandBody,
-) -> Parsed<'_, CommandBody> {
-    let (rest, reference) = argument(named("a reference name", astring)).parse(input)?;
-    let (rest, pattern) = argument(list_mailbox).parse(rest)?;
-    Ok((rest, make(reference, pattern)))
+/// CREATE, perhaps with the parameter USE (RFC 4466 §2.2, RFC 6154 §3).
+pub(super) fn create(input: &[u8]) -> Parsed<'_, CommandBody> {
+    let (rest, mailbox) = argument(mailbox).parse(input)?;
+    let (rest, uses) = match rest {
+        [b' ', b'(', ..] => {
+            let parameters = parenthesized(spaced(USES, "CREATE parameters", create_use));
+            argument(parameters).map(|uses| uses.concat()).parse(rest)?
+        }
+        _ => (rest, Vec::new()),
+    };
+    Ok((rest, CommandBody::Create { mailbox, uses }))
+}
+
+/// `"USE" SP "(" [use-attr *(SP use-attr)] ")"`
+fn create_use(input: &[u8]) -> Parsed<'_, Vec<String>> {
+    let (rest, name) = named("USE", word).parse(input)?;
+    if name != "USE" {
+        return Err(refused(input, "Unknown CREATE parameter"));
+    }
+    let (rest, _) = sp(rest)?;
+    match rest {
+        [b'(', b')', rest @ ..] => Ok((rest, Vec::new())),
+        _ => parenthesized(spaced(USES, "special uses", use_attribute)).parse(rest),
+    }
+}
+
+/// `use-attr`
+fn use_attribute(input: &[u8]) -> Parsed<'_, String> {
+    let (rest, name) = preceded(char('\\'), atom).parse(input)?;
+    Ok((rest, format!("\\{}", String::from_utf8_lossy(name))))
 }
 
 /// STATUS
 pub(super) fn status(input: &[u8]) -> Parsed<'_, CommandBody> {
     let (rest, mailbox) = argument(mailbox).parse(input)?;
-    let items = parenthesized(spaced(STATUS_ITEMS, "STATUS items", status_item));
-    let (rest, items) = argument(items).parse(rest)?;
+    let (rest, items) = argument(status_items).parse(rest)?;
     Ok((rest, CommandBody::Status { mailbox, items }))
+}
+
+/// `"(" status-att *(SP status-att) ")"`
+pub(super) fn status_items(input: &[u8]) -> Parsed<'_, Vec<StatusItem>> {
+    parenthesized(spaced(STATUS_ITEMS, "STATUS items", status_item)).parse(input)
 }
 
 /// `status-att`
 fn status_item(input: &[u8]) -> Parsed<'_, StatusItem> {
-    let what = "MESSAGES, RECENT, UIDNEXT, UIDVALIDITY or UNSEEN";
+    let what = "MESSAGES, RECENT, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED or SIZE";
     let (rest, name) = named(what, word).parse(input)?;
     let item = match name.as_str() {
+        "DELETED" => StatusItem::Deleted,
         "MESSAGES" => StatusItem::Messages,
         "RECENT" => StatusItem::Recent,
+        "SIZE" => StatusItem::Size,
         "UIDNEXT" => StatusItem::UidNext,
         "UIDVALIDITY" => StatusItem::UidValidity,
         "UNSEEN" => StatusItem::Unseen,
@@ -70,22 +101,38 @@ fn status_item(input: &[u8]) -> Parsed<'_, StatusItem> {
     Ok((rest, item))
 }
 
-/// APPEND with its message inline, which is measured and left out of the value.
+/// APPEND with its messages inline, which are measured and left out of the value.
 pub(super) fn append(input: &[u8]) -> Parsed<'_, CommandBody> {
-    let (rest, head) = append_head(input)?;
+    let (mut rest, mailbox) = argument(mailbox).parse(input)?;
+    let mut messages = Vec::new();
+    while messages.is_empty() || rest.first() == Some(&b' ') {
+        let (after, options) = append_options(rest)?;
+        messages.push(options);
+        rest = skip_message(after)?;
+    }
+    Ok((rest, CommandBody::Append(Append { mailbox, messages })))
+}
+
+/// What follows a message.
+fn skip_message(input: &[u8]) -> Result<&[u8], nom::Err<Wrong>> {
     let literal = (opt(char('~')), literal_header).map(|(_, size)| size);
-    let (octets, size) = named("a literal with the message", literal).parse(rest)?;
+    let (octets, size) = named("a literal with the message", literal).parse(input)?;
     usize::try_from(size)
         .ok()
         .and_then(|size| octets.get(size..))
-        .map(|rest| (rest, CommandBody::Append(head)))
         .ok_or_else(|| expected(&[], "all octets of the literal"))
 }
 
-/// APPEND's arguments up to its message, with the space before that.
-pub(super) fn append_head(input: &[u8]) -> Parsed<'_, Append> {
+/// APPEND's arguments up to its first message, with the space before that.
+pub(super) fn append_head(input: &[u8]) -> Parsed<'_, (WireName, AppendOptions)> {
     let (rest, mailbox) = argument(mailbox).parse(input)?;
-    let (rest, _) = sp(rest)?;
+    let (rest, options) = append_options(rest)?;
+    Ok((rest, (mailbox, options)))
+}
+
+/// `append-opts SP`
+pub(super) fn append_options(input: &[u8]) -> Parsed<'_, AppendOptions> {
+    let (rest, _) = sp(input)?;
     let (rest, flags) = match rest.first() {
         Some(b'(') => terminated(flag_list, sp).parse(rest)?,
         _ => (rest, Vec::new()),
@@ -94,12 +141,7 @@ pub(super) fn append_head(input: &[u8]) -> Parsed<'_, Append> {
         Some(b'"') => terminated(date_time, sp).map(Some).parse(rest)?,
         _ => (rest, None),
     };
-    let head = Append {
-        mailbox,
-        flags,
-        date,
-    };
-    Ok((rest, head))
+    Ok((rest, AppendOptions { flags, date }))
 }
 
 /// `date-time`

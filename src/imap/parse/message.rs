@@ -7,12 +7,12 @@ use crate::imap::parse::fetch::fetch_items;
 use crate::imap::parse::flag::{flag_list, flags};
 use crate::imap::parse::lexical::{Parsed, argument, expected, named, sp, word};
 use crate::imap::parse::mailbox::mailbox;
-use crate::imap::parse::sequence::sequence_set;
-use crate::imap::sequence::SequenceSet;
+use crate::imap::parse::sequence::message_set;
+use crate::imap::sequence::MessageSet;
 
 /// FETCH
 pub(super) fn fetch(input: &[u8], numbering: Numbering) -> Parsed<'_, CommandBody> {
-    let (rest, set) = argument(sequence_set).parse(input)?;
+    let (rest, set) = argument(message_set).parse(input)?;
     let (rest, items) = argument(fetch_items).parse(rest)?;
     let body = CommandBody::Fetch {
         numbering,
@@ -24,7 +24,7 @@ pub(super) fn fetch(input: &[u8], numbering: Numbering) -> Parsed<'_, CommandBod
 
 /// STORE. The flags may be in parentheses or not.
 pub(super) fn store(input: &[u8], numbering: Numbering) -> Parsed<'_, CommandBody> {
-    let (rest, set) = argument(sequence_set).parse(input)?;
+    let (rest, set) = argument(message_set).parse(input)?;
     let (rest, (action, silent)) = argument(store_action).parse(rest)?;
     let (rest, _) = sp(rest)?;
     let (rest, flags) = match rest.first() {
@@ -60,9 +60,9 @@ fn store_action(input: &[u8]) -> Parsed<'_, (StoreAction, bool)> {
 /// The set and the mailbox of COPY and MOVE, which `make` turns into the command.
 pub(super) fn to_mailbox(
     input: &[u8],
-    make: impl FnOnce(SequenceSet, WireName) -> CommandBody,
+    make: impl FnOnce(MessageSet, WireName) -> CommandBody,
 ) -> Parsed<'_, CommandBody> {
-    let (rest, set) = argument(sequence_set).parse(input)?;
+    let (rest, set) = argument(message_set).parse(input)?;
     let (rest, mailbox) = argument(mailbox).parse(rest)?;
     Ok((rest, make(set, mailbox)))
 }

@@ -10,6 +10,7 @@
 mod fetch;
 mod flag;
 mod lexical;
+mod list;
 mod login;
 mod mailbox;
 mod message;
@@ -22,7 +23,7 @@ use nom::Parser;
 use nom::bytes::complete::take_while1;
 use nom::combinator::eof;
 
-use crate::imap::command::{Append, Command, CommandBody, Numbering};
+use crate::imap::command::{AppendOptions, Command, CommandBody, Numbering, WireName};
 use crate::imap::core::{Tag, is_astring_char};
 use crate::imap::parse::lexical::{
     LARGEST_NUMBER, Parsed, Reason, Wrong, argument, capital_atom, expected, named, refused,
@@ -52,7 +53,7 @@ pub struct LiteralMark {
     pub start: usize,
 }
 
-/// Parses a whole command. An APPEND may have its message inline, but the value is without it: a reader
+/// Parses a whole command. An APPEND may have its messages inline, but the value is without them: a reader
 /// that keeps messages asks [`append_head`] first.
 pub fn command(bytes: &[u8]) -> Result<Command, ParseError> {
     let (rest, tag) = tag(bytes).map_err(|error| explain(bytes, None, error))?;
@@ -98,22 +99,34 @@ pub fn literal_mark(line: &[u8]) -> Result<Option<LiteralMark>, ParseError> {
     }))
 }
 
-/// For an APPEND cut off just before a literal's mark: the head if this literal is the message, `None`
-/// if it is still the mailbox's name (or the command is no APPEND).
-pub fn append_head(bytes: &[u8]) -> Result<Option<(Tag, Append)>, ParseError> {
+/// For an APPEND cut off just before a literal's mark: what precedes its first message if this literal is
+/// that, `None` if it is still the mailbox's name (or the command is no APPEND).
+pub fn append_head(bytes: &[u8]) -> Result<Option<(Tag, WireName, AppendOptions)>, ParseError> {
     let Ok((arguments, (tag, verb))) = (tag, verb).parse(bytes) else {
         return Ok(None);
     };
     if verb != "APPEND" || arguments == b" " {
         return Ok(None);
     }
-    let head = mailbox::append_head(arguments).and_then(|(rest, head)| match rest {
-        [] => Ok(head),
-        _ => Err(expected(rest, "a literal with the message")),
-    });
-    match head {
-        Ok(head) => Ok(Some((tag, head))),
+    match mailbox::append_head(arguments).and_then(before_message) {
+        Ok((mailbox, options)) => Ok(Some((tag, mailbox, options))),
         Err(error) => Err(explain(bytes, Some(tag), error)),
+    }
+}
+
+/// For the same command cut off just before a later message's mark: what lies between the two messages
+/// (RFC 3502). The error is without tag, and counts octets from the first message's end.
+pub fn append_options(bytes: &[u8]) -> Result<AppendOptions, ParseError> {
+    mailbox::append_options(bytes)
+        .and_then(before_message)
+        .map_err(|error| explain(bytes, None, error))
+}
+
+/// What was parsed, if a message's mark can follow.
+fn before_message<T>((rest, value): (&[u8], T)) -> Result<T, nom::Err<Wrong>> {
+    match rest {
+        [] => Ok(value),
+        _ => Err(expected(rest, "a literal with the message")),
     }
 }
 
@@ -158,7 +171,7 @@ fn body(input: &[u8]) -> Parsed<'_, CommandBody> {
         "CAPABILITY" => bare(Capability),
         "CHECK" => bare(Check),
         "CLOSE" => bare(Close),
-        "CREATE" => mailbox::one_mailbox(rest, |mailbox| Create { mailbox }),
+        "CREATE" => mailbox::create(rest),
         "DELETE" => mailbox::one_mailbox(rest, |mailbox| Delete { mailbox }),
         "ENABLE" => login::enable(rest),
         "EXAMINE" => mailbox::one_mailbox(rest, |mailbox| Select {
@@ -168,10 +181,11 @@ fn body(input: &[u8]) -> Parsed<'_, CommandBody> {
         "EXPUNGE" => bare(Expunge { uids: None }),
         "ID" => login::id(rest),
         "IDLE" => bare(Idle),
-        "LIST" => mailbox::list(rest, |reference, pattern| List { reference, pattern }),
+        // What Gmail's clients said before RFC 6154; not announced.
+        "LIST" | "XLIST" => list::list(rest),
         "LOGIN" => login::login(rest),
         "LOGOUT" => bare(Logout),
-        "LSUB" => mailbox::list(rest, |reference, pattern| Lsub { reference, pattern }),
+        "LSUB" => list::lsub(rest),
         "NAMESPACE" => bare(Namespace),
         "NOOP" => bare(Noop),
         "RENAME" => mailbox::rename(rest),
@@ -185,7 +199,7 @@ fn body(input: &[u8]) -> Parsed<'_, CommandBody> {
         "UID" => {
             let (rest, verb) = argument(named("a command after UID", capital_atom)).parse(rest)?;
             match verb.as_str() {
-                "EXPUNGE" => argument(sequence::sequence_set)
+                "EXPUNGE" => argument(sequence::message_set)
                     .map(|set| Expunge { uids: Some(set) })
                     .parse(rest),
                 verb => numbered(verb, rest, Numbering::Uid),

@@ -7,19 +7,25 @@ use crate::imap::command::{CommandBody, Numbering};
 use crate::imap::flag::SystemFlag;
 use crate::imap::parse::flag::keyword;
 use crate::imap::parse::lexical::{
-    Parsed, argument, astring, atom, expected, named, number, parenthesized, quoted, refused, sp,
-    spaced, word,
+    Parsed, argument, astring, atom, expected, named, number, nz_number, parenthesized, quoted,
+    refused, sp, spaced, word,
 };
-use crate::imap::parse::sequence::sequence_set;
-use crate::imap::search::{Day, SearchKey};
+use crate::imap::parse::sequence::message_set;
+use crate::imap::search::{Day, ReturnOptions, SearchKey};
+use crate::imap::sequence::{MessageSet, SequenceSet};
 
 /// Most keys in a SEARCH, those within others counted too.
 const SEARCH_KEYS: usize = 1000;
 /// How deep keys may be within NOT, OR and parentheses.
 const SEARCH_DEPTH: usize = 32;
 
-/// SEARCH's arguments: perhaps a charset, then keys that must all match.
+/// SEARCH's arguments: perhaps what to return, perhaps a charset, then keys that must all match.
 pub(super) fn search(input: &[u8], numbering: Numbering) -> Parsed<'_, CommandBody> {
+    let announced: Parsed<_> = (sp, tag_no_case("RETURN"), sp).parse(input);
+    let (input, returns) = match announced {
+        Ok((rest, _)) => return_options.map(Some).parse(rest)?,
+        Err(_) => (input, None),
+    };
     let announced: Parsed<_> = (sp, tag_no_case("CHARSET"), sp).parse(input);
     let (input, charset) = match announced {
         Ok((rest, _)) => astring.map(Some).parse(rest)?,
@@ -29,10 +35,41 @@ pub(super) fn search(input: &[u8], numbering: Numbering) -> Parsed<'_, CommandBo
     let (input, key) = argument(|input| keys(input, 0, &mut left)).parse(input)?;
     let body = CommandBody::Search {
         numbering,
+        returns,
         charset,
         key,
     };
     Ok((input, body))
+}
+
+/// `"(" [search-return-opt *(SP search-return-opt)] ")"`. "If the list of result options is empty, […] This is
+/// equivalent to (ALL)" (RFC 4731 §3.1).
+fn return_options(input: &[u8]) -> Parsed<'_, ReturnOptions> {
+    if let [b'(', b')', rest @ ..] = input {
+        return Ok((rest, ReturnOptions::ALL));
+    }
+    let options = spaced(SEARCH_KEYS, "result options", return_option);
+    let (rest, names) = parenthesized(options).parse(input)?;
+    let mut all = ReturnOptions::default();
+    for set in names {
+        set(&mut all);
+    }
+    Ok((rest, all))
+}
+
+/// `search-return-opt`: what it sets.
+fn return_option(input: &[u8]) -> Parsed<'_, fn(&mut ReturnOptions)> {
+    let what = "MIN, MAX, ALL, COUNT or SAVE";
+    let (rest, name) = named(what, word).parse(input)?;
+    let set: fn(&mut ReturnOptions) = match name.as_str() {
+        "MIN" => |options| options.min = true,
+        "MAX" => |options| options.max = true,
+        "ALL" => |options| options.all = true,
+        "COUNT" => |options| options.count = true,
+        "SAVE" => |options| options.save = true,
+        _ => return Err(expected(input, what)),
+    };
+    Ok((rest, set))
 }
 
 /// `search-key *(SP search-key)`. `left` is how many more keys the command may have.
@@ -60,7 +97,7 @@ fn key<'a>(input: &'a [u8], depth: usize, left: &mut usize) -> Parsed<'a, Search
         Some(b'(') => {
             return parenthesized(|inside| keys(inside, depth + 1, left)).parse(input);
         }
-        Some(b'0'..=b'9' | b'*') => return sequence_set.map(Sequence).parse(input),
+        Some(b'0'..=b'9' | b'*' | b'$') => return set_of(input, Sequence),
         _ => {}
     }
 
@@ -96,6 +133,7 @@ fn key<'a>(input: &'a [u8], depth: usize, left: &mut usize) -> Parsed<'a, Search
             Ok((rest, Not(Box::new(inner))))
         }
         "OLD" => Ok((rest, Old)),
+        "OLDER" => argument(nz_number).map(Older).parse(rest),
         "ON" => on_day(On),
         "OR" => {
             let (rest, one) = argument(|input| key(input, depth + 1, left)).parse(rest)?;
@@ -110,7 +148,7 @@ fn key<'a>(input: &'a [u8], depth: usize, left: &mut usize) -> Parsed<'a, Search
         "SINCE" => on_day(Since),
         "SMALLER" => octets(Smaller),
         "TEXT" => text(Text),
-        "UID" => argument(sequence_set).map(Uid).parse(rest),
+        "UID" => argument(|input| set_of(input, Uid)).parse(rest),
         "UNANSWERED" => no_flag(SystemFlag::Answered),
         "UNDELETED" => no_flag(SystemFlag::Deleted),
         "UNDRAFT" => no_flag(SystemFlag::Draft),
@@ -119,8 +157,19 @@ fn key<'a>(input: &'a [u8], depth: usize, left: &mut usize) -> Parsed<'a, Search
             .map(|keyword| Not(Box::new(Keyword(keyword))))
             .parse(rest),
         "UNSEEN" => no_flag(SystemFlag::Seen),
+        "YOUNGER" => argument(nz_number).map(Younger).parse(rest),
         _ => Err(expected(input, "a search key")),
     }
+}
+
+/// A sequence set as a key, which `make` turns numbers into. `$` names messages, whatever their numbers are.
+fn set_of(input: &[u8], make: fn(SequenceSet) -> SearchKey) -> Parsed<'_, SearchKey> {
+    message_set
+        .map(|set| match set {
+            MessageSet::Numbers(set) => make(set),
+            MessageSet::Saved => SearchKey::Saved,
+        })
+        .parse(input)
 }
 
 /// `date`: a day, in quotes or not.

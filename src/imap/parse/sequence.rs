@@ -3,10 +3,18 @@
 use nom::Parser;
 
 use crate::imap::parse::lexical::{Parsed, expected, named, nz_number, refused};
-use crate::imap::sequence::{Bound, SequenceSet};
+use crate::imap::sequence::{Bound, MessageSet, SequenceSet};
 
 /// Most ranges in a set: as many as a line of 64 KiB holds, for some clients list every UID they mean.
 pub(super) const SET_RANGES: usize = 32_768;
+
+/// `sequence-set` as RFC 5182 §3 extends it: numbers, or `$`.
+pub(super) fn message_set(input: &[u8]) -> Parsed<'_, MessageSet> {
+    match input {
+        [b'$', rest @ ..] => Ok((rest, MessageSet::Saved)),
+        _ => sequence_set.map(MessageSet::Numbers).parse(input),
+    }
+}
 
 /// `sequence-set`: `seq-number` or `seq-range`, separated by commas.
 pub(super) fn sequence_set(input: &[u8]) -> Parsed<'_, SequenceSet> {

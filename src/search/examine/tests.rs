@@ -5,6 +5,7 @@ use super::*;
 use std::io::Write;
 
 use crate::imap::search::SearchKey;
+use crate::imap::sequence::NumberSet;
 
 /// Parts of every kind, each with a word of its own.
 const MIXED: &str = "\
@@ -55,7 +56,7 @@ struct Looked {
 fn look(message: &[u8], key: &SearchKey) -> Looked {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(message).unwrap();
-    let query = Query::compile(key, Some(b"utf-8")).unwrap();
+    let query = Query::compile(key, Some(b"utf-8"), &NumberSet::new()).unwrap();
     let mut scratch = Scratch::default();
     let mut size = None;
     let matches = examine(
@@ -249,7 +250,7 @@ fn the_internal_date_is_the_files_time() {
         (SearchKey::Since(day(2024, 2, 29)), true),
         (SearchKey::Since(day(2024, 3, 1)), false),
     ] {
-        let query = Query::compile(&key, None).unwrap();
+        let query = Query::compile(&key, None, &NumberSet::new()).unwrap();
         let scratch = &mut Scratch::default();
         let matches = examine(&query, vec![None], &file, scratch, &Cancel::new(), |_| {});
         assert_eq!(matches.unwrap(), expected, "{key:?}");
@@ -373,10 +374,44 @@ fn a_cancelled_look_ends_soon() {
     file.write_all(b"Content-Type: text/plain\n\n").unwrap();
     // 4 GiB, were it read.
     file.set_len(4 << 30).unwrap();
-    let query = Query::compile(&header("Subject", "absent"), None).unwrap();
+    let query = Query::compile(&header("Subject", "absent"), None, &NumberSet::new()).unwrap();
     let cancel = Cancel::new();
     cancel.cancel();
     let answers = vec![None; query.tests().len()];
     let scratch = &mut Scratch::default();
     assert!(!examine(&query, answers, &file, scratch, &cancel, |_| {}).unwrap());
+}
+
+/// RFC 5032 §2: "Both OLDER and YOUNGER searches always result in exact matching, to the resolution of a
+/// second", and both count the moment itself.
+#[test]
+fn ages_to_the_second() {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(b"Subject: x\n\n").unwrap();
+    let key = |make: fn(std::num::NonZeroU32) -> SearchKey| make(1000.try_into().unwrap());
+    let moment = |query: &Query| match query.tests() {
+        [Test::ReceivedBy(moment)] => *moment,
+        other => panic!("{other:?}"),
+    };
+    let older = Query::compile(&key(SearchKey::Older), None, &NumberSet::new()).unwrap();
+    let younger = Query::compile(&key(SearchKey::Younger), None, &NumberSet::new()).unwrap();
+    for (query, target, earlier, same, later) in [
+        (&older, moment(&older), true, true, false),
+        (&younger, moment(&younger) + 1, false, true, true),
+    ] {
+        for (seconds, expected) in [(-1, earlier), (0, same), (1, later)] {
+            let moment = u64::try_from(target + seconds).unwrap();
+            let time = std::time::UNIX_EPOCH + std::time::Duration::new(moment, 999_999_999);
+            file.set_modified(time).unwrap();
+            let matches = examine(
+                query,
+                vec![None],
+                &file,
+                &mut Scratch::default(),
+                &Cancel::new(),
+                |_| {},
+            );
+            assert_eq!(matches.unwrap(), expected, "{query:?} {seconds}");
+        }
+    }
 }

@@ -11,7 +11,7 @@ fn day(year: u16, month: u8, day: u8) -> Day {
 }
 
 fn compile(key: &SearchKey) -> Query {
-    Query::compile(key, None).unwrap()
+    Query::compile(key, None, &NumberSet::new()).unwrap()
 }
 
 fn text(text: &str) -> Vec<u8> {
@@ -54,9 +54,12 @@ impl Model {
             SearchKey::Header(_, text) => has(&self.header, text),
             SearchKey::Body(text) => has(&self.body, text),
             SearchKey::Text(text) => has(&self.header, text) || has(&self.body, text),
-            SearchKey::Keyword(_) | SearchKey::Sequence(_) | SearchKey::Uid(_) => {
-                unreachable!("not made below")
-            }
+            SearchKey::Keyword(_)
+            | SearchKey::Older(_)
+            | SearchKey::Saved
+            | SearchKey::Sequence(_)
+            | SearchKey::Uid(_)
+            | SearchKey::Younger(_) => unreachable!("not made below"),
         }
     }
 
@@ -76,7 +79,7 @@ impl Model {
             Test::Field(_, needle) | Test::Header(needle) => has(&self.header, needle),
             Test::Body(needle) => has(&self.body, needle),
             Test::InnerHeader(_) => false,
-            Test::Keyword(_) | Test::Numbers(_) | Test::Uids(_) => {
+            Test::Keyword(_) | Test::Numbers(_) | Test::ReceivedBy(_) | Test::Uids(_) => {
                 unreachable!("not made below")
             }
         }
@@ -292,7 +295,8 @@ fn a_day_is_the_servers_own() {
 #[test]
 fn strings_are_in_the_charset_named() {
     let folded = |bytes: &[u8], charset: Option<&[u8]>| {
-        let query = Query::compile(&SearchKey::Body(bytes.to_vec()), charset).unwrap();
+        let query =
+            Query::compile(&SearchKey::Body(bytes.to_vec()), charset, &NumberSet::new()).unwrap();
         match query.tests() {
             [Test::Body(needle)] => needle.folded().to_vec(),
             _ => panic!("one test"),
@@ -309,6 +313,6 @@ fn strings_are_in_the_charset_named() {
         assert_eq!(folded(b"cafe", Some(name.as_bytes())), b"cafe", "{name}");
     }
     // Also where there is nothing to decode.
-    let unknown = Query::compile(&SearchKey::All, Some(b"X-unknown"));
+    let unknown = Query::compile(&SearchKey::All, Some(b"X-unknown"), &NumberSet::new());
     assert_eq!(unknown.err(), Some(UnknownCharset));
 }

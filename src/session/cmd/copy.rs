@@ -4,25 +4,26 @@ use std::sync::Arc;
 
 use crate::imap::command::Numbering;
 use crate::imap::response::{Code, StatusKind};
-use crate::imap::sequence::{NumberSet, SequenceSet};
+use crate::imap::sequence::{MessageSet, NumberSet};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::transfer::Copied;
 use crate::session::Session;
-use crate::session::cmd::{resolve, target, uids};
+use crate::session::cmd::{resolve, target, target_is_gone, uids};
 use crate::session::reply::{Failure, Reply};
 
 pub(crate) async fn copy(
     session: &mut Session,
     numbering: Numbering,
-    set: &SequenceSet,
+    set: &MessageSet,
     wire: &[u8],
 ) -> Result<Reply, Failure> {
     session.view()?;
     let Some(work) = prepare(session, numbering, set, wire).await? else {
         return Ok(Reply::ok("No messages found"));
     };
-    let copied = work.source.copy(&work.uids, &work.target).await?;
+    let copied = work.source.copy(&work.uids, &work.target).await;
+    let copied = copied.map_err(target_is_gone)?;
     Ok(match code(&copied, &work.target) {
         Some(code) => Reply::with(code, "Copy completed"),
         None => Reply::ok("Copy completed"),
@@ -34,7 +35,7 @@ pub(crate) async fn copy(
 pub(crate) async fn move_to(
     session: &mut Session,
     numbering: Numbering,
-    set: &SequenceSet,
+    set: &MessageSet,
     wire: &[u8],
 ) -> Result<Reply, Failure> {
     session.writable_view()?;
@@ -60,7 +61,7 @@ struct Work {
 async fn prepare(
     session: &mut Session,
     numbering: Numbering,
-    set: &SequenceSet,
+    set: &MessageSet,
     wire: &[u8],
 ) -> Result<Option<Work>, Failure> {
     let view = session.view()?;

@@ -1,12 +1,30 @@
-//! CREATE (RFC 3501 §6.3.3).
+//! CREATE (RFC 3501 §6.3.3), with the parameter USE (RFC 6154 §3).
 
+use crate::imap::response::Code;
 use crate::session::Session;
 use crate::session::reply::{Failure, Reply};
 
 /// A separator at the name's end only says that more will come below it.
-pub(crate) async fn run(session: &mut Session, wire: &[u8]) -> Result<Reply, Failure> {
-    let name = session.name(without_separator(session, wire))?;
-    session.user.create(&name).await?;
+///
+/// A special use belongs to a name, by configuration or by custom, and is not stored. So a mailbox can be made
+/// for the use that its name has, and for no other; CREATE-SPECIAL-USE is not announced.
+pub(crate) async fn run(
+    session: &mut Session,
+    wire: &[u8],
+    uses: &[String],
+) -> Result<Reply, Failure> {
+    let named = session.named(without_separator(session, wire)).await?;
+    let given = session.user.special_use(&named.name);
+    let fits =
+        |wanted: &String| given.is_some_and(|given| given.as_str().eq_ignore_ascii_case(wanted));
+    // RFC 6154 §3: "it MUST NOT create the mailbox, and MUST respond to the CREATE command with a tagged NO
+    // response".
+    if let Some(wanted) = uses.iter().find(|wanted| !fits(wanted)) {
+        let text = format!("{wanted} cannot be given to this name");
+        return Err(Failure::No(Some(Code::UseAttr), text.into()));
+    }
+    session.user.create(&named.name).await?;
+    session.tell_old_name(&named, Vec::new());
     Ok(Reply::ok("Create completed"))
 }
 

@@ -1,11 +1,29 @@
-//! ENABLE (RFC 5161).
+//! ENABLE (RFC 5161, RFC 9051 §6.3.1).
 
 use crate::imap::response::Data;
-use crate::session::Session;
 use crate::session::reply::{Failure, Reply};
+use crate::session::{Session, State};
 
-/// Nothing that is announced has to be enabled, and what is not known is passed over: the list is empty.
-pub(crate) fn run(session: &mut Session, _names: &[String]) -> Result<Reply, Failure> {
-    session.writer.data(&Data::Enabled(Vec::new()));
+/// What is not known, or needs no enabling, is passed over. A client should enable before it selects, but
+/// "server implementations don't have to check" that (RFC 9051 §6.3.1).
+pub(crate) fn run(session: &mut Session, names: &[String]) -> Result<Reply, Failure> {
+    let mut enabled = Vec::new();
+    let mut enable = |name, switch: &mut bool| {
+        if names.iter().any(|wanted| wanted.eq_ignore_ascii_case(name)) {
+            *switch = true;
+            enabled.push(name);
+        }
+    };
+    enable("IMAP4rev2", &mut session.enabled.rev2);
+    enable("UTF8=ACCEPT", &mut session.enabled.utf8);
+    if session.enabled.utf8_names() {
+        session.writer.use_utf8_names();
+    }
+    if let State::Selected(view) = &mut session.state
+        && session.enabled.rev2
+    {
+        view.without_recent();
+    }
+    session.writer.data(&Data::Enabled(enabled));
     Ok(Reply::ok("Enabled"))
 }

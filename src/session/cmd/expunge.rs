@@ -3,15 +3,12 @@
 use std::sync::Arc;
 
 use crate::imap::command::Numbering;
-use crate::imap::sequence::SequenceSet;
+use crate::imap::sequence::MessageSet;
 use crate::session::Session;
 use crate::session::cmd::{resolve, uids};
 use crate::session::reply::{Failure, Reply};
 
-pub(crate) async fn run(
-    session: &mut Session,
-    set: Option<&SequenceSet>,
-) -> Result<Reply, Failure> {
+pub(crate) async fn run(session: &mut Session, set: Option<&MessageSet>) -> Result<Reply, Failure> {
     let view = session.writable_view()?;
     let named = match set {
         Some(set) => Some(uids(&resolve(view, Numbering::Uid, set)?)),

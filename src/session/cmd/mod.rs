@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use crate::imap::command::Numbering;
 use crate::imap::response::Code;
-use crate::imap::sequence::{NumberSet, SequenceSet, Uid};
+use crate::imap::sequence::{MessageSet, NumberSet, Uid};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::snapshot::Snapshot;
@@ -34,11 +34,17 @@ use crate::mailbox::view::{Picked, View};
 use crate::session::Session;
 use crate::session::reply::Failure;
 
+/// Of messages that could not be read, this many are named.
+const NAMED_UNREADABLE: usize = 20;
+
 /// The mailbox that messages are to be put into. A missing one is `[TRYCREATE]` (RFC 3501 §6.3.11, §6.4.7).
 async fn target(session: &mut Session, wire: &[u8]) -> Result<Arc<Mailbox>, Failure> {
-    let name = session.name(wire)?;
-    match session.user.mailbox(&name).await {
-        Ok(mailbox) => Ok(mailbox),
+    let named = session.named(wire).await?;
+    match session.user.mailbox(&named.name).await {
+        Ok(mailbox) => {
+            session.tell_old_name(&named, Vec::new());
+            Ok(mailbox)
+        }
         Err(fault @ Fault::NonExistent(_)) => {
             Err(Failure::No(Some(Code::TryCreate), fault.to_string().into()))
         }
@@ -46,10 +52,25 @@ async fn target(session: &mut Session, wire: &[u8]) -> Result<Arc<Mailbox>, Fail
     }
 }
 
+/// The answer where the mailbox that messages were to be put into was removed meanwhile.
+fn target_is_gone(fault: Fault) -> Failure {
+    match fault {
+        Fault::Ended => Failure::No(
+            Some(Code::TryCreate),
+            "Mailbox was deleted meanwhile".into(),
+        ),
+        fault => fault.into(),
+    }
+}
+
 /// The messages that a command names.
-fn resolve(view: &View, numbering: Numbering, set: &SequenceSet) -> Result<Vec<Picked>, Failure> {
-    view.resolve(numbering, set)
-        .map_err(|_| Failure::Bad("Invalid messageset".into()))
+fn resolve(view: &View, numbering: Numbering, set: &MessageSet) -> Result<Vec<Picked>, Failure> {
+    match set {
+        MessageSet::Numbers(set) => view
+            .resolve(numbering, set)
+            .map_err(|_| Failure::Bad("Invalid messageset".into())),
+        MessageSet::Saved => Ok(view.resolve_saved()),
+    }
 }
 
 /// The UIDs of messages.
@@ -58,6 +79,15 @@ fn uids<'a>(picked: impl IntoIterator<Item = &'a Picked>) -> NumberSet {
         .into_iter()
         .map(|picked| picked.message.uid.get())
         .collect()
+}
+
+/// What a client hears of messages that are there and could not be read.
+fn unreadable(uids: &[Uid]) -> Failure {
+    let named: Vec<String> = (uids.iter().take(NAMED_UNREADABLE))
+        .map(ToString::to_string)
+        .collect();
+    let text = format!("Messages that cannot be read: UID {}", named.join(", "));
+    Failure::No(Some(Code::ServerBug), text.into())
 }
 
 /// Waits until UIDNEXT, UIDVALIDITY and every UID of a snapshot may be spoken.

@@ -1,20 +1,59 @@
-//! SEARCH (RFC 3501 §6.4.4): what [`crate::search`] finds, in this client's numbers.
+//! SEARCH (RFC 3501 §6.4.4, RFC 4731, RFC 5182): what [`crate::search`] finds, in this client's numbers.
 
 use std::sync::Arc;
 
 use crate::imap::command::Numbering;
-use crate::imap::response::{Code, Data};
-use crate::imap::search::SearchKey;
-use crate::imap::sequence::Uid;
+use crate::imap::core::Tag;
+use crate::imap::response::{Code, Data, Esearch};
+use crate::imap::search::{ReturnOptions, SearchKey};
+use crate::imap::sequence::{NumberSet, Uid};
+use crate::mailbox::view::{NotSaved, View};
 use crate::search::CHARSETS;
 use crate::search::query::Query;
-use crate::search::scan::{self, Cancel};
+use crate::search::scan::{self, Cancel, Wanted};
+use crate::session::cmd::unreadable;
 use crate::session::reply::{End, Failure, Reply};
 use crate::session::{Session, State, stopped};
 
+/// How the client wants to hear of what is found.
+pub(crate) struct Asked<'t> {
+    /// The command's, for ESEARCH to repeat.
+    pub(crate) tag: &'t Tag,
+    pub(crate) numbering: Numbering,
+    /// `None`: by a SEARCH response.
+    pub(crate) returns: Option<ReturnOptions>,
+}
+
 pub(crate) async fn run(
     session: &mut Session,
-    numbering: Numbering,
+    mut asked: Asked<'_>,
+    charset: Option<&[u8]>,
+    key: &SearchKey,
+) -> Result<Reply, Failure> {
+    if session.enabled.utf8 && charset.is_some() {
+        // RFC 9755 §3: "it SHOULD reject the command with a BAD response (due to the conflicting charset labels)."
+        return Err(Failure::Bad("No CHARSET after ENABLE UTF8=ACCEPT".into()));
+    }
+    if session.enabled.rev2 {
+        // RFC 9051, Appendix E: "SEARCH command now requires to return the ESEARCH response".
+        asked.returns.get_or_insert(ReturnOptions::ALL);
+    }
+    let saves = asked.returns.is_some_and(|options| options.save);
+    let result = search(session, asked, charset, key).await;
+    // "A SEARCH command with the SAVE result option that caused the server to return the NO tagged response
+    // sets the value of the search result variable to the empty sequence" (RFC 5182 §2.1); BAD changes nothing.
+    if saves
+        && let Err(Failure::No(..) | Failure::Fault(_)) = result
+        && let State::Selected(view) = &mut session.state
+    {
+        view.forget_saved();
+    }
+    result
+}
+
+async fn search(
+    session: &mut Session,
+    asked: Asked<'_>,
     charset: Option<&[u8]>,
     key: &SearchKey,
 ) -> Result<Reply, Failure> {
@@ -28,7 +67,7 @@ pub(crate) async fn run(
     let State::Selected(view) = state else {
         return Err(Failure::Bad("No mailbox selected".into()));
     };
-    let query = Query::compile(key, charset).map_err(|unknown| {
+    let query = Query::compile(key, charset, view.saved()).map_err(|unknown| {
         let code = Code::BadCharset(CHARSETS.to_vec());
         Failure::No(Some(code), unknown.to_string().into())
     })?;
@@ -38,12 +77,21 @@ pub(crate) async fn run(
         view.exists(),
         picked.last().map_or(0, |picked| picked.message.uid.get()),
     );
+    let wanted = match asked.returns {
+        Some(options) if options.only_ends() => match (options.min, options.max) {
+            (true, true) => Wanted::Ends,
+            (true, false) => Wanted::First,
+            (false, _) => Wanted::Last,
+        },
+        _ => Wanted::All,
+    };
     let scan = scan::run(
         Arc::clone(&mailbox),
         picked,
         Arc::clone(view.snapshot()),
         last,
         query,
+        wanted,
         Cancel::new(),
     );
     // A search may take long. Nobody waits for it once the client is gone; dropped, it stops.
@@ -55,25 +103,40 @@ pub(crate) async fn run(
         }
         () = stopped(stop) => return Err(End::STOP.into()),
     };
-    let numbers: Vec<u32> = match numbering {
-        Numbering::Uid => {
-            let highest = found
-                .uids
-                .ranges()
-                .last()
-                .and_then(|range| Uid::new(range.1));
-            if let Some(highest) = highest {
-                mailbox.durable(highest).await?;
-            }
-            found.uids.iter().collect()
-        }
-        Numbering::Sequence => found
-            .uids
-            .iter()
-            .filter_map(|uid| Some(view.number(Uid::new(uid)?)?.0.get()))
-            .collect(),
+    let by_uid = asked.numbering == Numbering::Uid;
+    if by_uid && let Some(highest) = found.uids.last().and_then(Uid::new) {
+        mailbox.durable(highest).await?;
+    }
+    let numbers = match by_uid {
+        true => found.uids.clone(),
+        false => numbers(view, &found.uids),
     };
-    writer.data(&Data::Search(numbers));
+    match asked.returns {
+        None => writer.data(&Data::Search(numbers.iter().collect())),
+        Some(options) => {
+            if options.save {
+                // What was found is what is kept: of MIN and MAX alone, only these (RFC 5182 §2.4).
+                view.save(found.uids).map_err(|NotSaved| {
+                    let text = "The result has too many gaps to be saved";
+                    Failure::No(Some(Code::NotSaved), text.into())
+                })?;
+            }
+            if options.is_answered() {
+                writer.data(&Data::Esearch(Esearch {
+                    tag: asked.tag.clone(),
+                    by_uid,
+                    min: numbers.first().filter(|_| options.min),
+                    max: numbers.last().filter(|_| options.max),
+                    count: options.count.then(|| numbers.len()),
+                    all: options.all.then_some(numbers),
+                }));
+            }
+        }
+    }
+    if let Some(highest) = found.unreadable.last() {
+        mailbox.durable(*highest).await?;
+        return Err(unreadable(&found.unreadable));
+    }
     Ok(if found.expunged {
         Reply::with(
             Code::ExpungeIssued,
@@ -82,4 +145,11 @@ pub(crate) async fn run(
     } else {
         Reply::ok("Search completed")
     })
+}
+
+/// The sequence numbers of these UIDs.
+fn numbers(view: &View, uids: &NumberSet) -> NumberSet {
+    uids.iter()
+        .filter_map(|uid| Some(view.number(Uid::new(uid)?)?.0.get()))
+        .collect()
 }

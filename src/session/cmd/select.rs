@@ -1,6 +1,6 @@
-//! SELECT and EXAMINE (RFC 3501 §6.3.1, §6.3.2).
+//! SELECT and EXAMINE (RFC 3501 §6.3.1, §6.3.2; RFC 9051 §6.3.2, §6.3.3).
 
-use crate::imap::response::{Code, Data, StatusKind};
+use crate::imap::response::{Code, Data, ListExtended, ListItem, StatusKind};
 use crate::session::cmd::durable;
 use crate::session::reply::{Failure, Reply};
 use crate::session::{Session, State, updates};
@@ -21,18 +21,31 @@ pub(crate) async fn run(
             "Previous mailbox closed.",
         );
     }
-    let name = session.name(wire)?;
-    let mailbox = session.user.mailbox(&name).await?;
+    let named = session.named(wire).await?;
+    let mailbox = session.user.mailbox(&named.name).await?;
     mailbox.refresh().await?;
-    let view = mailbox.select(read_only).await?;
+    let mut view = mailbox.select(read_only).await?;
     durable(&mailbox, view.snapshot()).await?;
 
+    let rev2 = session.enabled.rev2;
     let writer = &mut session.writer;
     updates::defined_flags(writer, &view);
     writer.data(&Data::Exists(view.exists()));
-    writer.data(&Data::Recent(view.recent()));
+    if rev2 {
+        view.without_recent();
+        // RFC 9051 §6.3.2: "The server MUST return a LIST response with the mailbox name. The list of mailbox
+        // attributes MUST be accurate." Whether there are children is left open: that takes the whole tree.
+        writer.data(&Data::List(ListItem {
+            attributes: session.user.special_use(&named.name).into_iter().collect(),
+            separator: Some(session.user.separator()),
+            name: Some(named.name),
+            extended: named.old.map(ListExtended::OldName).into_iter().collect(),
+        }));
+    } else {
+        writer.data(&Data::Recent(view.recent()));
+    }
     let mut tell = |kind, code, text: &'static str| writer.status(None, kind, Some(code), text);
-    if let Some(number) = view.first_unseen() {
+    if !rev2 && let Some(number) = view.first_unseen() {
         tell(StatusKind::Ok, Code::Unseen(number), "First unseen.");
     }
     let snapshot = view.snapshot();

@@ -1,9 +1,10 @@
-//! STATUS (RFC 3501 §6.3.10): of any mailbox. Of the selected one too, with the same answer, although a
-//! client should know that one better.
+//! STATUS (RFC 3501 §6.3.10, RFC 9051 §6.3.11, RFC 8438): of any mailbox. Of the selected one too, with the
+//! same answer, although a client should know that one better.
 
 use std::sync::Arc;
 
 use crate::imap::command::StatusItem;
+use crate::imap::name::MailboxName;
 use crate::imap::response::Data;
 use crate::session::cmd::durable;
 use crate::session::reply::{Failure, Reply};
@@ -14,30 +15,49 @@ pub(crate) async fn run(
     wire: &[u8],
     items: &[StatusItem],
 ) -> Result<Reply, Failure> {
-    let name = session.name(wire)?;
+    let name = session.name(wire).await?;
+    let status = status(session, name, items).await?;
+    session.writer.data(&status);
+    Ok(Reply::ok("Status completed"))
+}
+
+/// The response about one mailbox, each item once.
+pub(super) async fn status(
+    session: &Session,
+    name: MailboxName,
+    items: &[StatusItem],
+) -> Result<Data, Failure> {
     let mailbox = session.user.mailbox(&name).await?;
     mailbox.refresh().await?;
     let snapshot = mailbox.snapshot();
-    let names_uids = |item: &StatusItem| match item {
-        StatusItem::UidNext | StatusItem::UidValidity => true,
-        StatusItem::Messages | StatusItem::Recent | StatusItem::Unseen => false,
-    };
-    if items.iter().any(names_uids) {
-        durable(&mailbox, &snapshot).await?;
+    let mut values: Vec<(StatusItem, u64)> = Vec::with_capacity(items.len());
+    for item in items {
+        if values.iter().any(|(known, _)| known == item) {
+            continue;
+        }
+        let value = match item {
+            StatusItem::Deleted => snapshot.deleted() as u64,
+            StatusItem::Messages => snapshot.len() as u64,
+            StatusItem::Recent => {
+                // Messages recent to this session are recent to nobody else.
+                let own = match &session.state {
+                    State::Selected(view) if Arc::ptr_eq(view.mailbox(), &mailbox) => view.recent(),
+                    State::Selected(_) | State::Authenticated => 0,
+                };
+                mailbox.unclaimed_recent() as u64 + u64::from(own)
+            }
+            StatusItem::Size => mailbox.size(&snapshot).await?,
+            StatusItem::UidNext => {
+                durable(&mailbox, &snapshot).await?;
+                u64::from(snapshot.uid_next.get())
+            }
+            StatusItem::UidValidity => {
+                durable(&mailbox, &snapshot).await?;
+                u64::from(snapshot.uid_validity.get())
+            }
+            StatusItem::Unseen => snapshot.unseen() as u64,
+        };
+        values.push((*item, value));
     }
-    // Messages recent to this session are recent to nobody else.
-    let own_recent = match &session.state {
-        State::Selected(view) if Arc::ptr_eq(view.mailbox(), &mailbox) => view.recent(),
-        State::Selected(_) | State::Authenticated => 0,
-    };
-    let value = |item: &StatusItem| match item {
-        StatusItem::Messages => snapshot.len() as u64,
-        StatusItem::Recent => mailbox.unclaimed_recent() as u64 + u64::from(own_recent),
-        StatusItem::UidNext => u64::from(snapshot.uid_next.get()),
-        StatusItem::UidValidity => u64::from(snapshot.uid_validity.get()),
-        StatusItem::Unseen => snapshot.unseen() as u64,
-    };
-    let values = items.iter().map(|item| (*item, value(item))).collect();
-    session.writer.data(&Data::StatusItems(name, values));
-    Ok(Reply::ok("Status completed"))
+    Ok(Data::StatusItems(name, values))
 }

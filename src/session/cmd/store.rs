@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::imap::command::{Numbering, StoreAction};
 use crate::imap::flag::Flag;
 use crate::imap::response::Code;
-use crate::imap::sequence::{NumberSet, SequenceSet, Uid};
+use crate::imap::sequence::{MessageSet, NumberSet, Uid};
 use crate::mailbox::view::Expunge;
 use crate::session::Session;
 use crate::session::cmd::{resolve, uids};
@@ -17,7 +17,7 @@ use crate::session::updates::{self, Shown};
 pub(crate) async fn run(
     session: &mut Session,
     numbering: Numbering,
-    set: &SequenceSet,
+    set: &MessageSet,
     action: StoreAction,
     silent: bool,
     flags: &[Flag],
@@ -62,6 +62,7 @@ fn partly(reply: Reply) -> Reply {
 /// A FETCH response with the flags of each message. What else is new comes before it: a new keyword is
 /// defined before it is used, and no state is shown that is older than one told already.
 async fn show(session: &mut Session, named: &NumberSet, by_uid: bool) -> Result<(), Failure> {
+    let by_uid = by_uid || session.enabled.rev2;
     updates::tell(session, Expunge::Held, by_uid).await?;
     if by_uid && let Some(highest) = named.ranges().last().and_then(|range| Uid::new(range.1)) {
         let mailbox = Arc::clone(session.view()?.mailbox());

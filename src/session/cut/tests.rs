@@ -181,18 +181,14 @@ fn many_small_literals() {
     assert_eq!(cutter.cut(), None);
 }
 
-/// Cuts an APPEND's head off.
+/// Cuts an APPEND's head off, or what leads to a later message.
 fn message(cutter: &mut Cutter) -> (u64, bool) {
     match cutter.cut() {
-        Some(Cut::Message {
-            tag,
-            size,
-            non_sync,
-            ..
-        }) => {
+        Some(Cut::Append { tag, message, .. }) => {
             assert_eq!(tag.as_str(), "a");
-            (size, non_sync)
+            (message.size, message.non_sync)
         }
+        Some(Cut::Message(message)) => (message.size, message.non_sync),
         other => panic!("{other:?}"),
     }
 }
@@ -226,7 +222,7 @@ fn the_mailbox_may_be_a_literal_too() {
 
 #[test]
 fn the_line_must_end_after_the_message() {
-    for rest in [&b" x\r\n"[..], b" {3+}\r\nxyz\r\n", b" {3}\r\n", b"\r\r\n"] {
+    for rest in [&b" x\r\n"[..], b" \r\n", b" ()\r\n", b"\r\r\n"] {
         let mut input = b"a APPEND x {3+}\r\nabc".to_vec();
         input.extend_from_slice(rest);
         input.extend_from_slice(b"b NOOP\r\n");
@@ -240,6 +236,106 @@ fn the_line_must_end_after_the_message() {
         );
         assert_eq!(cutter.cut(), Some(command("b NOOP")));
     }
+}
+
+/// RFC 3502: `append = "APPEND" SP mailbox 1*append-message`.
+#[test]
+fn several_messages() {
+    let mut cutter = Cutter::new(
+        AFTER_LOGIN,
+        b"a APPEND x {3}\r\nabc (\\Seen) \" 7-Feb-1994 22:43:04 -0800\" {2+}\r\nde ~{1+}\r\nf\r\nb NOOP\r\n"
+            .to_vec(),
+    );
+    assert_eq!(message(&mut cutter), (3, false));
+    assert_eq!(cutter.message(3), b"abc");
+    match cutter.cut() {
+        Some(Cut::Message(next)) => {
+            assert_eq!((next.size, next.non_sync, next.binary), (2, true, false));
+            assert_eq!(next.options.flags.len(), 1);
+            assert!(next.options.date.is_some());
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(cutter.message(3), b"de");
+    match cutter.cut() {
+        Some(Cut::Message(next)) => {
+            assert_eq!((next.size, next.non_sync, next.binary), (1, true, true));
+            assert_eq!(next.options, AppendOptions::default());
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(cutter.message(3), b"f");
+    assert_eq!(cutter.cut(), Some(command("")));
+    assert_eq!(cutter.cut(), Some(command("b NOOP")));
+}
+
+#[test]
+fn what_leads_to_a_later_message_is_refused_with_all_that_follows() {
+    for between in [
+        " (\\Recent) ",
+        "",
+        "  ",
+        " x ",
+        " (\\Seen ",
+        " \"bad date\" ",
+    ] {
+        let input = format!(
+            "a APPEND x {{3}}\r\nabc{between}{{10+}}\r\nb LOGOUT\r\n {{3+}}\r\nabc\r\nc NOOP\r\n"
+        );
+        let mut cutter = Cutter::new(AFTER_LOGIN, input.into_bytes());
+        message(&mut cutter);
+        cutter.message(3);
+        assert_eq!(refused(&cutter.cut().unwrap()).0, "a", "{between:?}");
+        assert_eq!(cutter.cut(), Some(command("c NOOP")), "{between:?}");
+    }
+    let input = b"a APPEND x {3}\r\nabc (\\Recent) {10}\r\nb NOOP\r\n".to_vec();
+    let mut cutter = Cutter::new(AFTER_LOGIN, input);
+    message(&mut cutter);
+    cutter.message(3);
+    assert_eq!(refused(&cutter.cut().unwrap()).0, "a");
+    assert_eq!(cutter.cut(), Some(command("b NOOP")), "it waits");
+}
+
+#[test]
+fn a_later_message_given_up_is_swallowed_if_it_comes() {
+    let head = b"a APPEND x {3}\r\nabc ";
+    for (rest, coming) in [
+        (&b"{12+}\r\nb LOGOUT\r\n\r\n {3+}\r\nxyz\r\n"[..], true),
+        (b"{12}\r\n", false),
+        (b"{0+}\r\n\r\n", true),
+        (b"{0}\r\n", false),
+    ] {
+        let mut input = [head, rest].concat();
+        input.extend_from_slice(b"c NOOP\r\n");
+        let mut cutter = Cutter::new(AFTER_LOGIN, input);
+        message(&mut cutter);
+        cutter.message(3);
+        message(&mut cutter);
+        cutter.give_up_message(coming);
+        if coming {
+            assert_eq!(refused(&cutter.cut().unwrap()).0, "a");
+        }
+        assert_eq!(cutter.cut(), Some(command("c NOOP")));
+    }
+}
+
+/// The lines of an APPEND are bounded together, however many messages are between them.
+#[test]
+fn the_lines_between_messages_count() {
+    let keyword = format!("{} ", "k".repeat(50));
+    let flags = format!(" ({})", keyword.repeat(1000).trim_end());
+    let input = format!(
+        "a APPEND x{}\r\nb NOOP\r\n",
+        format!("{flags} {{1+}}\r\nx").repeat(25)
+    );
+    let mut cutter = Cutter::new(AFTER_LOGIN, input.into_bytes());
+    // A line is of 51,008 octets, and 1 MiB is the most.
+    for _ in 0..20 {
+        message(&mut cutter);
+        cutter.message(1);
+    }
+    assert_eq!(refused(&cutter.cut().unwrap()), ("a", "command too long"));
+    assert_eq!(cutter.cut(), Some(command("b NOOP")));
 }
 
 #[test]

@@ -51,6 +51,7 @@ fn secure() -> Situation {
         tls: true,
         starttls: true,
         login_allowed: true,
+        mechanisms: Mechanism::ALL.into(),
         peer: "192.0.2.1".into(),
     }
 }
@@ -60,6 +61,7 @@ fn in_clear() -> Situation {
         tls: false,
         starttls: true,
         login_allowed: false,
+        mechanisms: Mechanism::ALL.into(),
         peer: "192.0.2.1".into(),
     }
 }

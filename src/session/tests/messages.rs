@@ -22,7 +22,7 @@ async fn append_checks_before_it_takes() {
     client
         .ask(
             "c APPEND INBOX {1001}",
-            &["c NO [LIMIT] Message too large, 1000 octets at the most"],
+            &["c NO [TOOBIG] Message too large, 1000 octets at the most"],
         )
         .await;
     // What comes unasked goes nowhere, and is never a command.

@@ -55,7 +55,7 @@ fn a_mailbox_renamed_while_open_goes_on_and_touches_no_other() {
     assert_eq!(mail.names(".B/cur"), ["1.h:2,S"]);
     assert!(mail.names(".A/cur").is_empty());
     assert!(!folder.is_removed().expect("stat"));
-    assert!(folder.watch_path(Sub::Cur).join("1.h:2,S").exists());
+    assert!(folder.place(Sub::Cur).path().join("1.h:2,S").exists());
     fs::remove_dir_all(mail.path(".B")).expect("removed");
     assert!(folder.is_removed().expect("stat"));
     let gone = folder.stamp(Sub::New).expect_err("gone");

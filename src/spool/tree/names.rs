@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 use crate::imap::name::{MailboxName, NameError};
 use crate::spool::dir;
@@ -126,6 +126,15 @@ pub(super) fn from_stored(location: &Location, bytes: &[u8]) -> Option<MailboxNa
 /// in `INBOX` (fs).
 pub(super) fn leads_to_names(location: &Location, bytes: &[u8]) -> bool {
     bytes == b"INBOX" || from_stored(location, bytes).is_some()
+}
+
+/// The name in Normalization Form C.
+pub(super) fn normal(name: &MailboxName, separator: char) -> MailboxName {
+    if is_nfc(name.as_str()) {
+        return name.clone();
+    }
+    let text: String = name.as_str().nfc().collect();
+    MailboxName::from_utf8(&text, separator).unwrap_or_else(|_| name.clone())
 }
 
 /// The name as it is listed: with UTF-8 on disk, in NFC.

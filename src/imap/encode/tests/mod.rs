@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::imap::core::Tag;
 use crate::imap::flag::{Keyword, SystemFlag, SystemFlags};
+use crate::imap::response::ListAttribute;
 use crate::imap::sequence::{NumberSet, SeqNum, Uid, UidValidity};
 
 fn name(text: &str) -> MailboxName {
@@ -69,7 +70,15 @@ fn codes() {
         .with(SystemFlag::Deleted);
     let keywords = vec![Keyword::new("Junk").unwrap()];
     for (code, wire) in [
-        (Code::AppendUid(validity, uid), "[APPENDUID 38505 3955] "),
+        (
+            Code::AppendUid(validity, set(&[3955])),
+            "[APPENDUID 38505 3955] ",
+        ),
+        (
+            Code::AppendUid(validity, set(&[3955, 3956, 3957])),
+            "[APPENDUID 38505 3955:3957] ",
+        ),
+        (Code::AppendUid(validity, set(&[])), ""),
         (
             Code::CopyUid(validity, set(&[304, 319, 320]), set(&[3956, 3957, 3958])),
             "[COPYUID 38505 304,319:320 3956:3958] ",
@@ -99,6 +108,8 @@ fn codes() {
             "[UNSEEN 12] ",
         ),
         (Code::ReadOnly, "[READ-ONLY] "),
+        (Code::TooBig, "[TOOBIG] "),
+        (Code::UnknownCte, "[UNKNOWN-CTE] "),
         (Code::TryCreate, "[TRYCREATE] "),
     ] {
         assert_eq!(
@@ -108,6 +119,19 @@ fn codes() {
     }
 }
 
+fn esearch(tag: &str, by_uid: bool, fill: impl FnOnce(&mut Esearch)) -> Data {
+    let mut found = Esearch {
+        tag: Tag::new(tag.as_bytes()).unwrap(),
+        by_uid,
+        min: None,
+        max: None,
+        all: None,
+        count: None,
+    };
+    fill(&mut found);
+    Data::Esearch(found)
+}
+
 #[test]
 fn untagged_data() {
     let flags = SystemFlags::NONE.with(SystemFlag::Answered);
@@ -115,6 +139,31 @@ fn untagged_data() {
         (Data::Capability(vec!["IMAP4rev1"]), "CAPABILITY IMAP4rev1"),
         (Data::Enabled(vec![]), "ENABLED"),
         (Data::Enabled(vec!["CONDSTORE"]), "ENABLED CONDSTORE"),
+        // RFC 4731 §3.1 and RFC 4466 §2.6.2.
+        (
+            esearch("A282", false, |found| {
+                found.min = Some(2);
+                found.count = Some(3);
+            }),
+            "ESEARCH (TAG \"A282\") MIN 2 COUNT 3",
+        ),
+        (
+            esearch("A283", false, |found| {
+                found.all = Some([2, 10, 11].into_iter().collect());
+            }),
+            "ESEARCH (TAG \"A283\") ALL 2,10:11",
+        ),
+        (
+            esearch("A285", true, |found| {
+                found.min = Some(7);
+                found.max = Some(3800);
+            }),
+            "ESEARCH (TAG \"A285\") UID MIN 7 MAX 3800",
+        ),
+        (
+            esearch("]'", true, |found| found.all = Some(NumberSet::new())),
+            "ESEARCH (TAG \"]'\") UID",
+        ),
         (Data::Exists(23), "23 EXISTS"),
         (Data::Expunge(SeqNum::from_index(43).unwrap()), "44 EXPUNGE"),
         (
@@ -148,6 +197,7 @@ fn mailboxes() {
         attributes: attributes.to_vec(),
         separator,
         name: name.map(self::name),
+        extended: Vec::new(),
     };
     for (item, wire) in [
         (
@@ -177,6 +227,26 @@ fn mailboxes() {
         );
         assert_eq!(line(&Data::Lsub(item)), format!("* LSUB {wire}\r\n"));
     }
+    let extended = |extended: &[ListExtended]| {
+        let item = ListItem {
+            extended: extended.to_vec(),
+            ..list(&[], Some('/'), Some("Foo"))
+        };
+        line(&Data::List(item))
+    };
+    let child_info = ListExtended::ChildInfo(vec!["SUBSCRIBED"]);
+    let old_name = ListExtended::OldName(name("Ö \"x\""));
+    assert_eq!(
+        extended(std::slice::from_ref(&child_info)),
+        "* LIST () \"/\" Foo (CHILDINFO (\"SUBSCRIBED\"))\r\n"
+    );
+    assert_eq!(
+        extended(&[
+            ListExtended::ChildInfo(vec!["SUBSCRIBED", "SPECIAL-USE"]),
+            old_name
+        ]),
+        "* LIST () \"/\" Foo (CHILDINFO (\"SUBSCRIBED\" \"SPECIAL-USE\") OLDNAME (\"&ANY- \\\"x\\\"\"))\r\n"
+    );
     let mut out = Vec::new();
     let value = Data::List(list(&[], Some('/'), Some("Entwürfe")));
     data(&mut out, &value, NameForm::Utf8);

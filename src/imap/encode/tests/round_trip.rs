@@ -9,6 +9,7 @@ use super::*;
 use crate::imap::command::CommandBody;
 use crate::imap::flag::Flag;
 use crate::imap::parse::command;
+use crate::imap::sequence::MessageSet;
 use crate::imap::structure::{
     Address, BodyFields, BodyStructure, CommonExtension, Envelope, MultiExtension, Parameter,
     SingleExtension, SingleKind,
@@ -399,7 +400,11 @@ proptest! {
         mailbox(&mut told, &name, names);
         match command(&told).map(|command| command.body) {
             Ok(CommandBody::Copy { set, mailbox, .. }) => {
-                prop_assert_eq!(set.resolve(1), numbers);
+                let resolved = match set {
+                    MessageSet::Numbers(set) => set.resolve(1),
+                    MessageSet::Saved => NumberSet::new(),
+                };
+                prop_assert_eq!(resolved, numbers);
                 prop_assert_eq!(MailboxName::from_wire(&mailbox, utf8, '/'), Ok(name));
             }
             other => prop_assert!(false, "{other:?}"),

@@ -1,12 +1,14 @@
 //! Commands and their values, by section of RFC 3501 §6, its examples among them.
 
 use super::*;
-use crate::imap::command::{Append, StatusItem, StoreAction};
+use crate::imap::command::{
+    self, AppendOptions, ListOptions, ReturnOption, SelectOption, StatusItem, StoreAction,
+};
 use crate::imap::core::Secret;
 use crate::imap::date::DateTime;
 use crate::imap::fetch::{FetchItem, Partial, Section, SectionText};
 use crate::imap::flag::{Flag, Keyword, SystemFlag};
-use crate::imap::search::{Day, SearchKey};
+use crate::imap::search::{Day, ReturnOptions, SearchKey};
 
 use CommandBody::*;
 use Numbering::{Sequence, Uid};
@@ -126,6 +128,7 @@ fn mailboxes() {
             "CREATE",
             Create {
                 mailbox: name.clone(),
+                uses: vec![],
             },
         ),
         (
@@ -173,19 +176,22 @@ fn mailboxes() {
         }
     );
     // What a name means is not the grammar's matter.
-    assert_eq!(body("CREATE \"\""), Create { mailbox: vec![] });
-    assert_eq!(
-        body("CREATE nil"),
-        Create {
-            mailbox: b"nil".into()
-        }
-    );
-    assert_eq!(
-        body("CREATE \"\u{e9}\""),
-        Create {
-            mailbox: "é".into()
-        }
-    );
+    for (text, mailbox, uses) in [
+        ("CREATE \"\"", "", &[][..]),
+        ("CREATE nil", "nil", &[]),
+        ("CREATE \"\u{e9}\"", "é", &[]),
+        // RFC 6154 §5.3.
+        (
+            "CREATE MySpecial (USE (\\Drafts \\Sent))",
+            "MySpecial",
+            &["\\Drafts", "\\Sent"],
+        ),
+        ("create x (use (\\All) USE ())", "x", &["\\All"]),
+    ] {
+        let uses = uses.iter().map(|one: &&str| one.to_string()).collect();
+        let mailbox = mailbox.into();
+        assert_eq!(body(text), Create { mailbox, uses });
+    }
 }
 
 #[test]
@@ -207,7 +213,72 @@ fn list_and_lsub() {
                 pattern: pattern.clone()
             }
         );
-        assert_eq!(body(format!("LIST {text}")), List { reference, pattern });
+        let list = List(crate::imap::command::List {
+            reference,
+            patterns: vec![pattern],
+            extended: None,
+        });
+        assert_eq!(body(format!("LIST {text}")), list);
+        assert_eq!(body(format!("xlist {text}")), list);
+    }
+}
+
+/// RFC 5258 §5 and §6, RFC 5819 §3, RFC 6154 §5.2.
+#[test]
+fn list_extended() {
+    use ReturnOption::{Children, Status};
+    use SelectOption::{RecursiveMatch, Remote, SpecialUse, Subscribed};
+    let status = Status(vec![StatusItem::Messages, StatusItem::Unseen]);
+    for (text, patterns, select, returns) in [
+        ("LIST () \"\" *", &["*"][..], &[][..], vec![]),
+        ("LIST \"\" (foo)", &["foo"], &[], vec![]),
+        ("LIST \"\" % RETURN ()", &["%"], &[], vec![]),
+        ("LIST \"\" \"\" RETURN ()", &[""], &[], vec![]),
+        (
+            "LIST \"\" (\"INBOX\" Drafts {6+}\r\nSent/% \"\")",
+            &["INBOX", "Drafts", "Sent/%", ""],
+            &[],
+            vec![],
+        ),
+        (
+            "list (subscribed RecursiveMatch) \"\" % return (children)",
+            &["%"],
+            &[Subscribed, RecursiveMatch],
+            vec![Children],
+        ),
+        (
+            "LIST (SUBSCRIBED REMOTE RECURSIVEMATCH) \"\" *",
+            &["*"],
+            &[Subscribed, Remote, RecursiveMatch],
+            vec![],
+        ),
+        ("LIST (REMOTE) \"\" %", &["%"], &[Remote], vec![]),
+        (
+            "LIST (SPECIAL-USE) \"\" % RETURN (SPECIAL-USE SUBSCRIBED SUBSCRIBED)",
+            &["%"],
+            &[SpecialUse],
+            vec![
+                ReturnOption::SpecialUse,
+                ReturnOption::Subscribed,
+                ReturnOption::Subscribed,
+            ],
+        ),
+        (
+            "LIST \"\" % RETURN (STATUS (MESSAGES UNSEEN) CHILDREN)",
+            &["%"],
+            &[],
+            vec![status, Children],
+        ),
+    ] {
+        let list = crate::imap::command::List {
+            reference: vec![],
+            patterns: patterns.iter().map(|one| one.as_bytes().into()).collect(),
+            extended: Some(ListOptions {
+                select: select.to_vec(),
+                returns,
+            }),
+        };
+        assert_eq!(body(text), List(list), "{text}");
     }
 }
 
@@ -246,7 +317,7 @@ fn sets() {
     ] {
         let value = Copy {
             numbering: Sequence,
-            set: set(ranges),
+            set: numbers(ranges),
             mailbox: b"x".into(),
         };
         assert_eq!(body(format!("COPY {text} x")), value);
@@ -260,14 +331,14 @@ fn uid() {
     assert_eq!(
         body("UID EXPUNGE 3000:3002"),
         Expunge {
-            uids: Some(set(&[(3000, 3002)]))
+            uids: Some(numbers(&[(3000, 3002)]))
         }
     );
     assert_eq!(
         body("uid move 42:69 foo"),
         Move {
             numbering: Uid,
-            set: set(&[(42, 69)]),
+            set: numbers(&[(42, 69)]),
             mailbox: b"foo".into()
         }
     );
@@ -287,7 +358,7 @@ fn uid() {
 fn store() {
     let value = |action, silent, flags: &[Flag]| Store {
         numbering: Sequence,
-        set: set(&[(2, 4)]),
+        set: numbers(&[(2, 4)]),
         action,
         silent,
         flags: flags.to_vec(),
@@ -350,7 +421,7 @@ fn fetch() {
         body("FETCH 2:4 (FLAGS BODY[HEADER.FIELDS (DATE FROM)])"),
         Fetch {
             numbering: Sequence,
-            set: set(&[(2, 4)]),
+            set: numbers(&[(2, 4)]),
             items: vec![
                 Flags,
                 BodySection {
@@ -442,12 +513,16 @@ fn search_keys() {
         ("HEADER \"X-a\" \"\"", header("X-a", "")),
         ("KEYWORD $x", Keyword(keyword.clone())),
         ("LARGER 0", Larger(0)),
+        ("OLDER 1", Older(1.try_into().unwrap())),
+        ("younger 4294967295", Younger(u32::MAX.try_into().unwrap())),
         ("NEW", New),
         ("NOT SEEN", not(Flag(SystemFlag::Seen))),
         ("OLD", Old),
         ("ON \"01-feb-1994\"", On(day)),
         ("OR NEW OLD", Or(Box::new(New), Box::new(Old))),
         ("RECENT", Recent),
+        ("$", Saved),
+        ("uid $", Saved),
         ("SEEN", Flag(SystemFlag::Seen)),
         ("SENTBEFORE 1-FEB-1994", SentBefore(day)),
         ("SENTON 01-Feb-1994", SentOn(day)),
@@ -488,6 +563,7 @@ fn search() {
         body("SEARCH FLAGGED SINCE 1-Feb-1994 NOT FROM \"Smith\""),
         Search {
             numbering: Sequence,
+            returns: None,
             charset: None,
             key: key("(FLAGGED SINCE 1-Feb-1994 NOT FROM \"Smith\")")
         }
@@ -496,6 +572,7 @@ fn search() {
         body("UID SEARCH CHARSET UTF-8 TEXT {6}\r\nXXXXXX"),
         Search {
             numbering: Uid,
+            returns: None,
             charset: Some(b"UTF-8".into()),
             key: SearchKey::Text(b"XXXXXX".into())
         }
@@ -504,6 +581,73 @@ fn search() {
     assert!(matches!(key(deepest), SearchKey::Not(_)));
     let most = format!("ALL{}", " ALL".repeat(999));
     assert!(matches!(key(most), SearchKey::And(keys) if keys.len() == 1000));
+}
+
+#[test]
+fn search_return_options() {
+    let none = ReturnOptions::default();
+    for (text, value) in [
+        ("()", ReturnOptions::ALL),
+        ("(ALL)", ReturnOptions::ALL),
+        ("(min)", ReturnOptions { min: true, ..none }),
+        (
+            "(MAX COUNT)",
+            ReturnOptions {
+                max: true,
+                count: true,
+                ..none
+            },
+        ),
+        ("(SAVE)", ReturnOptions { save: true, ..none }),
+        ("(SAVE save)", ReturnOptions { save: true, ..none }),
+    ] {
+        let command = format!("UID SEARCH return {text} CHARSET UTF-8 1:5");
+        assert_eq!(
+            body(command),
+            Search {
+                numbering: Uid,
+                returns: Some(value),
+                charset: Some(b"UTF-8".into()),
+                key: SearchKey::Sequence(set(&[(1, 5)]))
+            }
+        );
+    }
+}
+
+/// `sequence-set =/ seq-last-command` (RFC 5182 §3): in every command that takes one.
+#[test]
+fn the_saved_result() {
+    let items = vec![FetchItem::Flags];
+    for (numbering, prefix) in [(Sequence, ""), (Uid, "UID ")] {
+        let fetch = Fetch {
+            numbering,
+            set: MessageSet::Saved,
+            items: items.clone(),
+        };
+        assert_eq!(body(format!("{prefix}FETCH $ FLAGS")), fetch);
+        let copy = Copy {
+            numbering,
+            set: MessageSet::Saved,
+            mailbox: b"x".to_vec(),
+        };
+        assert_eq!(body(format!("{prefix}COPY $ x")), copy);
+        let moved = Move {
+            numbering,
+            set: MessageSet::Saved,
+            mailbox: b"x".to_vec(),
+        };
+        assert_eq!(body(format!("{prefix}MOVE $ x")), moved);
+        let store = Store {
+            numbering,
+            set: MessageSet::Saved,
+            action: StoreAction::Add,
+            silent: true,
+            flags: vec![Flag::System(SystemFlag::Seen)],
+        };
+        assert_eq!(body(format!("{prefix}STORE $ +FLAGS.Silent \\Seen")), store);
+    }
+    let uids = Some(MessageSet::Saved);
+    assert_eq!(body("UID EXPUNGE $"), Expunge { uids });
 }
 
 #[test]
@@ -519,23 +663,47 @@ fn append() {
         (
             "x (\\Seen) \"07-Feb-1994 21:52:25 -0800\" ",
             "x",
-            vec![seen],
+            vec![seen.clone()],
             date,
         ),
     ] {
-        let head = Append {
-            mailbox: mailbox.into(),
-            flags,
-            date,
-        };
+        let options = AppendOptions { flags, date };
         let line = format!("a APPEND {text}");
-        let (tag, found) = append_head(line.as_bytes()).unwrap().unwrap();
-        assert_eq!((tag.as_str(), &found), ("a", &head));
+        let (tag, found, first) = append_head(line.as_bytes()).unwrap().unwrap();
+        assert_eq!(
+            (tag.as_str(), &found[..], &first),
+            ("a", mailbox.as_bytes(), &options)
+        );
         for message in ["{5}\r\nhello", "{5+}\r\nhello", "~{5}\r\nhe\0lo", "{0}\r\n"] {
-            let whole = format!("APPEND {text}{message}");
-            assert_eq!(body(whole), CommandBody::Append(head.clone()));
+            let one = command::Append {
+                mailbox: mailbox.into(),
+                messages: vec![options.clone()],
+            };
+            assert_eq!(body(format!("APPEND {text}{message}")), Append(one));
+            let three = command::Append {
+                mailbox: mailbox.into(),
+                messages: vec![
+                    options.clone(),
+                    AppendOptions::default(),
+                    AppendOptions {
+                        flags: vec![seen.clone()],
+                        date: None,
+                    },
+                ],
+            };
+            let whole = format!("APPEND {text}{message} {message} (\\Seen) {message}");
+            assert_eq!(body(whole), Append(three));
         }
     }
+    // RFC 3502.
+    assert_eq!(
+        append_options(b" (\\Seen) \" 7-Feb-1994 21:52:25 -0800\" "),
+        Ok(AppendOptions {
+            flags: vec![seen],
+            date
+        })
+    );
+    assert_eq!(append_options(b" "), Ok(AppendOptions::default()));
     for other in [
         "a APPEND ",
         "a append ",

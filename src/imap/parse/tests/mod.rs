@@ -7,7 +7,7 @@ mod round_trip;
 mod writer;
 
 use super::*;
-use crate::imap::sequence::{Bound, SequenceSet};
+use crate::imap::sequence::{Bound, MessageSet, SequenceSet};
 use std::num::NonZeroU32;
 
 /// The body of a command whose tag is `a`.
@@ -40,4 +40,9 @@ fn shown(bytes: &[u8]) -> String {
 fn set(ranges: &[(u32, u32)]) -> SequenceSet {
     let bound = |number| NonZeroU32::new(number).map_or(Bound::Last, Bound::Number);
     SequenceSet::new(ranges.iter().map(|&(a, b)| (bound(a), bound(b))).collect()).unwrap()
+}
+
+/// A command's set of these ranges.
+fn numbers(ranges: &[(u32, u32)]) -> MessageSet {
+    MessageSet::Numbers(set(ranges))
 }

@@ -133,21 +133,60 @@ fn texts_and_places() {
         ("LIST", "Expected a space (octet 7)"),
         ("LIST * x", "Expected a reference name (octet 8)"),
         ("LIST \"\" ", "Expected a mailbox pattern (octet 11)"),
-        ("LIST \"\" (%)", "Expected a mailbox pattern (octet 11)"),
+        ("LIST \"\" ()", "Expected a mailbox pattern (octet 12)"),
+        ("LIST \"\" (a (b))", "Expected a mailbox pattern (octet 14)"),
+        ("LIST \"\" (a", "Expected ) (octet 13)"),
+        ("LIST () \"\"", "Expected a space (octet 13)"),
+        ("LIST ( ) \"\" *", "Expected a selection option (octet 9)"),
+        ("LIST (REMOTE)", "Expected a space (octet 16)"),
+        ("LIST (REMOTE\"\" *", "Expected ) (octet 15)"),
+        ("LIST \"\" % RETURN", "Expected a space (octet 19)"),
+        ("LIST \"\" % BOGUS ()", "Expected RETURN (octet 13)"),
+        ("LIST \"\" % RETURN CHILDREN", "Expected ( (octet 20)"),
+        (
+            "LIST \"\" % RETURN ( CHILDREN)",
+            "Expected a return option (octet 21)",
+        ),
+        (
+            "LIST \"\" % RETURN () ()",
+            "Expected the command's end (octet 22)",
+        ),
+        ("LIST \"\" % RETURN (STATUS)", "Expected a space (octet 27)"),
+        ("LSUB \"\" (%)", "Expected a mailbox pattern (octet 11)"),
+        (
+            "LSUB \"\" % RETURN ()",
+            "Expected the command's end (octet 12)",
+        ),
+        // RFC 5258 §3 and §3.1.
+        ("LIST (X) \"\" %", "Unknown LIST selection option"),
+        ("LIST \"\" % RETURN (X)", "Unknown LIST return option"),
+        (
+            "LIST (RECURSIVEMATCH) \"\" %",
+            "RECURSIVEMATCH must not be the only selection",
+        ),
+        (
+            "LIST (REMOTE RECURSIVEMATCH) \"\" %",
+            "RECURSIVEMATCH must not be the only selection",
+        ),
+        ("CREATE x ()", "Expected USE (octet 13)"),
+        ("CREATE x (USE)", "Expected a space (octet 16)"),
+        ("CREATE x (USE (Sent))", "Expected \\ (octet 18)"),
+        ("CREATE x (FOO)", "Unknown CREATE parameter"),
+        ("CREATE x y", "Expected the command's end (octet 11)"),
         ("STATUS x", "Expected a space (octet 11)"),
         (
             "STATUS x ()",
-            "Expected MESSAGES, RECENT, UIDNEXT, UIDVALIDITY or UNSEEN (octet 13)",
+            "Expected MESSAGES, RECENT, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED or SIZE (octet 13)",
         ),
         (
             "STATUS x (SIZES)",
-            "Expected MESSAGES, RECENT, UIDNEXT, UIDVALIDITY or UNSEEN (octet 13)",
+            "Expected MESSAGES, RECENT, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED or SIZE (octet 13)",
         ),
         ("STATUS x MESSAGES", "Expected ( (octet 12)"),
         ("STATUS x (MESSAGES", "Expected ) (octet 21)"),
         (
             "STATUS x (MESSAGES )",
-            "Expected MESSAGES, RECENT, UIDNEXT, UIDVALIDITY or UNSEEN (octet 22)",
+            "Expected MESSAGES, RECENT, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED or SIZE (octet 22)",
         ),
         ("FETCH", "Expected a space (octet 8)"),
         ("FETCH x FLAGS", "Expected a sequence set (octet 9)"),
@@ -246,7 +285,6 @@ fn texts_and_places() {
         ("SEARCH ", "Expected a search key (octet 10)"),
         ("SEARCH ()", "Expected a search key (octet 11)"),
         ("SEARCH X", "Expected a search key (octet 10)"),
-        ("SEARCH $", "Expected a search key (octet 10)"),
         ("SEARCH (ALL", "Expected ) (octet 14)"),
         ("SEARCH ALL)", "Expected the command's end (octet 13)"),
         ("SEARCH CHARSET", "Expected a search key (octet 10)"),
@@ -269,6 +307,26 @@ fn texts_and_places() {
         (
             "SEARCH ON (",
             "Expected a date such as 1-Feb-1994 (octet 13)",
+        ),
+        (
+            "SEARCH RETURN (MIN LEAST) ALL",
+            "Expected MIN, MAX, ALL, COUNT or SAVE (octet 22)",
+        ),
+        ("SEARCH RETURN MIN ALL", "Expected ( (octet 17)"),
+        ("SEARCH RETURN (MIN)", "Expected a space (octet 22)"),
+        ("SEARCH $,1", "Expected the command's end (octet 11)"),
+        ("SEARCH UID $:*", "Expected the command's end (octet 15)"),
+        (
+            "FETCH 1,$ FLAGS",
+            "Expected a number from 1 to 4294967295 or * (octet 11)",
+        ),
+        (
+            "SEARCH OLDER 0",
+            "Expected a number from 1 to 4294967295 (octet 16)",
+        ),
+        (
+            "SEARCH YOUNGER -1",
+            "Expected a number from 1 to 4294967295 (octet 18)",
         ),
         ("SEARCH LARGER x", "Expected a number (octet 17)"),
         ("SEARCH LARGER 9223372036854775808", "Number too large"),
@@ -307,10 +365,33 @@ fn texts_and_places() {
         ),
         (
             "APPEND x {3}\r\nabc ",
+            "Expected a literal with the message (octet 21)",
+        ),
+        (
+            "APPEND x {3}\r\nabc {3}\r\nab",
+            "Expected all octets of the literal (octet 28)",
+        ),
+        (
+            "APPEND x {3}\r\nabcd",
             "Expected the command's end (octet 20)",
         ),
     ] {
         assert_eq!(error(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn options_of_later_messages() {
+    for (between, expected) in [
+        ("", "Expected a space (octet 1)"),
+        ("x ", "Expected a space (octet 1)"),
+        ("  ", "Expected a literal with the message (octet 2)"),
+        (" x ", "Expected a literal with the message (octet 2)"),
+        (" (\\Seen)", "Expected a space (octet 9)"),
+        (" (\\Recent) ", "Invalid system flag \\Recent"),
+    ] {
+        let error = append_options(between.as_bytes()).unwrap_err();
+        assert_eq!((error.tag, &error.expected[..]), (None, expected));
     }
 }
 

@@ -6,12 +6,12 @@ use proptest::sample::{Index, select};
 
 use super::writer::Writer;
 use super::*;
-use crate::imap::command::{StatusItem, StoreAction};
+use crate::imap::command::{ListOptions, ReturnOption, SelectOption, StatusItem, StoreAction};
 use crate::imap::core::Secret;
 use crate::imap::date::DateTime;
 use crate::imap::fetch::{FetchItem, Partial, Section, SectionText};
 use crate::imap::flag::{Flag, Keyword, SystemFlag};
-use crate::imap::search::{Day, SearchKey};
+use crate::imap::search::{Day, ReturnOptions, SearchKey};
 
 fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
@@ -28,6 +28,23 @@ fn any_name() -> impl Strategy<Value = String> {
 fn any_set() -> impl Strategy<Value = SequenceSet> {
     let number = || prop_oneof![0u32..20, any::<u32>()];
     vec((number(), number()), 1..5).prop_map(|ranges| set(&ranges))
+}
+
+fn any_messages() -> impl Strategy<Value = MessageSet> {
+    prop_oneof![
+        4 => any_set().prop_map(MessageSet::Numbers),
+        1 => Just(MessageSet::Saved),
+    ]
+}
+
+fn any_return_options() -> impl Strategy<Value = ReturnOptions> {
+    (1u8..32).prop_map(|bits| ReturnOptions {
+        min: bits & 1 != 0,
+        max: bits & 2 != 0,
+        all: bits & 4 != 0,
+        count: bits & 8 != 0,
+        save: bits & 16 != 0,
+    })
 }
 
 fn any_flag() -> impl Strategy<Value = Flag> {
@@ -65,6 +82,17 @@ fn any_item() -> impl Strategy<Value = FetchItem> {
         .prop_map(|(part, text)| Section { part, text });
     let most = i64::MAX as u64;
     let partial = (0..=most, 1..=most).prop_map(|(offset, length)| Partial { offset, length });
+    let parts = || vec(any::<NonZeroU32>(), 0..4);
+    let binary = (
+        any::<bool>(),
+        parts(),
+        proptest::option::of(partial.clone()),
+    )
+        .prop_map(|(peek, part, partial)| FetchItem::Binary {
+            peek,
+            part,
+            partial,
+        });
     let body = (any::<bool>(), section, proptest::option::of(partial)).prop_map(
         |(peek, section, partial)| FetchItem::BodySection {
             peek,
@@ -74,6 +102,8 @@ fn any_item() -> impl Strategy<Value = FetchItem> {
     );
     prop_oneof![
         3 => body,
+        1 => binary,
+        1 => parts().prop_map(|part| FetchItem::BinarySize { part }),
         2 => select(&[
             FetchItem::Body,
             FetchItem::BodyStructure,
@@ -92,7 +122,7 @@ fn any_item() -> impl Strategy<Value = FetchItem> {
 fn any_key() -> impl Strategy<Value = SearchKey> {
     use SearchKey::*;
     let leaf = prop_oneof![
-        select(&[All, New, Old, Recent][..]),
+        select(&[All, New, Old, Recent, Saved][..]),
         (any_bytes(), any_bytes()).prop_map(|(name, text)| Header(name, text)),
         any_bytes().prop_map(Body),
         any_bytes().prop_map(Text),
@@ -103,6 +133,8 @@ fn any_key() -> impl Strategy<Value = SearchKey> {
         }),
         (0..=i64::MAX as u64).prop_map(Larger),
         (0..=i64::MAX as u64).prop_map(Smaller),
+        any::<NonZeroU32>().prop_map(Older),
+        any::<NonZeroU32>().prop_map(Younger),
         any_set().prop_map(Sequence),
         any_set().prop_map(Uid),
     ];
@@ -122,13 +154,25 @@ fn any_command() -> impl Strategy<Value = Command> {
     let action = select(&[StoreAction::Add, StoreAction::Remove, StoreAction::Replace][..]);
     let items = select(
         &[
+            StatusItem::Deleted,
             StatusItem::Messages,
             StatusItem::Recent,
+            StatusItem::Size,
             StatusItem::UidNext,
             StatusItem::UidValidity,
             StatusItem::Unseen,
         ][..],
     );
+    let returns = prop_oneof![
+        vec(items.clone(), 1..4).prop_map(ReturnOption::Status),
+        select(
+            &[
+                ReturnOption::Children,
+                ReturnOption::SpecialUse,
+                ReturnOption::Subscribed
+            ][..]
+        ),
+    ];
     let fields = vec((any_bytes(), proptest::option::of(any_bytes())), 0..4);
     let body = prop_oneof![
         select(
@@ -142,7 +186,10 @@ fn any_command() -> impl Strategy<Value = Command> {
         vec(any_name(), 1..4).prop_map(Enable),
         proptest::option::of(fields).prop_map(Id),
         (any_bytes(), 0usize..6).prop_map(|(mailbox, which)| match which {
-            0 => Create { mailbox },
+            0 => Create {
+                uses: vec!["\\Sent".to_owned(); mailbox.len() % 3],
+                mailbox,
+            },
             1 => Delete { mailbox },
             2 => Subscribe { mailbox },
             3 => Unsubscribe { mailbox },
@@ -152,28 +199,68 @@ fn any_command() -> impl Strategy<Value = Command> {
             },
         }),
         (any_bytes(), any_bytes()).prop_map(|(from, to)| Rename { from, to }),
-        (any_bytes(), any_bytes()).prop_map(|(reference, pattern)| List { reference, pattern }),
+        (any_bytes(), any_bytes()).prop_map(|(reference, pattern)| {
+            List(crate::imap::command::List {
+                reference,
+                patterns: vec![pattern],
+                extended: None,
+            })
+        }),
+        (
+            any_bytes(),
+            vec(any_bytes(), 1..4),
+            vec(
+                select(
+                    &[
+                        SelectOption::RecursiveMatch,
+                        SelectOption::Remote,
+                        SelectOption::SpecialUse,
+                        SelectOption::Subscribed
+                    ][..]
+                ),
+                0..4
+            ),
+            vec(returns, 0..4),
+        )
+            .prop_map(|(reference, patterns, mut select, returns)| {
+                if select.contains(&SelectOption::RecursiveMatch) {
+                    select.push(SelectOption::Subscribed);
+                }
+                let extended = Some(ListOptions { select, returns });
+                List(crate::imap::command::List {
+                    reference,
+                    patterns,
+                    extended,
+                })
+            }),
         (any_bytes(), "[a-z*%]{0,6}").prop_map(|(reference, pattern)| Lsub {
             reference,
             pattern: pattern.into()
         }),
         (any_bytes(), vec(items, 1..4)).prop_map(|(mailbox, items)| Status { mailbox, items }),
-        proptest::option::of(any_set()).prop_map(|uids| Expunge { uids }),
-        (numbering(), proptest::option::of(any_bytes()), any_key()).prop_map(
-            |(numbering, charset, key)| Search {
+        proptest::option::of(any_messages()).prop_map(|uids| Expunge { uids }),
+        (
+            numbering(),
+            proptest::option::of(any_return_options()),
+            proptest::option::of(any_bytes()),
+            any_key()
+        )
+            .prop_map(|(numbering, returns, charset, key)| Search {
                 numbering,
+                returns,
                 charset,
                 key
+            }),
+        (numbering(), any_messages(), vec(any_item(), 1..4)).prop_map(|(numbering, set, items)| {
+            Fetch {
+                numbering,
+                set,
+                items,
             }
-        ),
-        (numbering(), any_set(), vec(any_item(), 1..4)).prop_map(|(numbering, set, items)| Fetch {
-            numbering,
-            set,
-            items
         }),
         (
             numbering(),
-            any_set(),
+            any_messages(),
             action,
             any::<bool>(),
             vec(any_flag(), 0..4)
@@ -185,12 +272,12 @@ fn any_command() -> impl Strategy<Value = Command> {
                 silent,
                 flags
             }),
-        (numbering(), any_set(), any_bytes()).prop_map(|(numbering, set, mailbox)| Copy {
+        (numbering(), any_messages(), any_bytes()).prop_map(|(numbering, set, mailbox)| Copy {
             numbering,
             set,
             mailbox
         }),
-        (numbering(), any_set(), any_bytes()).prop_map(|(numbering, set, mailbox)| Move {
+        (numbering(), any_messages(), any_bytes()).prop_map(|(numbering, set, mailbox)| Move {
             numbering,
             set,
             mailbox
@@ -234,25 +321,22 @@ proptest! {
         let mut writer = Writer { out: Vec::new(), choices };
         writer.raw("a APPEND ");
         writer.astring(&mailbox);
-        writer.raw(" ");
-        if !flags.is_empty() {
-            writer.flags(&flags);
-            writer.raw(" ");
-        }
-        if let Some(date) = date {
-            writer.raw(format!("\"{date}\" "));
-        }
-        let head = Append { mailbox, flags, date };
+        writer.options(&AppendOptions { flags: flags.clone(), date });
+        let options = AppendOptions { flags, date };
         prop_assert_eq!(
             append_head(&writer.out),
-            Ok(Some((Tag::new(b"a").unwrap(), head)))
+            Ok(Some((Tag::new(b"a").unwrap(), mailbox, options.clone())))
         );
+        let between = writer.out.len();
+        writer.options(&options);
+        prop_assert_eq!(append_options(&writer.out[between..]), Ok(options));
     }
 
     #[test]
     fn no_bytes_panic(bytes in vec(any::<u8>(), 0..60)) {
         let _ = command(&bytes);
         let _ = append_head(&bytes);
+        let _ = append_options(&bytes);
         let _ = literal_mark(&bytes);
         let _ = (tag_of(&bytes), verb_of(&bytes));
     }

@@ -1,12 +1,12 @@
 //! Commands as bytes: the way back that only tests need.
 
 use super::*;
-use crate::imap::command::{StatusItem, StoreAction};
+use crate::imap::command::{ReturnOption, SelectOption, StatusItem, StoreAction};
 use crate::imap::core::is_astring_char;
 use crate::imap::encode::fetch::Items;
 use crate::imap::fetch::FetchItem;
 use crate::imap::flag::Flag;
-use crate::imap::search::{Day, SearchKey};
+use crate::imap::search::{Day, ReturnOptions, SearchKey};
 use crate::imap::sequence::SeqNum;
 
 /// Writes commands; `choices` decides where the grammar has several ways to write a thing.
@@ -80,6 +80,13 @@ impl Writer {
         }
     }
 
+    fn message_set(&mut self, set: &MessageSet) {
+        match set {
+            MessageSet::Numbers(set) => self.set(set),
+            MessageSet::Saved => self.raw("$"),
+        }
+    }
+
     fn set(&mut self, set: &SequenceSet) {
         let shown = |bound| match bound {
             Bound::Number(number) => number.to_string(),
@@ -100,10 +107,34 @@ impl Writer {
         }
     }
 
+    /// `append-opts SP`
+    pub(super) fn options(&mut self, options: &AppendOptions) {
+        self.raw(" ");
+        if !options.flags.is_empty() {
+            self.flags(&options.flags);
+            self.raw(" ");
+        }
+        if let Some(date) = options.date {
+            self.raw(format!("\"{date}\" "));
+        }
+    }
+
     pub(super) fn flags(&mut self, flags: &[Flag]) {
         self.raw("(");
         self.list(flags, Writer::flag);
         self.raw(")");
+    }
+
+    fn status_item(&mut self, item: &StatusItem) {
+        self.word(match item {
+            StatusItem::Deleted => "DELETED",
+            StatusItem::Messages => "MESSAGES",
+            StatusItem::Recent => "RECENT",
+            StatusItem::Size => "SIZE",
+            StatusItem::UidNext => "UIDNEXT",
+            StatusItem::UidValidity => "UIDVALIDITY",
+            StatusItem::Unseen => "UNSEEN",
+        });
     }
 
     fn day(&mut self, day: Day) {
@@ -111,8 +142,28 @@ impl Writer {
         self.raw(format!("{quote}{day}{quote}"));
     }
 
+    fn part(&mut self, part: &[NonZeroU32]) {
+        let numbers: Vec<String> = part.iter().map(ToString::to_string).collect();
+        self.raw(format!("[{}]", numbers.join(".")));
+    }
+
     fn item(&mut self, item: &FetchItem) {
         match item {
+            FetchItem::Binary {
+                peek,
+                part,
+                partial,
+            } => {
+                self.word(if *peek { "BINARY.PEEK" } else { "BINARY" });
+                self.part(part);
+                if let Some(partial) = partial {
+                    self.raw(format!("<{}.{}>", partial.offset, partial.length));
+                }
+            }
+            FetchItem::BinarySize { part } => {
+                self.word("BINARY.SIZE");
+                self.part(part);
+            }
             FetchItem::Body => self.word("BODY"),
             FetchItem::BodySection {
                 peek,
@@ -139,6 +190,30 @@ impl Writer {
             FetchItem::Rfc822Text => self.word("RFC822.TEXT"),
             FetchItem::Uid => self.word("UID"),
         }
+    }
+
+    fn return_options(&mut self, options: ReturnOptions) {
+        let ReturnOptions {
+            min,
+            max,
+            all,
+            count,
+            save,
+        } = options;
+        if options == ReturnOptions::ALL && self.either() {
+            return self.raw("()");
+        }
+        let mut names = vec![
+            (min, "MIN"),
+            (max, "MAX"),
+            (all, "ALL"),
+            (count, "COUNT"),
+            (save, "SAVE"),
+        ];
+        names.retain(|(asked, _)| *asked);
+        self.raw("(");
+        self.list(&names, |writer, (_, name)| writer.word(name));
+        self.raw(")");
     }
 
     fn key(&mut self, key: &SearchKey) {
@@ -181,6 +256,9 @@ impl Writer {
                 }
             },
             SearchKey::Old => self.word("OLD"),
+            SearchKey::Older(interval) => {
+                named("OLDER", &|writer| writer.raw(interval.to_string()));
+            }
             SearchKey::On(day) => named("ON", &|writer| writer.day(*day)),
             SearchKey::Or(one, other) => named("OR", &|writer| {
                 writer.key(one);
@@ -188,6 +266,10 @@ impl Writer {
                 writer.key(other);
             }),
             SearchKey::Recent => self.word("RECENT"),
+            SearchKey::Saved => match self.either() {
+                true => self.raw("$"),
+                false => self.word("UID $"),
+            },
             SearchKey::SentBefore(day) => named("SENTBEFORE", &|writer| writer.day(*day)),
             SearchKey::SentOn(day) => named("SENTON", &|writer| writer.day(*day)),
             SearchKey::SentSince(day) => named("SENTSINCE", &|writer| writer.day(*day)),
@@ -198,6 +280,9 @@ impl Writer {
             }
             SearchKey::Text(text) => named("TEXT", &|writer| writer.astring(text)),
             SearchKey::Uid(set) => named("UID", &|writer| writer.set(set)),
+            SearchKey::Younger(interval) => {
+                named("YOUNGER", &|writer| writer.raw(interval.to_string()));
+            }
         }
     }
 
@@ -221,12 +306,20 @@ impl Writer {
             }
             Copy { set, mailbox, .. } | Move { set, mailbox, .. } => {
                 self.raw(" ");
-                self.set(set);
+                self.message_set(set);
                 self.raw(" ");
                 self.astring(mailbox);
             }
-            Create { mailbox }
-            | Delete { mailbox }
+            Create { mailbox, uses } => {
+                self.raw(" ");
+                self.astring(mailbox);
+                if !uses.is_empty() || self.either() {
+                    self.word(" (USE (");
+                    self.list(uses, |writer, one| writer.raw(one));
+                    self.raw("))");
+                }
+            }
+            Delete { mailbox }
             | Select { mailbox, .. }
             | Subscribe { mailbox }
             | Unsubscribe { mailbox } => {
@@ -240,12 +333,12 @@ impl Writer {
             Expunge { uids } => {
                 if let Some(uids) = uids {
                     self.raw(" ");
-                    self.set(uids);
+                    self.message_set(uids);
                 }
             }
             Fetch { set, items, .. } => {
                 self.raw(" ");
-                self.set(set);
+                self.message_set(set);
                 self.raw(" (");
                 self.list(items, Writer::item);
                 self.raw(")");
@@ -263,7 +356,47 @@ impl Writer {
                 });
                 self.raw(")");
             }
-            List { reference, pattern } | Lsub { reference, pattern } => {
+            List(list) => {
+                if let Some(options) = &list.extended {
+                    self.raw(" (");
+                    self.list(&options.select, |writer, option| {
+                        writer.word(match option {
+                            SelectOption::RecursiveMatch => "RECURSIVEMATCH",
+                            SelectOption::Remote => "REMOTE",
+                            SelectOption::SpecialUse => "SPECIAL-USE",
+                            SelectOption::Subscribed => "SUBSCRIBED",
+                        });
+                    });
+                    self.raw(")");
+                }
+                self.raw(" ");
+                self.astring(&list.reference);
+                self.raw(" ");
+                match &list.patterns[..] {
+                    [pattern] => self.astring(pattern),
+                    patterns => {
+                        self.raw("(");
+                        self.list(patterns, |writer, pattern| writer.astring(pattern));
+                        self.raw(")");
+                    }
+                }
+                let returns = list.extended.as_ref().map(|options| &options.returns);
+                if let Some(returns) = returns.filter(|returns| !returns.is_empty()) {
+                    self.word(" RETURN (");
+                    self.list(returns, |writer, option| match option {
+                        ReturnOption::Children => writer.word("CHILDREN"),
+                        ReturnOption::SpecialUse => writer.word("SPECIAL-USE"),
+                        ReturnOption::Status(items) => {
+                            writer.word("STATUS (");
+                            writer.list(items, Writer::status_item);
+                            writer.raw(")");
+                        }
+                        ReturnOption::Subscribed => writer.word("SUBSCRIBED"),
+                    });
+                    self.raw(")");
+                }
+            }
+            Lsub { reference, pattern } => {
                 self.raw(" ");
                 self.astring(reference);
                 self.raw(" ");
@@ -287,8 +420,18 @@ impl Writer {
                 self.raw(" ");
                 self.astring(to);
             }
-            Search { charset, key, .. } => {
+            Search {
+                returns,
+                charset,
+                key,
+                ..
+            } => {
                 self.raw(" ");
+                if let Some(options) = returns {
+                    self.word("RETURN ");
+                    self.return_options(*options);
+                    self.raw(" ");
+                }
                 if let Some(charset) = charset {
                     self.word("CHARSET ");
                     self.astring(charset);
@@ -300,15 +443,7 @@ impl Writer {
                 self.raw(" ");
                 self.astring(mailbox);
                 self.raw(" (");
-                self.list(items, |writer, item| {
-                    writer.word(match item {
-                        StatusItem::Messages => "MESSAGES",
-                        StatusItem::Recent => "RECENT",
-                        StatusItem::UidNext => "UIDNEXT",
-                        StatusItem::UidValidity => "UIDVALIDITY",
-                        StatusItem::Unseen => "UNSEEN",
-                    });
-                });
+                self.list(items, Writer::status_item);
                 self.raw(")");
             }
             Store {
@@ -319,7 +454,7 @@ impl Writer {
                 ..
             } => {
                 self.raw(" ");
-                self.set(set);
+                self.message_set(set);
                 self.word(match action {
                     StoreAction::Add => " +FLAGS",
                     StoreAction::Remove => " -FLAGS",

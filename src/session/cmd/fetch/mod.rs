@@ -14,13 +14,13 @@ use crate::imap::command::{Numbering, StoreAction};
 use crate::imap::fetch::FetchItem;
 use crate::imap::flag::{Flag, SystemFlag};
 use crate::imap::response::Code;
-use crate::imap::sequence::SequenceSet;
+use crate::imap::sequence::MessageSet;
 use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::view::{Picked, View};
 use crate::session::cmd::fetch::plan::Plan;
 use crate::session::cmd::fetch::render::{Job, Render};
-use crate::session::cmd::{resolve, uids};
+use crate::session::cmd::{resolve, uids, unreadable};
 use crate::session::reply::{self, End, Failure, Reply};
 use crate::session::{Session, State, writer};
 
@@ -28,13 +28,10 @@ use crate::session::{Session, State, writer};
 /// that a client which breaks off never sees.
 const SEEN_BATCH: usize = 64;
 
-/// Of messages that could not be read, this many are named.
-const NAMED_UNREADABLE: usize = 20;
-
 pub(crate) async fn run(
     session: &mut Session,
     numbering: Numbering,
-    set: &SequenceSet,
+    set: &MessageSet,
     items: Vec<FetchItem>,
 ) -> Result<Reply, Failure> {
     let plan = Arc::new(Plan::new(items, numbering));
@@ -68,16 +65,13 @@ pub(crate) async fn run(
         render = send(session, &plan, render).await?;
     }
 
-    if let Some((first, rest)) = render.unreadable().split_first() {
+    if !render.unreadable().is_empty() {
         mailbox.durable(highest).await?;
-        let named: Vec<String> = [first]
-            .into_iter()
-            .chain(rest)
-            .take(NAMED_UNREADABLE)
-            .map(ToString::to_string)
-            .collect();
-        let text = format!("Messages that cannot be read: UID {}", named.join(", "));
-        return Err(Failure::No(Some(Code::ServerBug), text.into()));
+        return Err(unreadable(render.unreadable()));
+    }
+    if render.met_unknown_encoding() {
+        let text = "The content transfer encoding of a part is not known";
+        return Err(Failure::No(Some(Code::UnknownCte), text.into()));
     }
     Ok(if render.met_expunged() {
         // The code RFC 5530 made for this, and its own example.

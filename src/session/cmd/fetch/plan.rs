@@ -11,10 +11,17 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// UID FETCH answers with the UID whether or not it was asked for (RFC 3501 §6.4.8).
-    pub(super) fn new(mut items: Vec<FetchItem>, numbering: Numbering) -> Plan {
-        if numbering == Numbering::Uid && !items.contains(&FetchItem::Uid) {
-            items.insert(0, FetchItem::Uid);
+    /// UID FETCH answers with the UID whether or not it was asked for (RFC 3501 §6.4.8). What is asked for
+    /// twice is answered once: an answer's size is bounded by the message, not by the command.
+    pub(super) fn new(asked: Vec<FetchItem>, numbering: Numbering) -> Plan {
+        let mut items: Vec<FetchItem> = Vec::with_capacity(asked.len() + 1);
+        if numbering == Numbering::Uid && !asked.contains(&FetchItem::Uid) {
+            items.push(FetchItem::Uid);
+        }
+        for item in asked {
+            if !items.contains(&item) {
+                items.push(item);
+            }
         }
         Plan { items }
     }
@@ -39,16 +46,22 @@ impl Plan {
         self.items.iter().any(FetchItem::sets_seen)
     }
 
-    /// Whether a message's file is needed, or what is known without it will do.
+    /// Whether the answer shows INTERNALDATE, which is the time of the file.
+    pub(super) fn shows_date(&self) -> bool {
+        self.items.contains(&FetchItem::InternalDate)
+    }
+
+    /// Whether a message's file must be read, or what is known without that will do.
     pub(super) fn reads_file(&self, picked: &Picked) -> bool {
         self.items.iter().any(|item| match item {
-            FetchItem::Flags | FetchItem::Uid => false,
+            FetchItem::Flags | FetchItem::InternalDate | FetchItem::Uid => false,
             FetchItem::Rfc822Size => picked.message.virtual_size().is_none(),
-            FetchItem::Body
+            FetchItem::Binary { .. }
+            | FetchItem::BinarySize { .. }
+            | FetchItem::Body
             | FetchItem::BodySection { .. }
             | FetchItem::BodyStructure
             | FetchItem::Envelope
-            | FetchItem::InternalDate
             | FetchItem::Rfc822
             | FetchItem::Rfc822Header
             | FetchItem::Rfc822Text => true,
@@ -58,14 +71,16 @@ impl Plan {
     /// Whether most of the file will be read, so that it is better read at once.
     pub(super) fn reads_whole(&self) -> bool {
         self.items.iter().any(|item| match item {
-            FetchItem::Flags
-            | FetchItem::Uid
+            FetchItem::Envelope
+            | FetchItem::Flags
             | FetchItem::InternalDate
-            | FetchItem::Rfc822Header => false,
+            | FetchItem::Rfc822Header
+            | FetchItem::Uid => false,
             FetchItem::BodySection { section, .. } => !is_own_header(section),
-            FetchItem::Body
+            FetchItem::Binary { .. }
+            | FetchItem::BinarySize { .. }
+            | FetchItem::Body
             | FetchItem::BodyStructure
-            | FetchItem::Envelope
             | FetchItem::Rfc822
             | FetchItem::Rfc822Size
             | FetchItem::Rfc822Text => true,
@@ -115,11 +130,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_asked_for_twice_is_answered_once() {
+        let asked = vec![
+            FetchItem::BodyStructure,
+            section(SectionText::Header),
+            FetchItem::BodyStructure,
+            section(SectionText::Text),
+            section(SectionText::Header),
+        ];
+        let plan = Plan::new(asked.clone(), Numbering::Sequence);
+        assert_eq!(plan.items(), [&asked[..2], &asked[3..4]].concat());
+    }
+
+    #[test]
     fn headers_alone_do_not_read_the_whole_message() {
         let reads_whole = |item| Plan::new(vec![item], Numbering::Sequence).reads_whole();
         assert!(!reads_whole(section(SectionText::Header)));
         assert!(!reads_whole(FetchItem::Rfc822Header));
         assert!(!reads_whole(FetchItem::InternalDate));
+        assert!(!reads_whole(FetchItem::Envelope));
         assert!(reads_whole(section(SectionText::Text)));
         assert!(reads_whole(FetchItem::BodyStructure));
     }

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
+use std::num::NonZeroU32;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::imap::date::DateTime;
-use crate::imap::encode::fetch::{Items, literal_header, nil};
+use crate::imap::encode::fetch::{Items, literal_header, literal8_header, nil};
 use crate::imap::fetch::{FetchItem, Partial, Section, SectionText};
 use crate::imap::sequence::Uid;
 use crate::imap::structure::{BodyStructure, Envelope};
@@ -22,9 +23,11 @@ use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::snapshot::Snapshot;
 use crate::mailbox::view::Picked;
 use crate::message::Source;
+use crate::message::binary::{self, BinaryStream, Located};
 use crate::message::crlf::{self, CrlfStream};
 use crate::message::mime::{self, Structure};
 use crate::message::section::{self, Octets};
+use crate::message::structure::own_envelope;
 use crate::session::cmd::fetch::plan::{Plan, is_own_header, is_whole};
 use crate::session::reply;
 
@@ -48,6 +51,7 @@ pub(super) struct Render {
     jobs: VecDeque<Job>,
     open: Option<Open>,
     met_expunged: bool,
+    met_unknown_encoding: bool,
     unreadable: Vec<Uid>,
 }
 
@@ -58,7 +62,48 @@ struct Open {
     values: std::vec::IntoIter<Value>,
     body: Option<Body>,
     /// A literal of which more is to come.
-    literal: Option<CrlfStream>,
+    literal: Option<Literal>,
+}
+
+/// A literal that is being written.
+enum Literal {
+    Section {
+        octets: CrlfStream,
+        /// Where they come from, if not from the message.
+        memory: Option<Vec<u8>>,
+    },
+    Binary(Box<BinaryStream>),
+}
+
+impl Literal {
+    /// Writes what comes before its octets.
+    fn announce(&self, out: &mut Vec<u8>) {
+        match self {
+            Literal::Section { octets, .. } => literal_header(out, octets.remaining()),
+            // "If the domain of the decoded data is "8bit" and the data does not contain the NUL octet, the
+            // server SHOULD return the data in a <string> instead of a <literal8>" (RFC 3516 §4.3).
+            Literal::Binary(octets) if octets.has_nul() => literal8_header(out, octets.remaining()),
+            Literal::Binary(octets) => literal_header(out, octets.remaining()),
+        }
+    }
+
+    fn fill(&mut self, body: &Body, out: &mut Vec<u8>, room: usize) -> io::Result<()> {
+        match self {
+            Literal::Section {
+                octets,
+                memory: Some(memory),
+            } => octets.fill(memory.as_slice(), out, room),
+            Literal::Section { octets, .. } => octets.fill(body, out, room),
+            Literal::Binary(octets) => octets.fill(body, out, room),
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        match self {
+            Literal::Section { octets, .. } => octets.remaining() == 0,
+            Literal::Binary(octets) => octets.remaining() == 0,
+        }
+    }
 }
 
 /// The answer to one item. The number is the item's place in the plan.
@@ -70,8 +115,10 @@ enum Value {
     Envelope(Box<Envelope>),
     Structure(&'static str, Box<BodyStructure>),
     Nil(usize),
-    Memory(usize, Vec<u8>),
-    File(usize, CrlfStream),
+    Literal(usize, Literal),
+    BinarySize(usize, u64),
+    /// Only the file could say, and it uses an encoding that nobody knows.
+    UnknownEncoding,
 }
 
 /// Why a message's file gives no answer.
@@ -89,6 +136,7 @@ impl Render {
             jobs: VecDeque::new(),
             open: None,
             met_expunged: false,
+            met_unknown_encoding: false,
             unreadable: Vec::new(),
         }
     }
@@ -100,12 +148,19 @@ impl Render {
 
     /// Whether the next step may block.
     pub(super) fn reads_files(&self, plan: &Plan) -> bool {
-        self.open.is_some() || self.jobs.iter().any(|job| plan.reads_file(&job.picked))
+        self.open.is_some()
+            || plan.shows_date()
+            || self.jobs.iter().any(|job| plan.reads_file(&job.picked))
     }
 
     /// Whether something could not be shown because its message is gone.
     pub(super) fn met_expunged(&self) -> bool {
         self.met_expunged
+    }
+
+    /// Whether something could not be shown because its transfer encoding is not known.
+    pub(super) fn met_unknown_encoding(&self) -> bool {
+        self.met_unknown_encoding
     }
 
     /// The messages that are there and could not be read.
@@ -132,6 +187,9 @@ impl Render {
 
     fn begin(&mut self, job: Job, out: &mut Vec<u8>) {
         let (mut values, body) = self.answer(&job);
+        let asked = values.len();
+        values.retain(|value| !matches!(value, Value::UnknownEncoding));
+        self.met_unknown_encoding |= values.len() < asked;
         if job.flags_too {
             values.push(Value::Flags);
         }
@@ -149,14 +207,20 @@ impl Render {
 
     /// What there is to say of a message, and what of its literals is still to be read from.
     fn answer(&mut self, job: &Job) -> (Vec<Value>, Option<Body>) {
-        if !self.plan.reads_file(&job.picked) {
-            return (self.remembered(job), None);
-        }
-        let error = match self.read_file(job) {
-            Ok((values, body)) => return (values, Some(body)),
+        let answer = if self.plan.reads_file(&job.picked) {
+            self.read_file(job)
+                .map(|(values, body)| (values, Some(body)))
+        } else if self.plan.shows_date() {
+            self.date_of(job)
+                .map(|date| (self.remembered(job, Some(date)), None))
+        } else {
+            Ok((self.remembered(job, None), None))
+        };
+        let error = match answer {
+            Ok(answer) => return answer,
             Err(error) => error,
         };
-        let mut values = self.remembered(job);
+        let mut values = self.remembered(job, None);
         match error {
             Missing::Expunged => self.met_expunged = true,
             Missing::Unreadable(fault) => {
@@ -170,21 +234,23 @@ impl Render {
         (values, None)
     }
 
-    /// The answer without the message's file: sections are NIL (as in Dovecot), and what else only the file
-    /// could say is left out.
-    fn remembered(&self, job: &Job) -> Vec<Value> {
+    /// The answer without reading the message's file: sections are NIL (as in Dovecot), and what else only the
+    /// file could say is left out.
+    fn remembered(&self, job: &Job, date: Option<DateTime>) -> Vec<Value> {
         let answer = |(at, item): (usize, &FetchItem)| match item {
             FetchItem::Flags => Some(Value::Flags),
             FetchItem::Uid => Some(Value::Uid),
             FetchItem::Rfc822Size => job.picked.message.virtual_size().map(Value::Size),
-            FetchItem::BodySection { .. }
+            FetchItem::Binary { .. }
+            | FetchItem::BodySection { .. }
             | FetchItem::Rfc822
             | FetchItem::Rfc822Header
             | FetchItem::Rfc822Text => Some(Value::Nil(at)),
-            FetchItem::Body
+            FetchItem::InternalDate => date.map(Value::Date),
+            FetchItem::BinarySize { .. }
+            | FetchItem::Body
             | FetchItem::BodyStructure
-            | FetchItem::Envelope
-            | FetchItem::InternalDate => None,
+            | FetchItem::Envelope => None,
         };
         self.plan
             .items()
@@ -192,6 +258,18 @@ impl Render {
             .enumerate()
             .filter_map(answer)
             .collect()
+    }
+
+    /// INTERNALDATE of a message of which nothing else is read.
+    fn date_of(&self, job: &Job) -> Result<DateTime, Missing> {
+        if job.picked.gone {
+            return Err(Missing::Expunged);
+        }
+        match self.mailbox.internal_date(&job.picked.message) {
+            Ok(seconds) => Ok(self.local(seconds)),
+            Err(Fault::Expunged) => Err(Missing::Expunged),
+            Err(fault) => Err(Missing::Unreadable(fault)),
+        }
     }
 
     fn read_file(&self, job: &Job) -> Result<(Vec<Value>, Body), Missing> {
@@ -224,7 +302,9 @@ impl Render {
                     Some(size) => size,
                     None => reading.virtual_size()?,
                 }),
-                FetchItem::Envelope => Value::Envelope(Box::new(reading.envelope()?)),
+                FetchItem::Binary { part, partial, .. } => reading.binary(at, part, *partial)?,
+                FetchItem::BinarySize { part } => reading.binary_size(at, part)?,
+                FetchItem::Envelope => Value::Envelope(Box::new(own_envelope(&reading.body)?)),
                 FetchItem::Body => {
                     Value::Structure("BODY", Box::new(reading.body_structure(false)?))
                 }
@@ -274,7 +354,7 @@ impl Open {
         if let (Some(literal), Some(body)) = (&mut self.literal, &self.body) {
             let room = budget.saturating_sub(out.len());
             literal.fill(body, out, room)?;
-            if literal.remaining() == 0 {
+            if literal.is_done() {
                 self.literal = None;
             }
             return Ok(Some(self));
@@ -302,16 +382,17 @@ impl Open {
                 self.label(plan, at, out);
                 nil(out);
             }
-            Some(Value::Memory(at, octets)) => {
+            Some(Value::Literal(at, literal)) => {
                 self.label(plan, at, out);
-                literal_header(out, octets.len() as u64);
-                out.extend_from_slice(&octets);
+                literal.announce(out);
+                self.literal = Some(literal).filter(|literal| !literal.is_done());
             }
-            Some(Value::File(at, literal)) => {
-                self.label(plan, at, out);
-                literal_header(out, literal.remaining());
-                self.literal = Some(literal).filter(|literal| literal.remaining() > 0);
+            Some(Value::BinarySize(at, octets)) => {
+                if let Some(FetchItem::BinarySize { part }) = plan.items().get(at) {
+                    self.items.binary_size(out, part, octets);
+                }
             }
+            Some(Value::UnknownEncoding) => {}
         }
         Ok(Some(self))
     }
@@ -319,6 +400,9 @@ impl Open {
     /// An item's name, before its value.
     fn label(&mut self, plan: &Plan, at: usize, out: &mut Vec<u8>) {
         match plan.items().get(at) {
+            Some(FetchItem::Binary { part, partial, .. }) => {
+                self.items.binary(out, part, *partial);
+            }
             Some(FetchItem::BodySection {
                 section, partial, ..
             }) => self.items.section(out, section, *partial),
@@ -356,6 +440,8 @@ struct Reading {
     body: Body,
     structure: Option<Structure>,
     virtual_size: Option<u64>,
+    /// How much memory header fields may still take.
+    fields_room: usize,
 }
 
 impl Reading {
@@ -369,6 +455,7 @@ impl Reading {
             body,
             structure: None,
             virtual_size: None,
+            fields_room: section::FIELDS_MAX,
         })
     }
 
@@ -389,14 +476,41 @@ impl Reading {
         Ok(*self.virtual_size.insert(size))
     }
 
-    fn envelope(&mut self) -> io::Result<Envelope> {
-        let (structure, body) = self.structure()?;
-        structure.envelope(body, 0)
-    }
-
     fn body_structure(&mut self, extended: bool) -> io::Result<BodyStructure> {
         let (structure, body) = self.structure()?;
         structure.body_structure(body, extended)
+    }
+
+    /// A part without its encoding, as far as `partial` asks for it, for the item at place `at`.
+    fn binary(
+        &mut self,
+        at: usize,
+        part: &[NonZeroU32],
+        partial: Option<Partial>,
+    ) -> io::Result<Value> {
+        let (structure, body) = self.structure()?;
+        let Partial { offset, length } = partial.unwrap_or(ALL);
+        Ok(match binary::locate(structure, body, part)? {
+            Located::Encoded(encoded) => {
+                let octets = BinaryStream::open(body, &encoded, offset, length)?;
+                Value::Literal(at, Literal::Binary(Box::new(octets)))
+            }
+            Located::UnknownEncoding => Value::UnknownEncoding,
+            Located::Nothing => Value::Nil(at),
+        })
+    }
+
+    /// How long that is. There is no NIL for a number: of a part that is not there, nothing is 0 octets long.
+    fn binary_size(&mut self, at: usize, part: &[NonZeroU32]) -> io::Result<Value> {
+        let (structure, body) = self.structure()?;
+        Ok(match binary::locate(structure, body, part)? {
+            Located::Encoded(encoded) => {
+                let octets = BinaryStream::open(body, &encoded, 0, u64::MAX)?;
+                Value::BinarySize(at, octets.remaining())
+            }
+            Located::UnknownEncoding => Value::UnknownEncoding,
+            Located::Nothing => Value::BinarySize(at, 0),
+        })
     }
 
     /// A section as far as `partial` asks for it, for the item at place `at`.
@@ -414,30 +528,46 @@ impl Reading {
                 virtual_size,
             })
         } else if is_own_header(section) {
-            section::locate_in_header(&self.body, section)?
+            section::locate_in_header(&self.body, section, &mut self.fields_room)?
         } else {
+            let mut room = self.fields_room;
             let (structure, body) = self.structure()?;
-            section::locate(structure, body, section)?
+            let octets = section::locate(structure, body, section, &mut room)?;
+            self.fields_room = room;
+            octets
         };
-        let Partial { offset, length } = partial.unwrap_or(Partial {
-            offset: 0,
-            length: u64::MAX,
-        });
+        let Partial { offset, length } = partial.unwrap_or(ALL);
         Ok(match octets {
             None => Value::Nil(at),
             Some(Octets::File {
                 range,
                 virtual_size,
-            }) => Value::File(at, CrlfStream::new(range, virtual_size, offset, length)),
+            }) => Value::Literal(
+                at,
+                Literal::Section {
+                    octets: CrlfStream::new(range, virtual_size, offset, length),
+                    memory: None,
+                },
+            ),
             Some(Octets::Memory(octets)) => {
-                let from = usize::try_from(offset).unwrap_or(usize::MAX);
-                let most = usize::try_from(length).unwrap_or(usize::MAX);
-                let rest = octets.get(from..).unwrap_or_default();
-                Value::Memory(at, rest.iter().copied().take(most).collect())
+                let size = octets.len() as u64;
+                Value::Literal(
+                    at,
+                    Literal::Section {
+                        octets: CrlfStream::new(0..size, size, offset, length),
+                        memory: Some(octets),
+                    },
+                )
             }
         })
     }
 }
+
+/// All octets.
+const ALL: Partial = Partial {
+    offset: 0,
+    length: u64::MAX,
+};
 
 /// The whole file, as long as it is now.
 fn read_all(file: &File, length: u64) -> io::Result<Vec<u8>> {

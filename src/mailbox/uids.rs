@@ -1,0 +1,256 @@
+//! A turn and `dovecot-uidlist`: what others have written there, which UIDs are next, and what we write.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use crate::imap::sequence::Uid;
+use crate::mailbox::disk::Listed;
+use crate::mailbox::fault::Fault;
+use crate::mailbox::turn::Turn;
+use crate::spool::filename::FileName;
+use crate::spool::folder::Sub;
+use crate::spool::keywords::Keywords;
+use crate::spool::uidlist::{Change, Fields, Read, Record, UidList};
+
+/// A rewrite of the uidlist inside a session has to be worth its fsyncs: that many dead records at least.
+const DEAD_RECORDS: usize = 500;
+
+/// A message that has no UID in the uidlist yet.
+pub(super) struct Newcomer {
+    pub uid: Uid,
+    pub sub: Sub,
+    pub name: FileName,
+    /// Extension fields of its record.
+    pub fields: Fields,
+}
+
+impl Turn<'_> {
+    /// Hears what others have written to uidlist and keywords.
+    pub fn hear(&mut self) -> Result<(), Fault> {
+        let folder = &self.disk.folder;
+        let news = match self.disk.keywords.is_stale(folder) {
+            Ok(false) => Ok(None),
+            Ok(true) => Keywords::read(folder).map(Some),
+            Err(error) => Err(error),
+        };
+        if let Some(keywords) =
+            news.map_err(|error| self.fault("reading dovecot-keywords", error))?
+        {
+            self.disk.keywords = Arc::new(keywords);
+        }
+        self.draft.keywords = Arc::clone(&self.disk.keywords);
+        let Some(list) = &mut self.disk.uidlist else {
+            return Ok(());
+        };
+        let change = list
+            .poll(&self.disk.folder)
+            .map_err(|error| self.fault("reading dovecot-uidlist", error))?;
+        match change {
+            Change::None => {}
+            Change::Appended(records) => {
+                if let (Some(last), Some(list)) = (records.last(), &self.disk.uidlist) {
+                    let file = list
+                        .file()
+                        .map_err(|error| self.fault("opening dovecot-uidlist", error))?;
+                    self.durability.note_uids(file, last.uid);
+                }
+                self.hear_records(records);
+            }
+            Change::Replaced => self.hear_replaced()?,
+        }
+        self.disk.rewrite |= self.durability.take_doubt();
+        if let Err(fault) = self.mend_uidlist() {
+            // Who only reads or expunges can go on; nobody new gets a UID.
+            tracing::warn!(%fault, "dovecot-uidlist is to be written anew");
+        }
+        Ok(())
+    }
+
+    fn hear_records(&mut self, records: Vec<Record>) {
+        let mut renumbered = BTreeSet::new();
+        for record in records {
+            match self.disk.live.get(&record.base) {
+                Some(uid) if *uid == record.uid => continue,
+                // Another server has seen it go and come back. The file decides, or the two of us would
+                // never agree again.
+                Some(uid) => drop(renumbered.insert(*uid)),
+                // A UID below those told cannot be told any more.
+                None if record.uid < self.draft.uid_next && !self.draft.is_empty() => continue,
+                None => {}
+            }
+            let virtual_size = record.virtual_size();
+            let uid = record.uid;
+            self.disk
+                .listed
+                .insert(record.base, Listed { uid, virtual_size });
+        }
+        if !renumbered.is_empty() {
+            tracing::warn!(
+                mailbox = %self.disk.folder.path().display(),
+                messages = renumbered.len(),
+                "another program has given messages new UIDs"
+            );
+            self.drop_gone(&renumbered);
+            self.disk.rescan = true;
+        }
+    }
+
+    /// Somebody wrote the whole file anew, or removed it.
+    fn hear_replaced(&mut self) -> Result<(), Fault> {
+        let read = UidList::read(&self.disk.folder)
+            .map_err(|error| self.fault("reading dovecot-uidlist", error))?;
+        match read {
+            Read::Whole { list, .. } if list.uid_validity != self.draft.uid_validity => {
+                tracing::warn!(
+                    mailbox = %self.disk.folder.path().display(),
+                    was = self.draft.uid_validity.get(),
+                    is = list.uid_validity.get(),
+                    "another program changed UIDVALIDITY"
+                );
+                self.draft.ended = true;
+                Err(Fault::Ended)
+            }
+            Read::Whole {
+                mut list,
+                records,
+                rewrite,
+            } => {
+                // UIDs that were safe in the old file must be so in this one.
+                list.sync(&self.disk.folder)
+                    .map_err(|error| self.fault("syncing dovecot-uidlist", error))?;
+                let before = self
+                    .disk
+                    .uidlist
+                    .as_ref()
+                    .map_or(list.next, |list| list.next);
+                list.next = list.next.max(self.draft.uid_next).max(before);
+                self.durability.note_safe(list.next.get().saturating_sub(1));
+                self.disk.uidlist = Some(list);
+                self.hear_records_of_all(records, rewrite);
+                Ok(())
+            }
+            Read::Missing | Read::Broken => {
+                // The messages are known here: the file is written again with the same UIDs.
+                if !self.disk.rewrite {
+                    tracing::warn!(mailbox = %self.disk.folder.path().display(), "dovecot-uidlist is gone or broken: to be restored");
+                }
+                self.disk.rewrite = true;
+                Ok(())
+            }
+        }
+    }
+
+    /// What a whole file says; a message that it lacks has to be written into it again.
+    fn hear_records_of_all(&mut self, records: Vec<Record>, rewrite: bool) {
+        let live = |record: &&Record| self.disk.live.contains_key(&record.base);
+        let lacks = records.iter().filter(live).count() < self.draft.len();
+        self.disk.rewrite |= rewrite || lacks;
+        self.hear_records(records);
+    }
+
+    /// Writes the uidlist anew if it must be, under the lock.
+    fn mend_uidlist(&mut self) -> Result<(), Fault> {
+        if self.disk.rewrite && self.lock.is_some() {
+            self.rewrite_uidlist(false)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the uidlist anew: version 3, with what the file knows of each message. `drop_dead` leaves
+    /// out records whose message is not in the picture and not about to come into it.
+    fn rewrite_uidlist(&mut self, drop_dead: bool) -> Result<(), Fault> {
+        let held = match UidList::read(&self.disk.folder) {
+            Ok(Read::Whole { records, .. }) => records,
+            Ok(Read::Missing | Read::Broken) => Vec::new(),
+            Err(error) => return Err(self.fault("reading dovecot-uidlist", error)),
+        };
+        let mut records: Vec<Record> = held
+            .into_iter()
+            .filter(|record| match self.disk.live.get(&record.base) {
+                Some(uid) => *uid == record.uid,
+                None => !drop_dead || self.disk.listed.contains_key(&record.base),
+            })
+            .collect();
+        let present: HashSet<Uid> = records.iter().map(|record| record.uid).collect();
+        let absent = self.draft.iter().filter(|one| !present.contains(&one.uid));
+        records.extend(absent.map(|message| Record {
+            uid: message.uid,
+            fields: Vec::new(),
+            base: message.name.base().into(),
+        }));
+        records.sort_by_key(|record| record.uid);
+        let Some(list) = &mut self.disk.uidlist else {
+            return Ok(());
+        };
+        list.next = list.next.max(self.draft.uid_next);
+        if let Err(error) = list.rewrite(&self.disk.folder, &records) {
+            return Err(self.fault("writing dovecot-uidlist", error));
+        }
+        let last = list.next.get().saturating_sub(1);
+        self.disk.rewrite = false;
+        if drop_dead {
+            self.disk.expunged.clear();
+        }
+        self.durability.note_safe(last);
+        Ok(())
+    }
+
+    /// Drops dead records if that is a quarter of the file, as Dovecot does, and worth it. If it cannot be
+    /// done they do no harm.
+    pub fn compact_uidlist(&mut self) {
+        let Some(list) = &self.disk.uidlist else {
+            return;
+        };
+        let dead = list.record_count().saturating_sub(self.draft.len());
+        if self.lock.is_some()
+            && dead >= DEAD_RECORDS
+            && dead * 4 >= list.record_count()
+            && let Err(fault) = self.rewrite_uidlist(true)
+        {
+            tracing::warn!(%fault, "dead records stay in dovecot-uidlist");
+        }
+    }
+
+    /// The UID that the next new message gets. What others have numbered meanwhile comes into the draft
+    /// before it, for a client must hear of UIDs in their order.
+    pub fn next_uid(&mut self) -> Result<Uid, Fault> {
+        self.mend_uidlist()?;
+        self.show_listed(BTreeMap::new())?;
+        let listed = self.disk.uidlist.as_ref().map(|list| list.next);
+        let next = listed.map_or(self.draft.uid_next, |next| next.max(self.draft.uid_next));
+        if next.get() >= u32::MAX - 1 {
+            return Err(Fault::Cannot("This mailbox has used up its UIDs".into()));
+        }
+        Ok(next)
+    }
+
+    /// Enters new messages: into the uidlist first, then into the draft. Their UIDs must be above all others.
+    pub fn enter(&mut self, messages: Vec<Newcomer>) -> Result<(), Fault> {
+        let records: Vec<Record> = messages
+            .iter()
+            .map(|new| Record {
+                uid: new.uid,
+                fields: new.fields.clone(),
+                base: new.name.base().into(),
+            })
+            .collect();
+        let Some(last) = records.last().map(|record| record.uid) else {
+            return Ok(());
+        };
+        if let Some(list) = &mut self.disk.uidlist {
+            let appended = list.append(&self.disk.folder, &records);
+            match appended.and_then(|()| list.file()) {
+                Ok(file) => self.durability.note_uids(file, last),
+                Err(error) => {
+                    // The files are there and nobody has heard of them: the next look finds them.
+                    self.disk.rescan = true;
+                    return Err(self.fault("writing dovecot-uidlist", error));
+                }
+            }
+        }
+        for (new, record) in messages.into_iter().zip(&records) {
+            self.show(new.uid, new.sub, new.name, record.virtual_size(), true);
+        }
+        Ok(())
+    }
+}
