@@ -11,9 +11,9 @@ use jiff::tz::TimeZone;
 
 use crate::imap::flag::{Keyword, SystemFlag};
 use crate::imap::search::{Day, SearchKey};
-use crate::imap::sequence::{Bound, NumberSet, SequenceSet};
+use crate::imap::sequence::{NumberSet, SequenceSet};
 use crate::mailbox::snapshot::Snapshot;
-use crate::mailbox::view::{OutOfRange, Picked};
+use crate::mailbox::view::Picked;
 use crate::message::decode::from_charset;
 use crate::search::needle::Needle;
 
@@ -48,7 +48,8 @@ pub enum Test {
     Keyword(Keyword),
     /// `\Recent` for this session.
     Recent,
-    /// The sequence number is one of these.
+    /// The sequence number is one of these. Numbers that no message has match none, as for Dovecot, though
+    /// RFC 3501 §9 would have them answered BAD: programs search so.
     Numbers(SequenceSet),
     /// The UID is one of these.
     Uids(SequenceSet),
@@ -124,21 +125,6 @@ impl Query {
         }
         .build(key, true);
         Ok(Query { expression, tests })
-    }
-
-    /// Whether every sequence number is one that the client may name (RFC 3501 §9 `seq-number`), with
-    /// `exists` messages told of. `*` may always be named, and so may 1: `1:*` is what clients ask of a
-    /// mailbox that happens to be empty.
-    pub fn check(&self, exists: u32) -> Result<(), OutOfRange> {
-        let known = |bound: &Bound| match bound {
-            Bound::Number(number) => number.get() <= exists.max(1),
-            Bound::Last => true,
-        };
-        let in_range = self.tests.iter().all(|test| match test {
-            Test::Numbers(set) => set.ranges().iter().all(|(a, b)| known(a) && known(b)),
-            _ => true,
-        });
-        if in_range { Ok(()) } else { Err(OutOfRange) }
     }
 
     /// Its tests, numbered by position.

@@ -16,6 +16,7 @@ mod limits;
 mod list;
 mod login;
 mod mailboxes;
+mod openings;
 mod pipeline;
 mod rfc3502;
 mod rfc3516;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::harness::{Client, Maildir, Server};
+use crate::harness::{Client, Maildir, Server, message};
 
 fn mail(extra: &str, body: &str) -> String {
     format!("From: Anna <anna@example.org>\r\nTo: Bob <bob@example.org>\r\n{extra}\r\n{body}\r\n")
@@ -254,4 +254,38 @@ fn an_empty_mailbox_and_files_that_are_no_mail() {
     let mut c = server.selected("INBOX");
     c.check("SEARCH BODY \"only a\"", &["* SEARCH 3"], "OK");
     c.check("SEARCH NOT TEXT zzz", &["* SEARCH 1 2 3"], "OK");
+}
+
+#[test]
+fn numbers_that_no_message_has_match_nothing() {
+    let server = Server::start();
+    let mut c = server.selected("INBOX");
+    c.check("SEARCH *", &["* SEARCH"], "OK");
+    c.check("SEARCH 1:*", &["* SEARCH"], "OK");
+    for subject in ["one", "two", "three"] {
+        c.append("INBOX", "", &message(subject));
+    }
+    // IMAPClient's live tests search so.
+    for (keys, found) in [
+        ("5", ""),
+        ("NOT DELETED SUBJECT SMALLER 5", ""),
+        ("3,5", " 3"),
+        ("2:9", " 2 3"),
+        ("9:2", " 2 3"),
+        // `4:3`, whose ends may be in either order.
+        ("4:*", server.either(" 3", "")),
+        ("NOT 5", " 1 2 3"),
+        ("OR 7 1", " 1"),
+    ] {
+        c.check(
+            &format!("SEARCH {keys}"),
+            &[&format!("* SEARCH{found}")],
+            "OK",
+        );
+        c.check(
+            &format!("UID SEARCH {keys}"),
+            &[&format!("* SEARCH{found}")],
+            "OK",
+        );
+    }
 }

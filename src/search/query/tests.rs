@@ -2,8 +2,6 @@
 
 use super::*;
 
-use std::num::NonZeroU32;
-
 use proptest::prelude::*;
 
 use crate::imap::flag::SystemFlags;
@@ -276,28 +274,6 @@ fn a_message_without_a_date_was_sent_on_no_day() {
         let query = compile(&key(day(1996, 2, 5)));
         assert_eq!(query.decide(|_| Some(false)), Some(false));
     }
-}
-
-#[test]
-fn only_sequence_numbers_can_be_out_of_range() {
-    let number = |n| Bound::Number(NonZeroU32::new(n).unwrap());
-    let set = |from, to| SequenceSet::new(vec![(from, to)]).unwrap();
-    let check = |key: SearchKey, exists| compile(&key).check(exists);
-    let five = SearchKey::Sequence(set(number(5), number(5)));
-    assert_eq!(check(five.clone(), 5), Ok(()));
-    assert_eq!(check(SearchKey::Not(Box::new(five)), 4), Err(OutOfRange));
-    assert_eq!(
-        check(SearchKey::Sequence(set(Bound::Last, number(9))), 4),
-        Err(OutOfRange)
-    );
-    assert_eq!(
-        check(SearchKey::Uid(set(number(9), Bound::Last)), 4),
-        Ok(())
-    );
-    assert_eq!(
-        check(SearchKey::Sequence(set(number(1), Bound::Last)), 0),
-        Ok(())
-    );
 }
 
 #[test]

@@ -71,9 +71,6 @@ async fn search(
         let code = Code::BadCharset(CHARSETS.to_vec());
         Failure::No(Some(code), unknown.to_string().into())
     })?;
-    query
-        .check(view.exists())
-        .map_err(|_| Failure::Bad("Invalid messageset".into()))?;
     let mailbox = Arc::clone(view.mailbox());
     let picked = view.all();
     let last = (

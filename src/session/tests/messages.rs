@@ -376,10 +376,7 @@ async fn search_in_the_clients_numbers() {
     let line = client.line().await;
     assert!(line.starts_with("d NO [BADCHARSET ("), "{line}");
     client
-        .ask(
-            "e SEARCH 5",
-            &["e BAD Error in IMAP command SEARCH: Invalid messageset"],
-        )
+        .ask("e SEARCH 5", &["* SEARCH", "e OK Search completed"])
         .await;
 }
 
