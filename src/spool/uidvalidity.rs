@@ -15,7 +15,7 @@ use std::os::unix::fs::FileExt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{Mode, OFlags};
-use rustix::io::{Errno, retry_on_intr};
+use rustix::io::retry_on_intr;
 
 use crate::imap::sequence::UidValidity;
 use crate::spool::broken::{self, Found};
@@ -113,12 +113,14 @@ fn take(
     Err(io::Error::other(format!("{NAME} changes all the time")))
 }
 
-/// Takes `next` if `value` was the last; false if it was not.
+/// Takes `next` if `value` was the last; false if it was not, or if `next` is taken.
 fn step(dir: BorrowedFd<'_>, value: UidValidity, next: UidValidity) -> io::Result<bool> {
-    match rustix::fs::renameat(dir, twin(value), dir, twin(next)) {
+    match dir::rename(dir, twin(value), dir, twin(next)) {
         Ok(()) => Ok(true),
-        Err(Errno::NOENT) => Ok(false),
-        Err(error) => Err(error.into()),
+        Err(error) => match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists => Ok(false),
+            _ => Err(error),
+        },
     }
 }
 
@@ -230,6 +232,15 @@ mod tests {
             );
             assert!(!mail.exists("dovecot-uidvalidity.6b032a00"));
         }
+    }
+
+    #[test]
+    fn a_value_whose_name_is_there_is_not_given_again() {
+        let mail = Mail::new();
+        mail.write(NAME, "6b032af4");
+        mail.write("dovecot-uidvalidity.6b032af4", "");
+        mail.write("dovecot-uidvalidity.6b032af5", "");
+        assert_eq!(next(&mail.tree(), None).expect("next").get(), 0x6b03_2af6);
     }
 
     #[test]

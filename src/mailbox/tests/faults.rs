@@ -298,15 +298,13 @@ async fn keywords_heard_by_a_turn_that_failed_are_shown_by_the_next() {
     account.user.create(&name).await.unwrap();
     let inbox = account.inbox().await;
     let work = account.user.mailbox(&name).await.unwrap();
-    let list = account.root().join("dovecot-uidlist");
     fs::write(account.root().join("dovecot-keywords"), "0 Other\n").unwrap();
-    // The uidlist is no file, for a while.
-    let aside = account.dir.path().join("aside");
-    fs::rename(&list, &aside).unwrap();
-    fs::create_dir(&list).unwrap();
+    // The target turns out to be another mailbox, after the source was heard.
+    let list = account.root().join(".Work/dovecot-uidlist");
+    let anew = account.dir.path().join("anew");
+    fs::write(&anew, "3 V77 N1 G00000000000000000000000000000001\n").unwrap();
+    fs::rename(&anew, &list).unwrap();
     assert!(inbox.move_to(&uids(&[1]), &work).await.is_err());
-    fs::remove_dir(&list).unwrap();
-    fs::rename(&aside, &list).unwrap();
     inbox.change(|_| Ok(())).await.unwrap();
     assert_eq!(inbox.snapshot().keywords.all().count(), 1);
 }

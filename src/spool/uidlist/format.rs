@@ -137,6 +137,8 @@ impl Parser {
         }
         self.partial = partial;
         if self.falling {
+            // The highest UID may be the wrong one.
+            self.tail_broken = true;
             self.records = certain(std::mem::take(&mut self.records));
             self.last = self.records.last().map_or(0, |record| record.uid.get());
         }
