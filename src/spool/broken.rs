@@ -128,7 +128,7 @@ impl Told {
         file: &File,
         what: &str,
     ) {
-        let kept = dir::stat(file).map_err(Into::into).and_then(|stat| {
+        let kept = dir::stat(file).and_then(|stat| {
             let stamp = dir::stamp(&stat);
             let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             match told.insert(name, stamp) == Some(stamp) {
