@@ -186,7 +186,7 @@ impl Cutter {
     pub fn cut(&mut self) -> Option<Cut> {
         loop {
             let progress = match self.phase {
-                Phase::Line => match self.line() {
+                Phase::Line => match self.line().filter(|_| !self.is_flooded()) {
                     Some(line) => {
                         if let Some(cut) = self.end_line(line) {
                             return Some(cut);
@@ -211,7 +211,7 @@ impl Cutter {
                 }
                 Phase::Message(_) => false,
             };
-            if self.swallowed > self.budget.swallow {
+            if self.is_flooded() {
                 return Some(Cut::Flood);
             }
             if !progress {
@@ -223,7 +223,7 @@ impl Cutter {
     /// One line as it is, whatever it announces: what answers a continuation request.
     pub fn cut_line(&mut self) -> Option<Cut> {
         let line = self.line();
-        if self.swallowed > self.budget.swallow {
+        if self.is_flooded() {
             return Some(Cut::Flood);
         }
         let line = line?;
@@ -286,8 +286,13 @@ impl Cutter {
     fn line(&mut self) -> Option<Vec<u8>> {
         let end = memchr::memchr(b'\n', &self.input[self.seen..]).map(|at| self.seen + at);
         let stop = end.unwrap_or(self.input.len());
-        // An over-long line is let go as it comes, so that it costs no memory.
-        if stop - self.taken > self.budget.line {
+        // An over-long line is let go as it comes, so that it costs no memory. What is let go in the end does
+        // not depend on how it comes.
+        let most = match self.long_line {
+            true => LONGEST_MARK,
+            false => self.budget.line,
+        };
+        if stop - self.taken > most {
             if !self.long_line && self.command.is_empty() {
                 let front = &self.input[self.taken..self.taken + LONGEST_TAG];
                 self.command.extend_from_slice(front);
@@ -434,6 +439,10 @@ impl Cutter {
             long_line: false,
         });
         command.zeroize();
+    }
+
+    fn is_flooded(&self) -> bool {
+        self.swallowed > self.budget.swallow
     }
 
     fn too_long(&self) -> String {

@@ -128,6 +128,26 @@ fn an_endless_line_costs_no_memory() {
 }
 
 #[test]
+fn what_a_long_line_comes_to_does_not_depend_on_how_it_comes() {
+    for (length, expected) in [(65_000, "refused"), (65_568, "refused"), (65_569, "flood")] {
+        let line = [b"a ".as_slice(), &vec![b'x'; length - 2], b"\n"].concat();
+        let cuts_of = cuts(BEFORE_LOGIN, &line);
+        match expected {
+            "flood" => assert_eq!(cuts_of, [Cut::Flood]),
+            _ => assert_eq!(refused(&cuts_of[0]).0, "a"),
+        }
+    }
+    // Nothing but the last octets of a long line can be a literal's mark, however much of it is there.
+    let line = [
+        b"a ".as_slice(),
+        &[b'x'; 9000],
+        b"{00000000000000000000000000000000000000005+}\r\n",
+    ];
+    let cuts_of = cuts(BEFORE_LOGIN, &line.concat());
+    assert_eq!(refused(&cuts_of[0]).0, "a");
+}
+
+#[test]
 fn a_long_line_may_end_in_a_literal() {
     let mut input = b"a NOOP ".to_vec();
     input.extend_from_slice(&[b'x'; 9000]);
