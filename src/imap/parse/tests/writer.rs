@@ -1,13 +1,17 @@
-//! Commands as bytes: the way back that only tests need.
+//! Commands as bytes: the way back that only tests need, these and the fuzz target of the grammar (which
+//! includes this file, and so `crate::imap` must be all that it knows of the crate).
 
-use super::*;
-use crate::imap::command::{ReturnOption, SelectOption, StatusItem, StoreAction};
+use std::num::NonZeroU32;
+
+use crate::imap::command::{
+    AppendOptions, Command, CommandBody, ReturnOption, SelectOption, StatusItem, StoreAction,
+};
 use crate::imap::core::is_astring_char;
 use crate::imap::encode::fetch::Items;
 use crate::imap::fetch::FetchItem;
 use crate::imap::flag::Flag;
 use crate::imap::search::{Day, ReturnOptions, SearchKey};
-use crate::imap::sequence::SeqNum;
+use crate::imap::sequence::{Bound, MessageSet, SeqNum, SequenceSet};
 
 /// Writes commands; `choices` decides where the grammar has several ways to write a thing.
 pub(super) struct Writer {

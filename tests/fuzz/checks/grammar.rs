@@ -1,0 +1,76 @@
+//! The grammar: a command that is taken comes back from every way to write it, and a command that is not
+//! gets an error that can be sent.
+
+#[path = "../../../src/imap/parse/tests/writer.rs"]
+mod writer;
+
+use culver::imap::command::{Append, CommandBody};
+use culver::imap::parse;
+
+use self::writer::Writer;
+
+/// The first octets choose among the ways to write a command, as many as octet 1 says (8 at the most); the
+/// rest is the command.
+pub fn check(octets: &[u8]) {
+    let Some((count, rest)) = octets.split_first() else {
+        return;
+    };
+    let Some((choices, bytes)) = rest.split_at_checked(usize::from(count % 8)) else {
+        return;
+    };
+    let tag = parse::tag_of(bytes);
+    let verb = parse::verb_of(bytes);
+    let _ = parse::append_head(bytes);
+    let _ = parse::append_options(bytes);
+    let _ = parse::literal_mark(bytes);
+    let command = match parse::command(bytes) {
+        Ok(command) => command,
+        Err(error) => {
+            let fit = |octet: u8| matches!(octet, b' '..=b'~');
+            assert!(error.expected.bytes().all(fit), "{}", error.expected);
+            assert!(!error.expected.is_empty() && error.expected.len() < 1000);
+            assert_eq!(error.tag, tag);
+            return;
+        }
+    };
+    assert_eq!(tag.as_ref(), Some(&command.tag));
+    let name = command.body.name().split(' ').next();
+    let verb = verb.expect("a verb").replace("XLIST", "LIST");
+    assert_eq!(Some(&*verb), name);
+
+    let mut writer = Writer {
+        out: Vec::new(),
+        choices: choices.to_vec(),
+    };
+    match &command.body {
+        CommandBody::Append(append) => {
+            writer.raw(command.tag.as_str());
+            write_append(&mut writer, append);
+        }
+        _ => writer.command(&command),
+    }
+    let written = writer.out;
+    let again = parse::command(&written);
+    assert!(
+        again.as_ref() == Ok(&command),
+        "{command:?} became {again:?}"
+    );
+}
+
+/// APPEND with messages of one octet; what precedes the first is known before that comes.
+fn write_append(writer: &mut Writer, append: &Append) {
+    writer.raw(" APPEND ");
+    writer.astring(&append.mailbox);
+    for (at, options) in append.messages.iter().enumerate() {
+        let start = writer.out.len();
+        writer.options(options);
+        if at == 0 {
+            let (_, mailbox, found) = parse::append_head(&writer.out).unwrap().unwrap();
+            assert_eq!((&mailbox, &found), (&append.mailbox, options));
+        } else {
+            let found = parse::append_options(&writer.out[start..]);
+            assert_eq!(found.as_ref(), Ok(options));
+        }
+        writer.raw("{1}\r\nx");
+    }
+}
