@@ -5,7 +5,6 @@
 mod harness;
 
 mod append;
-mod bad_input;
 mod capability;
 mod copy;
 mod expunge;
@@ -16,6 +15,7 @@ mod limits;
 mod list;
 mod login;
 mod mailboxes;
+mod malformed;
 mod openings;
 mod pipeline;
 mod rfc3502;
