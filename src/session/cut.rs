@@ -23,7 +23,7 @@ const HEAD_LITERALS: u32 = 2;
 /// How much a client may send before it has to stop for an answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget {
-    /// Octets of one line.
+    /// Octets of one line, its CR included.
     line: usize,
     /// Octets of one literal.
     literal: u64,

@@ -12,6 +12,7 @@ mod fetch;
 mod hostile;
 mod idle;
 mod limits;
+mod limits_of_messages;
 mod list;
 mod login;
 mod mailboxes;
