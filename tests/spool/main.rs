@@ -3,6 +3,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod broken;
 mod crash;
 mod faults;
 mod foreign;
