@@ -6,6 +6,7 @@ mod harness;
 mod broken;
 mod crash;
 mod faults;
+mod fifty;
 mod foreign;
 mod kill;
 mod picture;
