@@ -4,20 +4,22 @@
 //!
 //! `CULVER_TEST_SECONDS` sets for how long (10), `CULVER_TEST_SEED` the chances (1).
 
+mod known;
 mod model;
 mod others;
 mod session;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::harness::{Kind, Maildir, PATIENCE, Server, Setup};
+use known::Known;
 use model::Flags;
 use others::{Acts, Done};
-use session::{Session, Subjects};
+use session::Session;
 
 const USERS: usize = 10;
 const SESSIONS: usize = 5;
@@ -63,13 +65,13 @@ fn fifty_sessions_agree_at_the_end() {
     for (at, maildir) in maildirs.iter().enumerate() {
         let name = format!("u{at}");
         log_in(&name).ok("CREATE Other");
-        let subjects = Subjects::default();
+        let known = Arc::new(Mutex::new(Known::default()));
         for number in 0..SESSIONS {
             let session = Session::new(
                 format!("{name}.{number}"),
                 log_in(&name),
                 seed + (at * SESSIONS + number) as u64,
-                Arc::clone(&subjects),
+                Arc::clone(&known),
             );
             threads.push(std::thread::spawn(move || {
                 let mut session = session;

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use super::known::code;
 use crate::harness::client::split_values;
 
 /// Flags without `\Recent`.
@@ -40,8 +41,11 @@ pub struct Model {
     pub fetched_uids: BTreeSet<u32>,
     /// SEARCH responses since then.
     pub found: usize,
-    /// A FETCH response had flags for these numbers' UIDs; `Subject` lines by UID.
+    /// `Subject` lines by UID, and UIDs with `\Recent`, since they were last taken away.
     pub subjects: Vec<(u32, String)>,
+    pub recent: Vec<u32>,
+    /// An untagged COPYUID.
+    pub copied: Option<(u32, Vec<Vec<u32>>)>,
     /// EXPUNGE responses, all in all.
     pub expunges: usize,
 }
@@ -52,6 +56,7 @@ impl Model {
         self.fetched.clear();
         self.fetched_uids.clear();
         self.found = 0;
+        self.copied = None;
     }
 
     /// The mailbox is selected anew.
@@ -123,6 +128,7 @@ impl Model {
                 self.search(line, during)?;
             }
             "OK" => {
+                self.copied = self.copied.take().or(code(line, "COPYUID"));
                 if let Some(rest) = line.split("[UIDVALIDITY ").nth(1) {
                     let validity = rest
                         .split(']')
@@ -199,7 +205,9 @@ impl Model {
         let uid = self.entries[number - 1].uid;
         if let Some(list) = item("FLAGS") {
             let mut flags = words_of(list.trim_matches(['(', ')']));
-            flags.remove("\\Recent");
+            if flags.remove("\\Recent") {
+                self.recent.extend(uid);
+            }
             if let Some(unknown) = flags.difference(&self.defined).next() {
                 return Err(format!("{unknown} before FLAGS has it: {:?}", self.defined));
             }

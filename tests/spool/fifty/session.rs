@@ -1,10 +1,11 @@
 //! One of the fifty: random commands, some sent before the last is answered, and a [`Model`] of what comes back.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use super::known::{Known, code};
 use super::model::{During, Flags, Model};
 use crate::harness::{Chance, Client, message};
 
@@ -15,9 +16,6 @@ pub const FEWEST: usize = 8;
 
 const SYSTEM: [&str; 4] = ["\\Seen", "\\Flagged", "\\Answered", "\\Draft"];
 const KEYWORDS: [&str; 6] = ["$Forwarded", "Work", "Later", "$Junk", "Blue", "Done"];
-
-/// What the sessions on one mailbox share: which message a UID names.
-pub type Subjects = Arc<Mutex<HashMap<u32, String>>>;
 
 /// One command.
 struct Command {
@@ -72,11 +70,14 @@ pub struct Session {
     chance: Chance,
     tags: usize,
     messages: usize,
-    subjects: Subjects,
+    /// How often it has selected the mailbox.
+    selections: usize,
+    /// What all sessions on it know.
+    known: Arc<Mutex<Known>>,
 }
 
 impl Session {
-    pub fn new(name: String, client: Client, seed: u64, subjects: Subjects) -> Session {
+    pub fn new(name: String, client: Client, seed: u64, known: Arc<Mutex<Known>>) -> Session {
         let mut session = Session {
             name,
             model: Model::default(),
@@ -86,7 +87,8 @@ impl Session {
             chance: Chance::new(seed),
             tags: 0,
             messages: 0,
-            subjects,
+            selections: 0,
+            known,
         };
         session.run(vec![Command::new("SELECT INBOX".into(), Wants::Selected)]);
         session
@@ -316,7 +318,10 @@ impl Session {
     fn answer(&mut self, tag: &str, command: &Command) {
         self.model.begin();
         match &command.wants {
-            Wants::Selected => self.model.reset(),
+            Wants::Selected => {
+                self.selections += 1;
+                self.model.reset();
+            }
             Wants::Silence(named, action, flags) => {
                 let places = self.places(named, command.during.by_uid);
                 for at in &places {
@@ -376,11 +381,12 @@ impl Session {
             "UID" => words[..].join(" "),
             name => name.to_owned(),
         };
-        let ok = tagged.starts_with("OK");
-        self.answered.entry(name.clone()).or_default()[usize::from(!ok)] += 1;
+        let no = !tagged.starts_with("OK");
+        self.answered.entry(name.clone()).or_default()[usize::from(no)] += 1;
         let issued = tagged.contains("[EXPUNGEISSUED]");
         let may_miss = ["FETCH", "STORE", "COPY", "MOVE"];
-        if !ok && !(issued && may_miss.iter().any(|word| name.ends_with(word))) {
+        let excused = issued && may_miss.iter().any(|word| name.ends_with(word));
+        if no && !excused {
             self.fail(&format!("{name} was answered {tagged}"));
         }
         let model = &self.model;
@@ -402,14 +408,45 @@ impl Session {
         if !missing.is_empty() {
             self.fail(&format!("{name} did not answer for {missing:?}"));
         }
-        let mut known = self.subjects.lock().unwrap();
-        for (uid, subject) in self.model.subjects.drain(..).collect::<Vec<_>>() {
-            let before = known.entry(uid).or_insert_with(|| subject.clone()).clone();
-            if before != subject {
-                drop(known);
-                self.fail(&format!("UID {uid} named {before}, now {subject}"));
+        if let Err(rule) = self.compare(command, tagged) {
+            self.fail(&rule);
+        }
+    }
+
+    /// Compares with what others were told.
+    fn compare(&mut self, command: &Command, tagged: &str) -> Result<(), String> {
+        let selection = format!("{} since its SELECT {}", self.name, self.selections);
+        let mut known = self.known.lock().unwrap();
+        for (uid, subject) in self.model.subjects.drain(..) {
+            known.name(uid, &subject)?;
+        }
+        for uid in self.model.recent.drain(..) {
+            known.recent(uid, &selection)?;
+        }
+        let mut words = command.text.trim_start_matches("UID ").split(' ');
+        let name = words.next().unwrap();
+        if name == "APPEND" {
+            let (_, sets) = code(tagged, "APPENDUID").ok_or("no APPENDUID")?;
+            let subject = command.text.split("Subject: ").nth(1).unwrap();
+            if words.next() == Some("INBOX") {
+                known.name(sets[0][0], subject.split('\r').next().unwrap())?;
             }
         }
+        if name == "COPY" || name == "MOVE" {
+            let told = code(tagged, "COPYUID").or_else(|| self.model.copied.take());
+            if let Some((validity, sets)) = told {
+                let [from, to] = &*sets else {
+                    return Err("COPYUID without two sets".into());
+                };
+                if from.len() != to.len() {
+                    return Err("COPYUID with unequal sets".into());
+                }
+                if validity == self.model.validity && command.text.ends_with(" INBOX") {
+                    known.copied(from, to)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Ends the test, with what was said last.
