@@ -41,6 +41,7 @@ pub struct Setup {
     extra: Vec<String>,
     settings: String,
     users: Vec<(String, Arc<Maildir>)>,
+    mail_settings: String,
     trace: Option<PathBuf>,
 }
 
@@ -52,6 +53,7 @@ impl Setup {
             extra: Vec::new(),
             settings: String::new(),
             users: Vec::new(),
+            mail_settings: String::new(),
             trace: None,
         }
     }
@@ -77,6 +79,12 @@ impl Setup {
     /// Several users in place of the one, each with a Maildir. Culver then runs by a configuration file.
     pub fn user(mut self, name: &str, maildir: &Arc<Maildir>) -> Setup {
         self.users.push((name.to_owned(), Arc::clone(maildir)));
+        self
+    }
+
+    /// The same for the section `[mail]`, which the file has anyway.
+    pub fn mail_settings(mut self, lines: &str) -> Setup {
+        self.mail_settings.push_str(lines);
         self
     }
 
@@ -108,7 +116,10 @@ impl Setup {
         let ports = [free_port(), free_port()];
         let (mut command, known) = match self.kind {
             Kind::Culver
-                if self.fs_layout || !self.settings.is_empty() || !self.users.is_empty() =>
+                if self.fs_layout
+                    || !(self.settings.is_empty()
+                        && self.mail_settings.is_empty()
+                        && self.users.is_empty()) =>
             {
                 (self.culver_by_file(maildir, home.path(), ports), true)
             }
@@ -183,10 +194,11 @@ impl Setup {
             &config,
             format!(
                 "[listen]\nimap = [\"127.0.0.1:{imap}\"]\nimaps = [\"127.0.0.1:{imaps}\"]\n\
-                 [mail]\nlocation = \"{}\"\nlayout = \"{layout}\"\n\
+                 [mail]\nlocation = \"{}\"\nlayout = \"{layout}\"\n{}\
                  [users]\nfirst-uid = 1\nuid = \"{}\"\ngid = \"{}\"\n\
                  [[auth.source]]\nkind = \"passwd-file\"\npath = \"{}\"\n{}",
                 self.location(maildir),
+                self.mail_settings,
                 user_name(id),
                 group_name(mail_gid()),
                 users.display(),

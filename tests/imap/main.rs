@@ -5,7 +5,6 @@
 mod harness;
 
 mod append;
-mod bad_input;
 mod capability;
 mod copy;
 mod expunge;
@@ -13,9 +12,11 @@ mod fetch;
 mod hostile;
 mod idle;
 mod limits;
+mod limits_of_messages;
 mod list;
 mod login;
 mod mailboxes;
+mod malformed;
 mod openings;
 mod pipeline;
 mod rfc3502;
