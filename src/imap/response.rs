@@ -1,5 +1,7 @@
 //! What a server says (RFC 3501 §7), as values.
 
+use std::borrow::Cow;
+
 use crate::imap::command::StatusItem;
 use crate::imap::core::Tag;
 use crate::imap::flag::{Keyword, SystemFlags};
@@ -42,7 +44,7 @@ pub enum Code {
     /// With the charsets that are known.
     BadCharset(Vec<&'static str>),
     Cannot,
-    Capability(Vec<&'static str>),
+    Capability(Vec<Cow<'static, str>>),
     ClientBug,
     Closed,
     ContactAdmin,
@@ -81,7 +83,7 @@ pub enum Code {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "RFC 3501 §7.2 to §7.4")]
 pub enum Data {
-    Capability(Vec<&'static str>),
+    Capability(Vec<Cow<'static, str>>),
     Enabled(Vec<&'static str>),
     Esearch(Esearch),
     Exists(u32),
@@ -97,7 +99,8 @@ pub enum Data {
     Recent(u32),
     /// Rising numbers.
     Search(Vec<u32>),
-    StatusItems(MailboxName, Vec<(StatusItem, u64)>),
+    /// `None` is NIL: of APPENDLIMIT alone.
+    StatusItems(MailboxName, Vec<(StatusItem, Option<u64>)>),
 }
 
 /// The answer to SEARCH with RETURN (RFC 4731 §3.1): what was not asked for, or not found, is `None`.

@@ -4,6 +4,7 @@ use crate::harness::{Kind, Server};
 
 /// What every client of today expects after login.
 const AFTER_LOGIN: &[&str] = &[
+    "APPENDLIMIT",
     "BINARY",
     "CHILDREN",
     "ENABLE",

@@ -89,6 +89,7 @@ fn status_item(input: &[u8]) -> Parsed<'_, StatusItem> {
     let what = "MESSAGES, RECENT, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED or SIZE";
     let (rest, name) = named(what, word).parse(input)?;
     let item = match name.as_str() {
+        "APPENDLIMIT" => StatusItem::AppendLimit,
         "DELETED" => StatusItem::Deleted,
         "MESSAGES" => StatusItem::Messages,
         "RECENT" => StatusItem::Recent,

@@ -154,6 +154,7 @@ fn any_command() -> impl Strategy<Value = Command> {
     let action = select(&[StoreAction::Add, StoreAction::Remove, StoreAction::Replace][..]);
     let items = select(
         &[
+            StatusItem::AppendLimit,
             StatusItem::Deleted,
             StatusItem::Messages,
             StatusItem::Recent,

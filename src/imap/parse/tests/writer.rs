@@ -127,6 +127,7 @@ impl Writer {
 
     fn status_item(&mut self, item: &StatusItem) {
         self.word(match item {
+            StatusItem::AppendLimit => "APPENDLIMIT",
             StatusItem::Deleted => "DELETED",
             StatusItem::Messages => "MESSAGES",
             StatusItem::Recent => "RECENT",
