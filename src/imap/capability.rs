@@ -13,10 +13,20 @@ pub struct BeforeLogin<'a> {
     pub mechanisms: &'a [&'static str],
 }
 
-/// IDLE too, as Dovecot: some clients never ask again after login.
-const BEFORE: [&str; 6] = ["IMAP4rev1", "SASL-IR", "ID", "ENABLE", "IDLE", "LITERAL-"];
+/// IDLE too, as Dovecot: some clients never ask again after login. Both revisions, for either kind of client: RFC
+/// 9051 §7.2.2 demands the one, and RFC 3501 §7.2.1 the other.
+const BEFORE: [&str; 7] = [
+    "IMAP4rev1",
+    "IMAP4rev2",
+    "SASL-IR",
+    "ID",
+    "ENABLE",
+    "IDLE",
+    "LITERAL-",
+];
 const AFTER: &[&str] = &[
     "IMAP4rev1",
+    "IMAP4rev2",
     "SASL-IR",
     "ID",
     "ENABLE",
