@@ -4,6 +4,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod abnf;
 mod append;
 mod bad_input;
 mod capability;

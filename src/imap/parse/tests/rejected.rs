@@ -276,9 +276,15 @@ fn texts_and_places() {
         ("STORE 1 FLAGS", "Expected a space (octet 16)"),
         ("STORE 1 FLAGS ", "Expected a flag (octet 17)"),
         ("STORE 1 FLAGS (", "Expected a flag (octet 18)"),
-        ("STORE 1 FLAGS (\\Recent)", "Invalid system flag \\Recent"),
-        ("STORE 1 FLAGS \\X\0", "Invalid system flag \\X"),
-        ("STORE 1 FLAGS \\*", "Invalid system flag \\"),
+        ("STORE 1 FLAGS (\\Recent)", "\\Recent cannot be set"),
+        (
+            "STORE 1 FLAGS \\X\0",
+            "Expected the command's end (octet 19)",
+        ),
+        (
+            "STORE 1 FLAGS \\*",
+            "Expected a system flag's name (octet 18)",
+        ),
         ("STORE 1 FLAGS (a]b)", "Expected ) (octet 19)"),
         ("STORE 1 FLAGS (é)", "8bit data in atom (octet 18)"),
         ("SEARCH", "Expected a space (octet 9)"),
@@ -316,10 +322,7 @@ fn texts_and_places() {
         ("SEARCH RETURN (MIN)", "Expected a space (octet 22)"),
         ("SEARCH $,1", "Expected the command's end (octet 11)"),
         ("SEARCH UID $:*", "Expected the command's end (octet 15)"),
-        (
-            "FETCH 1,$ FLAGS",
-            "Expected a number from 1 to 4294967295 or * (octet 11)",
-        ),
+        ("FETCH 1,$,2 FLAGS", "Expected a space (octet 12)"),
         (
             "SEARCH OLDER 0",
             "Expected a number from 1 to 4294967295 (octet 16)",
@@ -355,10 +358,7 @@ fn texts_and_places() {
             "Expected a date-time such as \"17-Jul-1996 02:44:25 -0700\" (octet 12)",
         ),
         ("APPEND x (\\Seen)", "Expected a space (octet 19)"),
-        (
-            "APPEND x (\\Recent) {1}\r\nx",
-            "Invalid system flag \\Recent",
-        ),
+        ("APPEND x (\\Recent) {1}\r\nx", "\\Recent cannot be set"),
         (
             "APPEND x {5}\r\nabc",
             "Expected all octets of the literal (octet 20)",
@@ -388,7 +388,7 @@ fn options_of_later_messages() {
         ("  ", "Expected a literal with the message (octet 2)"),
         (" x ", "Expected a literal with the message (octet 2)"),
         (" (\\Seen)", "Expected a space (octet 9)"),
-        (" (\\Recent) ", "Invalid system flag \\Recent"),
+        (" (\\Recent) ", "\\Recent cannot be set"),
     ] {
         let error = append_options(between.as_bytes()).unwrap_err();
         assert_eq!((error.tag, &error.expected[..]), (None, expected));
@@ -407,7 +407,7 @@ fn append_heads() {
         ),
         ("a APPEND x (\\Seen", "Expected ) (octet 18)"),
         ("a APPEND x (\\Seen)", "Expected a space (octet 19)"),
-        ("a APPEND x (\\Bad) ", "Invalid system flag \\Bad"),
+        ("a APPEND x (\\Recent) ", "\\Recent cannot be set"),
         (
             "a APPEND x \"bad date\" ",
             "Expected a date-time such as \"17-Jul-1996 02:44:25 -0700\" (octet 12)",
@@ -468,10 +468,6 @@ fn limits() {
         (
             format!("STORE 1 FLAGS ({})", "k".repeat(51)),
             "Keyword longer than 50 octets",
-        ),
-        (
-            format!("STORE 1 FLAGS \\{}", "X".repeat(1000)),
-            &*format!("Invalid system flag \\{}", "X".repeat(64)),
         ),
         (
             format!("SEARCH KEYWORD {}", "k".repeat(51)),

@@ -33,6 +33,7 @@ fn any_set() -> impl Strategy<Value = SequenceSet> {
 fn any_messages() -> impl Strategy<Value = MessageSet> {
     prop_oneof![
         4 => any_set().prop_map(MessageSet::Numbers),
+        1 => any_set().prop_map(MessageSet::NumbersAndSaved),
         1 => Just(MessageSet::Saved),
     ]
 }

@@ -83,6 +83,10 @@ impl Writer {
     fn message_set(&mut self, set: &MessageSet) {
         match set {
             MessageSet::Numbers(set) => self.set(set),
+            MessageSet::NumbersAndSaved(set) => {
+                self.set(set);
+                self.raw(",$");
+            }
             MessageSet::Saved => self.raw("$"),
         }
     }
