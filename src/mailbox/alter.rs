@@ -24,6 +24,17 @@ pub struct Stored {
     pub snapshot: Arc<Snapshot>,
     /// UIDs that were named and are gone.
     pub gone: NumberSet,
+    change: FlagChange,
+}
+
+impl Stored {
+    /// Whether who knew a message as `was`, and what this STORE did, knows that it is as `is` now.
+    pub(super) fn explains(&self, was: &Message, is: &Message) -> bool {
+        let keywords = self.change.keywords.iter();
+        let letters = keywords.filter_map(|keyword| self.snapshot.keywords.letter(keyword));
+        let letters = letters.fold(Letters::default(), |all, one| Letters(all.0 | one.0));
+        self.change.apply(was, letters) == (is.flags, is.letters)
+    }
 }
 
 impl Mailbox {
@@ -34,7 +45,8 @@ impl Mailbox {
         action: StoreAction,
         flags: &[Flag],
     ) -> Result<Stored, Fault> {
-        let (uids, flags) = (uids.clone(), FlagChange::new(action, flags));
+        let (uids, change) = (uids.clone(), FlagChange::new(action, flags));
+        let flags = change.clone();
         let gone = self
             .change_names(move |turn| turn.store(&uids, &flags))
             .await?;
@@ -42,6 +54,7 @@ impl Mailbox {
         Ok(Stored {
             snapshot: self.snapshot(),
             gone,
+            change,
         })
     }
 
@@ -59,6 +72,7 @@ impl Mailbox {
 }
 
 /// What a STORE does to one message's flags.
+#[derive(Clone, Debug)]
 struct FlagChange {
     action: StoreAction,
     system: SystemFlags,

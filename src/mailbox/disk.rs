@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::imap::sequence::{Uid, UidValidity};
 use crate::mailbox::fault::Fault;
@@ -15,9 +15,14 @@ use crate::spool::filename::FileName;
 use crate::spool::folder::{Folder, Stamp, Sub};
 use crate::spool::keywords::Keywords;
 use crate::spool::lock::Lock;
+use crate::spool::scan;
 use crate::spool::tree::Tree;
 use crate::spool::uidlist::{Read, Salvage, UidList};
 use crate::spool::uidvalidity;
+
+/// A uidlist that is gone is not restored while the directories change more often than that: whoever
+/// removes the whole mailbox would find it not empty.
+const REST: Duration = Duration::from_secs(1);
 
 /// A record of the uidlist whose file is not in the picture.
 #[derive(Clone, Copy, Debug)]
@@ -48,8 +53,12 @@ pub(super) struct Disk {
     pub unnumbered: bool,
     /// Something is in doubt: both directories must be listed.
     pub rescan: bool,
-    /// The uidlist must be written anew: a sync has failed, or it was damaged.
+    /// The uidlist must be written anew: a sync has failed, it was damaged, or it is gone.
     pub(super) rewrite: bool,
+    /// The uidlist is gone.
+    pub(super) missing: bool,
+    /// Keywords have been named here that are not in `dovecot-keywords` yet.
+    pub unwritten_keywords: bool,
 }
 
 impl Disk {
@@ -133,6 +142,8 @@ impl Disk {
             unnumbered: false,
             rescan: true,
             rewrite,
+            missing: false,
+            unwritten_keywords: false,
         };
         Ok(Some((disk, snapshot)))
     }
@@ -161,6 +172,25 @@ impl Disk {
     /// `new/`'s and `cur/`'s stamps now.
     pub fn stamps(&self) -> std::io::Result<[Stamp; 2]> {
         Ok([self.folder.stamp(Sub::New)?, self.folder.stamp(Sub::Cur)?])
+    }
+
+    /// Whether it must be looked at again soon.
+    pub fn is_in_doubt(&self) -> bool {
+        self.rescan || self.missing || self.is_vanishing()
+    }
+
+    /// Whether `new/` or `cur/` has been removed.
+    fn is_vanishing(&self) -> bool {
+        [Sub::New, Sub::Cur]
+            .into_iter()
+            .any(|sub| self.folder.lacks(sub).unwrap_or(false))
+    }
+
+    /// Whether nothing has happened in the directories for so long that nobody seems to be removing them.
+    pub fn rests(&self) -> bool {
+        let now = SystemTime::now();
+        let rested = |stamp: &Stamp| scan::is_unchanged_for(stamp, now, REST);
+        !self.is_vanishing() && self.stamps().is_ok_and(|stamps| stamps.iter().all(rested))
     }
 
     /// Whether nothing has happened in the directories that the picture lacks.

@@ -44,8 +44,15 @@ impl Mailbox {
             return Ok(());
         }
         let mailbox = Arc::clone(self);
-        self.look(move |turn| turn.look(&mailbox.inbox, mailbox.has_writers()))
-            .await
+        let wants_lock = self
+            .glance(move |turn| turn.glance(&mailbox.inbox, mailbox.has_writers()))
+            .await?;
+        if wants_lock {
+            let mailbox = Arc::clone(self);
+            self.look(move |turn| turn.look(&mailbox.inbox, mailbox.has_writers()))
+                .await?;
+        }
+        Ok(())
     }
 
     fn is_look_due(&self, disk: &mut Disk) -> Result<bool, Fault> {
@@ -114,7 +121,10 @@ async fn look_out(mailbox: Weak<Mailbox>, inbox: Arc<Inbox>) {
             Some(mailbox) if mailbox.has_ended() => return,
             Some(mailbox) => (
                 mailbox.is_watched(),
-                mailbox.disk.try_lock().is_ok_and(|disk| disk.rescan),
+                mailbox
+                    .disk
+                    .try_lock()
+                    .map_or(true, |disk| disk.is_in_doubt()), // busy: nobody knows
             ),
         };
         let patience = match watched {

@@ -4,7 +4,7 @@
 //! pool; while somebody else holds it the thread and the place in the queue are given back and a timer waits:
 //! nothing is held by who waits. Disk first, then memory, then clients: so all hear changes in one order, and
 //! of nothing that did not happen. A turn that has begun comes to its end and is published, whether or not
-//! anybody still waits for it.
+//! anybody still waits for it. Who only looks takes the lock only where something is to be written.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,7 +119,20 @@ impl Mailbox {
         self.turn(Box::new(act), Without::RoomGoesOn).await
     }
 
-    /// Runs a turn that only looks. It goes on without the lock where that cannot be had: messages
+    /// Runs a turn that only looks, and says in [`Turn::wants_lock`] if there is something to write.
+    pub(super) async fn glance<R: Send + 'static>(
+        self: &Arc<Self>,
+        act: impl FnOnce(&mut Turn<'_>) -> Result<R, Fault> + Send + 'static,
+    ) -> Result<R, Fault> {
+        let mut disk = self.enter_queue().await?;
+        let mailbox = Arc::clone(self);
+        blocking("a look", move || {
+            mailbox.run_turn(&mut disk, None, Box::new(act))
+        })
+        .await?
+    }
+
+    /// Runs a turn that looks, and writes what is new. It goes on without the lock where that cannot be had: messages
     /// without a UID are left for later then.
     pub(super) async fn look<R: Send + 'static>(
         self: &Arc<Self>,

@@ -29,6 +29,8 @@ pub(super) struct Turn<'t> {
     pub lock: Option<&'t Lock>,
     /// Nobody has been told anything of this mailbox yet.
     pub first: bool,
+    /// Something is to be written, and this turn may not: it has no lock.
+    pub wants_lock: bool,
     /// The state before this turn, to take changes back to.
     pub before: Arc<Snapshot>,
     /// Events tell what others do in the directories.
@@ -77,6 +79,7 @@ impl<'t> Turn<'t> {
             durability,
             lock,
             first: false,
+            wants_lock: false,
             before,
             watched,
             moved: false,
@@ -179,14 +182,31 @@ impl<'t> Turn<'t> {
         if !self.disk.keywords.lacks(letters) {
             return;
         }
+        Arc::make_mut(&mut self.disk.keywords).name_unknown(letters);
+        self.disk.unwritten_keywords = true;
+        self.write_keywords();
+        self.draft.keywords = Arc::clone(&self.disk.keywords);
+    }
+
+    /// Writes keywords that were named while there was no lock.
+    pub fn write_keywords(&mut self) {
+        if !self.disk.unwritten_keywords || self.asks_for_lock() {
+            return;
+        }
+        self.disk.unwritten_keywords = false;
         let keywords = Arc::make_mut(&mut self.disk.keywords);
-        keywords.name_unknown(letters);
-        if self.lock.is_some()
-            && let Err(error) = keywords.write(&self.disk.folder)
-        {
+        // Those named before may have been lost when the file was read again.
+        let used = self.draft.iter().map(|message| message.letters.0);
+        keywords.name_unknown(Letters(used.fold(0, |all, letters| all | letters)));
+        if let Err(error) = keywords.write(&self.disk.folder) {
             tracing::warn!(mailbox = %self.disk.folder.path().display(), %error, "dovecot-keywords cannot be written");
         }
-        self.draft.keywords = Arc::clone(&self.disk.keywords);
+    }
+
+    /// True where this turn has no lock: notes that one is wanted, if it can be had.
+    pub fn asks_for_lock(&mut self) -> bool {
+        self.wants_lock |= self.lock.is_none() && self.disk.folder.is_writable();
+        self.lock.is_none()
     }
 
     /// Does `act` to a message's file by its last known name; where that is gone, looks for its new one and

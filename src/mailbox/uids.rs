@@ -38,6 +38,7 @@ impl Turn<'_> {
         {
             self.disk.keywords = Arc::new(keywords);
         }
+        self.write_keywords();
         self.draft.keywords = Arc::clone(&self.disk.keywords);
         let Some(list) = &mut self.disk.uidlist else {
             return Ok(());
@@ -59,6 +60,9 @@ impl Turn<'_> {
             Change::Replaced => self.hear_replaced()?,
         }
         self.disk.rewrite |= self.durability.take_doubt();
+        if self.disk.missing && !self.disk.rests() {
+            return Ok(()); // restored when a message comes, or when it is calm
+        }
         if let Err(fault) = self.mend_uidlist() {
             // Who only reads or expunges can go on; nobody new gets a UID.
             tracing::warn!(%fault, "dovecot-uidlist is to be written anew");
@@ -126,10 +130,12 @@ impl Turn<'_> {
                 list.next = list.next.max(self.draft.uid_next).max(before);
                 self.durability.note_safe(list.next.get().saturating_sub(1));
                 self.disk.uidlist = Some(list);
+                self.disk.missing = false;
                 self.hear_records_of_all(records, rewrite);
                 Ok(())
             }
-            Read::Missing | Read::Broken(_) => {
+            gone => {
+                self.disk.missing = matches!(gone, Read::Missing);
                 // The messages are known here: the file is written again with the same UIDs.
                 if !self.disk.rewrite {
                     tracing::warn!(mailbox = %self.disk.folder.path().display(), "dovecot-uidlist is gone or broken: to be restored");
@@ -150,7 +156,7 @@ impl Turn<'_> {
 
     /// Writes the uidlist anew if it must be, under the lock.
     fn mend_uidlist(&mut self) -> Result<(), Fault> {
-        if self.disk.rewrite && self.lock.is_some() {
+        if self.disk.rewrite && !self.asks_for_lock() {
             self.rewrite_uidlist(false)?;
         }
         Ok(())
@@ -189,6 +195,7 @@ impl Turn<'_> {
         }
         let last = list.next.get().saturating_sub(1);
         self.disk.rewrite = false;
+        self.disk.missing = false;
         if drop_dead {
             self.disk.expunged.clear();
         }

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::imap::command::Numbering;
 use crate::imap::flag::{Keyword, SystemFlag, SystemFlags};
 use crate::imap::sequence::{Bound, ModSeq, NumberSet, SeqNum, SequenceSet, Uid};
+use crate::mailbox::alter::Stored;
 use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::{Mailbox, Selection};
 use crate::mailbox::snapshot::{Difference, Message, Snapshot};
@@ -304,9 +305,21 @@ impl View {
         Some(self.picture(self.number_of(uid)?, message, gone))
     }
 
-    /// The client has been shown the FLAGS of these messages as of `snapshot` (in a FETCH response), or
-    /// wants to hear nothing of them (`.SILENT`): [`View::sync`] will not tell them again. What others
-    /// changed since is still told.
+    /// The client wants to hear nothing of what its STORE did to these messages (`.SILENT`). Where others
+    /// have changed them too, it is told what they are now (RFC 3501 §6.4.6).
+    pub fn silenced(&mut self, uids: &NumberSet, stored: &Stored) {
+        for uid in uids.iter().filter_map(Uid::new) {
+            let was = self.told.get(&uid).or_else(|| self.base.find(uid));
+            if let (Some(was), Some(is)) = (was, stored.snapshot.find(uid))
+                && stored.explains(was, is)
+            {
+                self.told.insert(uid, Arc::clone(is));
+            }
+        }
+    }
+
+    /// The client has been shown the FLAGS of these messages as of `snapshot` (in a FETCH response):
+    /// [`View::sync`] will not tell them again. What others changed since is still told.
     pub fn told(&mut self, uids: &NumberSet, snapshot: &Arc<Snapshot>) {
         for &(from, to) in uids.ranges() {
             let Some(first) = Uid::new(from.max(1)) else {

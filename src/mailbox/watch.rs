@@ -68,6 +68,17 @@ impl Inbox {
         std::mem::take(&mut *lock(&self.news))
     }
 
+    /// Puts back what was taken, for the next who looks; with `rescan` both directories are to be listed.
+    pub fn put_back(&self, taken: News, rescan: bool) {
+        let mut news = lock(&self.news);
+        let later = std::mem::replace(&mut *news, taken);
+        news.rescan |= rescan || later.rescan;
+        news.events.extend(later.events);
+        if news.rescan {
+            news.events.clear();
+        }
+    }
+
     /// Whether anything has come.
     pub fn is_empty(&self) -> bool {
         lock(&self.news).is_empty()

@@ -52,17 +52,28 @@ impl Turn<'_> {
     ///
     /// The events are taken here and not before, so that nobody who goes away takes them along.
     pub fn look(&mut self, inbox: &Inbox, take_over: bool) -> Result<(), Fault> {
-        let looked = self.look_at(&inbox.take());
-        // The events are used up: if this failed, only the directories can tell.
-        self.disk.rescan |= looked.is_err();
-        looked?;
-        if take_over {
-            self.take_over();
-        }
-        Ok(())
+        let looked = self.look_at(&inbox.take(), take_over);
+        // The events are used up: if this failed, or has left out what has no UID, only the directories can
+        // tell.
+        self.disk.rescan |= looked.is_err() || self.wants_lock;
+        looked.map(drop)
     }
 
-    fn look_at(&mut self, news: &News) -> Result<(), Fault> {
+    /// The same without the lock. True if something is to be written: all that was new is left for who has it.
+    pub fn glance(&mut self, inbox: &Inbox, take_over: bool) -> Result<bool, Fault> {
+        let (news, seen) = (inbox.take(), self.disk.seen);
+        let looked = self.look_at(&news, take_over);
+        self.disk.rescan |= looked.is_err();
+        let listed = looked?;
+        if self.wants_lock {
+            inbox.put_back(news, listed);
+            self.disk.seen = seen;
+        }
+        Ok(self.wants_lock)
+    }
+
+    /// True if both directories were listed.
+    fn look_at(&mut self, news: &News, take_over: bool) -> Result<bool, Fault> {
         let stamps = self
             .disk
             .stamps()
@@ -74,10 +85,14 @@ impl Turn<'_> {
             false => self.watched && !news.rescan,
             true => cur_rests && !news.rescan && !self.disk.rescan,
         };
-        if !by_names || !self.look_at_names(news, stamps)? {
+        let by_names = by_names && self.look_at_names(news, stamps)?;
+        if !by_names {
             self.look_at_all()?;
         }
-        Ok(())
+        if take_over {
+            self.take_over();
+        }
+        Ok(!by_names)
     }
 
     /// Looks only at the names that events told, and at `new/` if it has changed. False if that is not enough.
@@ -324,7 +339,7 @@ impl Turn<'_> {
     /// Gives the second of two different files with one base name a base name of its own; the next scan
     /// finds it as a new message. Nothing is lost if that fails: only one of them shows.
     fn part_twin(&mut self, sub: Sub, name: &FileName) {
-        if self.lock.is_none() {
+        if self.asks_for_lock() {
             return;
         }
         let Some(fresh) = fresh_name(name) else {
@@ -377,10 +392,8 @@ impl Turn<'_> {
         if fresh.is_empty() {
             return Ok(());
         }
-        if self.lock.is_none() && self.disk.has_uidlist() {
-            // Where the lock can be had some time, they get their UIDs then.
-            self.disk.rescan |= self.disk.folder.is_writable();
-            return Ok(());
+        if self.disk.has_uidlist() && self.asks_for_lock() {
+            return Ok(()); // where the lock can be had some time, they get their UIDs then
         }
         fresh.sort_by(|(_, one), (_, other)| one.arrival_order(other));
         match self.number(fresh) {
@@ -456,7 +469,7 @@ impl Turn<'_> {
     /// Moves what is in `new/` to `cur/`, as a session that has the mailbox selected does. What cannot be
     /// moved stays where it is: it is served all the same.
     fn take_over(&mut self) {
-        if self.lock.is_none() {
+        if self.draft.in_new() == 0 || self.asks_for_lock() {
             return;
         }
         // They are the last ones, unless some could not be moved for long.

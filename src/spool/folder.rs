@@ -3,7 +3,8 @@
 //! A [`Folder`] is made by [`Tree::folder`](crate::spool::tree::Tree::folder). It reaches every file
 //! through descriptors of the mailbox directory, `new/` and `cur/`; a mailbox that is renamed while it is
 //! open goes on working, and nothing is ever made in another one that takes its place. If `new/` or `cur/`
-//! themselves are removed or replaced, [`Folder::stamp`] notices and opens the present ones.
+//! themselves are replaced, [`Folder::stamp`] notices and opens the present ones. One that was removed is
+//! empty until something is put there: who only looks makes nothing, for somebody may be removing it all.
 
 use std::fs::File;
 use std::io;
@@ -175,15 +176,35 @@ impl Folder {
         Ok(dir::stat(&self.dir)?.st_nlink == 0)
     }
 
-    /// `new/`'s or `cur/`'s stamp. One that was removed is made again, and one that was replaced is opened.
+    /// Whether `new/` or `cur/` has been removed, and nothing has taken its place.
+    pub fn lacks(&self, sub: Sub) -> io::Result<bool> {
+        Ok(
+            dir::stat_at(self.dir.as_fd(), Path::new(sub.name()))?.is_none()
+                && self.sub(sub).is_removed()?,
+        )
+    }
+
+    /// `new/`'s or `cur/`'s stamp. One that was replaced is opened; one that was moved away is made again; one
+    /// that was removed keeps the stamp of its end.
     pub fn stamp(&self, sub: Sub) -> io::Result<Stamp> {
         match rustix::fs::statat(&self.dir, sub.name(), AtFlags::empty()) {
             Ok(stat) if dir::identity(&stat) == self.sub(sub).identity => {
                 return Ok(dir::stamp(&stat));
             }
-            Ok(_) | Err(Errno::NOENT) => {}
+            Ok(_) => {}
+            Err(Errno::NOENT) => {
+                let last = dir::stat(&self.sub(sub).dir)?;
+                if last.st_nlink == 0 {
+                    return Ok(dir::stamp(&last));
+                }
+            }
             Err(error) => return Err(error.into()),
         }
+        self.reopen(sub)
+    }
+
+    /// Opens what is `new/` or `cur/` now; makes it if it is missing.
+    fn reopen(&self, sub: Sub) -> io::Result<Stamp> {
         let present = Arc::new(Held::open(&self.root, self.dir.as_fd(), sub)?);
         let stamp = dir::stamp(&dir::stat(&present.dir)?);
         let held = match sub {
@@ -247,7 +268,8 @@ impl Folder {
         self.rename_into(from, old, self, to, new)
     }
 
-    /// Renames a message into `target`, never over an existing entry. `CrossesDevices` where it cannot.
+    /// Renames a message into `target`, never over an existing entry; makes the directory if it is missing.
+    /// `CrossesDevices` where it cannot.
     pub fn rename_into(
         &self,
         from: Sub,
@@ -256,12 +278,10 @@ impl Folder {
         to: Sub,
         new: &FileName,
     ) -> io::Result<()> {
-        dir::rename(
-            self.sub(from).dir.as_fd(),
-            dir::path_of(old.bytes()),
-            target.sub(to).dir.as_fd(),
-            dir::path_of(new.bytes()),
-        )
+        let (old, new) = (dir::path_of(old.bytes()), dir::path_of(new.bytes()));
+        target.placing(to, |dir| {
+            dir::rename(self.sub(from).dir.as_fd(), old, dir, new)
+        })
     }
 
     /// Hard-links a message into `target`, never over an existing entry. `CrossesDevices` where a link cannot
@@ -275,7 +295,7 @@ impl Folder {
         to: Sub,
         new: &FileName,
     ) -> io::Result<()> {
-        let (source, destination) = (self.sub(from), target.sub(to));
+        let source = self.sub(from);
         let old = dir::path_of(old.bytes());
         let Some(stat) = dir::stat_at(source.dir.as_fd(), old)? else {
             return Err(io::ErrorKind::NotFound.into());
@@ -284,12 +304,14 @@ impl Folder {
             return Err(io::ErrorKind::CrossesDevices.into());
         }
         let new = dir::path_of(new.bytes());
-        match rustix::fs::linkat(&source.dir, old, &destination.dir, new, AtFlags::empty()) {
-            Err(Errno::PERM | Errno::MLINK | Errno::OPNOTSUPP | Errno::NOSYS) => {
-                Err(io::ErrorKind::CrossesDevices.into())
+        target.placing(to, |dir| {
+            match rustix::fs::linkat(&source.dir, old, dir, new, AtFlags::empty()) {
+                Err(Errno::PERM | Errno::MLINK | Errno::OPNOTSUPP | Errno::NOSYS) => {
+                    Err(io::ErrorKind::CrossesDevices.into())
+                }
+                result => Ok(result?),
             }
-            result => Ok(result?),
-        }
+        })
     }
 
     /// Unlinks an expunged message.
@@ -328,17 +350,20 @@ impl Folder {
         })
     }
 
-    /// Shows each entry of `new/` or `cur/`.
+    /// Shows each entry of `new/` or `cur/`: none of one that was removed.
     pub(super) fn entries(
         &self,
         sub: Sub,
         each: impl FnMut(&std::ffi::CStr, rustix::fs::FileType) -> io::Result<()>,
     ) -> io::Result<()> {
-        dir::entries(self.sub(sub).dir.as_fd(), each)
+        let held = self.sub(sub);
+        match dir::entries(held.dir.as_fd(), each) {
+            Err(_) if held.is_removed()? => Ok(()),
+            result => result,
+        }
     }
 
-    /// Puts a file into `new/` or `cur/`, never over an existing entry. The directory is made again if it has
-    /// vanished.
+    /// Puts a file into `new/` or `cur/`, never over an existing entry; makes the directory if it is missing.
     pub(super) fn put(
         &self,
         from: BorrowedFd<'_>,
@@ -347,10 +372,16 @@ impl Folder {
         new: &FileName,
     ) -> io::Result<()> {
         let new = dir::path_of(new.bytes());
-        match dir::rename(from, name, self.sub(sub).dir.as_fd(), new) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.stamp(sub)?;
-                dir::rename(from, name, self.sub(sub).dir.as_fd(), new)
+        self.placing(sub, |dir| dir::rename(from, name, dir, new))
+    }
+
+    /// Does what makes an entry in `new/` or `cur/`; once more if the directory was missing.
+    fn placing(&self, sub: Sub, act: impl Fn(BorrowedFd<'_>) -> io::Result<()>) -> io::Result<()> {
+        let held = self.sub(sub);
+        match act(held.dir.as_fd()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && held.is_removed()? => {
+                self.reopen(sub)?;
+                act(self.sub(sub).dir.as_fd())
             }
             result => result,
         }
@@ -410,6 +441,10 @@ impl Held {
             identity: dir::identity(&dir::stat(&dir)?),
             dir,
         })
+    }
+
+    fn is_removed(&self) -> io::Result<bool> {
+        Ok(dir::stat(&self.dir)?.st_nlink == 0)
     }
 }
 

@@ -96,12 +96,17 @@ fn each_message(folder: &Folder, sub: Sub, mut found: impl FnMut(FileName)) -> i
 /// Whether any change of a directory after `now` would give the directory another time than it has. One far in the
 /// future (the clock was set back) is as good as an old one.
 pub fn is_settled(stamp: &Stamp, now: SystemTime) -> bool {
+    is_unchanged_for(stamp, now, GUARD)
+}
+
+/// Whether the time of a directory is farther from `now` than that.
+pub fn is_unchanged_for(stamp: &Stamp, now: SystemTime, time: Duration) -> bool {
     let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| {
         i128::try_from(since.as_nanos()).unwrap_or_default()
     });
     let (seconds, nanos) = stamp.modified;
     let modified = i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
-    now.abs_diff(modified) > GUARD.as_nanos()
+    now.abs_diff(modified) > time.as_nanos()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::harness::{Chance, Kind, Maildir, Server, Setup, have, message};
+use crate::harness::{Chance, Kind, Maildir, Server, Setup, have, message, wait_until};
 
 /// mutt opens a mailbox: all of `new/` goes to `cur/`, flags change, a message is thrown away.
 #[test]
@@ -52,6 +52,58 @@ fn a_body_is_served_though_its_file_was_renamed_a_moment_ago() {
             "turn {turn}: {reply:?}"
         );
     }
+}
+
+/// Whoever removes a mailbox's directory finds it empty at the end, though sessions look at it all along; they
+/// are told that it is gone.
+#[test]
+fn a_selected_mailbox_can_be_removed_by_rm() {
+    let maildir = Arc::new(Maildir::new());
+    let server = Server::on(&maildir);
+    for round in 0..10 {
+        let name = format!("Box{round}");
+        server.client().ok(&format!("CREATE {name}"));
+        for at in 0..20 {
+            maildir.deliver(&name, &message(&format!("m{at}")));
+        }
+        let mut idling = server.selected(&name);
+        let mut asking = server.selected(&name);
+        idling.send(b"i IDLE\r\n");
+        assert!(idling.line().starts_with(b"+ "));
+        let path = maildir.folder(&name);
+        let remover = std::thread::spawn(move || std::fs::remove_dir_all(path));
+        while !remover.is_finished() && asking.try_run("NOOP").is_some() {}
+        remover.join().unwrap().unwrap();
+        let said = idling.rest();
+        let last = said.last().map_or("", |last| last);
+        assert!(last.starts_with("* BYE"), "{said:?}");
+        while asking.try_run("NOOP").is_some() {}
+    }
+    assert_eq!(server.client().ok("LIST \"\" Box*"), [""; 0]);
+}
+
+/// Without its directories or its uidlist a mailbox goes on, with the same UIDs, once something comes.
+#[test]
+fn a_mailbox_without_its_directories_takes_new_mail() {
+    let maildir = Arc::new(Maildir::new());
+    let server = Server::on(&maildir);
+    let mut c = server.selected("INBOX");
+    c.append("INBOX", "", &message("one"));
+    for name in ["cur", "new", "tmp"] {
+        std::fs::remove_dir_all(maildir.path().join(name)).unwrap();
+    }
+    std::fs::remove_file(maildir.path().join("dovecot-uidlist")).unwrap();
+    c.idle_until(&["* 1 EXPUNGE"]);
+    assert_eq!(c.append("INBOX", "", &message("two")), 2);
+    std::fs::create_dir(maildir.path().join("new")).unwrap();
+    maildir.deliver("INBOX", &message("three"));
+    wait_until("the third", || {
+        c.ok("NOOP");
+        c.ok("UID SEARCH ALL") == ["* SEARCH 2 3"]
+    });
+    assert_eq!(maildir.files("INBOX").len(), 2);
+    let list = std::fs::read_to_string(maildir.path().join("dovecot-uidlist")).unwrap();
+    assert!(list.lines().count() >= 3, "{list}");
 }
 
 /// Thousands of renames beside scans: readdir misses and repeats entries, and yet nobody hears of an expunge
@@ -150,7 +202,7 @@ fn deliveries_beside_changes() {
         }
     }
     mta.join().unwrap();
-    crate::harness::wait_until("300 messages", || {
+    wait_until("300 messages", || {
         c.ok("NOOP");
         c.ok("SEARCH ALL").remove(0).split(' ').count() == 302
     });

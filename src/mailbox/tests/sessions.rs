@@ -257,3 +257,19 @@ async fn a_27th_keyword_is_refused_and_changes_nothing() {
     let snapshot = inbox.snapshot();
     assert_eq!(snapshot.keywords_of(snapshot.get(0).unwrap()).count(), 26);
 }
+
+#[tokio::test]
+async fn a_silent_store_hides_its_own_change_and_nobody_elses() {
+    let account = Account1::new();
+    account.deliver("1.M1P1.host");
+    account.deliver("2.M1P1.host");
+    let inbox = account.inbox().await;
+    let mut view = inbox.select(false).await.unwrap();
+    let flagged = [Flag::System(SystemFlag::Flagged)];
+    let (one, both) = (uids(&[1]), uids(&[1, 2]));
+    let others = inbox.store(&one, StoreAction::Add, &flagged).await;
+    others.unwrap();
+    let ours = inbox.store(&both, StoreAction::Add, &seen()).await.unwrap();
+    view.silenced(&both, &ours);
+    assert_eq!(told(&mut view, Expunge::Held), ["1 FETCH \\Flagged \\Seen"]);
+}

@@ -30,8 +30,10 @@ pub(crate) async fn run(
         let mailbox = Arc::clone(view.mailbox());
         let stored = mailbox.store(&named, action, flags).await?;
         gone |= !stored.gone.is_empty();
-        view.told(&named, &stored.snapshot);
-        if !silent {
+        if silent {
+            view.silenced(&named, &stored);
+        } else {
+            view.told(&named, &stored.snapshot);
             show(session, &named, numbering == Numbering::Uid).await?;
         }
         if stored.gone.len() < named.len() {

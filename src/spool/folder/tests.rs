@@ -58,7 +58,11 @@ fn a_mailbox_renamed_while_open_goes_on_and_touches_no_other() {
     assert!(folder.place(Sub::Cur).path().join("1.h:2,S").exists());
     fs::remove_dir_all(mail.path(".B")).expect("removed");
     assert!(folder.is_removed().expect("stat"));
-    let gone = folder.stamp(Sub::New).expect_err("gone");
+    assert!(folder.lacks(Sub::New).expect("stat"));
+    folder.stamp(Sub::New).expect("its last");
+    let gone = folder
+        .rename(Sub::Cur, &seen, Sub::New, &seen)
+        .expect_err("gone");
     assert_eq!(gone.kind(), io::ErrorKind::NotFound);
     assert!(!mail.exists(".B"));
 }
@@ -69,8 +73,18 @@ fn a_new_that_was_removed_or_replaced_is_found_again() {
     let folder = folder(&mail);
     let before = folder.stamp(Sub::New).expect("stamp");
     fs::remove_dir(mail.path("new")).expect("removed");
-    let made = folder.stamp(Sub::New).expect("made again");
-    assert!(mail.exists("new"));
+    // Who looks makes nothing; who puts something there does.
+    let last = folder.stamp(Sub::New).expect("its last");
+    assert_eq!(before.identity, last.identity);
+    assert!(folder.lacks(Sub::New).expect("stat"));
+    assert!(scan::list(&folder, Sub::New).expect("empty").is_empty());
+    assert!(!mail.exists("new"));
+    mail.write("cur/0.h:2,", "x");
+    folder
+        .rename(Sub::Cur, &file("0.h:2,"), Sub::New, &file("0.h"))
+        .expect("made again");
+    assert!(mail.exists("new/0.h"));
+    let made = folder.stamp(Sub::New).expect("stamp");
     fs::rename(mail.path("new"), mail.path("old")).expect("moved away");
     fs::create_dir(mail.path("new")).expect("replaced");
     mail.write("new/1.h", "x");
