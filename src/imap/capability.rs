@@ -38,6 +38,7 @@ const AFTER: &[&str] = &[
     "CHILDREN",
     "LITERAL+",
     "SPECIAL-USE",
+    "CREATE-SPECIAL-USE",
     "WITHIN",
     "ESEARCH",
     "SEARCHRES",

@@ -164,6 +164,21 @@ pub enum ListAttribute {
 }
 
 impl ListAttribute {
+    /// The attribute of RFC 6154 §2 that `text` names, with its backslash, in any case.
+    pub fn special_use(text: &str) -> Option<ListAttribute> {
+        let all = [
+            ListAttribute::All,
+            ListAttribute::Archive,
+            ListAttribute::Drafts,
+            ListAttribute::Flagged,
+            ListAttribute::Junk,
+            ListAttribute::Sent,
+            ListAttribute::Trash,
+        ];
+        all.into_iter()
+            .find(|attribute| attribute.as_str().eq_ignore_ascii_case(text))
+    }
+
     /// The attribute as it is written, with its backslash.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -7,6 +7,7 @@ const AFTER_LOGIN: &[&str] = &[
     "APPENDLIMIT",
     "BINARY",
     "CHILDREN",
+    "CREATE-SPECIAL-USE",
     "ENABLE",
     "ESEARCH",
     "ID",
@@ -30,7 +31,12 @@ const AFTER_LOGIN: &[&str] = &[
 ];
 
 /// What Dovecot 2.3 does not have of these.
-const NOT_DOVECOTS: [&str; 2] = ["IMAP4rev2", "UTF8=ACCEPT"];
+const NOT_DOVECOTS: [&str; 4] = [
+    "APPENDLIMIT",
+    "CREATE-SPECIAL-USE",
+    "IMAP4rev2",
+    "UTF8=ACCEPT",
+];
 
 #[test]
 fn the_greeting_carries_the_capabilities() {
