@@ -40,7 +40,7 @@ pub struct Setup {
     fs_layout: bool,
     extra: Vec<String>,
     settings: String,
-    mail: String,
+    mail_settings: String,
     trace: Option<PathBuf>,
 }
 
@@ -51,7 +51,7 @@ impl Setup {
             fs_layout: false,
             extra: Vec::new(),
             settings: String::new(),
-            mail: String::new(),
+            mail_settings: String::new(),
             trace: None,
         }
     }
@@ -74,9 +74,9 @@ impl Setup {
         self
     }
 
-    /// Lines for the configuration file's `[mail]`. Culver then runs by one.
-    pub fn mail(mut self, lines: &str) -> Setup {
-        self.mail.push_str(lines);
+    /// The same for the section `[mail]`, which the file has anyway.
+    pub fn mail_settings(mut self, lines: &str) -> Setup {
+        self.mail_settings.push_str(lines);
         self
     }
 
@@ -107,7 +107,10 @@ impl Setup {
         own(home.path());
         let ports = [free_port(), free_port()];
         let (mut command, known) = match self.kind {
-            Kind::Culver if self.by_file() => {
+            Kind::Culver
+                if self.fs_layout
+                    || !(self.settings.is_empty() && self.mail_settings.is_empty()) =>
+            {
                 (self.culver_by_file(maildir, home.path(), ports), true)
             }
             Kind::Culver => (self.culver(maildir), false),
@@ -171,10 +174,6 @@ impl Setup {
         command
     }
 
-    fn by_file(&self) -> bool {
-        self.fs_layout || !self.settings.is_empty() || !self.mail.is_empty()
-    }
-
     fn culver_by_file(&self, maildir: &Maildir, home: &Path, ports: [u16; 2]) -> Command {
         let [imap, imaps] = ports;
         let users = home.join("users");
@@ -195,7 +194,7 @@ impl Setup {
                  [users]\nfirst-uid = 1\nuid = \"{}\"\ngid = \"{}\"\n\
                  [[auth.source]]\nkind = \"passwd-file\"\npath = \"{}\"\n{}",
                 maildir.path().display(),
-                self.mail,
+                self.mail_settings,
                 user_name(id),
                 group_name(mail_gid()),
                 users.display(),

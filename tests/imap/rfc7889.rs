@@ -7,8 +7,11 @@ use crate::harness::{Kind, Maildir, Server, Setup, message};
 /// Culver with `max-message-size`; Dovecot knows nothing of this.
 fn limited(settings: &str) -> Option<Server> {
     let maildir = Arc::new(Maildir::new());
-    (Kind::chosen() == Kind::Culver)
-        .then(|| Setup::new(Kind::Culver).mail(settings).start(&maildir))
+    (Kind::chosen() == Kind::Culver).then(|| {
+        Setup::new(Kind::Culver)
+            .mail_settings(settings)
+            .start(&maildir)
+    })
 }
 
 /// "(a) APPENDLIMIT=<number>: This indicates that the IMAP server has the same upload limit for all mailboxes."

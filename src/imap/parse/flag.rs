@@ -3,7 +3,7 @@
 use nom::Parser;
 
 use crate::imap::flag::{Flag, Keyword, SystemFlag};
-use crate::imap::parse::lexical::{Parsed, atom, named, parenthesized, refused, spaced};
+use crate::imap::parse::lexical::{Parsed, atom, beyond, named, parenthesized, refused, spaced};
 
 /// Most flags in a list.
 const FLAGS: usize = 1000;
@@ -51,6 +51,6 @@ pub(super) fn keyword(input: &[u8]) -> Parsed<'_, Keyword> {
         .map(|keyword| (rest, keyword))
         .ok_or_else(|| {
             let longest = Keyword::LONGEST;
-            refused(input, format!("Keyword longer than {longest} octets"))
+            beyond(input, format!("Keyword longer than {longest} octets"))
         })
 }

@@ -35,7 +35,7 @@ struct Answer {
 impl Drive {
     pub fn new() -> Drive {
         let server = Setup::new(Kind::Culver)
-            .mail("fsync = \"never\"\n")
+            .mail_settings("fsync = \"never\"\n")
             .start(&Arc::new(Maildir::new()));
         let (user, stranger) = (server.client(), server.connect());
         Drive {
