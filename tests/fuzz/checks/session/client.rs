@@ -10,7 +10,7 @@ use super::answers::{Picture, Response};
 const REASONS: [&str; 4] = [
     "* BYE Logging out",
     "* BYE Too many invalid IMAP commands.",
-    "* BYE Literal size too large",
+    "* BYE [TOOBIG] Command too large",
     "* BYE Selected mailbox was deleted, have to disconnect.",
 ];
 
