@@ -15,7 +15,8 @@ use culver::message::crlf::{self, CrlfStream};
 use culver::message::decode::{TextDecoder, header_text};
 use culver::message::mime::{self, Content, Structure};
 use culver::message::section::{self, FIELDS_MAX, Octets};
-use culver::message::{Source, date, structure};
+use culver::message::structure::{self, Form};
+use culver::message::{Source, date};
 
 /// Part numbers that are tried, at the most.
 const PATHS: usize = 40;
@@ -101,9 +102,14 @@ fn shown(message: &[u8], short: &Short, structure: &Structure) {
         let _ = header_text(text);
     }
     items.envelope(&mut out, &envelope);
-    for (name, extended) in [("BODY", false), ("BODYSTRUCTURE", true)] {
-        let body = structure.body_structure(message, extended).unwrap();
-        let again = structure.body_structure(short, extended).unwrap();
+    for (name, extended, rev2) in [
+        ("BODY", false, false),
+        ("BODYSTRUCTURE", true, false),
+        ("BODYSTRUCTURE", true, true),
+    ] {
+        let form = Form { extended, rev2 };
+        let body = structure.body_structure(message, form).unwrap();
+        let again = structure.body_structure(short, form).unwrap();
         assert_eq!(format!("{body:?}"), format!("{again:?}"));
         items.body_structure(&mut out, name, &body);
     }
