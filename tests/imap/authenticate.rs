@@ -237,10 +237,7 @@ fn the_capabilities_come_with_it() {
     let server = Server::start();
     let mut c = server.connect();
     let reply = c.run("AUTHENTICATE PLAIN AHUAcA==");
-    assert!(
-        reply.tagged.starts_with("OK [CAPABILITY IMAP4rev1 "),
-        "{reply:?}"
-    );
+    assert!(reply.tagged.starts_with("OK [CAPABILITY "), "{reply:?}");
     let told = reply.outcome();
     let inside = told.trim_start_matches("OK [").trim_end_matches(']');
     c.check("CAPABILITY", &[&format!("* {inside}")], "OK");

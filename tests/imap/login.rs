@@ -20,10 +20,7 @@ fn atoms_strings_and_literals() {
         let mut c = server.connect();
         // "A server MAY include a CAPABILITY response code in the tagged OK response to a successful LOGIN command".
         let reply = c.run(command);
-        assert!(
-            reply.tagged.starts_with("OK [CAPABILITY IMAP4rev1 "),
-            "{reply:?}"
-        );
+        assert!(reply.tagged.starts_with("OK [CAPABILITY "), "{reply:?}");
         assert!(reply.untagged.is_empty(), "{reply:?}");
         c.check("NOOP", &[], "OK");
     }
