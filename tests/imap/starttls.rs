@@ -49,7 +49,9 @@ fn implicit_tls() {
 }
 
 /// Commands sent in the clear behind STARTTLS are not carried out under TLS (CVE-2011-0411 and its many
-/// children): the connection ends and nothing of them is executed.
+/// children): the connection ends and nothing of them is executed. RFC 9051 §6.2.1: "server implementations MUST do one
+/// of the following if any data is received in the same TCP buffer": it is "interpreted as the beginning of the TLS
+/// handshake" or "thrown away". Culver is stricter than either: it ends what a handshake would fail on.
 #[test]
 fn bytes_in_the_clear_behind_starttls_end_the_connection() {
     let server = Server::start();
