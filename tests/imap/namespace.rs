@@ -28,7 +28,7 @@ fn the_delimiter_and_the_prefix_are_those_of_list() {
     let mut c = server.client();
     c.check("NAMESPACE", &["* NAMESPACE ((\"\" \"/\")) NIL NIL"], "OK");
     c.check("LIST \"\" \"\"", &["* LIST (\\Noselect) \"/\" \"\""], "OK");
-    // §3: "if the INBOX exists for a user, it MUST appear within the user's personal namespace."
+    // §2: "If an INBOX exists for a user, it MUST appear within the user's personal namespace."
     c.check(
         "LIST \"\" %",
         &["* LIST (\\HasNoChildren) \"/\" INBOX"],
