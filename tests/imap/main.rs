@@ -18,6 +18,7 @@ mod limits;
 mod list;
 mod login;
 mod mailboxes;
+mod r#move;
 mod openings;
 mod pipeline;
 mod rfc3502;
