@@ -27,7 +27,8 @@ fn copy_keeps_flags_keywords_and_date() {
     let server = Server::start();
     let (mut c, target) = three(&server);
     let date = c.ok("FETCH 1 INTERNALDATE").remove(0);
-    // RFC 9051: "On successful completion of a COPY, the server returns a COPYUID response code".
+    // RFC 9051: "On successful completion of a COPY, the server returns a COPYUID response code". RFC 4315 §3: servers
+    // "that advertise the UIDPLUS extension SHOULD return these response codes."
     c.check(
         "COPY 1,3 box",
         &[],
@@ -130,7 +131,7 @@ fn states() {
 
 /// RFC 9051: "If the destination mailbox does not exist, a server MUST return an error. It MUST NOT automatically create
 /// the mailbox. Unless it is certain that the destination mailbox can not be created, the server MUST send the response
-/// code "[TRYCREATE]" as the prefix of the text of the tagged NO response."
+/// code "[TRYCREATE]" as the prefix of the text of the tagged NO response." RFC 3501 has SHOULD and SHOULD NOT.
 #[test]
 fn copy_that_cannot_be_copies_nothing() {
     let server = Server::start();

@@ -107,6 +107,46 @@ fn the_plain_items_and_their_macros() {
     );
 }
 
+/// RFC 3501 §2.3.3: "In the case of messages delivered via [SMTP], this SHOULD be the date and time of final delivery of the
+/// message". RFC 9051: "In the case of messages created by the IMAP4rev2 COPY or MOVE command, this SHOULD be the same as
+/// the Internal Date attribute of the source message. In the case of messages created by the IMAP4rev2 APPEND command, this
+/// SHOULD be the date and time as specified in the APPEND command description."
+#[test]
+fn internal_dates() {
+    let server = Server::start();
+    let maildir = &server.maildir;
+    let mut c = server.client();
+    c.ok("CREATE box");
+    c.append(
+        "INBOX",
+        "\"14-Mar-2024 10:00:00 +0000\" ",
+        &message("appended"),
+    );
+    let prepared = maildir.prepare("INBOX", message("delivered").as_bytes());
+    std::fs::File::options()
+        .write(true)
+        .open(&prepared)
+        .unwrap()
+        .set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_710_410_400))
+        .unwrap();
+    maildir.release("INBOX", &prepared);
+    crate::harness::wait_until("the delivery", || {
+        c.ok("STATUS INBOX (MESSAGES)") == ["* STATUS INBOX (MESSAGES 2)"]
+    });
+    let dates = |c: &mut Client| -> Vec<String> {
+        c.ok("FETCH 1:2 INTERNALDATE")
+            .iter()
+            .map(|line| line.split('"').nth(1).unwrap().to_owned())
+            .collect()
+    };
+    c.ok("SELECT INBOX");
+    let given = dates(&mut c);
+    assert_eq!(given[0], given[1]);
+    c.ok("COPY 1 box");
+    c.ok("MOVE 2 box");
+    assert_eq!(dates(&mut server.selected("box")), given);
+}
+
 #[test]
 fn internal_date_is_the_instant_that_append_gave() {
     let server = Server::start();
@@ -330,7 +370,8 @@ fn states() {
 }
 
 /// "Most data items, identified in the formal syntax under the msg-att-static rule, are static and MUST NOT change for
-/// any particular message." Not by STORE, nor by other sessions, nor with another start of the server.
+/// any particular message." RFC 9051 §2.3.1.1: "the internal date, RFC822.SIZE, envelope, body structure, and message
+/// texts (all BODY[...] fetch data items) MUST never change." Not by STORE, nor by other sessions, nor with another start of the server.
 #[test]
 fn what_is_static() {
     let server = Server::start();

@@ -5,7 +5,7 @@ use super::selected::only_where_selected;
 use crate::harness::{Server, message};
 
 /// "Servers are also REQUIRED to send the COPYUID response code in an untagged OK before sending EXPUNGE or similar
-/// responses." "The flags and internal date of the message(s) SHOULD be preserved."
+/// responses." RFC 6851 §4.3: "SHOULD send COPYUID in response to a UID MOVE command." "The flags and internal date of the message(s) SHOULD be preserved."
 #[test]
 fn move_tells_copyuid_then_expunge() {
     let server = Server::start();

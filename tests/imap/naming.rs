@@ -39,6 +39,9 @@ fn inbox_in_any_case() {
     }
     assert_eq!(listed(&mut c), ["INBOX"]);
     assert_eq!(server.maildir.files("INBOX").len(), 5);
+    // RFC 9051 §5.1.2: "If an INBOX exists for a user, it MUST appear within the user's Personal Namespace." "there SHOULD be
+    // only one Personal Namespace per user on a server."
+    c.check("NAMESPACE", &["* NAMESPACE ((\"\" \".\")) NIL NIL"], "OK");
 }
 
 /// "mailbox names MUST be left-to-right hierarchical using a single character to separate levels of hierarchy. The same
@@ -110,7 +113,8 @@ fn characters_that_are_no_atom() {
 }
 
 /// RFC 3501: "Server implementations SHOULD prohibit the creation of 8-bit mailbox names, and SHOULD NOT return 8-bit
-/// mailbox names in LIST or LSUB." What Culver takes in UTF-8, as RFC 9755 has it, it returns in modified UTF-7.
+/// mailbox names in LIST or LSUB." §5.1.3: servers "which export a mail store that does not follow the modified UTF-7 convention
+/// MUST convert to modified UTF-7 any mailbox name that contains either non-ASCII characters or the "&" character." What Culver takes in UTF-8, as RFC 9755 has it, it returns in modified UTF-7.
 #[test]
 fn eight_bit_names() {
     let server = Server::start();
@@ -164,8 +168,14 @@ fn modified_utf_7() {
         ("&Jjo!", "no shift to US-ASCII before the \"!\""),
         ("&U,BTFw-&ZeVnLIqe-", "a superfluous shift"),
         ("&", "an end within BASE64"),
-        ("a&AOk", "\"MUST end in US-ASCII\""),
-        ("&AGE-", "an encoding of \"a\", which can represent itself"),
+        (
+            "a&AOk",
+            "\"all names start in US-ASCII, and MUST end in US-ASCII\"",
+        ),
+        (
+            "&AGE-",
+            "BASE64 \"MUST NOT be used to represent any printing US-ASCII character\": an a",
+        ),
         ("&AOkAYQ-", "and of another"),
         ("&A-", "not whole characters"),
         ("&2D0-", "half a surrogate pair"),
@@ -181,4 +191,48 @@ fn modified_utf_7() {
         good.len() + 1,
         "{names:?}"
     );
+}
+
+/// RFC 9051 §5.1: "Servers that choose to accept such denormalized UTF-8 mailbox names MUST accept them in all IMAP commands
+/// that have a mailbox name parameter."
+#[test]
+fn denormalized_names_in_every_command() {
+    let server = Server::start();
+    if server.either(false, true) {
+        return; // Dovecot 2.3 has no IMAP4rev2.
+    }
+    let mut c = server.client();
+    c.ok("ENABLE IMAP4rev2");
+    let (apart, joined) = ("cafe\u{301}", "caf\u{e9}");
+    c.append("INBOX", "", &message("one"));
+    c.append("INBOX", "", &message("two"));
+    for command in [
+        "CREATE # ",
+        "STATUS # (MESSAGES)",
+        "SUBSCRIBE #",
+        "EXAMINE #",
+        "SELECT INBOX",
+        "COPY 1 #",
+        "MOVE 1 #",
+        "APPEND # {17+}\r\nSubject: x\r\n\r\nx\r\n",
+        "SELECT #",
+        "UNSELECT",
+        "LIST \"\" #",
+        "LSUB \"\" #",
+        "UNSUBSCRIBE #",
+        "RENAME # \"x#\"",
+        "RENAME \"x#\" #",
+    ] {
+        let command = command
+            .trim_end()
+            .replace("\"x#\"", &format!("\"x{apart}\""));
+        c.ok(&command.replace('#', &format!("\"{apart}\"")));
+    }
+    c.check(
+        &format!("STATUS \"{joined}\" (MESSAGES)"),
+        &[&format!("* STATUS \"{joined}\" (MESSAGES 3)")],
+        "OK",
+    );
+    c.ok(&format!("DELETE \"{apart}\""));
+    c.no(&format!("SELECT \"{joined}\""));
 }

@@ -74,6 +74,7 @@ fn uidnext() {
 }
 
 /// "The unique identifier of a message MUST NOT change during the session, and SHOULD NOT change between sessions."
+/// "Ideally, unique identifiers SHOULD persist at all times."
 #[test]
 fn uids_stay() {
     let maildir = Arc::new(Maildir::new());
@@ -130,6 +131,7 @@ fn a_new_mailbox_of_an_old_name() {
 
 /// RFC 9051: "if message 287 in a 523-message mailbox has UID 12345, there are exactly 286 messages that have lesser UIDs
 /// and 236 messages that have greater UIDs." "This position MUST be ordered by ascending unique identifiers."
+/// "Unique identifiers MUST be strictly ascending in the mailbox at all times."
 #[test]
 fn sequence_numbers_are_positions() {
     let maildir = Arc::new(Maildir::new());
@@ -179,4 +181,39 @@ fn sequence_numbers_are_positions() {
         ],
         "OK",
     );
+}
+
+/// "Any change of unique identifiers between sessions MUST be detectable using the UIDVALIDITY mechanism": where the file
+/// that held them is gone, UIDs are others only under another UIDVALIDITY.
+#[test]
+fn lost_uids_are_detectable() {
+    let server = Server::start();
+    let maildir = server.maildir.clone();
+    let mut c = server.client();
+    for at in 0..4 {
+        c.append("INBOX", "", &message(&format!("m{at}")));
+    }
+    let before = validity(&c.ok("SELECT INBOX"));
+    c.ok("STORE 1 +FLAGS.SILENT (\\Deleted)");
+    c.ok("EXPUNGE");
+    drop(c);
+    server.stop();
+    for entry in std::fs::read_dir(maildir.path()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    let server = Server::on(&maildir);
+    let mut c = server.client();
+    let now = validity(&c.ok("SELECT INBOX"));
+    let uids = c.ok("UID SEARCH ALL").remove(0);
+    assert!(
+        now > before || uids == "* SEARCH 2 3 4",
+        "{before}, {now}: {uids}"
+    );
+    // A name has then no second meaning either.
+    let mut all: Vec<&str> = uids.split(' ').skip(2).collect();
+    all.dedup();
+    assert_eq!(all.len(), 3);
 }

@@ -34,6 +34,16 @@ const DIALOGUE: &[&str] = &[
     "LOGOUT",
 ];
 
+/// The response codes of RFC 3501 §7.1 and RFC 9051 §7.1.
+#[rustfmt::skip]
+const CODES: [&str; 37] = [
+    "ALERT", "ALREADYEXISTS", "APPENDUID", "AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "BADCHARSET", "CANNOT",
+    "CAPABILITY", "CLIENTBUG", "CLOSED", "CONTACTADMIN", "COPYUID", "CORRUPTION", "EXPIRED", "EXPUNGEISSUED", "HASCHILDREN",
+    "INUSE", "LIMIT", "NONEXISTENT", "NOPERM", "NOTSAVED", "OVERQUOTA", "PARSE", "PERMANENTFLAGS", "PRIVACYREQUIRED",
+    "READ-ONLY", "READ-WRITE", "SERVERBUG", "TOOBIG", "TRYCREATE", "UIDNEXT", "UIDNOTSTICKY", "UIDVALIDITY", "UNAVAILABLE",
+    "UNKNOWN-CTE", "UNSEEN", "HIGHESTMODSEQ",
+];
+
 /// RFC 3501 §9: `response-tagged = tag SP resp-cond-state CRLF`; `resp-cond-state = ("OK" / "NO" / "BAD") SP resp-text`;
 /// `resp-text = ["[" resp-text-code "]" SP] text`; `text = 1*TEXT-CHAR`, 7-bit and never empty.
 #[track_caller]
@@ -44,7 +54,13 @@ fn has_text(line: &str) {
         "{line}"
     );
     let text = match rest.strip_prefix('[') {
-        Some(code) => code.split_once("] ").map_or("", |(_, text)| text),
+        Some(code) => {
+            // RFC 3501 §7.1: "Additional response codes […] SHOULD be prefixed with an "X" until they are added to a revision of
+            // this protocol."
+            let name = code.split([' ', ']']).next().unwrap();
+            assert!(CODES.contains(&name), "{line}");
+            code.split_once("] ").map_or("", |(_, text)| text)
+        }
         None => rest,
     };
     assert!(!text.is_empty(), "no text in {line:?}");
@@ -55,7 +71,8 @@ fn has_text(line: &str) {
 }
 
 /// "Tagged status responses indicate the completion result (OK, NO, or BAD status) of a client command and have a tag
-/// matching the command." "Some status responses, and all server data, are untagged."
+/// matching the command." "Some status responses, and all server data, are untagged." RFC 9051 §6.5: "Server implementations
+/// MUST NOT send any added untagged responses (not specified in this specification), unless the client requested it".
 #[test]
 fn every_line_has_its_form() {
     let server = Server::start();
@@ -157,6 +174,8 @@ fn codes() {
         "UIDNEXT 3]",
     ] {
         let line = format!("* OK [{code}");
+        // "servers SHOULD NOT have any UIDNOTSTICKY mail stores."
+        assert!(!lines.iter().any(|line| line.contains("UIDNOTSTICKY")));
         assert!(
             lines.iter().any(|heard| heard.starts_with(&line)),
             "{code}: {lines:?}"
@@ -191,7 +210,7 @@ fn codes() {
             .starts_with("NO [BADCHARSET")
     );
     // "indicates that the message has been appended to the destination mailbox with that UID": "The UID set form […] MUST
-    // NOT be used if only a single message was appended."
+    // NOT be used if only a single message was appended. In particular, a server MUST NOT send a range such as 123:123."
     let outcome = c.outcome("APPEND INBOX {17+}\r\nSubject: x\r\n\r\nx\r\n");
     assert!(
         outcome.starts_with("OK [APPENDUID ") && outcome.ends_with(" 3]"),

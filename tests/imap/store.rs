@@ -62,7 +62,8 @@ fn grammar() {
                 stores(item, flags, &[&told], then);
                 stores(&item.to_lowercase(), flags, &[&told], then);
             }
-            // "Equivalent to FLAGS, but without returning a new value."
+            // "Equivalent to FLAGS, but without returning a new value." "the server SHOULD assume that the client has
+            // determined the updated value itself or does not care about the updated value."
             stores(&format!("{item}.SILENT"), flags, &[], then);
             stores(&format!("{item}.silent"), flags, &[], then);
         }

@@ -7,7 +7,9 @@ use crate::harness::{Server, message};
 
 /// "A server MUST send mailbox size updates automatically if a mailbox size change is observed during the processing of a
 /// command." Every command observes it that does not end the selection. "A server SHOULD send message flag updates
-/// automatically, without requiring the client to request such updates explicitly."
+/// automatically, without requiring the client to request such updates explicitly." §7: "Server implementations that offer
+/// multiple simultaneous access to the same mailbox SHOULD also send appropriate unilateral untagged FETCH and EXPUNGE
+/// responses if another agent changes the state of any message flags or expunges any messages."
 #[test]
 fn every_command_brings_the_news() {
     let server = Server::start();
@@ -148,7 +150,9 @@ fn exists_and_recent() {
     c.check("SEARCH RECENT", &["* SEARCH 3 4"], "OK");
 }
 
-/// §5.3: "Server implementations that send such responses MUST deal with flow control considerations": a client that does
+/// §5.3: "Server implementations that send such responses MUST deal with flow control considerations. Specifically, they MUST
+/// either (1) verify that the size of the data does not exceed the underlying transport's available window size or (2) use
+/// non-blocking writes." A client that does
 /// not read holds up nobody else, and then hears it all.
 #[test]
 fn a_client_that_does_not_read() {

@@ -48,11 +48,29 @@ fn a_file_with_bare_line_feeds_is_served_with_crlf() {
             assert_eq!(literal(&reply.untagged[0]), text);
         }
     }
-    // RFC 3501 §9: no NUL in a literal. One octet for one, so that sizes hold.
+    // RFC 3501 §7.4.2: "Non-textual data such as binary data MUST be transfer encoded into a textual form"; §9: no NUL in a
+    // literal. One octet for one, so that sizes hold.
     let reply = c.run("FETCH 5 BODY.PEEK[TEXT]");
     let served = literal(&reply.untagged[0]);
     assert_eq!(served.len(), 5);
     assert!(!served.contains(&0), "{served:?}");
+}
+
+/// RFC 3501 §7.4.2: headers "MUST be 7-bit; 8-bit characters are not permitted in headers". RFC 9051: they "MAY be in UTF-8".
+/// What mailers wrote all the same is served as it lies there, for nothing else is the message; with its size.
+#[test]
+fn a_header_that_is_not_7_bit() {
+    let maildir = Arc::new(Maildir::new());
+    let header = b"From: J\xc3\xbcrgen <j@example.org>\r\nSubject: caf\xe9\r\n\r\n";
+    maildir.place("INBOX", "cur", "1.x:2,", header);
+    let server = Server::on(&maildir);
+    let mut c = server.selected("INBOX");
+    for item in ["BODY.PEEK[HEADER]", "RFC822.HEADER", "BODY.PEEK[]"] {
+        let reply = c.run(&format!("FETCH 1 {item}"));
+        assert_eq!(literal(&reply.untagged[0]), header, "{item}");
+    }
+    let size = format!("* 1 FETCH (RFC822.SIZE {})", header.len());
+    c.check("FETCH 1 RFC822.SIZE", &[&size], "OK");
 }
 
 /// A message of 100 MiB is served without being held in memory.

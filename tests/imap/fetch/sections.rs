@@ -314,8 +314,8 @@ fn partial_sections() {
 }
 
 /// "A partial fetch that starts at octet 0 is returned as a partial fetch, even if this truncation happened": "BODY[]<0.2048>
-/// of a 1500-octet message will return BODY[]<0> with a literal of size 1500, not BODY[]." §7.4.2: "BODY[] is NEVER
-/// truncated", and "The origin octet facility MUST NOT be used by a server in a FETCH response unless the client
+/// of a 1500-octet message will return BODY[]<0> with a literal of size 1500, not BODY[]." §7.4.2: "This means that BODY[]<0> MAY be truncated, but
+/// BODY[] is NEVER truncated", and "The origin octet facility MUST NOT be used by a server in a FETCH response unless the client
 /// specifically requested it".
 #[test]
 fn a_partial_fetch_of_more_than_there_is() {

@@ -185,7 +185,9 @@ fn addresses() {
 
 /// The basic fields "in the following order: body type, body subtype, body parameter parenthesized list, body id, body
 /// description, body encoding, body size", lines for TEXT; then the extension data: "body MD5, body disposition, body
-/// language, body location". "Extension data is never returned with the BODY fetch".
+/// language, body location". "Extension data is never returned with the BODY fetch but can be returned with a BODYSTRUCTURE
+/// fetch. Extension data, if present, MUST be in the defined order." After it nothing: "Server implementations MUST NOT send
+/// such extension data until it has been defined by a revision of this protocol."
 #[test]
 fn a_single_part() {
     let server = Server::start();

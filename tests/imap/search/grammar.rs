@@ -161,6 +161,58 @@ fn charset() {
     finds(&mut c, "charset utf-8 (SUBJECT {5}\r\nalpha) SEEN", "1");
 }
 
+/// `search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"`. RFC 9051: "all options specified
+/// above MUST result in a single ESEARCH response if used by themselves or in combination"; §7.3.4: "any return item name
+/// SHOULD appear only once in an ESEARCH response"; ALL: "Each set MUST be complete; in particular, a UID set is returned in
+/// an ESEARCH response only when each number in the range corresponds to an existing (matching) message."
+#[test]
+fn result_options() {
+    let server = Server::start();
+    let mut c = prepared(&server);
+    c.ok("STORE 3 +FLAGS.SILENT (\\Deleted)");
+    c.ok("EXPUNGE");
+    for options in [
+        "",
+        "MIN",
+        "MAX",
+        "ALL",
+        "COUNT",
+        "MIN MAX",
+        "ALL COUNT",
+        "ALL ALL COUNT ALL",
+        "COUNT MIN COUNT",
+        "SAVE MIN",
+        "SAVE ALL",
+        "MAX SAVE COUNT",
+        "all count",
+    ] {
+        let tag = c.next_tag();
+        let lines = c.ok(&format!("UID SEARCH RETURN ({options}) ALL"));
+        assert_eq!(lines.len(), 1, "{options}: {lines:?}");
+        let data = lines[0].strip_prefix(&format!("* ESEARCH (TAG \"{tag}\") UID "));
+        let data = data.unwrap_or_else(|| panic!("{options}: {lines:?}"));
+        let words: Vec<&str> = data.split(' ').collect();
+        let mut got: Vec<&[&str]> = words.chunks(2).collect();
+        got.sort();
+        let asked = options.to_uppercase();
+        let expected: Vec<[&str; 2]> = [
+            ["ALL", "1:2,4:6"],
+            ["COUNT", "5"],
+            ["MAX", "6"],
+            ["MIN", "1"],
+        ]
+        .into_iter()
+        .filter(|[name, _]| asked.contains(name) || asked.is_empty() && *name == "ALL")
+        .collect();
+        assert_eq!(got, expected, "{options}");
+    }
+    c.check("SEARCH RETURN (SAVE) ALL", &[], "OK");
+    // "Any options not defined by extensions that the server supports MUST be rejected with a BAD response."
+    for options in ["NOSUCH", "MIN NOSUCH", "PARTIAL 1:2", "(MIN)", "MIN,MAX"] {
+        c.bad(&format!("SEARCH RETURN ({options}) ALL"));
+    }
+}
+
 #[test]
 fn what_does_not_parse() {
     let server = Server::start();

@@ -102,7 +102,7 @@ fn encodings_are_taken_off() {
 }
 
 /// "a message matches the key if the string is a substring of the field. The matching is case-insensitive."
-/// RFC 9051: "Note that the empty string is a substring; this is useful when performing a HEADER search in order to
+/// RFC 9051: "The matching SHOULD be case insensitive for characters within the ASCII range." "Note that the empty string is a substring; this is useful when performing a HEADER search in order to
 /// test for a header field presence in the message."
 #[test]
 fn substrings_in_any_case() {
