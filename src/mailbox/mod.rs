@@ -20,6 +20,7 @@ pub mod snapshot;
 pub mod transfer;
 mod turn;
 mod uids;
+pub mod upload;
 pub mod user;
 pub mod view;
 mod watch;

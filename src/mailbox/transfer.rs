@@ -1,4 +1,4 @@
-//! Messages that come into a mailbox through us: APPEND, COPY and MOVE.
+//! Messages that come into a mailbox from another one: COPY and MOVE; and what APPEND shares with them.
 //!
 //! A message is whole on disk before it gets its name in `new/` or `cur/`. COPY makes hard links, MOVE
 //! renames: one step each, so that a crash leaves a message in one mailbox or the other, never in
@@ -8,18 +8,15 @@ use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 
-use crate::imap::date::DateTime;
-use crate::imap::flag::{Flag, Keyword, SystemFlags};
+use crate::imap::flag::{Keyword, SystemFlags};
 use crate::imap::sequence::{NumberSet, Uid, UidValidity};
-use crate::mailbox::alter::split_flags;
-use crate::mailbox::fault::{Fault, blocking};
+use crate::mailbox::fault::Fault;
 use crate::mailbox::finder::Finder;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::snapshot::{Message, Snapshot};
 use crate::mailbox::turn::{Turn, fresh_name};
 use crate::mailbox::uids::Newcomer;
-use crate::message::binary::without_binary;
-use crate::spool::deliver::{Complete, Delivery};
+use crate::spool::deliver::Delivery;
 use crate::spool::filename::{FileName, Letters};
 use crate::spool::folder::{Folder, Sub};
 use crate::spool::uidlist::Fields;
@@ -41,131 +38,10 @@ pub struct Copied {
     pub to: Vec<Uid>,
 }
 
-/// Messages being appended together: bytes go to files in the target's `tmp/`. Dropping it leaves nothing.
-pub struct Upload {
-    folder: Arc<Folder>,
-    /// The message being written; away while a piece is, and between two messages.
-    delivery: Option<Delivery>,
-    /// Those that are whole, in their order.
-    whole: Vec<Whole>,
-    /// The message being written may have binary contents: it is kept as it comes, and rewritten when all of it
-    /// is known.
-    binary: bool,
-}
-
-/// A message on its way that only has to be placed.
-struct Whole {
-    complete: Complete,
-    flags: SystemFlags,
-    keywords: Vec<Keyword>,
-}
-
-impl Upload {
-    /// Begins the next message. In a `binary` one, contents that cannot be kept as they are become base64.
-    pub async fn begin(&mut self, binary: bool) -> Result<(), Fault> {
-        let folder = Arc::clone(&self.folder);
-        let last = self.whole.pop();
-        let (last, delivery) = blocking("creating a message", move || {
-            let delivery = match &last {
-                Some(last) => last.complete.another(&folder),
-                None => Delivery::create(&folder),
-            };
-            (last, delivery)
-        })
-        .await?;
-        self.whole.extend(last);
-        let delivery = delivery.map_err(|error| self.fault("creating a message", error))?;
-        self.delivery = Some(delivery);
-        self.binary = binary;
-        Ok(())
-    }
-
-    /// Writes the next bytes of the literal, on the blocking pool.
-    pub async fn write(&mut self, bytes: Vec<u8>) -> Result<(), Fault> {
-        let mut delivery = self.take()?;
-        let binary = self.binary;
-        let (delivery, result) = blocking("writing a message", move || {
-            let result = match binary {
-                true => delivery.write_as_is(&bytes),
-                false => delivery.write(&bytes),
-            };
-            (delivery, result)
-        })
-        .await?;
-        result.map_err(|error| Fault::from_io("writing a message", error))?;
-        self.delivery = Some(delivery);
-        Ok(())
-    }
-
-    /// Ends the message: it is whole and synced.
-    pub async fn end(&mut self, flags: &[Flag], date: Option<DateTime>) -> Result<(), Fault> {
-        let delivery = self.take()?;
-        let (folder, binary) = (Arc::clone(&self.folder), self.binary);
-        let complete = blocking("finishing a message", move || match binary {
-            true => rewrite(&folder, delivery)?.finish(date),
-            false => delivery.finish(date),
-        })
-        .await?;
-        let complete = complete.map_err(|error| self.fault("finishing a message", error))?;
-        let (flags, keywords) = split_flags(flags);
-        self.whole.push(Whole {
-            complete,
-            flags,
-            keywords,
-        });
-        Ok(())
-    }
-
-    /// An error of the disk, or of the mailbox being gone.
-    fn fault(&self, doing: &str, error: io::Error) -> Fault {
-        match self.folder.is_removed() {
-            Ok(true) => Fault::Ended,
-            _ => Fault::from_io(doing, error),
-        }
-    }
-
-    fn take(&mut self) -> Result<Delivery, Fault> {
-        let cut_off = || {
-            Fault::from_io(
-                "writing a message",
-                io::Error::other("an earlier piece was not written"),
-            )
-        };
-        self.delivery.take().ok_or_else(cut_off)
-    }
-}
-
 impl Mailbox {
-    /// Begins an APPEND.
-    pub fn upload(&self) -> Result<Upload, Fault> {
-        if !self.folder().is_writable() {
-            return Err(Fault::NoPermission("the mailbox is read-only".into()));
-        }
-        Ok(Upload {
-            folder: Arc::clone(self.folder()),
-            delivery: None,
-            whole: Vec::new(),
-            binary: false,
-        })
-    }
-
-    /// Ends an APPEND: all its messages are in the mailbox, durably, under the UIDs given, in their order; or
-    /// none is.
-    pub async fn append(
-        self: &Arc<Self>,
-        upload: Upload,
-    ) -> Result<(UidValidity, Vec<Uid>), Fault> {
-        let straight = self.has_writers();
-        let named = self
-            .change(move |turn| turn.append(upload.whole, straight))
-            .await?;
-        self.settle_or_take_back(&named.1).await?;
-        Ok(named)
-    }
-
     /// Waits until messages that came in are durable. If they cannot be made so, they are removed: who hears
     /// NO finds the mailbox as it was (RFC 3501 §6.3.11, §6.4.7).
-    async fn settle_or_take_back(self: &Arc<Self>, uids: &[Uid]) -> Result<(), Fault> {
+    pub(super) async fn settle_or_take_back(self: &Arc<Self>, uids: &[Uid]) -> Result<(), Fault> {
         let Err(fault) = self.settle_mail().await else {
             return Ok(());
         };
@@ -225,54 +101,8 @@ impl Mailbox {
 }
 
 impl Turn<'_> {
-    fn append(
-        &mut self,
-        messages: Vec<Whole>,
-        straight: bool,
-    ) -> Result<(UidValidity, Vec<Uid>), Fault> {
-        let mut newcomers = Vec::with_capacity(messages.len());
-        let result = self.append_each(messages, straight, &mut newcomers);
-        let uids = self.enter_all(result, newcomers)?;
-        Ok((self.draft.uid_validity, uids))
-    }
-
-    fn append_each(
-        &mut self,
-        messages: Vec<Whole>,
-        straight: bool,
-        newcomers: &mut Vec<Newcomer>,
-    ) -> Result<(), Fault> {
-        let mut uid = self.next_uid()?;
-        for Whole {
-            complete,
-            flags,
-            keywords,
-        } in messages
-        {
-            let letters = self.letters_for(&keywords)?;
-            let sub = landing(flags, letters, straight);
-            let virtual_size = complete.virtual_size();
-            let name = complete.place(&self.disk.folder, sub, flags, letters);
-            let name = name.map_err(|error| self.fault("delivering a message", error))?;
-            self.note_moved(sub, sub);
-            let fields = if name.virtual_size().is_none() {
-                vec![size_field(virtual_size)]
-            } else {
-                Vec::new()
-            };
-            newcomers.push(Newcomer {
-                uid,
-                sub,
-                name,
-                fields,
-            });
-            uid = self.uid_after(uid, newcomers.len())?;
-        }
-        Ok(())
-    }
-
     /// The UID for the next newcomer after `count` of them.
-    fn uid_after(&mut self, uid: Uid, count: usize) -> Result<Uid, Fault> {
+    pub(super) fn uid_after(&mut self, uid: Uid, count: usize) -> Result<Uid, Fault> {
         if count.is_multiple_of(TOUCH_EVERY) {
             self.touch();
         }
@@ -282,7 +112,7 @@ impl Turn<'_> {
 
     /// Enters messages that have been placed, and gives their UIDs. If that fails, or `placed` did, all are
     /// taken back: none was acknowledged, and a client that tries again would have them twice.
-    fn enter_all(
+    pub(super) fn enter_all(
         &mut self,
         placed: Result<(), Fault>,
         newcomers: Vec<Newcomer>,
@@ -529,13 +359,6 @@ fn move_messages(
     }
 }
 
-/// The message again, with its binary contents in base64.
-fn rewrite(folder: &Folder, mut raw: Delivery) -> io::Result<Delivery> {
-    let mut delivery = raw.another(folder)?;
-    without_binary(raw.written()?, |piece| delivery.write(piece))?;
-    Ok(delivery)
-}
-
 /// A file under another name in another mailbox: by hard link, or where the file system has none or it is
 /// another one, byte for byte.
 fn copy_file(
@@ -582,7 +405,7 @@ fn needs_bytes(error: &io::Error) -> bool {
 }
 
 /// Where a message comes to lie: `new/` if it has no flags and nobody would take it over at once.
-fn landing(flags: SystemFlags, letters: Letters, straight: bool) -> Sub {
+pub(super) fn landing(flags: SystemFlags, letters: Letters, straight: bool) -> Sub {
     if straight || !flags.is_empty() || letters != Letters::default() {
         Sub::Cur
     } else {
@@ -590,7 +413,8 @@ fn landing(flags: SystemFlags, letters: Letters, straight: bool) -> Sub {
     }
 }
 
-fn size_field(virtual_size: u64) -> (u8, Box<[u8]>) {
+/// The field of a uidlist's record for a message's size with CRLF.
+pub(super) fn size_field(virtual_size: u64) -> (u8, Box<[u8]>) {
     (b'W', virtual_size.to_string().into_bytes().into())
 }
 

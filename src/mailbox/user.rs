@@ -140,6 +140,13 @@ impl User {
         }))
     }
 
+    /// Whether its mail is still where it was opened: false if the Maildir was removed, or moved away and
+    /// another put into its place. **Blocking**.
+    pub fn is_current(&self) -> bool {
+        // What cannot be looked at now may be the same.
+        self.tree.is_current().unwrap_or(true)
+    }
+
     /// The hierarchy separator.
     pub fn separator(&self) -> char {
         self.tree.separator()

@@ -118,7 +118,8 @@ pub fn serve_maildir(options: MaildirOptions) -> Result<(), ServeError> {
     };
     let result = runtime.block_on(async {
         let signals = catch_signals(Hangup::Stops)?;
-        let user = open(accounts::at(options.maildir.clone(), &config)).await?;
+        let account = accounts::at(options.maildir.clone(), &config);
+        drop(open(account.clone()).await?); // what is wrong with it is said at once
         let maildir = options.maildir.clone();
         let census = spawn_blocking(move || Census::of(&maildir)).await;
         let screen = Screen {
@@ -138,7 +139,10 @@ pub fn serve_maildir(options: MaildirOptions) -> Result<(), ServeError> {
             plaintext: Plaintext::Loopback,
             mechanisms: mechanisms(&config),
             // The one user may have all the connections there are.
-            users: Users::new(usize::MAX, Box::new(move |_| Ok(Arc::clone(&user)))),
+            users: Users::new(
+                usize::MAX,
+                Box::new(move |_| Ok(User::open(account.clone())?)),
+            ),
             stop,
         };
         serve(

@@ -94,14 +94,33 @@ impl Users {
             users: Arc::clone(self),
             name: granted.user.clone(),
         };
-        let user = cell
+        let mut user = cell
             .get_or_try_init(|| self.open(granted))
             .await
             .map(Arc::clone)?;
+        if !is_current(&user).await {
+            let cell = self.renew(&granted.user, &user);
+            user = cell
+                .get_or_try_init(|| self.open(granted))
+                .await
+                .map(Arc::clone)?;
+        }
         Ok(Seat {
             user,
             _counted: counted,
         })
+    }
+
+    /// Forgets an account whose mail is no longer what it was, for all who come from now on.
+    fn renew(&self, name: &str, old: &Arc<User>) -> Arc<OnceCell<Arc<User>>> {
+        let mut accounts = self.lock();
+        let Some(entry) = accounts.get_mut(name) else {
+            return Arc::default();
+        };
+        if entry.user.get().is_some_and(|user| Arc::ptr_eq(user, old)) {
+            entry.user = Arc::default();
+        }
+        Arc::clone(&entry.user)
     }
 
     async fn open(self: &Arc<Self>, granted: &Granted) -> Result<Arc<User>, ServeError> {
@@ -157,6 +176,13 @@ impl Users {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+async fn is_current(user: &Arc<User>) -> bool {
+    let user = Arc::clone(user);
+    spawn_blocking(move || user.is_current())
+        .await
+        .unwrap_or(true)
 }
 
 impl Entry {
@@ -246,6 +272,29 @@ mod tests {
         sleep(STAYS).await;
         assert!(users.lock().is_empty());
         closing.abort();
+    }
+
+    #[tokio::test]
+    async fn a_maildir_that_was_put_into_anothers_place_is_opened() {
+        let home = tempfile::tempdir().unwrap();
+        let maildir = home.path().join("Maildir");
+        let at = maildir.clone();
+        let open = move |_: &Granted| {
+            let account = accounts::at(at.clone(), &Config::default());
+            Ok(User::open(account)?)
+        };
+        let users = Users::new(9, Box::new(open));
+        let ana = granted("ana");
+        let old = users.enter(&ana).await.unwrap();
+        std::fs::rename(&maildir, home.path().join("aside")).unwrap();
+        let new = users.enter(&ana).await.unwrap();
+        assert!(!Arc::ptr_eq(old.user(), new.user()));
+        assert!(maildir.join("cur").is_dir());
+        let next = users.enter(&ana).await.unwrap();
+        assert!(Arc::ptr_eq(new.user(), next.user()));
+        std::fs::remove_dir_all(&maildir).unwrap();
+        let last = users.enter(&ana).await.unwrap();
+        assert!(last.user().is_current() && !new.user().is_current());
     }
 
     #[tokio::test]

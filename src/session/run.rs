@@ -10,7 +10,7 @@ use tracing::Instrument;
 use crate::imap::capability;
 use crate::imap::command::{Command, CommandBody, Numbering, StateName};
 use crate::imap::core::Tag;
-use crate::imap::parse;
+use crate::imap::parse::{self, ParseError};
 use crate::imap::response::{Code, StatusKind};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::user::User;
@@ -98,9 +98,9 @@ impl Session {
         };
         match end {
             End::Logout => {}
-            End::Bye(reason) => {
+            End::Bye(code, reason) => {
                 tracing::debug!("ended: {reason}");
-                self.writer.status(None, StatusKind::Bye, None, reason);
+                self.writer.status(None, StatusKind::Bye, code, reason);
             }
             End::Gone(error) => {
                 tracing::debug!("client gone: {error}");
@@ -118,9 +118,11 @@ impl Session {
             match self.next().await? {
                 Cut::Command(bytes) => match parse::command(&bytes) {
                     Ok(Command { tag, body }) => self.command(tag, body, &mut patience).await?,
-                    Err(error) => {
-                        self.bad(error.tag.as_ref(), &error.expected, &mut patience)?;
-                    }
+                    Err(ParseError {
+                        tag,
+                        code,
+                        expected,
+                    }) => self.bad(tag.as_ref(), code, &expected, &mut patience)?,
                 },
                 Cut::Literal => self.writer.continuation("OK"),
                 Cut::Append {
@@ -132,7 +134,7 @@ impl Session {
                     self.conclude(&tag, "APPEND", News::ALL, result, &mut patience)
                         .await?;
                 }
-                Cut::Refused(refusal) => self.refused(&refusal, &mut patience)?,
+                Cut::Refused(refusal) => self.refused(refusal, &mut patience)?,
                 // There is no message but in an APPEND, which takes all of its own.
                 Cut::Flood | Cut::Message(_) => return Err(End::FLOOD),
             }
@@ -278,7 +280,11 @@ impl Session {
             // Nothing is told with a BAD: who sent it may hold it for a command that permits less.
             Err(Failure::Bad(text)) => {
                 let text = format!("Error in IMAP command {name}: {text}");
-                return self.bad(Some(tag), &text, patience);
+                return self.bad(Some(tag), None, &text, patience);
+            }
+            Err(Failure::Refused(mut refusal)) => {
+                refusal.tag = Some(tag.clone());
+                return self.refused(refusal, patience);
             }
             Err(Failure::End(end)) => return Err(end),
         };
@@ -324,23 +330,29 @@ impl Session {
                 reply::answer(&fault, name)?;
                 Ok(())
             }
-            Err(Failure::Bad(_) | Failure::No(..)) => Ok(()),
+            Err(Failure::Bad(_) | Failure::No(..) | Failure::Refused(_)) => Ok(()),
         }
     }
 
-    fn refused(&mut self, refusal: &Refusal, patience: &mut Patience) -> Result<(), End> {
+    fn refused(&mut self, refusal: Refusal, patience: &mut Patience) -> Result<(), End> {
         if refusal.long_line {
             patience.long_lines += 1;
         }
-        self.bad(refusal.tag.as_ref(), &refusal.text, patience)?;
+        self.bad(refusal.tag.as_ref(), refusal.code, &refusal.text, patience)?;
         if patience.long_lines >= LONG_LINES {
             return Err(End::TOO_MANY_BAD);
         }
         Ok(())
     }
 
-    fn bad(&mut self, tag: Option<&Tag>, text: &str, patience: &mut Patience) -> Result<(), End> {
-        self.writer.status(tag, StatusKind::Bad, None, text);
+    fn bad(
+        &mut self,
+        tag: Option<&Tag>,
+        code: Option<Code>,
+        text: &str,
+        patience: &mut Patience,
+    ) -> Result<(), End> {
+        self.writer.status(tag, StatusKind::Bad, code, text);
         patience.bad_commands += 1;
         if patience.bad_commands >= BAD_COMMANDS {
             return Err(End::TOO_MANY_BAD);

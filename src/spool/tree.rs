@@ -126,6 +126,16 @@ impl Tree {
         })
     }
 
+    /// Whether the root's path still leads to the directory that is open here.
+    pub fn is_current(&self) -> io::Result<bool> {
+        let held = dir::identity(&dir::stat(self.root.dir())?);
+        match rustix::fs::stat(&self.location.root) {
+            Ok(there) => Ok(dir::identity(&there) == held),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Where it is.
     pub fn location(&self) -> &Location {
         &self.location

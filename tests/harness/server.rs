@@ -40,6 +40,7 @@ pub struct Setup {
     fs_layout: bool,
     extra: Vec<String>,
     settings: String,
+    mail_settings: String,
     trace: Option<PathBuf>,
 }
 
@@ -50,6 +51,7 @@ impl Setup {
             fs_layout: false,
             extra: Vec::new(),
             settings: String::new(),
+            mail_settings: String::new(),
             trace: None,
         }
     }
@@ -69,6 +71,12 @@ impl Setup {
     /// Lines for the configuration file. Culver then runs by one.
     pub fn settings(mut self, lines: &str) -> Setup {
         self.settings.push_str(lines);
+        self
+    }
+
+    /// The same for the section `[mail]`, which the file has anyway.
+    pub fn mail_settings(mut self, lines: &str) -> Setup {
+        self.mail_settings.push_str(lines);
         self
     }
 
@@ -99,7 +107,10 @@ impl Setup {
         own(home.path());
         let ports = [free_port(), free_port()];
         let (mut command, known) = match self.kind {
-            Kind::Culver if self.fs_layout || !self.settings.is_empty() => {
+            Kind::Culver
+                if self.fs_layout
+                    || !(self.settings.is_empty() && self.mail_settings.is_empty()) =>
+            {
                 (self.culver_by_file(maildir, home.path(), ports), true)
             }
             Kind::Culver => (self.culver(maildir), false),
@@ -179,10 +190,11 @@ impl Setup {
             &config,
             format!(
                 "[listen]\nimap = [\"127.0.0.1:{imap}\"]\nimaps = [\"127.0.0.1:{imaps}\"]\n\
-                 [mail]\nlocation = \"{}\"\nlayout = \"{layout}\"\n\
+                 [mail]\nlocation = \"{}\"\nlayout = \"{layout}\"\n{}\
                  [users]\nfirst-uid = 1\nuid = \"{}\"\ngid = \"{}\"\n\
                  [[auth.source]]\nkind = \"passwd-file\"\npath = \"{}\"\n{}",
                 maildir.path().display(),
+                self.mail_settings,
                 user_name(id),
                 group_name(mail_gid()),
                 users.display(),

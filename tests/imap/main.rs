@@ -5,7 +5,6 @@
 mod harness;
 
 mod append;
-mod bad_input;
 mod capability;
 mod check;
 mod close;
@@ -16,12 +15,14 @@ mod flags;
 mod hostile;
 mod idle;
 mod limits;
+mod limits_of_messages;
 mod list;
 mod login;
 mod mailboxes;
 mod r#move;
 mod naming;
 mod numbers;
+mod malformed;
 mod openings;
 mod pipeline;
 mod responses;

@@ -5,7 +5,7 @@ use nom::bytes::complete::take_while;
 
 use crate::imap::core::is_atom_char;
 use crate::imap::flag::{Flag, Keyword, SystemFlag};
-use crate::imap::parse::lexical::{Parsed, atom, named, parenthesized, refused, spaced};
+use crate::imap::parse::lexical::{Parsed, atom, beyond, named, parenthesized, refused, spaced};
 
 /// Most flags in a list.
 const FLAGS: usize = 1000;
@@ -57,6 +57,6 @@ pub(super) fn keyword(input: &[u8]) -> Parsed<'_, Keyword> {
         .map(|keyword| (rest, keyword))
         .ok_or_else(|| {
             let longest = Keyword::LONGEST;
-            refused(input, format!("Keyword longer than {longest} octets"))
+            beyond(input, format!("Keyword longer than {longest} octets"))
         })
 }

@@ -7,8 +7,8 @@ use crate::imap::command::{CommandBody, Numbering};
 use crate::imap::flag::SystemFlag;
 use crate::imap::parse::flag::keyword;
 use crate::imap::parse::lexical::{
-    Parsed, argument, astring, atom, expected, named, number, nz_number, parenthesized, quoted,
-    refused, sp, spaced, word,
+    Parsed, argument, astring, atom, beyond, expected, named, number, nz_number, parenthesized,
+    quoted, sp, spaced, word,
 };
 use crate::imap::parse::sequence::message_set;
 use crate::imap::search::{Day, ReturnOptions, SearchKey};
@@ -87,11 +87,11 @@ fn key<'a>(input: &'a [u8], depth: usize, left: &mut usize) -> Parsed<'a, Search
     use SearchKey::*;
     if depth > SEARCH_DEPTH {
         let text = format!("Search keys nested more than {SEARCH_DEPTH} deep");
-        return Err(refused(input, text));
+        return Err(beyond(input, text));
     }
     *left = left
         .checked_sub(1)
-        .ok_or_else(|| refused(input, format!("More than {SEARCH_KEYS} search keys")))?;
+        .ok_or_else(|| beyond(input, format!("More than {SEARCH_KEYS} search keys")))?;
 
     match input.first() {
         Some(b'(') => {

@@ -2,11 +2,12 @@
 
 use nom::Parser;
 
-use crate::imap::parse::lexical::{Parsed, expected, named, nz_number, refused};
+use crate::imap::parse::lexical::{Parsed, beyond, expected, named, nz_number};
 use crate::imap::sequence::{Bound, MessageSet, SequenceSet};
 
-/// Most ranges in a set: as many as a line of 64 KiB holds, for some clients list every UID they mean.
-pub(super) const SET_RANGES: usize = 32_768;
+/// Most ranges in a set. Some clients list every UID they mean; of numbers that all differ, a line of 64 KiB
+/// holds fewer than this.
+pub(super) const SET_RANGES: usize = 16_384;
 
 /// `sequence-set` as RFC 5182 §3 extends it: numbers, or `$`.
 pub(super) fn message_set(input: &[u8]) -> Parsed<'_, MessageSet> {
@@ -23,7 +24,7 @@ pub(super) fn sequence_set(input: &[u8]) -> Parsed<'_, SequenceSet> {
     while let [b',', after @ ..] = rest {
         if ranges.len() == SET_RANGES {
             let text = format!("More than {SET_RANGES} ranges in a set");
-            return Err(refused(after, text));
+            return Err(beyond(after, text));
         }
         let (behind, next) = range(after)?;
         ranges.push(next);

@@ -28,8 +28,20 @@ fn without_a_tag() {
     let error = command(b"a").unwrap_err();
     assert_eq!(error.expected, "Expected a space (octet 2)");
     assert_eq!(error.tag.unwrap().as_str(), "a");
-    let error = command(b"a\rNOOP").unwrap_err();
-    assert_eq!(error.expected, "Expected a space (octet 2)");
+    // What does not end like a tag is none.
+    for bytes in [
+        &b"a\rNOOP"[..],
+        b"a(b NOOP",
+        b"a+ NOOP",
+        b"a\0",
+        b"a{3+}\r\nx y",
+    ] {
+        let error = command(bytes).unwrap_err();
+        assert_eq!(
+            (error.tag, &*error.expected),
+            (None, "Expected a space (octet 2)")
+        );
+    }
 }
 
 #[test]
@@ -431,7 +443,7 @@ fn limits() {
     for (text, expected) in [
         (
             format!("FETCH 1{} UID", ",1".repeat(32_768)),
-            "More than 32768 ranges in a set",
+            "More than 16384 ranges in a set",
         ),
         (
             format!("FETCH 1 (UID{})", " UID".repeat(1000)),

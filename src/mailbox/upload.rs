@@ -1,0 +1,195 @@
+//! APPEND: messages that a client sends, written to `tmp/` as they come and placed when all of them are whole.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::imap::date::DateTime;
+use crate::imap::flag::{Flag, Keyword, SystemFlags};
+use crate::imap::sequence::{Uid, UidValidity};
+use crate::mailbox::alter::split_flags;
+use crate::mailbox::fault::{Fault, blocking};
+use crate::mailbox::mailbox::Mailbox;
+use crate::mailbox::transfer::{landing, size_field};
+use crate::mailbox::turn::Turn;
+use crate::mailbox::uids::Newcomer;
+use crate::message::binary::without_binary;
+use crate::spool::deliver::{Complete, Delivery};
+use crate::spool::folder::Folder;
+
+/// Messages being appended together: bytes go to files in the target's `tmp/`. Dropping it leaves nothing.
+pub struct Upload {
+    folder: Arc<Folder>,
+    /// The message being written; away while a piece is, and between two messages.
+    delivery: Option<Delivery>,
+    /// Those that are whole, in their order.
+    whole: Vec<Whole>,
+    /// The message being written may have binary contents: it is kept as it comes, and rewritten when all of it
+    /// is known.
+    binary: bool,
+}
+
+/// A message on its way that only has to be placed.
+struct Whole {
+    complete: Complete,
+    flags: SystemFlags,
+    keywords: Vec<Keyword>,
+}
+
+impl Upload {
+    /// Begins the next message. In a `binary` one, contents that cannot be kept as they are become base64.
+    pub async fn begin(&mut self, binary: bool) -> Result<(), Fault> {
+        let folder = Arc::clone(&self.folder);
+        let last = self.whole.pop();
+        let (last, delivery) = blocking("creating a message", move || {
+            let delivery = match &last {
+                Some(last) => last.complete.another(&folder),
+                None => Delivery::create(&folder),
+            };
+            (last, delivery)
+        })
+        .await?;
+        self.whole.extend(last);
+        let delivery = delivery.map_err(|error| self.fault("creating a message", error))?;
+        self.delivery = Some(delivery);
+        self.binary = binary;
+        Ok(())
+    }
+
+    /// Writes the next bytes of the literal, on the blocking pool.
+    pub async fn write(&mut self, bytes: Vec<u8>) -> Result<(), Fault> {
+        let mut delivery = self.take()?;
+        let binary = self.binary;
+        let (delivery, result) = blocking("writing a message", move || {
+            let result = match binary {
+                true => delivery.write_as_is(&bytes),
+                false => delivery.write(&bytes),
+            };
+            (delivery, result)
+        })
+        .await?;
+        result.map_err(|error| Fault::from_io("writing a message", error))?;
+        self.delivery = Some(delivery);
+        Ok(())
+    }
+
+    /// Ends the message: it is whole and synced.
+    pub async fn end(&mut self, flags: &[Flag], date: Option<DateTime>) -> Result<(), Fault> {
+        let delivery = self.take()?;
+        let (folder, binary) = (Arc::clone(&self.folder), self.binary);
+        let complete = blocking("finishing a message", move || match binary {
+            true => rewrite(&folder, delivery)?.finish(date),
+            false => delivery.finish(date),
+        })
+        .await?;
+        let complete = complete.map_err(|error| self.fault("finishing a message", error))?;
+        let (flags, keywords) = split_flags(flags);
+        self.whole.push(Whole {
+            complete,
+            flags,
+            keywords,
+        });
+        Ok(())
+    }
+
+    /// An error of the disk, or of the mailbox being gone.
+    fn fault(&self, doing: &str, error: io::Error) -> Fault {
+        match self.folder.is_removed() {
+            Ok(true) => Fault::Ended,
+            _ => Fault::from_io(doing, error),
+        }
+    }
+
+    fn take(&mut self) -> Result<Delivery, Fault> {
+        let cut_off = || {
+            Fault::from_io(
+                "writing a message",
+                io::Error::other("an earlier piece was not written"),
+            )
+        };
+        self.delivery.take().ok_or_else(cut_off)
+    }
+}
+
+impl Mailbox {
+    /// Begins an APPEND.
+    pub fn upload(&self) -> Result<Upload, Fault> {
+        if !self.folder().is_writable() {
+            return Err(Fault::NoPermission("the mailbox is read-only".into()));
+        }
+        Ok(Upload {
+            folder: Arc::clone(self.folder()),
+            delivery: None,
+            whole: Vec::new(),
+            binary: false,
+        })
+    }
+
+    /// Ends an APPEND: all its messages are in the mailbox, durably, under the UIDs given, in their order; or
+    /// none is.
+    pub async fn append(
+        self: &Arc<Self>,
+        upload: Upload,
+    ) -> Result<(UidValidity, Vec<Uid>), Fault> {
+        let straight = self.has_writers();
+        let named = self
+            .change(move |turn| turn.append(upload.whole, straight))
+            .await?;
+        self.settle_or_take_back(&named.1).await?;
+        Ok(named)
+    }
+}
+
+impl Turn<'_> {
+    fn append(
+        &mut self,
+        messages: Vec<Whole>,
+        straight: bool,
+    ) -> Result<(UidValidity, Vec<Uid>), Fault> {
+        let mut newcomers = Vec::with_capacity(messages.len());
+        let result = self.append_each(messages, straight, &mut newcomers);
+        let uids = self.enter_all(result, newcomers)?;
+        Ok((self.draft.uid_validity, uids))
+    }
+
+    fn append_each(
+        &mut self,
+        messages: Vec<Whole>,
+        straight: bool,
+        newcomers: &mut Vec<Newcomer>,
+    ) -> Result<(), Fault> {
+        let mut uid = self.next_uid()?;
+        for Whole {
+            complete,
+            flags,
+            keywords,
+        } in messages
+        {
+            let letters = self.letters_for(&keywords)?;
+            let sub = landing(flags, letters, straight);
+            let virtual_size = complete.virtual_size();
+            let name = complete.place(&self.disk.folder, sub, flags, letters);
+            let name = name.map_err(|error| self.fault("delivering a message", error))?;
+            self.note_moved(sub, sub);
+            let fields = if name.virtual_size().is_none() {
+                vec![size_field(virtual_size)]
+            } else {
+                Vec::new()
+            };
+            newcomers.push(Newcomer {
+                uid,
+                sub,
+                name,
+                fields,
+            });
+            uid = self.uid_after(uid, newcomers.len())?;
+        }
+        Ok(())
+    }
+}
+
+/// The message again, with its binary contents in base64.
+fn rewrite(folder: &Folder, mut raw: Delivery) -> io::Result<Delivery> {
+    let mut delivery = raw.another(folder)?;
+    without_binary(raw.written()?, |piece| delivery.write(piece))?;
+    Ok(delivery)
+}
