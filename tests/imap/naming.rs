@@ -207,7 +207,7 @@ fn denormalized_names_in_every_command() {
     c.append("INBOX", "", &message("one"));
     c.append("INBOX", "", &message("two"));
     for command in [
-        "CREATE # ",
+        "CREATE #",
         "STATUS # (MESSAGES)",
         "SUBSCRIBE #",
         "EXAMINE #",
@@ -223,9 +223,7 @@ fn denormalized_names_in_every_command() {
         "RENAME # \"x#\"",
         "RENAME \"x#\" #",
     ] {
-        let command = command
-            .trim_end()
-            .replace("\"x#\"", &format!("\"x{apart}\""));
+        let command = command.replace("\"x#\"", &format!("\"x{apart}\""));
         c.ok(&command.replace('#', &format!("\"{apart}\"")));
     }
     c.check(

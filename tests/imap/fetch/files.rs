@@ -109,7 +109,9 @@ fn a_hundred_mebibytes() {
         "OK",
     );
     c.ok("FETCH 1 (ENVELOPE BODYSTRUCTURE)");
-    c.check("SEARCH BODY nosuchword", &["* SEARCH"], "OK");
+    // Dovecot may say in between that it is still there.
+    let found = c.ok("SEARCH BODY nosuchword");
+    assert_eq!(found.last().map(String::as_str), Some("* SEARCH"));
     let grown = server.peak_memory().saturating_sub(idle);
     println!(
         "100 MiB message: peak {} KiB above idle ({} KiB)",
