@@ -200,7 +200,9 @@ fn lost_uids_are_detectable() {
     server.stop();
     for entry in std::fs::read_dir(maildir.path()).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_file() {
+        // The counter of the whole account stays: without it, only the time would tell the old from the new.
+        let counter = path.to_string_lossy().contains("dovecot-uidvalidity");
+        if path.is_file() && !counter {
             std::fs::remove_file(path).unwrap();
         }
     }
@@ -212,8 +214,5 @@ fn lost_uids_are_detectable() {
         now > before || uids == "* SEARCH 2 3 4",
         "{before}, {now}: {uids}"
     );
-    // A name has then no second meaning either.
-    let mut all: Vec<&str> = uids.split(' ').skip(2).collect();
-    all.dedup();
-    assert_eq!(all.len(), 3);
+    assert_eq!(uids.split(' ').count(), 5, "all three are there: {uids}");
 }
