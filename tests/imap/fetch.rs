@@ -426,3 +426,44 @@ fn a_message_that_has_gone() {
     );
     c.check("NOOP", &["* 1 EXPUNGE"], "OK");
 }
+
+/// "NO - fetch error: can't fetch that data": of a file that cannot be read comes what is known without it, and of the
+/// others everything. SEARCH likewise: "NO - search error: can't search that [CHARSET] or criteria".
+#[test]
+fn a_message_that_cannot_be_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let server = Server::start();
+    if server.either(false, true) {
+        return; // Dovecot ends the session.
+    }
+    let mut c = server.client();
+    for name in ["one", "two", "three"] {
+        c.append("INBOX", "(\\Seen) ", &message(name));
+    }
+    c.ok("SELECT INBOX");
+    let second = server.maildir.files("INBOX").into_iter().find(|name| {
+        let path = server.maildir.path().join(name);
+        std::fs::read_to_string(path)
+            .unwrap()
+            .contains("Subject: two")
+    });
+    let second = server.maildir.path().join(second.unwrap());
+    std::fs::set_permissions(&second, std::fs::Permissions::from_mode(0)).unwrap();
+    c.check(
+        "FETCH 1:3 (UID BODY.PEEK[TEXT])",
+        &[
+            "* 1 FETCH (UID 1 BODY[TEXT] {8}\r\nHello.\r\n)",
+            "* 2 FETCH (UID 2)",
+            "* 3 FETCH (UID 3 BODY[TEXT] {8}\r\nHello.\r\n)",
+        ],
+        "NO [SERVERBUG]",
+    );
+    c.check("SEARCH BODY hello", &["* SEARCH 1 3"], "NO [SERVERBUG]");
+    // What needs no file is served as ever.
+    c.check("SEARCH SEEN", &["* SEARCH 1 2 3"], "OK");
+    c.check(
+        "FETCH 2 FLAGS",
+        &["* 2 FETCH (FLAGS (\\Seen \\Recent))"],
+        "OK",
+    );
+}

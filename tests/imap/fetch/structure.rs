@@ -224,6 +224,13 @@ fn a_single_part() {
             "\"application\" \"x\" (\"name\" \"onetwothree\") NIL NIL \"7bit\" 6",
             "NIL (\"attachment\" (\"filename\" \"ab\")) NIL NIL",
         ),
+        // "and parameter-value character sets": the parts are put together under the name the RFC gives, and what they mean
+        // is left to the client, as Dovecot leaves it, for decoded it could not be a quoted string of 7 bits.
+        (
+            "Content-Type: application/x; foo*0*=utf-8''%c3%a9; foo*1*=%41",
+            "\"application\" \"x\" (\"foo*\" \"utf-8''%c3%a9%41\") NIL NIL \"7bit\" 6",
+            "NIL NIL NIL NIL",
+        ),
     ] {
         let number = appended(&mut c, header);
         c.check(
