@@ -93,7 +93,12 @@ impl Client {
 
     /// Logs in as the test's user.
     pub fn login(&mut self) {
-        let reply = self.run(&format!("LOGIN {USER} {PASSWORD}"));
+        self.login_as(USER);
+    }
+
+    /// Logs in as one of several users.
+    pub fn login_as(&mut self, user: &str) {
+        let reply = self.run(&format!("LOGIN {user} {PASSWORD}"));
         assert!(reply.tagged.starts_with("OK"), "{reply:?}");
     }
 
