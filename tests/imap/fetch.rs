@@ -448,7 +448,7 @@ fn a_message_that_cannot_be_read() {
             .contains("Subject: two")
     });
     let second = server.maildir.path().join(second.unwrap());
-    std::fs::set_permissions(&second, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&second, std::fs::Permissions::from_mode(0o000)).unwrap();
     c.check(
         "FETCH 1:3 (UID BODY.PEEK[TEXT])",
         &[
