@@ -333,7 +333,7 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
         Ok(None)
     }
 
-    fn capabilities(&self) -> Vec<&'static str> {
+    fn capabilities(&self) -> Vec<std::borrow::Cow<'static, str>> {
         let offered = self.situation.mechanisms.iter();
         let mechanisms: Vec<&str> = offered.map(|mechanism| mechanism.capability()).collect();
         capability::before_login(capability::BeforeLogin {

@@ -2,6 +2,7 @@
 //! One command at a time, in the order they came (RFC 3501 §5.5 leaves that to the server; with it no two
 //! commands of one client can be ambiguous).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use tokio::time::timeout;
@@ -40,7 +41,7 @@ pub async fn run<S: Stream>(handover: Handover<S>, user: Arc<User>, limits: Limi
         ..
     } = handover;
     let mut session = Session::new(Box::new(stream), unread, user, limits, stop);
-    let list = capability::after_login();
+    let list = session.capabilities();
     // A client that asked CAPABILITY before looks for the new list in the same form.
     let code = if capability_asked {
         any::capability(&mut session.writer, list);
@@ -67,7 +68,7 @@ pub async fn preauth<S: Stream>(
     session.writer.status(
         None,
         StatusKind::PreAuth,
-        Some(Code::Capability(capability::after_login())),
+        Some(Code::Capability(session.capabilities())),
         format!("Logged in as {user_name}"),
     );
     session.serve().instrument(span).await;
@@ -91,6 +92,10 @@ struct Patience {
 }
 
 impl Session {
+    fn capabilities(&self) -> Vec<Cow<'static, str>> {
+        capability::after_login(self.limits.max_message_size)
+    }
+
     async fn serve(mut self) {
         let end = match self.commands().await {
             Ok(never) => match never {},
@@ -190,7 +195,8 @@ impl Session {
             | CommandBody::Login { .. }
             | CommandBody::StartTls => Err(Failure::Bad("Already logged in".into())),
             CommandBody::Capability => {
-                any::capability(&mut self.writer, capability::after_login());
+                let list = self.capabilities();
+                any::capability(&mut self.writer, list);
                 Ok(Reply::ok("Capability completed"))
             }
             CommandBody::Check => check::run(self).await,

@@ -145,7 +145,7 @@ const LISTS: &[List] = &[
     (
         "special uses of a CREATE",
         |count| words("CREATE y (USE (", "\\Sent", count, "))"),
-        "NO [USEATTR]",
+        "OK",
     ),
     (
         "names of an ENABLE",

@@ -4,6 +4,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod abnf;
 mod append;
 mod capability;
 mod check;
@@ -35,6 +36,7 @@ mod rfc5182;
 mod rfc5258;
 mod rfc5819;
 mod rfc6154;
+mod rfc7889;
 mod rfc8438;
 mod rfc9051;
 mod rfc9755;

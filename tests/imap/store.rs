@@ -263,7 +263,12 @@ fn what_cannot_be() {
     c.bad("STORE 4 +FLAGS (\\Seen)");
     c.bad("STORE 0 +FLAGS (\\Seen)");
     c.bad("STORE 1 +FLAGS (\\Recent)");
-    c.bad("STORE 1 +FLAGS (\\Nosuch)");
+    // Not in PERMANENTFLAGS: "the server will either ignore the change or store the state change for the remainder
+    // of the current session only" (RFC 3501 §7.1). Dovecot takes it for an error.
+    if server.either(true, false) {
+        let told = ["* 1 FETCH (FLAGS (\\Recent))"];
+        c.check("STORE 1 +FLAGS (\\Nosuch)", &told, "OK");
+    }
     c.bad("STORE 1 FLAG (\\Seen)");
     c.bad_strictly("STORE 1 +FLAGS");
     c.bad("STORE 1 (\\Seen)");

@@ -167,6 +167,9 @@ fn set_of(input: &[u8], make: fn(SequenceSet) -> SearchKey) -> Parsed<'_, Search
     message_set
         .map(|set| match set {
             MessageSet::Numbers(set) => make(set),
+            MessageSet::NumbersAndSaved(set) => {
+                SearchKey::Or(Box::new(make(set)), Box::new(SearchKey::Saved))
+            }
             MessageSet::Saved => SearchKey::Saved,
         })
         .parse(input)

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::session::client::Client;
 
-const GREETING: &str = "* OK [CAPABILITY IMAP4rev1 SASL-IR ID ENABLE IDLE LITERAL- AUTH=PLAIN AUTH=LOGIN] Culver ready.";
+const GREETING: &str = "* OK [CAPABILITY IMAP4rev1 IMAP4rev2 SASL-IR ID ENABLE IDLE LITERAL- AUTH=PLAIN AUTH=LOGIN] Culver ready.";
 
 /// Knows one user, `u`, whose password is `p`; and takes its time where the user is `slow`.
 struct OneUser;
@@ -93,7 +93,7 @@ async fn what_strangers_may_say() {
         .ask(
             "a CAPABILITY",
             &[
-                "* CAPABILITY IMAP4rev1 SASL-IR ID ENABLE IDLE LITERAL- AUTH=PLAIN AUTH=LOGIN",
+                "* CAPABILITY IMAP4rev1 IMAP4rev2 SASL-IR ID ENABLE IDLE LITERAL- AUTH=PLAIN AUTH=LOGIN",
                 "a OK Pre-login capabilities listed, post-login capabilities have more.",
             ],
         )
@@ -241,7 +241,7 @@ async fn an_exchange_broken_off() {
 async fn no_password_crosses_a_line_in_clear() {
     let (mut client, server) = start(in_clear(), 64 << 10);
     client
-        .expect(&["* OK [CAPABILITY IMAP4rev1 SASL-IR ID ENABLE IDLE LITERAL- STARTTLS LOGINDISABLED] Culver ready."])
+        .expect(&["* OK [CAPABILITY IMAP4rev1 IMAP4rev2 SASL-IR ID ENABLE IDLE LITERAL- STARTTLS LOGINDISABLED] Culver ready."])
         .await;
     client
         .ask(

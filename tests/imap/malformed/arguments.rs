@@ -36,7 +36,7 @@ pub(super) const RULES: &[Rule] = &[
             Line(b"FETCH *1 FLAGS"),
             Line(b"FETCH 1* FLAGS"),
             Line(b"FETCH % FLAGS"),
-            Line(b"FETCH 1,$ FLAGS"),
+            Line(b"FETCH 1,$,2 FLAGS"),
             Line(b"FETCH $,1 FLAGS"),
             Line(b"FETCH $:1 FLAGS"),
             Line(b"FETCH 4294967296 FLAGS"),
@@ -180,7 +180,7 @@ pub(super) const RULES: &[Rule] = &[
         ],
     },
     Rule {
-        says: "RFC 3501 §9: store-att-flags; nobody sets \\Recent (§2.3.2), nor what no standard defines",
+        says: "RFC 3501 §9: store-att-flags; nobody sets \\Recent (§2.3.2)",
         states: &[Selected],
         answer: "a BAD",
         rows: &[
@@ -204,7 +204,7 @@ pub(super) const RULES: &[Rule] = &[
             Line(b"STORE 1 FLAGS (\\\\Seen)"),
             Line(b"STORE 1 FLAGS (\\*)"),
             Line(b"STORE 1 +FLAGS (\\Recent)"),
-            Line(b"STORE 1 +FLAGS (\\Bogus)"),
+            Line(b"STORE 1 +FLAGS (\\Bog]us)"),
             Line(b"STORE 1 +FLAGS (\"quoted\")"),
             Line(b"STORE 1 +FLAGS (a]b)"),
             Line(b"STORE 1 +FLAGS (a\0b)"),

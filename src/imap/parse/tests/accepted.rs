@@ -379,6 +379,12 @@ fn store() {
             ),
         ),
         ("FLAGS ()", value(StoreAction::Replace, false, &[])),
+        // A flag-extension is no flag of ours.
+        ("+FLAGS \\Future", value(StoreAction::Add, false, &[])),
+        (
+            "+FLAGS (\\Recently \\deleted \\X)",
+            value(StoreAction::Add, false, std::slice::from_ref(&deleted)),
+        ),
         (
             "FLAGS.SILENT ($forwarded)",
             value(StoreAction::Replace, true, &[keyword]),
@@ -523,6 +529,10 @@ fn search_keys() {
         ("RECENT", Recent),
         ("$", Saved),
         ("uid $", Saved),
+        (
+            "2:4,$",
+            Or(Box::new(Sequence(set(&[(2, 4)]))), Box::new(Saved)),
+        ),
         ("SEEN", Flag(SystemFlag::Seen)),
         ("SENTBEFORE 1-FEB-1994", SentBefore(day)),
         ("SENTON 01-Feb-1994", SentOn(day)),
@@ -648,6 +658,9 @@ fn the_saved_result() {
     }
     let uids = Some(MessageSet::Saved);
     assert_eq!(body("UID EXPUNGE $"), Expunge { uids });
+    // The rule calls itself: RFC 9051 §9, `sequence-set = (seq-number / seq-range) ["," sequence-set]`.
+    let uids = Some(MessageSet::NumbersAndSaved(set(&[(2, 2), (4, 0)])));
+    assert_eq!(body("UID EXPUNGE 2,4:*,$"), Expunge { uids });
 }
 
 #[test]
@@ -658,6 +671,7 @@ fn append() {
         ("saved-messages ", "saved-messages", vec![], None),
         ("\"a b\" (\\Seen) ", "a b", vec![seen.clone()], None),
         ("{5}\r\na b c () ", "a b c", vec![], None),
+        ("x (\\Future \\Seen) ", "x", vec![seen.clone()], None),
         ("{5+}\r\nINBOX (\\seen) ", "INBOX", vec![seen.clone()], None),
         ("x \" 7-Feb-1994 21:52:25 -0800\" ", "x", vec![], date),
         (

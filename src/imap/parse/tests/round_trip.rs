@@ -33,6 +33,7 @@ fn any_set() -> impl Strategy<Value = SequenceSet> {
 fn any_messages() -> impl Strategy<Value = MessageSet> {
     prop_oneof![
         4 => any_set().prop_map(MessageSet::Numbers),
+        1 => any_set().prop_map(MessageSet::NumbersAndSaved),
         1 => Just(MessageSet::Saved),
     ]
 }
@@ -154,6 +155,7 @@ fn any_command() -> impl Strategy<Value = Command> {
     let action = select(&[StoreAction::Add, StoreAction::Remove, StoreAction::Replace][..]);
     let items = select(
         &[
+            StatusItem::AppendLimit,
             StatusItem::Deleted,
             StatusItem::Messages,
             StatusItem::Recent,

@@ -83,6 +83,10 @@ impl Writer {
     fn message_set(&mut self, set: &MessageSet) {
         match set {
             MessageSet::Numbers(set) => self.set(set),
+            MessageSet::NumbersAndSaved(set) => {
+                self.set(set);
+                self.raw(",$");
+            }
             MessageSet::Saved => self.raw("$"),
         }
     }
@@ -127,6 +131,7 @@ impl Writer {
 
     fn status_item(&mut self, item: &StatusItem) {
         self.word(match item {
+            StatusItem::AppendLimit => "APPENDLIMIT",
             StatusItem::Deleted => "DELETED",
             StatusItem::Messages => "MESSAGES",
             StatusItem::Recent => "RECENT",

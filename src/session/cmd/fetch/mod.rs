@@ -34,7 +34,7 @@ pub(crate) async fn run(
     set: &MessageSet,
     items: Vec<FetchItem>,
 ) -> Result<Reply, Failure> {
-    let plan = Arc::new(Plan::new(items, numbering));
+    let plan = Arc::new(Plan::new(items, numbering, session.enabled.rev2));
     let view = session.view()?;
     let picked = resolve(view, numbering, set)?;
     let mailbox = Arc::clone(view.mailbox());
