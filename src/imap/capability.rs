@@ -1,5 +1,7 @@
 //! What is announced, and when (RFC 3501 §6.1.1). Only what works is named here.
 
+use std::borrow::Cow;
+
 /// What decides the list before login.
 #[derive(Clone, Copy, Debug)]
 pub struct BeforeLogin<'a> {
@@ -11,10 +13,20 @@ pub struct BeforeLogin<'a> {
     pub mechanisms: &'a [&'static str],
 }
 
-/// IDLE too, as Dovecot: some clients never ask again after login.
-const BEFORE: [&str; 6] = ["IMAP4rev1", "SASL-IR", "ID", "ENABLE", "IDLE", "LITERAL-"];
+/// IDLE too, as Dovecot: some clients never ask again after login. Both revisions, for either kind of client: RFC
+/// 9051 §7.2.2 demands the one, and RFC 3501 §7.2.1 the other.
+const BEFORE: [&str; 7] = [
+    "IMAP4rev1",
+    "IMAP4rev2",
+    "SASL-IR",
+    "ID",
+    "ENABLE",
+    "IDLE",
+    "LITERAL-",
+];
 const AFTER: &[&str] = &[
     "IMAP4rev1",
+    "IMAP4rev2",
     "SASL-IR",
     "ID",
     "ENABLE",
@@ -26,6 +38,7 @@ const AFTER: &[&str] = &[
     "CHILDREN",
     "LITERAL+",
     "SPECIAL-USE",
+    "CREATE-SPECIAL-USE",
     "WITHIN",
     "ESEARCH",
     "SEARCHRES",
@@ -35,10 +48,15 @@ const AFTER: &[&str] = &[
     "LIST-STATUS",
     "STATUS=SIZE",
     "UTF8=ACCEPT",
+    "SORT",
+    "SORT=DISPLAY",
+    "THREAD=ORDEREDSUBJECT",
+    "THREAD=REFERENCES",
+    "THREAD=REFS",
 ];
 
 /// The list before login. LITERAL- there: only literals up to 4096 octets may come unasked (RFC 7888 §5).
-pub fn before_login(situation: BeforeLogin<'_>) -> Vec<&'static str> {
+pub fn before_login(situation: BeforeLogin<'_>) -> Vec<Cow<'static, str>> {
     let mut names = BEFORE.to_vec();
     if situation.starttls {
         names.push("STARTTLS");
@@ -48,10 +66,16 @@ pub fn before_login(situation: BeforeLogin<'_>) -> Vec<&'static str> {
     } else {
         names.push("LOGINDISABLED");
     }
-    names
+    names.into_iter().map(Cow::Borrowed).collect()
 }
 
-/// The list after login.
-pub fn after_login() -> Vec<&'static str> {
-    AFTER.to_vec()
+/// The list after login. `append_limit` is the most octets that an APPEND's message may have, the same in all
+/// mailboxes. Without a limit there is no number to name, and STATUS says NIL (RFC 7889 §2).
+pub fn after_login(append_limit: Option<u64>) -> Vec<Cow<'static, str>> {
+    let limit = match append_limit {
+        Some(limit) => Cow::Owned(format!("APPENDLIMIT={limit}")),
+        None => Cow::Borrowed("APPENDLIMIT"),
+    };
+    let names = AFTER.iter().copied().map(Cow::Borrowed);
+    names.chain([limit]).collect()
 }

@@ -230,6 +230,8 @@ pub enum ReturnOption {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the grammar's own names")]
 pub enum StatusItem {
+    /// RFC 7889 §3.1.
+    AppendLimit,
     Deleted,
     Messages,
     Recent,

@@ -1,5 +1,7 @@
 //! What a server says (RFC 3501 §7), as values.
 
+use std::borrow::Cow;
+
 use crate::imap::command::StatusItem;
 use crate::imap::core::Tag;
 use crate::imap::flag::{Keyword, SystemFlags};
@@ -42,7 +44,7 @@ pub enum Code {
     /// With the charsets that are known.
     BadCharset(Vec<&'static str>),
     Cannot,
-    Capability(Vec<&'static str>),
+    Capability(Vec<Cow<'static, str>>),
     ClientBug,
     Closed,
     ContactAdmin,
@@ -81,7 +83,7 @@ pub enum Code {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "RFC 3501 §7.2 to §7.4")]
 pub enum Data {
-    Capability(Vec<&'static str>),
+    Capability(Vec<Cow<'static, str>>),
     Enabled(Vec<&'static str>),
     Esearch(Esearch),
     Exists(u32),
@@ -101,7 +103,8 @@ pub enum Data {
     Sort(Vec<u32>),
     /// Threads, as they are written (RFC 5256 §4).
     Thread(Vec<ThreadItem>),
-    StatusItems(MailboxName, Vec<(StatusItem, u64)>),
+    /// `None` is NIL: of APPENDLIMIT alone.
+    StatusItems(MailboxName, Vec<(StatusItem, Option<u64>)>),
 }
 
 /// One sign of a THREAD response: as a list, for threads may be nested as deep as they are long.
@@ -176,6 +179,21 @@ pub enum ListAttribute {
 }
 
 impl ListAttribute {
+    /// The attribute of RFC 6154 §2 that `text` names, with its backslash, in any case.
+    pub fn special_use(text: &str) -> Option<ListAttribute> {
+        let all = [
+            ListAttribute::All,
+            ListAttribute::Archive,
+            ListAttribute::Drafts,
+            ListAttribute::Flagged,
+            ListAttribute::Junk,
+            ListAttribute::Sent,
+            ListAttribute::Trash,
+        ];
+        all.into_iter()
+            .find(|attribute| attribute.as_str().eq_ignore_ascii_case(text))
+    }
+
     /// The attribute as it is written, with its backslash.
     pub fn as_str(self) -> &'static str {
         match self {

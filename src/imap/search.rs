@@ -28,6 +28,21 @@ pub enum SortKey {
     To,
 }
 
+impl SortKey {
+    /// Each with its name on the wire.
+    pub const NAMES: [(&'static str, SortKey); 9] = [
+        ("ARRIVAL", SortKey::Arrival),
+        ("CC", SortKey::Cc),
+        ("DATE", SortKey::Date),
+        ("DISPLAYFROM", SortKey::DisplayFrom),
+        ("DISPLAYTO", SortKey::DisplayTo),
+        ("FROM", SortKey::From),
+        ("SIZE", SortKey::Size),
+        ("SUBJECT", SortKey::Subject),
+        ("TO", SortKey::To),
+    ];
+}
+
 /// `sort-criterion`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SortCriterion {
@@ -46,6 +61,15 @@ pub enum ThreadAlgorithm {
     References,
     /// By References alone; the thread with the newest message comes last.
     Refs,
+}
+
+impl ThreadAlgorithm {
+    /// Each with its name on the wire.
+    pub const NAMES: [(&'static str, ThreadAlgorithm); 3] = [
+        ("ORDEREDSUBJECT", ThreadAlgorithm::OrderedSubject),
+        ("REFERENCES", ThreadAlgorithm::References),
+        ("REFS", ThreadAlgorithm::Refs),
+    ];
 }
 
 /// A search key. Strings are as the client sent them, in the command's charset, until

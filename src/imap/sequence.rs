@@ -136,6 +136,8 @@ impl SequenceSet {
 pub enum MessageSet {
     /// By their numbers.
     Numbers(SequenceSet),
+    /// By their numbers, and what is saved too (`2,4:7,$`).
+    NumbersAndSaved(SequenceSet),
     /// `$`: what the last SEARCH with SAVE found, whether the command's numbers are sequence numbers or UIDs.
     Saved,
 }

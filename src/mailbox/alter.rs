@@ -28,12 +28,12 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// Whether who knew a message as `was`, and what this STORE did, knows that it is as `is` now.
-    pub(super) fn explains(&self, was: &Message, is: &Message) -> bool {
+    /// The flags that a message has with this STORE done, for who knows of no other change.
+    pub(super) fn expected(&self, was: (SystemFlags, Letters)) -> (SystemFlags, Letters) {
         let keywords = self.change.keywords.iter();
         let letters = keywords.filter_map(|keyword| self.snapshot.keywords.letter(keyword));
         let letters = letters.fold(Letters::default(), |all, one| Letters(all.0 | one.0));
-        self.change.apply(was, letters) == (is.flags, is.letters)
+        self.change.apply(was, letters)
     }
 }
 
@@ -89,16 +89,14 @@ impl FlagChange {
         }
     }
 
-    fn apply(&self, message: &Message, letters: Letters) -> (SystemFlags, Letters) {
+    fn apply(
+        &self,
+        (flags, kept): (SystemFlags, Letters),
+        letters: Letters,
+    ) -> (SystemFlags, Letters) {
         match self.action {
-            StoreAction::Add => (
-                message.flags.union(self.system),
-                Letters(message.letters.0 | letters.0),
-            ),
-            StoreAction::Remove => (
-                message.flags.difference(self.system),
-                Letters(message.letters.0 & !letters.0),
-            ),
+            StoreAction::Add => (flags.union(self.system), Letters(kept.0 | letters.0)),
+            StoreAction::Remove => (flags.difference(self.system), Letters(kept.0 & !letters.0)),
             StoreAction::Replace => (self.system, letters),
         }
     }
@@ -160,7 +158,7 @@ impl Turn<'_> {
         let mut done: Vec<Arc<Message>> = Vec::new();
         for uid in uids.iter().filter_map(Uid::new) {
             let stored = self.on_file(uid, |turn, message| {
-                let (flags, letters) = change.apply(message, letters);
+                let (flags, letters) = change.apply((message.flags, message.letters), letters);
                 if (flags, letters) == (message.flags, message.letters) {
                     // Nothing to write; but a name that somebody changed meanwhile counts.
                     let there = turn.disk.folder.exists(message.sub, &message.name)?;

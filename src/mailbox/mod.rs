@@ -17,6 +17,7 @@ pub mod mailbox;
 mod queue;
 mod size;
 pub mod snapshot;
+mod special_use;
 pub mod transfer;
 mod turn;
 mod uids;

@@ -14,9 +14,10 @@ use crate::imap::sequence::Uid;
 use crate::mailbox::fault::{Fault, blocking};
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::queue::LOCK_WAIT;
-use crate::spool::subscriptions;
+use crate::mailbox::special_use::SpecialUses;
 use crate::spool::tree::Tree;
 pub use crate::spool::tree::{DiskNames, Layout, Location};
+use crate::spool::{metadata, subscriptions};
 
 /// How long a mailbox that nobody has open stays in memory.
 const KEEP: Duration = Duration::from_secs(60);
@@ -59,7 +60,7 @@ pub struct Folder {
     pub exists: bool,
     /// Whether there are mailboxes below it.
     pub has_children: bool,
-    /// `\Sent` and so on, by configuration or by its usual name.
+    /// `\Sent` and so on: by configuration, as it was made for, or by its usual name.
     pub special_use: Option<ListAttribute>,
 }
 
@@ -67,7 +68,7 @@ pub struct Folder {
 pub struct User {
     tree: Arc<Tree>,
     fsync: Fsync,
-    special: Vec<(MailboxName, ListAttribute)>,
+    special: SpecialUses,
     /// One mailbox for each directory, under the name it was opened by. Held only while names are looked up
     /// or changed, never while a mailbox is being opened.
     open: Mutex<HashMap<MailboxName, Arc<Slot>>>,
@@ -113,7 +114,7 @@ impl User {
         let fault = |error| Fault::from_io(format!("opening {root}"), error);
         let tree = Tree::open(account.location).map_err(fault)?;
         let separator = tree.separator();
-        let mut special = Vec::new();
+        let mut configured = Vec::new();
         for (name, purpose) in &account.auto_create {
             let Ok(name) = MailboxName::from_utf8(name, separator) else {
                 continue;
@@ -123,19 +124,12 @@ impl User {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(fault(error)),
             }
-            special.extend(purpose.map(|purpose| (name, purpose)));
-        }
-        for (name, purpose) in USUAL {
-            if special.iter().all(|(_, given)| given != purpose)
-                && let Ok(name) = MailboxName::from_utf8(name, separator)
-            {
-                special.push((name, *purpose));
-            }
+            configured.extend(purpose.map(|purpose| (name, purpose)));
         }
         Ok(Arc::new(User {
             tree: Arc::new(tree),
             fsync: account.fsync,
-            special,
+            special: SpecialUses::new(configured, separator),
             open: Mutex::default(),
         }))
     }
@@ -216,19 +210,28 @@ impl User {
     /// Every mailbox and implied parent, INBOX included.
     pub async fn list(&self) -> Result<Vec<Folder>, Fault> {
         let tree = Arc::clone(&self.tree);
-        let entries = blocking("listing mailboxes", move || tree.list()).await?;
+        let entries = blocking("listing mailboxes", move || {
+            let entries = tree.list()?;
+            let with_use = entries.into_iter().map(|entry| {
+                let stored = stored_use(&tree, &entry.name).filter(|_| entry.selectable);
+                (entry, stored)
+            });
+            Ok::<Vec<_>, io::Error>(with_use.collect())
+        })
+        .await?;
         let mut entries = entries.map_err(|error| Fault::from_io("listing mailboxes", error))?;
         let separator = self.separator();
         // Sorted level by level, a mailbox stands right before what is below it.
-        entries.sort_by(|one, other| {
+        entries.sort_by(|(one, _), (other, _)| {
             one.name
                 .as_str()
                 .split(separator)
                 .cmp(other.name.as_str().split(separator))
         });
+        let taken: Vec<ListAttribute> = entries.iter().filter_map(|(_, stored)| *stored).collect();
         let children: Vec<bool> = (0..entries.len())
             .map(|at| match (entries.get(at), entries.get(at + 1)) {
-                (Some(one), Some(next)) => next.name.is_below(&one.name, separator),
+                (Some((one, _)), Some((next, _))) => next.name.is_below(&one.name, separator),
                 _ => false,
             })
             .collect();
@@ -236,8 +239,11 @@ impl User {
         let folders = entries
             .into_iter()
             .zip(children)
-            .map(|(entry, has_children)| Folder {
-                special_use: self.special_use(&entry.name),
+            .map(|((entry, stored), has_children)| Folder {
+                special_use: self.special.configured(&entry.name).or(stored).or_else(|| {
+                    let usual = self.special.usual(&entry.name);
+                    usual.filter(|usual| !taken.contains(usual))
+                }),
                 name: entry.name,
                 selectable: entry.selectable,
                 exists: entry.selectable || nested,
@@ -253,12 +259,33 @@ impl User {
         names.map_err(|error| Fault::from_io("reading subscriptions", error))
     }
 
-    /// The special use of a name.
-    pub fn special_use(&self, name: &MailboxName) -> Option<ListAttribute> {
-        self.special
-            .iter()
-            .find(|(special, _)| special == name)
-            .map(|(_, purpose)| *purpose)
+    /// Every name that has a special use, whether or not it is among the account's `folders`.
+    pub fn special_uses(&self, folders: &[Folder]) -> Vec<(MailboxName, ListAttribute)> {
+        let of_folder = |folder: &Folder| Some((folder.name.clone(), folder.special_use?));
+        let mut uses: Vec<_> = folders.iter().filter_map(of_folder).collect();
+        for (name, purpose) in self.special.by_name() {
+            if uses.iter().all(|(_, other)| other != purpose) {
+                uses.push((name.clone(), *purpose));
+            }
+        }
+        uses
+    }
+
+    /// The special use of one mailbox.
+    pub async fn special_use(&self, name: &MailboxName) -> Result<Option<ListAttribute>, Fault> {
+        if let Some(configured) = self.special.configured(name) {
+            return Ok(Some(configured));
+        }
+        let (tree, wanted) = (Arc::clone(&self.tree), name.clone());
+        let stored = blocking("reading metadata", move || stored_use(&tree, &wanted)).await?;
+        let usual = self.special.usual(name);
+        if stored.is_some() || usual.is_none() {
+            return Ok(stored);
+        }
+        // Another mailbox may have been made for it.
+        let uses = self.special_uses(&self.list().await?);
+        let own = uses.into_iter().find(|(other, _)| other == name);
+        Ok(own.map(|(_, purpose)| purpose))
     }
 
     /// SUBSCRIBE (`NonExistent` for a mailbox that is not there) and UNSUBSCRIBE.
@@ -300,6 +327,26 @@ impl User {
             io::ErrorKind::AlreadyExists => Fault::AlreadyExists,
             _ => Fault::from_io(format!("creating {name}"), error),
         })
+    }
+
+    /// CREATE with USE (RFC 6154 §3): all of it or nothing.
+    pub async fn create_for(
+        &self,
+        name: &MailboxName,
+        purpose: ListAttribute,
+    ) -> Result<(), Fault> {
+        self.create(name).await?;
+        let (tree, made) = (Arc::clone(&self.tree), name.clone());
+        let noted = blocking("creating a mailbox", move || {
+            metadata::set_special_use(&tree, &made, purpose)
+        })
+        .await?;
+        if let Err(error) = noted {
+            let fault = Fault::from_io(format!("creating {name} for {}", purpose.as_str()), error);
+            self.delete(name).await?;
+            return Err(fault);
+        }
+        Ok(())
     }
 
     /// DELETE. Sessions that have it selected are told it ended.
@@ -390,14 +437,13 @@ impl User {
     }
 }
 
-/// Names that mail clients use for one purpose, as Dovecot's shipped configuration has them.
-const USUAL: &[(&str, ListAttribute)] = &[
-    ("Drafts", ListAttribute::Drafts),
-    ("Junk", ListAttribute::Junk),
-    ("Trash", ListAttribute::Trash),
-    ("Sent", ListAttribute::Sent),
-    ("Archive", ListAttribute::Archive),
-];
+/// What a mailbox was made for. **Blocking**.
+fn stored_use(tree: &Tree, name: &MailboxName) -> Option<ListAttribute> {
+    metadata::special_use(tree, name).unwrap_or_else(|error| {
+        tracing::warn!("what {name} is for cannot be read: {error}");
+        None
+    })
+}
 
 /// Closes mailboxes that nobody has used for a while, until none is open.
 async fn close_unused(user: Weak<User>) {

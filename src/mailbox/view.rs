@@ -15,6 +15,7 @@ use crate::mailbox::alter::Stored;
 use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::{Mailbox, Selection};
 use crate::mailbox::snapshot::{Difference, Message, Snapshot};
+use crate::spool::filename::Letters;
 
 /// Most ranges of UIDs kept for `$`: they take 1 MiB.
 const SAVED_RANGES: usize = 1 << 17;
@@ -26,8 +27,8 @@ pub struct View {
     base: Arc<Snapshot>,
     /// Gone from `base`, but the client does not know: they keep their numbers. By rising UID.
     ghosts: Vec<Arc<Message>>,
-    /// Flags that the client knows although `base` does not have them yet.
-    told: HashMap<Uid, Arc<Message>>,
+    /// Flags that the client takes messages to have, whatever `base` says.
+    told: HashMap<Uid, (SystemFlags, Letters)>,
     recent: NumberSet,
     /// UIDs that the last SEARCH with SAVE found, without those told as expunged (RFC 5182 §2.1).
     saved: NumberSet,
@@ -305,15 +306,15 @@ impl View {
         Some(self.picture(self.number_of(uid)?, message, gone))
     }
 
-    /// The client wants to hear nothing of what its STORE did to these messages (`.SILENT`). Where others
-    /// have changed them too, it is told what they are now (RFC 3501 §6.4.6).
+    /// The client wants to hear nothing of what its STORE did to these messages (`.SILENT`), and takes it for
+    /// done. Where they are otherwise, because others have changed them too, it is told what they are (RFC 3501
+    /// §6.4.6).
     pub fn silenced(&mut self, uids: &NumberSet, stored: &Stored) {
         for uid in uids.iter().filter_map(Uid::new) {
-            let was = self.told.get(&uid).or_else(|| self.base.find(uid));
-            if let (Some(was), Some(is)) = (was, stored.snapshot.find(uid))
-                && stored.explains(was, is)
-            {
-                self.told.insert(uid, Arc::clone(is));
+            let told = self.told.get(&uid).copied();
+            let in_base = || self.base.find(uid).map(|was| (was.flags, was.letters));
+            if let Some(was) = told.or_else(in_base) {
+                self.told.insert(uid, stored.expected(was));
             }
         }
     }
@@ -330,7 +331,8 @@ impl View {
                 .get(index)
                 .filter(|message| message.uid.get() <= to)
             {
-                self.told.insert(message.uid, Arc::clone(message));
+                self.told
+                    .insert(message.uid, (message.flags, message.letters));
                 index += 1;
             }
         }
@@ -343,22 +345,29 @@ impl View {
         if new.ended {
             return Err(Fault::Ended);
         }
-        if Arc::ptr_eq(&self.base, &new) && (self.ghosts.is_empty() || expunge == Expunge::Held) {
+        if Arc::ptr_eq(&self.base, &new)
+            && self.told.is_empty()
+            && (self.ghosts.is_empty() || expunge == Expunge::Held)
+        {
             return Ok(Vec::new());
         }
         let old = std::mem::replace(&mut self.base, new);
+        let told = std::mem::take(&mut self.told);
         let (mut changed, mut removed) = (Vec::new(), Vec::new());
         old.compare(&self.base, |difference| match difference {
             Difference::Removed(message) => removed.push(Arc::clone(message)),
             Difference::Changed(was, is) => {
-                let known = self.told.get(&is.uid).unwrap_or(was);
-                if !known.same_flags(is) {
+                if !told.contains_key(&is.uid) && !was.same_flags(is) {
                     changed.push(Arc::clone(is));
                 }
             }
             Difference::Added => {}
         });
-        self.told.clear();
+        for (uid, known) in told {
+            let is = self.base.find(uid);
+            changed.extend(is.filter(|is| (is.flags, is.letters) != known).cloned());
+        }
+        changed.sort_by_key(|message| message.uid);
         if !removed.is_empty() {
             self.ghosts.append(&mut removed);
             self.ghosts.sort_by_key(|ghost| ghost.uid);

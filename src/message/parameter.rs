@@ -1,10 +1,11 @@
 //! `value; attribute=value; …`: the bodies of Content-Type and Content-Disposition (RFC 2045 §5.1,
 //! RFC 2183), with parameters continued over several (RFC 2231), and the single tokens of others.
 //!
-//! Values stay as written, charset and percent signs included, as IMAP wants them; only the pieces of
-//! a continued parameter are put together (RFC 2231 §6).
+//! Values stay as written, charset and percent signs included, as clients of RFC 3501 want them; only the
+//! pieces of a continued parameter are put together (RFC 2231 §6). [`decoded`] goes further.
 
 use crate::imap::structure::Parameter;
+use crate::message::charset::from_charset;
 use crate::message::lexer::{Cursor, is_space};
 
 /// Parameters kept of one field.
@@ -69,6 +70,47 @@ pub fn disposition(body: &[u8]) -> (Vec<u8>, Vec<Parameter>) {
     cursor.skip_cfws();
     let kind = cursor.take_while(is_token).to_vec();
     (kind, parameters(&mut cursor))
+}
+
+/// The text of a parameter `name*`, whose value begins with a charset and a language (RFC 2231 §4). `None` for
+/// other parameters, and where the charset is not known.
+pub fn decoded(name: &[u8], value: &[u8]) -> Option<String> {
+    name.strip_suffix(b"*")
+        .filter(|name| !name.contains(&b'*'))?;
+    let mut parts = value.splitn(3, |byte| *byte == b'\'');
+    let (charset, _, mut text) = (parts.next()?, parts.next()?, parts.next()?);
+    let mut octets = Vec::with_capacity(text.len());
+    loop {
+        text = match text {
+            [] => break,
+            [
+                b'%',
+                high @ (b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F'),
+                low,
+                rest @ ..,
+            ] if low.is_ascii_hexdigit() => {
+                octets.push(digit(*high) << 4 | digit(*low));
+                rest
+            }
+            [byte, rest @ ..] => {
+                octets.push(*byte);
+                rest
+            }
+        };
+    }
+    let charset = match charset {
+        b"" => b"utf-8",
+        named => named,
+    };
+    from_charset(charset, &octets)
+}
+
+/// The value of a hexadecimal digit.
+fn digit(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        _ => (digit | 0x20).saturating_sub(b'a') + 10,
+    }
 }
 
 /// The first token of a field, such as Content-Transfer-Encoding's.
@@ -305,6 +347,25 @@ mod tests {
         ];
         for (body, expected) in table {
             assert_eq!(parse(body), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn charsets() {
+        let table: [(&str, &str, Option<&str>); 9] = [
+            ("t*", "utf-8'de'%C3%A4 %e2%82%ac", Some("ä €")),
+            ("t*", "iso-8859-1''%E4'x'", Some("ä'x'")),
+            ("t*", "''%C3%A4", Some("ä")),
+            ("t*", "us-ascii''100%2x%", Some("100%2x%")),
+            ("t*", "x-none''a", None),
+            ("t*", "plain", None),
+            ("t", "utf-8''a", None),
+            ("t*0*", "utf-8''a", None),
+            ("t**", "utf-8''a", None),
+        ];
+        for (name, value, expected) in table {
+            let text = decoded(name.as_bytes(), value.as_bytes());
+            assert_eq!(text.as_deref(), expected, "{name}={value}");
         }
     }
 

@@ -5,15 +5,15 @@ use std::io;
 use std::ops::Range;
 
 use crate::imap::structure::{
-    Address, BodyFields, BodyStructure, CommonExtension, Envelope, MultiExtension, SingleExtension,
-    SingleKind,
+    Address, BodyFields, BodyStructure, CommonExtension, Envelope, MultiExtension, Parameter,
+    SingleExtension, SingleKind,
 };
 use crate::message::Source;
 use crate::message::address;
 use crate::message::decode::TransferEncoding;
 use crate::message::header::{HEADER_MAX, Header, compressed, unfolded};
 use crate::message::mime::{Content, Part, Structure};
-use crate::message::parameter::{ContentType, disposition, languages, token};
+use crate::message::parameter::{ContentType, decoded, disposition, languages, token};
 
 /// Octets of header fields that one body structure may hold, all parts together. Parts beyond it are
 /// told by their type's default.
@@ -37,17 +37,27 @@ pub fn own_envelope<S: Source + ?Sized>(source: &S) -> io::Result<Envelope> {
     envelope(source, 0..source.len()?, &mut { HEADER_MAX })
 }
 
+/// How much a body structure tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Form {
+    /// BODYSTRUCTURE, which has extension data; else BODY.
+    pub extended: bool,
+    /// As RFC 9051 §7.5.2 has it: message/global is shown with what is in it, and parameters in other charsets
+    /// are decoded. Clients of RFC 3501 expect neither.
+    pub rev2: bool,
+}
+
 impl Structure {
-    /// BODY, or BODYSTRUCTURE with extension data where `extended`.
+    /// BODY or BODYSTRUCTURE.
     pub fn body_structure<S: Source + ?Sized>(
         &self,
         source: &S,
-        extended: bool,
+        form: Form,
     ) -> io::Result<BodyStructure> {
         let mut builder = Builder {
             structure: self,
             source,
-            extended,
+            form,
             budget: STRUCTURE_MAX,
         };
         builder.part(0, false)
@@ -107,7 +117,7 @@ impl Structure {
 struct Builder<'s, S: Source + ?Sized> {
     structure: &'s Structure,
     source: &'s S,
-    extended: bool,
+    form: Form,
     /// Octets that may still be kept.
     budget: usize,
 }
@@ -116,7 +126,7 @@ impl<S: Source + ?Sized> Builder<'_, S> {
     /// Goes as deep as the structure, which is bounded.
     fn part(&mut self, at: usize, in_digest: bool) -> io::Result<BodyStructure> {
         let Some(part) = self.structure.parts.get(at) else {
-            return Ok(empty_text(self.extended));
+            return Ok(empty_text(self.form.extended));
         };
         let header = Header::read(self.source, part.header.clone(), self.budget, |name| {
             name.get(..8)
@@ -150,11 +160,11 @@ impl<S: Source + ?Sized> Builder<'_, S> {
         }
         if children.is_empty() {
             // RFC 3501 §9 body-type-mpart: there must be one.
-            children.push(empty_text(self.extended));
+            children.push(empty_text(self.form.extended));
         }
-        let extension = self.extended.then(|| MultiExtension {
-            parameters: content_type.parameters,
-            common: common(header),
+        let extension = self.form.extended.then(|| MultiExtension {
+            parameters: self.parameters(content_type.parameters),
+            common: self.common(header),
         });
         Ok(BodyStructure::Multi {
             parts: children,
@@ -176,7 +186,7 @@ impl<S: Source + ?Sized> Builder<'_, S> {
             _ => content_type.unwrap_or_else(|| bare_type("text", "plain")),
         };
         let kind = if let Content::Message(inner) = content
-            && !content_type.is_sub(b"global")
+            && (self.form.rev2 || !content_type.is_sub(b"global"))
         {
             SingleKind::Message {
                 envelope: Box::new(self.envelope(*inner)?),
@@ -197,15 +207,15 @@ impl<S: Source + ?Sized> Builder<'_, S> {
             .map(token)
             .filter(|token| !token.is_empty())
             .unwrap_or(b"7bit");
-        let extension = self.extended.then(|| SingleExtension {
+        let extension = self.form.extended.then(|| SingleExtension {
             md5: header.first(b"Content-MD5").map(unfolded),
-            common: common(header),
+            common: self.common(header),
         });
         Ok(BodyStructure::Single {
             fields: BodyFields {
                 media_type: content_type.media_type,
                 subtype: content_type.subtype,
-                parameters: content_type.parameters,
+                parameters: self.parameters(content_type.parameters),
                 id: header.first(b"Content-ID").map(unfolded),
                 description: header.first(b"Content-Description").map(compressed),
                 encoding: encoding.to_vec(),
@@ -214,6 +224,30 @@ impl<S: Source + ?Sized> Builder<'_, S> {
             kind,
             extension,
         })
+    }
+
+    fn common(&self, header: &Header) -> CommonExtension {
+        let disposition = header.first(b"Content-Disposition").map(disposition);
+        CommonExtension {
+            disposition: disposition.map(|(kind, parameters)| (kind, self.parameters(parameters))),
+            language: header
+                .first(b"Content-Language")
+                .map(languages)
+                .unwrap_or_default(),
+            location: header.first(b"Content-Location").map(unfolded),
+        }
+    }
+
+    /// Parameters as the client expects them.
+    fn parameters(&self, mut parameters: Vec<Parameter>) -> Vec<Parameter> {
+        if self.form.rev2 {
+            for (name, value) in &mut parameters {
+                if let Some(text) = decoded(name, value) {
+                    *value = text.into_bytes();
+                }
+            }
+        }
+        parameters
     }
 
     fn envelope(&mut self, at: usize) -> io::Result<Envelope> {
@@ -244,17 +278,6 @@ fn empty_text(extended: bool) -> BodyStructure {
         },
         kind: SingleKind::Text { lines: 0 },
         extension: extended.then(SingleExtension::default),
-    }
-}
-
-fn common(header: &Header) -> CommonExtension {
-    CommonExtension {
-        disposition: header.first(b"Content-Disposition").map(disposition),
-        language: header
-            .first(b"Content-Language")
-            .map(languages)
-            .unwrap_or_default(),
-        location: header.first(b"Content-Location").map(unfolded),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::message::date::sent_day;
 use crate::message::decode::{TransferEncoding, header_text};
 use crate::message::mime::{self, Content, Structure};
 use crate::message::section::{FIELDS_MAX, Octets, locate, locate_in_header};
-use crate::message::structure::own_envelope;
+use crate::message::structure::{Form, own_envelope};
 
 /// Room for the fields of one answer.
 fn room() -> usize {
@@ -185,13 +185,18 @@ fn read(message: &[u8], octets: Option<Octets>) -> Option<Vec<u8>> {
     }
 }
 
+const EXTENDED: Form = Form {
+    extended: true,
+    rev2: false,
+};
+
 /// The value of one line of an `.expected` file.
 fn answer(message: &[u8], structure: &Structure, item: &str) -> String {
     match item {
         "RFC822.SIZE" => structure.virtual_size.to_string(),
         "ENVELOPE" => envelope(&own_envelope(message).unwrap()),
-        "BODY" => body(&structure.body_structure(message, false).unwrap()),
-        "BODYSTRUCTURE" => body(&structure.body_structure(message, true).unwrap()),
+        "BODY" => body(&structure.body_structure(message, Form::default()).unwrap()),
+        "BODYSTRUCTURE" => body(&structure.body_structure(message, EXTENDED).unwrap()),
         _ => {
             let spec = item
                 .strip_prefix("BODY[")
@@ -284,8 +289,9 @@ fn check(message: &[u8], structure: &Structure) {
     // Each part but the message itself lies in one other.
     assert_eq!(seen[0], 0);
     assert!(seen[1..].iter().all(|count| *count == 1));
-    for extended in [false, true] {
-        structure.body_structure(message, extended).unwrap();
+    for (extended, rev2) in [(false, false), (true, false), (false, true), (true, true)] {
+        let form = Form { extended, rev2 };
+        structure.body_structure(message, form).unwrap();
     }
     own_envelope(message).unwrap();
     for part in structure.text_parts(message).unwrap() {

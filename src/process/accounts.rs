@@ -8,17 +8,6 @@ use crate::mailbox::user::{Account, DiskNames, Fsync, Layout, ListAttribute, Loc
 use crate::process::ServeError;
 use crate::process::privileges::Ids;
 
-/// What stands for each SPECIAL-USE attribute (RFC 6154 §2) in `auto-create`.
-const SPECIAL_USES: [(&str, ListAttribute); 7] = [
-    ("\\All", ListAttribute::All),
-    ("\\Archive", ListAttribute::Archive),
-    ("\\Drafts", ListAttribute::Drafts),
-    ("\\Flagged", ListAttribute::Flagged),
-    ("\\Junk", ListAttribute::Junk),
-    ("\\Sent", ListAttribute::Sent),
-    ("\\Trash", ListAttribute::Trash),
-];
-
 /// Whom the mail of a configuration belongs to; `None` where it does not say.
 pub fn mail_owner(config: &Config) -> Result<Option<Ids>, ServeError> {
     let number = |id: &Id, found: std::io::Result<Option<u32>>, key: &str| {
@@ -97,12 +86,6 @@ pub fn of_granted(config: &Config, own_uid: u32, granted: &Granted) -> Result<Ac
 /// The account in this Maildir, kept as `[mail]` says.
 pub fn at(root: PathBuf, config: &Config) -> Account {
     let mail = &config.mail;
-    let special_use = |text: &str| {
-        SPECIAL_USES
-            .into_iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(text))
-            .map(|(_, attribute)| attribute)
-    };
     Account {
         location: Location {
             root,
@@ -119,7 +102,7 @@ pub fn at(root: PathBuf, config: &Config) -> Account {
         auto_create: mail
             .auto_create
             .iter()
-            .map(|(name, special)| (name.clone(), special_use(special)))
+            .map(|(name, special)| (name.clone(), ListAttribute::special_use(special)))
             .collect(),
     }
 }

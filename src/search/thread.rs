@@ -60,7 +60,8 @@ pub fn ordered_subject(messages: &[Threaded]) -> Forest {
 }
 
 /// Threads by Message-ID and References; with `by_subject` also threads of one subject are put together
-/// (REFERENCES), else not (REFS). `messages` are in the mailbox's order.
+/// (REFERENCES), else not, and the thread with the newest message comes last (REFS, as Dovecot has it). `messages`
+/// are in the mailbox's order.
 pub fn references(messages: &[Threaded], by_subject: bool) -> Forest {
     let links = Links::of(messages);
     let mut forest = links.pruned(messages);
@@ -68,6 +69,8 @@ pub fn references(messages: &[Threaded], by_subject: bool) -> Forest {
     if by_subject {
         forest.merge(messages);
         forest.sort(messages);
+    } else {
+        forest.newest_last(messages);
     }
     forest
 }
@@ -263,6 +266,20 @@ impl Forest {
         self.roots = roots;
     }
 
+    /// Sorts threads by the newest message of each.
+    fn newest_last(&mut self, messages: &[Threaded]) {
+        let mut newest = HashMap::new();
+        for root in &self.roots {
+            let (mut stack, mut latest) = (vec![*root], None);
+            while let Some(node) = stack.pop().and_then(|at| self.nodes.get(at)) {
+                latest = latest.max(node.message.map(|message| date(messages, message)));
+                stack.extend(&node.children);
+            }
+            newest.insert(*root, latest);
+        }
+        self.roots.sort_by_key(|root| newest.get(root).copied());
+    }
+
     /// Step 5: puts threads of one subject together.
     fn merge(&mut self, messages: &[Threaded]) {
         let of = |forest: &Forest, at| messages.get(forest.first(at)?);
@@ -411,7 +428,8 @@ mod tests {
             &["a @5", "b<a @4", "c<a @3", "d @2", "e<x @1", "f<x @9"],
             false,
         );
-        assert_eq!(found, "((5)(6))(4)(1 (3)(2))");
+        // The last three by their newest: d, a with its replies, e and f.
+        assert_eq!(found, "(4)(1 (3)(2))((5)(6))");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use zeroize::Zeroize;
 use crate::imap::command::{AppendOptions, WireName};
 use crate::imap::core::Tag;
 use crate::imap::parse::{self, LiteralMark};
+use crate::imap::response::Code;
 
 /// Of a line that is too long, this much of its end is kept: enough for any literal's mark.
 const LONGEST_MARK: usize = 32;
@@ -22,7 +23,7 @@ const HEAD_LITERALS: u32 = 2;
 /// How much a client may send before it has to stop for an answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget {
-    /// Octets of one line.
+    /// Octets of one line, its CR included.
     line: usize,
     /// Octets of one literal.
     literal: u64,
@@ -99,6 +100,8 @@ pub struct Announced {
 pub struct Refusal {
     /// The command's tag, where one could be read.
     pub tag: Option<Tag>,
+    /// `[LIMIT]` or `[TOOBIG]`, where it is one of the limits here.
+    pub code: Option<Code>,
     /// Its text.
     pub text: String,
     /// A line was too long.
@@ -232,6 +235,7 @@ impl Cutter {
         Some(if long_line {
             Cut::Refused(Refusal {
                 tag: None,
+                code: Some(Code::Limit),
                 text: self.too_long(),
                 long_line,
             })
@@ -277,7 +281,7 @@ impl Cutter {
         if coming {
             // Its octets would have been read had it been accepted: they cost nothing more now.
             self.tag = tag;
-            self.refuse("message refused".to_owned());
+            self.refuse(None, "message refused".to_owned());
             self.phase = Phase::Literal(left);
         }
     }
@@ -290,7 +294,10 @@ impl Cutter {
         if stop - self.taken > self.budget.line {
             if !self.long_line && self.command.is_empty() {
                 let front = &self.input[self.taken..self.taken + LONGEST_TAG];
-                self.command.extend_from_slice(front);
+                // A tag whose end is not here is as good as none.
+                if front.contains(&b' ') {
+                    self.command.extend_from_slice(front);
+                }
             }
             self.long_line = true;
             let dropped = stop - self.taken - LONGEST_MARK;
@@ -307,12 +314,18 @@ impl Cutter {
 
     /// Decides what follows a line: a literal, or the command's end.
     fn end_line(&mut self, line: Vec<u8>) -> Option<Cut> {
-        let Ok(mark) = parse::literal_mark(&line) else {
-            return Some(Cut::Flood);
-        };
-        self.judge_line(&line, mark.is_some());
-        let Some(mark) = mark else {
-            return Some(self.end_command(line));
+        let mark = parse::literal_mark(&line);
+        self.judge_line(&line, !matches!(mark, Ok(None)));
+        let mark = match mark {
+            Ok(Some(mark)) => mark,
+            Ok(None) => return Some(self.end_command(line)),
+            Err(_) if line.ends_with(b"+}") => return Some(Cut::Flood),
+            Err(error) => {
+                // The client waits, and will hear no.
+                self.command.extend_from_slice(&line);
+                self.refuse(error.code, error.expected);
+                return Some(self.end_command(line));
+            }
         };
         let (front, announcement) = line.split_at(mark.start.min(line.len()));
         if self.refusal.is_none() && self.after_message {
@@ -321,7 +334,7 @@ impl Cutter {
                     self.append_lines += line.len();
                     return Some(Cut::Message(self.announce(options, &mark)));
                 }
-                Err(error) => self.refuse(error.expected),
+                Err(error) => self.refuse(error.code, error.expected),
             }
         } else if self.refusal.is_none() {
             self.command.extend_from_slice(front);
@@ -338,7 +351,7 @@ impl Cutter {
                         });
                     }
                     Ok(None) => {}
-                    Err(error) => self.refuse(error.expected),
+                    Err(error) => self.refuse(error.code, error.expected),
                 }
             }
         }
@@ -392,23 +405,26 @@ impl Cutter {
     fn judge_line(&mut self, line: &[u8], announces: bool) {
         if std::mem::take(&mut self.long_line) {
             let text = self.too_long();
-            self.refuse(text);
+            self.refuse(Some(Code::Limit), text);
             if let Some(refusal) = &mut self.refusal {
                 refusal.long_line = true;
             }
         } else if self.refusal.is_none() {
             let whole = self.command.len() + self.append_lines + line.len();
-            let text = if self.after_message && !line.is_empty() && !announces {
-                "expected the end of the line after the message"
+            let (code, text) = if self.after_message && !line.is_empty() && !announces {
+                (
+                    None,
+                    "expected the end of the line after the message".to_owned(),
+                )
             } else if memchr::memchr2(b'\r', 0, line).is_some() {
-                "NUL or bare CR in a line"
+                (None, "NUL or bare CR in a line".to_owned())
             } else if whole > self.budget.command {
-                "command too long"
+                (Some(Code::Limit), self.command_too_long())
             } else {
                 return;
             };
             self.command.extend_from_slice(line);
-            self.refuse(text.to_owned());
+            self.refuse(code, text);
         }
     }
 
@@ -420,16 +436,23 @@ impl Cutter {
             self.budget.literal
         };
         let whole = (self.command.len() as u64).saturating_add(size);
-        if self.refusal.is_none() && (size > limit || whole > self.budget.command as u64) {
-            self.refuse(format!("literal too large, {limit} octets at the most"));
+        if self.refusal.is_some() {
+            return;
+        }
+        if size > limit {
+            let text = format!("literal too large, {limit} octets at the most");
+            self.refuse(Some(Code::TooBig), text);
+        } else if whole > self.budget.command as u64 {
+            self.refuse(Some(Code::Limit), self.command_too_long());
         }
     }
 
     /// The command will not be run. The first reason stands; the rest is forgotten, but for the tag.
-    fn refuse(&mut self, text: String) {
+    fn refuse(&mut self, code: Option<Code>, text: String) {
         let mut command = std::mem::take(&mut self.command);
         self.refusal.get_or_insert_with(|| Refusal {
             tag: self.tag.take().or_else(|| parse::tag_of(&command)),
+            code,
             text,
             long_line: false,
         });
@@ -438,6 +461,11 @@ impl Cutter {
 
     fn too_long(&self) -> String {
         format!("line too long, {} octets at the most", self.budget.line)
+    }
+
+    fn command_too_long(&self) -> String {
+        let most = self.budget.command;
+        format!("command too long, {most} octets at the most")
     }
 
     /// How many of `wanted` octets have come.

@@ -97,8 +97,8 @@ pub async fn prelogin<S: Stream, A: Authenticate>(
             }
         }
         Err(end) => {
-            if let End::Bye(reason) = end {
-                writer.status(None, StatusKind::Bye, None, reason);
+            if let End::Bye(code, reason) = end {
+                writer.status(None, StatusKind::Bye, code, reason);
             }
             farewell(reader, writer).await;
             PreloginEnd::Logout
@@ -143,11 +143,13 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
                                 return Ok(outcome);
                             }
                         }
-                        Err(error) => self.bad(error.tag.as_ref(), &error.expected)?,
+                        Err(error) => self.bad(error.tag.as_ref(), error.code, &error.expected)?,
                     }
                 }
                 Cut::Literal => self.writer.continuation("OK"),
-                Cut::Refused(refusal) => self.bad(refusal.tag.as_ref(), &refusal.text)?,
+                Cut::Refused(refusal) => {
+                    self.bad(refusal.tag.as_ref(), refusal.code, &refusal.text)?;
+                }
                 // Messages are not cut off before login: here is nobody who may append one.
                 Cut::Append { .. } | Cut::Message(_) | Cut::Flood => return Err(End::FLOOD),
             }
@@ -157,7 +159,7 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
     async fn command(&mut self, command: Command) -> Result<Option<Outcome>, End> {
         let Command { tag, body } = command;
         if !body.allowed_in(StateName::NotAuthenticated) {
-            self.bad(Some(&tag), "Log in first")?;
+            self.bad(Some(&tag), None, "Log in first")?;
             return Ok(None);
         }
         self.bad_commands = 0;
@@ -207,7 +209,7 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
                 return self.authenticate(tag, &mechanism, initial).await;
             }
             // Everything else was refused above.
-            _ => self.bad(Some(&tag), "Log in first")?,
+            _ => self.bad(Some(&tag), None, "Log in first")?,
         }
         Ok(None)
     }
@@ -216,11 +218,11 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
     /// the client's words after TLS has begun, so any of it ends the connection.
     async fn starttls(&mut self, tag: &Tag) -> Result<Option<Outcome>, End> {
         if self.situation.tls || !self.situation.starttls {
-            self.bad(Some(tag), "TLS is active already, or not available")?;
+            self.bad(Some(tag), None, "TLS is active already, or not available")?;
             return Ok(None);
         }
         if self.reader.is_ahead() {
-            return Err(End::Bye("Input after STARTTLS in the clear.".into()));
+            return Err(End::Bye(None, "Input after STARTTLS in the clear.".into()));
         }
         self.ok(tag, "Begin TLS negotiation now.");
         self.writer.flush().await?;
@@ -256,7 +258,7 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
                     let line = match self.reader.line().await? {
                         Cut::Command(line) => Zeroizing::new(line),
                         Cut::Refused(refusal) => {
-                            self.bad(Some(&tag), &refusal.text)?;
+                            self.bad(Some(&tag), refusal.code, &refusal.text)?;
                             return Ok(None);
                         }
                         Cut::Literal | Cut::Append { .. } | Cut::Message(_) | Cut::Flood => {
@@ -264,11 +266,15 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
                         }
                     };
                     if *line == b"*" {
-                        self.bad(Some(&tag), "Authentication aborted by client.")?;
+                        self.bad(Some(&tag), None, "Authentication aborted by client.")?;
                         return Ok(None);
                     }
                     let Some(response) = sasl::decode(&line) else {
-                        self.bad(Some(&tag), "Invalid base64 data in continued response")?;
+                        self.bad(
+                            Some(&tag),
+                            None,
+                            "Invalid base64 data in continued response",
+                        )?;
                         return Ok(None);
                     };
                     step = exchange.step(&response);
@@ -322,12 +328,12 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
         self.no(tag, Code::AuthenticationFailed, "Authentication failed.");
         self.failed_logins += 1;
         if self.failed_logins >= FAILED_LOGINS {
-            return Err(End::Bye("Too many failed logins.".into()));
+            return Err(End::Bye(None, "Too many failed logins.".into()));
         }
         Ok(None)
     }
 
-    fn capabilities(&self) -> Vec<&'static str> {
+    fn capabilities(&self) -> Vec<std::borrow::Cow<'static, str>> {
         let offered = self.situation.mechanisms.iter();
         let mechanisms: Vec<&str> = offered.map(|mechanism| mechanism.capability()).collect();
         capability::before_login(capability::BeforeLogin {
@@ -346,8 +352,8 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
             .status(Some(tag), StatusKind::No, Some(code), text);
     }
 
-    fn bad(&mut self, tag: Option<&Tag>, text: &str) -> Result<(), End> {
-        self.writer.status(tag, StatusKind::Bad, None, text);
+    fn bad(&mut self, tag: Option<&Tag>, code: Option<Code>, text: &str) -> Result<(), End> {
+        self.writer.status(tag, StatusKind::Bad, code, text);
         self.bad_commands += 1;
         if self.bad_commands >= BAD_COMMANDS {
             return Err(End::TOO_MANY_BAD);

@@ -6,6 +6,7 @@ use std::io;
 
 use crate::imap::response::Code;
 use crate::mailbox::fault::Fault;
+use crate::session::cut::Refusal;
 
 /// A command that succeeded: the rest of its tagged OK.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ impl Reply {
 pub enum Failure {
     /// The client broke the protocol: BAD.
     Bad(Cow<'static, str>),
+    /// What came with the command was not taken: BAD.
+    Refused(Refusal),
     /// What it asks cannot be: NO.
     No(Option<Code>, Cow<'static, str>),
     /// The mailbox room says why not: NO, or BYE where the mailbox is gone.
@@ -53,24 +56,25 @@ pub enum End {
     /// LOGOUT; all has been said.
     Logout,
     /// `* BYE`, with the reason.
-    Bye(Cow<'static, str>),
+    Bye(Option<Code>, Cow<'static, str>),
     /// The client is gone.
     Gone(io::Error),
 }
 
 impl End {
     /// The server stops.
-    pub const STOP: End = End::Bye(Cow::Borrowed("Server shutting down."));
+    pub const STOP: End = End::Bye(None, Cow::Borrowed("Server shutting down."));
     /// The client waited too long.
-    pub const INACTIVE: End = End::Bye(Cow::Borrowed("Disconnected for inactivity."));
+    pub const INACTIVE: End = End::Bye(None, Cow::Borrowed("Disconnected for inactivity."));
     /// One bad command too many.
-    pub const TOO_MANY_BAD: End = End::Bye(Cow::Borrowed("Too many invalid IMAP commands."));
-    /// See [`crate::session::cut::Cut::Flood`].
-    pub const FLOOD: End = End::Bye(Cow::Borrowed("Literal size too large"));
+    pub const TOO_MANY_BAD: End = End::Bye(None, Cow::Borrowed("Too many invalid IMAP commands."));
+    /// See [`crate::session::cut::Cut::Flood`]. RFC 7888 §5: BYE "SHOULD include the TOOBIG response code".
+    pub const FLOOD: End = End::Bye(Some(Code::TooBig), Cow::Borrowed("Command too large"));
     /// The selected mailbox is no more.
-    pub const DELETED: End = End::Bye(Cow::Borrowed(
-        "Selected mailbox was deleted, have to disconnect.",
-    ));
+    pub const DELETED: End = End::Bye(
+        None,
+        Cow::Borrowed("Selected mailbox was deleted, have to disconnect."),
+    );
 }
 
 impl From<io::Error> for End {

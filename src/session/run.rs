@@ -2,6 +2,7 @@
 //! One command at a time, in the order they came (RFC 3501 §5.5 leaves that to the server; with it no two
 //! commands of one client can be ambiguous).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use tokio::time::timeout;
@@ -10,7 +11,7 @@ use tracing::Instrument;
 use crate::imap::capability;
 use crate::imap::command::{Command, CommandBody, Numbering, StateName};
 use crate::imap::core::Tag;
-use crate::imap::parse;
+use crate::imap::parse::{self, ParseError};
 use crate::imap::response::{Code, StatusKind};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::user::User;
@@ -40,7 +41,7 @@ pub async fn run<S: Stream>(handover: Handover<S>, user: Arc<User>, limits: Limi
         ..
     } = handover;
     let mut session = Session::new(Box::new(stream), unread, user, limits, stop);
-    let list = capability::after_login();
+    let list = session.capabilities();
     // A client that asked CAPABILITY before looks for the new list in the same form.
     let code = if capability_asked {
         any::capability(&mut session.writer, list);
@@ -67,7 +68,7 @@ pub async fn preauth<S: Stream>(
     session.writer.status(
         None,
         StatusKind::PreAuth,
-        Some(Code::Capability(capability::after_login())),
+        Some(Code::Capability(session.capabilities())),
         format!("Logged in as {user_name}"),
     );
     session.serve().instrument(span).await;
@@ -91,6 +92,10 @@ struct Patience {
 }
 
 impl Session {
+    fn capabilities(&self) -> Vec<Cow<'static, str>> {
+        capability::after_login(self.limits.max_message_size)
+    }
+
     async fn serve(mut self) {
         let end = match self.commands().await {
             Ok(never) => match never {},
@@ -98,9 +103,9 @@ impl Session {
         };
         match end {
             End::Logout => {}
-            End::Bye(reason) => {
+            End::Bye(code, reason) => {
                 tracing::debug!("ended: {reason}");
-                self.writer.status(None, StatusKind::Bye, None, reason);
+                self.writer.status(None, StatusKind::Bye, code, reason);
             }
             End::Gone(error) => {
                 tracing::debug!("client gone: {error}");
@@ -118,9 +123,11 @@ impl Session {
             match self.next().await? {
                 Cut::Command(bytes) => match parse::command(&bytes) {
                     Ok(Command { tag, body }) => self.command(tag, body, &mut patience).await?,
-                    Err(error) => {
-                        self.bad(error.tag.as_ref(), &error.expected, &mut patience)?;
-                    }
+                    Err(ParseError {
+                        tag,
+                        code,
+                        expected,
+                    }) => self.bad(tag.as_ref(), code, &expected, &mut patience)?,
                 },
                 Cut::Literal => self.writer.continuation("OK"),
                 Cut::Append {
@@ -132,7 +139,7 @@ impl Session {
                     self.conclude(&tag, "APPEND", News::ALL, result, &mut patience)
                         .await?;
                 }
-                Cut::Refused(refusal) => self.refused(&refusal, &mut patience)?,
+                Cut::Refused(refusal) => self.refused(refusal, &mut patience)?,
                 // There is no message but in an APPEND, which takes all of its own.
                 Cut::Flood | Cut::Message(_) => return Err(End::FLOOD),
             }
@@ -188,7 +195,8 @@ impl Session {
             | CommandBody::Login { .. }
             | CommandBody::StartTls => Err(Failure::Bad("Already logged in".into())),
             CommandBody::Capability => {
-                any::capability(&mut self.writer, capability::after_login());
+                let list = self.capabilities();
+                any::capability(&mut self.writer, list);
                 Ok(Reply::ok("Capability completed"))
             }
             CommandBody::Check => check::run(self).await,
@@ -290,7 +298,11 @@ impl Session {
             // Nothing is told with a BAD: who sent it may hold it for a command that permits less.
             Err(Failure::Bad(text)) => {
                 let text = format!("Error in IMAP command {name}: {text}");
-                return self.bad(Some(tag), &text, patience);
+                return self.bad(Some(tag), None, &text, patience);
+            }
+            Err(Failure::Refused(mut refusal)) => {
+                refusal.tag = Some(tag.clone());
+                return self.refused(refusal, patience);
             }
             Err(Failure::End(end)) => return Err(end),
         };
@@ -336,23 +348,29 @@ impl Session {
                 reply::answer(&fault, name)?;
                 Ok(())
             }
-            Err(Failure::Bad(_) | Failure::No(..)) => Ok(()),
+            Err(Failure::Bad(_) | Failure::No(..) | Failure::Refused(_)) => Ok(()),
         }
     }
 
-    fn refused(&mut self, refusal: &Refusal, patience: &mut Patience) -> Result<(), End> {
+    fn refused(&mut self, refusal: Refusal, patience: &mut Patience) -> Result<(), End> {
         if refusal.long_line {
             patience.long_lines += 1;
         }
-        self.bad(refusal.tag.as_ref(), &refusal.text, patience)?;
+        self.bad(refusal.tag.as_ref(), refusal.code, &refusal.text, patience)?;
         if patience.long_lines >= LONG_LINES {
             return Err(End::TOO_MANY_BAD);
         }
         Ok(())
     }
 
-    fn bad(&mut self, tag: Option<&Tag>, text: &str, patience: &mut Patience) -> Result<(), End> {
-        self.writer.status(tag, StatusKind::Bad, None, text);
+    fn bad(
+        &mut self,
+        tag: Option<&Tag>,
+        code: Option<Code>,
+        text: &str,
+        patience: &mut Patience,
+    ) -> Result<(), End> {
+        self.writer.status(tag, StatusKind::Bad, code, text);
         patience.bad_commands += 1;
         if patience.bad_commands >= BAD_COMMANDS {
             return Err(End::TOO_MANY_BAD);

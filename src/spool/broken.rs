@@ -54,13 +54,13 @@ pub(super) struct Contents {
 #[derive(Debug, Default)]
 pub(super) struct Told(Mutex<HashMap<&'static str, Stamp>>);
 
-/// Opens a control file for reading: a regular file, not through a link. One of our own that has lost the
-/// right to be read gets it back.
-pub(super) fn open(dir: BorrowedFd<'_>, name: &str) -> io::Result<Found<File>> {
+/// Opens the file `name` of the directory `at` for reading: a regular file, not through a link. One of our
+/// own that has lost the right to be read gets it back.
+pub(super) fn open(dir: BorrowedFd<'_>, at: &Path, name: &str) -> io::Result<Found<File>> {
     // Without NONBLOCK, opening a FIFO would wait for a writer.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let opened = match dir::open_at(dir, name, flags) {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && allow(dir, name)? => {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && allow(dir, at, name)? => {
             dir::open_at(dir, name, flags)
         }
         opened => opened,
@@ -85,7 +85,7 @@ pub(super) fn open(dir: BorrowedFd<'_>, name: &str) -> io::Result<Found<File>> {
 }
 
 /// Lets the owner read and write a file of ours; false if it is none.
-fn allow(dir: BorrowedFd<'_>, name: &str) -> io::Result<bool> {
+fn allow(dir: BorrowedFd<'_>, at: &Path, name: &str) -> io::Result<bool> {
     let ours = dir::stat_at(dir, name)?.filter(|stat| {
         dir::kind(stat).is_file() && stat.st_uid == rustix::process::geteuid().as_raw()
     });
@@ -93,14 +93,23 @@ fn allow(dir: BorrowedFd<'_>, name: &str) -> io::Result<bool> {
     let mode = Mode::from_raw_mode(stat.st_mode) | Mode::RUSR | Mode::WUSR;
     let allowed = rustix::fs::chmodat(dir, name, mode, AtFlags::empty()).is_ok();
     if allowed {
-        tracing::warn!("{name} could not be read by its owner, and now can");
+        let path = at.join(name);
+        tracing::warn!(
+            "{} could not be read by its owner, and now can",
+            path.display()
+        );
     }
     Ok(allowed)
 }
 
-/// Reads a control file, up to `limit` octets of it.
-pub(super) fn read(dir: BorrowedFd<'_>, name: &str, limit: u64) -> io::Result<Found<Contents>> {
-    let file = match open(dir, name)? {
+/// Reads the file `name` of the directory `at`, up to `limit` octets of it.
+pub(super) fn read(
+    dir: BorrowedFd<'_>,
+    at: &Path,
+    name: &str,
+    limit: u64,
+) -> io::Result<Found<Contents>> {
+    let file = match open(dir, at, name)? {
         Found::There(file) => file,
         Found::Unusable => return Ok(Found::Unusable),
         Found::Missing => return Ok(Found::Missing),
@@ -192,7 +201,7 @@ fn copy_octets(dir: BorrowedFd<'_>, copy: &str, file: &File, stamp: &Stamp) -> i
 /// Clears the place of the file `name` of the directory `at` of what cannot be read there, before a new one
 /// is put into it.
 pub(super) fn make_way(dir: BorrowedFd<'_>, at: &Path, name: &str) -> io::Result<()> {
-    if !matches!(open(dir, name)?, Found::Unusable) {
+    if !matches!(open(dir, at, name)?, Found::Unusable) {
         return Ok(());
     }
     let path = at.join(name);
@@ -229,7 +238,7 @@ mod tests {
     fn report(told: &Told, mail: &Mail) {
         let tree = mail.tree();
         let dir = tree.account_dir();
-        let Ok(Found::There(file)) = open(dir.as_fd(), "file") else {
+        let Ok(Found::There(file)) = open(dir.as_fd(), Path::new(""), "file") else {
             panic!("a file");
         };
         told.report(dir, mail.path("").as_path(), "file", &file, "so to speak");
@@ -281,18 +290,18 @@ mod tests {
         let tree = mail.tree();
         for turn in 1..=12 {
             std::fs::create_dir(mail.path("file")).expect("a directory");
-            let found = open(tree.account_dir(), "file").expect("open");
+            let found = open(tree.account_dir(), Path::new(""), "file").expect("open");
             assert!(matches!(found, Found::Unusable));
             make_way(tree.account_dir(), Path::new(""), "file").expect("way");
             assert_eq!(mail.exists("file"), turn > MOST_COPIES);
             let _ = std::fs::remove_dir(mail.path("file"));
         }
         std::os::unix::fs::symlink("file.broken", mail.path("file")).expect("a link");
-        let found = read(tree.account_dir(), "file", 9).expect("read");
+        let found = read(tree.account_dir(), Path::new(""), "file", 9).expect("read");
         assert!(matches!(found, Found::Unusable));
         mail.remove("file");
         assert!(matches!(
-            open(tree.account_dir(), "file"),
+            open(tree.account_dir(), Path::new(""), "file"),
             Ok(Found::Missing)
         ));
     }
@@ -303,7 +312,8 @@ mod tests {
         mail.write("file", "12345");
         let tree = mail.tree();
         for (limit, cut) in [(4, true), (5, false), (6, false)] {
-            let Ok(Found::There(contents)) = read(tree.account_dir(), "file", limit) else {
+            let Ok(Found::There(contents)) = read(tree.account_dir(), Path::new(""), "file", limit)
+            else {
                 panic!("a file");
             };
             assert_eq!((contents.bytes.len() < 5, contents.cut), (cut, cut));

@@ -50,7 +50,7 @@ impl Keywords {
         let Some(control) = folder.control()? else {
             return Ok(Keywords::default());
         };
-        let contents = match broken::read(control.as_fd(), NAME, LARGEST)? {
+        let contents = match broken::read(control.as_fd(), folder.path(), NAME, LARGEST)? {
             Found::There(contents) => contents,
             Found::Missing => return Ok(Keywords::default()),
             Found::Unusable => {
@@ -229,10 +229,10 @@ impl Keywords {
             .unwrap_or(bytes)
             .split(|byte| *byte == b'\n')
             .collect();
-        // What follows the last line's end.
-        let _ = lines.pop_if(|line| line.is_empty());
+        let is_cut_off = lines.pop_if(|line| line.is_empty()).is_none();
+        let last = lines.len().saturating_sub(1);
         for (at, line) in lines.into_iter().enumerate() {
-            let sound = table.enter(line) && !(is_marked && at == 0);
+            let sound = table.enter(line) && !(is_marked && at == 0) && !(is_cut_off && at == last);
             if !sound && table.broken_line.is_none() {
                 table.broken_line = Some(at.saturating_add(1));
             }

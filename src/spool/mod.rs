@@ -7,6 +7,7 @@ pub mod filename;
 pub mod folder;
 pub mod keywords;
 pub mod lock;
+pub mod metadata;
 pub mod scan;
 pub mod subscriptions;
 #[cfg(test)]

@@ -59,7 +59,7 @@ pub fn read(tree: &Tree) -> io::Result<Vec<MailboxName>> {
 /// The file's octets; says if it is broken. `None` if there is no file.
 fn read_file(tree: &Tree) -> io::Result<Option<Vec<u8>>> {
     let dir = tree.account_dir();
-    let Found::There(contents) = broken::read(dir, NAME, LARGEST)? else {
+    let Found::There(contents) = broken::read(dir, tree.account_path(), NAME, LARGEST)? else {
         return Ok(None);
     };
     let Contents {

@@ -17,7 +17,7 @@ mod names;
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -228,6 +228,20 @@ impl Tree {
             (Arc::clone(control), place)
         });
         Folder::enter(Arc::clone(&self.root), dir, path, control)
+    }
+
+    /// Opens a file beside the mailbox's uidlist, if it is there.
+    pub(super) fn control_file(&self, name: &MailboxName, file: &str) -> io::Result<OwnedFd> {
+        let (root, place) = match &self.control {
+            Some(control) => (control, names::control_place(&self.location, name)),
+            None => {
+                let place = names::place(&self.location, name);
+                (&self.root, place.unwrap_or_default())
+            }
+        };
+        // Without NONBLOCK, opening a FIFO would wait for a writer.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK;
+        root.open_at(root.dir(), &place.join(file), flags)
     }
 
     /// Makes a mailbox. `AlreadyExists` if it is one; `InvalidInput` if [`Tree::check`] refuses the name.

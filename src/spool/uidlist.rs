@@ -140,7 +140,7 @@ impl UidList {
         let Some(control) = folder.control()? else {
             return Ok(Read::Missing);
         };
-        let file = match broken::open(control.as_fd(), NAME)? {
+        let file = match broken::open(control.as_fd(), folder.path(), NAME)? {
             Found::There(file) => file,
             Found::Missing => return Ok(Read::Missing),
             Found::Unusable => return Ok(Read::Broken(Salvage::default())),

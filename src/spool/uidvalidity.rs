@@ -48,7 +48,7 @@ pub fn next(tree: &Tree, above: Option<UidValidity>) -> io::Result<UidValidity> 
 /// The value that the file holds; says if there is a file and it holds none.
 fn held(tree: &Tree) -> io::Result<Option<UidValidity>> {
     let dir = tree.account_dir();
-    let Found::There(contents) = broken::read(dir, NAME, LENGTH)? else {
+    let Found::There(contents) = broken::read(dir, tree.account_path(), NAME, LENGTH)? else {
         return Ok(None);
     };
     let value = parse(&contents.bytes).filter(|_| !contents.cut);

@@ -93,7 +93,12 @@ impl Client {
 
     /// Logs in as the test's user.
     pub fn login(&mut self) {
-        let reply = self.run(&format!("LOGIN {USER} {PASSWORD}"));
+        self.login_as(USER);
+    }
+
+    /// Logs in as one of several users.
+    pub fn login_as(&mut self, user: &str) {
+        let reply = self.run(&format!("LOGIN {user} {PASSWORD}"));
         assert!(reply.tagged.starts_with("OK"), "{reply:?}");
     }
 
@@ -326,7 +331,9 @@ impl Client {
                     at > 0 && self.input[at - 1] == b'\r',
                     "a line of the server ends in a bare LF"
                 );
-                if let Some(size) = announced_literal(&self.input[..at - 1]) {
+                if let Some(size) = announced_literal(&self.input[..at - 1])
+                    && !(searched == 0 && is_status(&self.input[..at]))
+                {
                     searched = at + 1 + size;
                     while self.input.len() < searched {
                         if !self.fill(searched - self.input.len()) {
@@ -617,6 +624,12 @@ fn announced_literal(line: &[u8]) -> Option<usize> {
     let line = line.strip_suffix(b"}")?;
     let open = line.iter().rposition(|&byte| byte == b'{')?;
     std::str::from_utf8(&line[open + 1..]).ok()?.parse().ok()
+}
+
+/// Whether a line is a status response, which has no literals, whatever its text looks like.
+fn is_status(line: &[u8]) -> bool {
+    let condition = line.split(|byte| *byte == b' ').nth(1);
+    condition.is_some_and(|word| matches!(word, b"OK" | b"NO" | b"BAD" | b"BYE" | b"PREAUTH"))
 }
 
 fn strip_tag(line: &[u8], tag: &str) -> Option<String> {

@@ -40,6 +40,8 @@ pub struct Setup {
     fs_layout: bool,
     extra: Vec<String>,
     settings: String,
+    users: Vec<(String, Arc<Maildir>)>,
+    mail_settings: String,
     trace: Option<PathBuf>,
 }
 
@@ -50,6 +52,8 @@ impl Setup {
             fs_layout: false,
             extra: Vec::new(),
             settings: String::new(),
+            users: Vec::new(),
+            mail_settings: String::new(),
             trace: None,
         }
     }
@@ -69,6 +73,18 @@ impl Setup {
     /// Lines for the configuration file. Culver then runs by one.
     pub fn settings(mut self, lines: &str) -> Setup {
         self.settings.push_str(lines);
+        self
+    }
+
+    /// Several users in place of the one, each with a Maildir. Culver then runs by a configuration file.
+    pub fn user(mut self, name: &str, maildir: &Arc<Maildir>) -> Setup {
+        self.users.push((name.to_owned(), Arc::clone(maildir)));
+        self
+    }
+
+    /// The same for the section `[mail]`, which the file has anyway.
+    pub fn mail_settings(mut self, lines: &str) -> Setup {
+        self.mail_settings.push_str(lines);
         self
     }
 
@@ -99,7 +115,12 @@ impl Setup {
         own(home.path());
         let ports = [free_port(), free_port()];
         let (mut command, known) = match self.kind {
-            Kind::Culver if self.fs_layout || !self.settings.is_empty() => {
+            Kind::Culver
+                if self.fs_layout
+                    || !(self.settings.is_empty()
+                        && self.mail_settings.is_empty()
+                        && self.users.is_empty()) =>
+            {
                 (self.culver_by_file(maildir, home.path(), ports), true)
             }
             Kind::Culver => (self.culver(maildir), false),
@@ -165,24 +186,19 @@ impl Setup {
 
     fn culver_by_file(&self, maildir: &Maildir, home: &Path, ports: [u16; 2]) -> Command {
         let [imap, imaps] = ports;
-        let users = home.join("users");
+        let users = self.users_file(maildir, home);
         let id = mail_uid();
-        let mail_home = maildir.home().display();
-        fs::write(
-            &users,
-            format!("{USER}:{{PLAIN}}{PASSWORD}:{id}:{id}::{mail_home}::\n"),
-        )
-        .unwrap();
         let config = home.join("culver.toml");
         let layout = if self.fs_layout { "fs" } else { "maildir++" };
         fs::write(
             &config,
             format!(
                 "[listen]\nimap = [\"127.0.0.1:{imap}\"]\nimaps = [\"127.0.0.1:{imaps}\"]\n\
-                 [mail]\nlocation = \"{}\"\nlayout = \"{layout}\"\n\
+                 [mail]\nlocation = \"{}\"\nlayout = \"{layout}\"\n{}\
                  [users]\nfirst-uid = 1\nuid = \"{}\"\ngid = \"{}\"\n\
                  [[auth.source]]\nkind = \"passwd-file\"\npath = \"{}\"\n{}",
-                maildir.path().display(),
+                self.location(maildir),
+                self.mail_settings,
                 user_name(id),
                 group_name(mail_gid()),
                 users.display(),
@@ -190,7 +206,6 @@ impl Setup {
             ),
         )
         .unwrap();
-        own(&users);
         own(&config);
         let mut command = self.program(&culver_program());
         command
@@ -198,6 +213,31 @@ impl Setup {
             .arg(config)
             .args(&self.extra);
         command
+    }
+
+    /// Writes the passwd-file.
+    fn users_file(&self, maildir: &Maildir, home: &Path) -> PathBuf {
+        let id = mail_uid();
+        let line = |name: &str, maildir: &Maildir| {
+            let home = maildir.home().display();
+            format!("{name}:{{PLAIN}}{PASSWORD}:{id}:{id}::{home}::\n")
+        };
+        let lines: String = match &*self.users {
+            [] => line(USER, maildir),
+            users => users.iter().map(|(name, own)| line(name, own)).collect(),
+        };
+        let path = home.join("users");
+        fs::write(&path, lines).unwrap();
+        own(&path);
+        path
+    }
+
+    /// Where a user's mail is.
+    fn location(&self, maildir: &Maildir) -> String {
+        match &*self.users {
+            [] => maildir.path().display().to_string(),
+            _ => "~/Maildir".to_owned(),
+        }
     }
 
     fn dovecot(&self, maildir: &Maildir, home: &Path, ports: [u16; 2]) -> Command {
@@ -209,7 +249,8 @@ impl Setup {
         let id = mail_uid();
         let name = user_name(id);
         let layout = if self.fs_layout { ":LAYOUT=fs" } else { "" };
-        let (dir, mail) = (home.display(), maildir.path().display());
+        let (dir, mail) = (home.display(), self.location(maildir));
+        let users = self.users_file(maildir, home);
         let conf = home.join("dovecot.conf");
         fs::write(
             &conf,
@@ -221,7 +262,7 @@ impl Setup {
                  mail_max_userip_connections = 100\nmail_fsync = always\n\
                  ssl = yes\nssl_cert = <{cert}\nssl_key = <{key}\n\
                  passdb {{\n  driver = static\n  args = password={PASSWORD}\n}}\n\
-                 userdb {{\n  driver = static\n  args = uid={id} gid={gid} home={mail_home}\n}}\n\
+                 userdb {{\n  driver = passwd-file\n  args = {users}\n}}\n\
                  service anvil {{\n  chroot =\n}}\nservice stats {{\n  chroot =\n}}\n\
                  service imap-login {{\n  chroot =\n  process_limit = 200\n  inet_listener imap {{\n    address = 127.0.0.1\n    port = {imap}\n  }}\n\
                  \x20 inet_listener imaps {{\n    address = 127.0.0.1\n    port = {imaps}\n    ssl = yes\n  }}\n}}\n\
@@ -232,7 +273,7 @@ impl Setup {
                 gid = mail_gid(),
                 cert = cert.display(),
                 key = key.display(),
-                mail_home = maildir.home().display(),
+                users = users.display(),
             ),
         )
         .unwrap();

@@ -4,13 +4,16 @@ use crate::harness::{Kind, Server};
 
 /// What every client of today expects after login.
 const AFTER_LOGIN: &[&str] = &[
+    "APPENDLIMIT",
     "BINARY",
     "CHILDREN",
+    "CREATE-SPECIAL-USE",
     "ENABLE",
     "ESEARCH",
     "ID",
     "IDLE",
     "IMAP4rev1",
+    "IMAP4rev2",
     "LIST-EXTENDED",
     "LIST-STATUS",
     "LITERAL+",
@@ -19,8 +22,13 @@ const AFTER_LOGIN: &[&str] = &[
     "NAMESPACE",
     "SASL-IR",
     "SEARCHRES",
+    "SORT",
+    "SORT=DISPLAY",
     "SPECIAL-USE",
     "STATUS=SIZE",
+    "THREAD=ORDEREDSUBJECT",
+    "THREAD=REFERENCES",
+    "THREAD=REFS",
     "UIDPLUS",
     "UNSELECT",
     "UTF8=ACCEPT",
@@ -28,7 +36,12 @@ const AFTER_LOGIN: &[&str] = &[
 ];
 
 /// What Dovecot 2.3 does not have of these.
-const NOT_DOVECOTS: [&str; 1] = ["UTF8=ACCEPT"];
+const NOT_DOVECOTS: [&str; 4] = [
+    "APPENDLIMIT",
+    "CREATE-SPECIAL-USE",
+    "IMAP4rev2",
+    "UTF8=ACCEPT",
+];
 
 #[test]
 fn the_greeting_carries_the_capabilities() {
@@ -64,6 +77,10 @@ fn before_login_on_the_same_address_a_password_may_be_sent() {
         assert!(
             names.contains(&"LITERAL-".to_owned()),
             "RFC 7888: unasked literals are short before login"
+        );
+        assert!(
+            names.contains(&"IMAP4rev2".to_owned()),
+            "RFC 9051 §7.2.2: \"The capability listing MUST include the atom \"IMAP4rev2\"\""
         );
     }
 }

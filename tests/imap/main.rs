@@ -4,8 +4,8 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod abnf;
 mod append;
-mod bad_input;
 mod capability;
 mod copy;
 mod expunge;
@@ -13,9 +13,11 @@ mod fetch;
 mod hostile;
 mod idle;
 mod limits;
+mod limits_of_messages;
 mod list;
 mod login;
 mod mailboxes;
+mod malformed;
 mod openings;
 mod pipeline;
 mod rfc3502;
@@ -24,9 +26,11 @@ mod rfc4731;
 mod rfc5032;
 mod rfc5161;
 mod rfc5182;
+mod rfc5256;
 mod rfc5258;
 mod rfc5819;
 mod rfc6154;
+mod rfc7889;
 mod rfc8438;
 mod rfc9051;
 mod rfc9755;

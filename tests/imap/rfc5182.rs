@@ -242,8 +242,10 @@ fn expunges_take_messages_out_of_it() {
     );
 }
 
+/// §3, by the rule for sets, which calls itself: `$` may be the last of several, and nothing else. Dovecot has it
+/// alone only.
 #[test]
-fn it_stands_alone() {
+fn with_numbers_it_comes_last() {
     let server = Server::start();
     let mut c = prepared(&server);
     for command in [
@@ -251,8 +253,24 @@ fn it_stands_alone() {
         "FETCH 1:$ FLAGS",
         "FETCH $$ FLAGS",
         "SEARCH $:2",
-        "SEARCH UID 1,$",
+        "SEARCH 1,$,2",
     ] {
         c.bad_strictly(command);
     }
+    if server.either(false, true) {
+        return;
+    }
+    c.ok("SEARCH RETURN (SAVE) FLAGGED");
+    holds(&mut c, " 2 4 5");
+    c.check("SEARCH 1,4,$", &["* SEARCH 1 2 4 5"], "OK");
+    c.check("UID SEARCH UID 12,$", &["* SEARCH 12 14 15"], "OK");
+    let uids = [
+        "* 1 FETCH (UID 11)",
+        "* 2 FETCH (UID 12)",
+        "* 4 FETCH (UID 14)",
+        "* 5 FETCH (UID 15)",
+    ];
+    c.check("FETCH 4,1,$ UID", &uids, "OK");
+    c.check("UID FETCH 11,14,$ UID", &uids, "OK");
+    c.bad("FETCH 9,$ UID");
 }

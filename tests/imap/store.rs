@@ -126,7 +126,12 @@ fn what_cannot_be() {
     c.bad("STORE 4 +FLAGS (\\Seen)");
     c.bad("STORE 0 +FLAGS (\\Seen)");
     c.bad("STORE 1 +FLAGS (\\Recent)");
-    c.bad("STORE 1 +FLAGS (\\Nosuch)");
+    // Not in PERMANENTFLAGS: "the server will either ignore the change or store the state change for the remainder
+    // of the current session only" (RFC 3501 §7.1). Dovecot takes it for an error.
+    if server.either(true, false) {
+        let told = ["* 1 FETCH (FLAGS (\\Recent))"];
+        c.check("STORE 1 +FLAGS (\\Nosuch)", &told, "OK");
+    }
     c.bad("STORE 1 FLAG (\\Seen)");
     c.bad_strictly("STORE 1 +FLAGS");
     c.bad("STORE 1 (\\Seen)");
@@ -159,4 +164,24 @@ fn a_keyword_beyond_the_26_letters_is_kept_or_refused_but_never_dropped() {
         ),
     }
     assert!(shown.contains("kw25"), "{shown}");
+}
+
+/// A body that is shown sets `\Seen`, and comes with the flags: a keyword among them that another client has just
+/// made is defined first (RFC 3501 §7.2.6).
+#[test]
+fn a_new_keyword_is_defined_before_a_body_is_shown_with_it() {
+    let server = Server::start();
+    let mut a = server.client();
+    a.append("INBOX", "", &message("one"));
+    a.ok("SELECT INBOX");
+    server.selected("INBOX").ok("STORE 1 +FLAGS (Fresh)");
+    let lines = a.ok("FETCH 1 BODY[TEXT]");
+    let at = |what: &dyn Fn(&&String) -> bool| lines.iter().position(|line| what(&line));
+    let defined = at(&|line| line.starts_with("* FLAGS ") && line.contains("Fresh"));
+    let used = at(&|line| line.contains("FETCH (") && line.contains("Fresh"));
+    assert!(defined.is_some() && defined < used, "{lines:#?}");
+    let seen = lines
+        .iter()
+        .rfind(|line| line.contains("FLAGS (") && line.contains("FETCH"));
+    assert!(seen.unwrap().contains("\\Seen"), "{lines:#?}");
 }

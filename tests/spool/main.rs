@@ -3,8 +3,10 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod broken;
 mod crash;
 mod faults;
+mod fifty;
 mod foreign;
 mod kill;
 mod picture;

@@ -109,7 +109,10 @@ pub fn data(out: &mut Vec<u8>, data: &Data, names: NameForm) {
                 }
                 out.extend_from_slice(status_item(*item).as_bytes());
                 out.push(b' ');
-                number(out, *value);
+                match value {
+                    Some(value) => number(out, *value),
+                    None => nil(out),
+                }
             }
             out.push(b')');
         }
@@ -160,8 +163,11 @@ fn threads(out: &mut Vec<u8>, items: &[ThreadItem]) {
 }
 
 /// A name, and words after it.
-fn named_words(out: &mut Vec<u8>, name: &str, list: &[&str]) {
-    words(out, [name].iter().chain(list));
+fn named_words<W: AsRef<str>>(out: &mut Vec<u8>, name: &str, list: &[W]) {
+    words(
+        out,
+        [name].into_iter().chain(list.iter().map(AsRef::as_ref)),
+    );
 }
 
 /// `"[" resp-text-code "]" SP`. Nothing for an APPENDUID or COPYUID without messages, which there is not
@@ -226,7 +232,7 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         }
         Code::Capability(capabilities) => {
             out.push(b' ');
-            words(out, capabilities);
+            words(out, capabilities.iter().map(|name| name.as_bytes()));
         }
         Code::CopyUid(_, from, to) if from.is_empty() || to.is_empty() => {
             return out.truncate(start);
@@ -329,6 +335,7 @@ fn mailbox(out: &mut Vec<u8>, name: &MailboxName, names: NameForm) {
 
 fn status_item(item: StatusItem) -> &'static str {
     match item {
+        StatusItem::AppendLimit => "APPENDLIMIT",
         StatusItem::Deleted => "DELETED",
         StatusItem::Messages => "MESSAGES",
         StatusItem::Recent => "RECENT",

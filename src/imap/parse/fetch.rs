@@ -8,7 +8,7 @@ use nom::sequence::{delimited, separated_pair};
 
 use crate::imap::fetch::{FetchItem, Partial, Section, SectionText};
 use crate::imap::parse::lexical::{
-    Parsed, Wrong, argument, astring, expected, named, number, nz_number, parenthesized, refused,
+    Parsed, Wrong, argument, astring, beyond, expected, named, number, nz_number, parenthesized,
     spaced, word,
 };
 
@@ -158,7 +158,7 @@ fn section(input: &[u8]) -> Parsed<'_, Section> {
 
 fn too_deep(input: &[u8]) -> nom::Err<Wrong> {
     let text = format!("More than {SECTION_DEPTH} part numbers in a section");
-    refused(input, text)
+    beyond(input, text)
 }
 
 /// `section-text` where it follows part numbers, else `section-msgtext`.

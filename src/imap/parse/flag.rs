@@ -1,16 +1,12 @@
 //! `flag` and `flag-list` (RFC 3501 §9).
 
 use nom::Parser;
-use nom::bytes::complete::take_while;
 
-use crate::imap::core::is_atom_char;
 use crate::imap::flag::{Flag, Keyword, SystemFlag};
-use crate::imap::parse::lexical::{Parsed, atom, named, parenthesized, refused, spaced};
+use crate::imap::parse::lexical::{Parsed, atom, beyond, named, parenthesized, refused, spaced};
 
 /// Most flags in a list.
 const FLAGS: usize = 1000;
-/// How much of a wrong flag is repeated to the client.
-const FLAG_SHOWN: usize = 64;
 
 /// `flag-list`: flags in parentheses, or none.
 pub(super) fn flag_list(input: &[u8]) -> Parsed<'_, Vec<Flag>> {
@@ -20,32 +16,30 @@ pub(super) fn flag_list(input: &[u8]) -> Parsed<'_, Vec<Flag>> {
     }
 }
 
-/// Flags without parentheses, one at least.
+/// Flags without parentheses, one at least. Those of `flag-extension` are passed over: they are not in
+/// PERMANENTFLAGS, and of a flag that is not the server may "ignore the change" (RFC 3501 §7.1).
 pub(super) fn flags(input: &[u8]) -> Parsed<'_, Vec<Flag>> {
-    spaced(FLAGS, "flags", flag).parse(input)
+    spaced(FLAGS, "flags", flag)
+        .map(|flags| flags.into_iter().flatten().collect())
+        .parse(input)
 }
 
-/// `flag`, but for those that no client can set.
-fn flag(input: &[u8]) -> Parsed<'_, Flag> {
+/// `flag`, which "does not include "\Recent"" (RFC 3501 §9); `None` for a `flag-extension`.
+fn flag(input: &[u8]) -> Parsed<'_, Option<Flag>> {
     let [b'\\', after @ ..] = input else {
-        return named("a flag", keyword).map(Flag::Keyword).parse(input);
+        return named("a flag", keyword)
+            .map(|keyword| Some(Flag::Keyword(keyword)))
+            .parse(input);
     };
-    let (rest, name) = take_while(is_atom_char).parse(after)?;
-    SystemFlag::ALL
-        .into_iter()
-        .find(|flag| {
-            let known = flag.as_str().as_bytes().get(1..).unwrap_or_default();
-            known.eq_ignore_ascii_case(name)
-        })
-        .map(|flag| (rest, Flag::System(flag)))
-        .ok_or_else(|| {
-            let shown: String = name
-                .iter()
-                .take(FLAG_SHOWN)
-                .map(|b| char::from(*b))
-                .collect();
-            refused(input, format!("Invalid system flag \\{shown}"))
-        })
+    let (rest, name) = named("a system flag's name", atom).parse(after)?;
+    if name.eq_ignore_ascii_case(b"Recent") {
+        return Err(refused(input, "\\Recent cannot be set"));
+    }
+    let flag = SystemFlag::ALL.into_iter().find(|flag| {
+        let known = flag.as_str().as_bytes().get(1..).unwrap_or_default();
+        known.eq_ignore_ascii_case(name)
+    });
+    Ok((rest, flag.map(Flag::System)))
 }
 
 /// `flag-keyword`
@@ -57,6 +51,6 @@ pub(super) fn keyword(input: &[u8]) -> Parsed<'_, Keyword> {
         .map(|keyword| (rest, keyword))
         .ok_or_else(|| {
             let longest = Keyword::LONGEST;
-            refused(input, format!("Keyword longer than {longest} octets"))
+            beyond(input, format!("Keyword longer than {longest} octets"))
         })
 }

@@ -14,6 +14,7 @@ use nom::error::ErrorKind;
 use nom::sequence::{delimited, preceded};
 
 use crate::imap::core::{is_astring_char, is_atom_char};
+use crate::imap::response::Code;
 
 /// What a rule gives: the rest of the command and a value, or what is wrong.
 pub(super) type Parsed<'a, T> = nom::IResult<&'a [u8], T, Wrong>;
@@ -35,8 +36,8 @@ pub(super) enum Reason {
     Expected(&'static str),
     /// The grammar wants this character.
     Character(char),
-    /// It fits the grammar and still will not do; the whole text for the client.
-    Refused(String),
+    /// It fits the grammar and still will not do; the whole text for the client, and the code.
+    Refused(String, Option<Code>),
 }
 
 impl nom::error::ParseError<&[u8]> for Wrong {
@@ -71,7 +72,15 @@ pub(super) fn expected(input: &[u8], what: &'static str) -> nom::Err<Wrong> {
 pub(super) fn refused(input: &[u8], text: impl Into<String>) -> nom::Err<Wrong> {
     nom::Err::Failure(Wrong {
         left: input.len(),
-        reason: Reason::Refused(text.into()),
+        reason: Reason::Refused(text.into(), None),
+    })
+}
+
+/// The same error where a limit of ours is the only reason (RFC 5530: LIMIT).
+pub(super) fn beyond(input: &[u8], text: impl Into<String>) -> nom::Err<Wrong> {
+    nom::Err::Failure(Wrong {
+        left: input.len(),
+        reason: Reason::Refused(text.into(), Some(Code::Limit)),
     })
 }
 
@@ -116,7 +125,7 @@ pub(super) fn spaced<'a, T>(
         let mut items = vec![first];
         while let Ok((after, _)) = sp(input) {
             if items.len() == most {
-                return Err(refused(after, format!("More than {most} {plural}")));
+                return Err(beyond(after, format!("More than {most} {plural}")));
             }
             let (rest, next) = item.parse(after)?;
             items.push(next);

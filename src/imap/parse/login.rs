@@ -6,8 +6,8 @@ use nom::bytes::complete::{tag_no_case, take_while1};
 use crate::imap::command::CommandBody;
 use crate::imap::core::Secret;
 use crate::imap::parse::lexical::{
-    Parsed, argument, astring, capital_atom, named, nstring, parenthesized, refused, sp, spaced,
-    string,
+    Parsed, argument, astring, beyond, capital_atom, named, nstring, parenthesized, refused, sp,
+    spaced, string,
 };
 
 /// Most capabilities in one ENABLE.
@@ -67,7 +67,7 @@ pub(super) fn id(input: &[u8]) -> Parsed<'_, CommandBody> {
         let (rest, value) = argument(nstring).parse(rest)?;
         let longest = value.as_ref().map_or(0, Vec::len).max(field.len());
         if longest > ID_STRING {
-            return Err(refused(input, format!("ID longer than {ID_STRING} octets")));
+            return Err(beyond(input, format!("ID longer than {ID_STRING} octets")));
         }
         Ok((rest, (field, value)))
     };

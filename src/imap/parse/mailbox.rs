@@ -86,9 +86,10 @@ pub(super) fn status_items(input: &[u8]) -> Parsed<'_, Vec<StatusItem>> {
 
 /// `status-att`
 fn status_item(input: &[u8]) -> Parsed<'_, StatusItem> {
-    let what = "MESSAGES, RECENT, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED or SIZE";
+    let what = "MESSAGES, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED, SIZE, APPENDLIMIT or RECENT";
     let (rest, name) = named(what, word).parse(input)?;
     let item = match name.as_str() {
+        "APPENDLIMIT" => StatusItem::AppendLimit,
         "DELETED" => StatusItem::Deleted,
         "MESSAGES" => StatusItem::Messages,
         "RECENT" => StatusItem::Recent,

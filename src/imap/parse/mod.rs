@@ -28,6 +28,7 @@ use crate::imap::core::{Tag, is_astring_char};
 use crate::imap::parse::lexical::{
     LARGEST_NUMBER, Parsed, Reason, Wrong, argument, capital_atom, expected, named, refused,
 };
+use crate::imap::response::Code;
 
 /// Why a command is BAD. The text says what was expected and where; it goes to the client.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +39,8 @@ pub struct ParseError {
     /// What the grammar wanted instead, such as `Expected a sequence set (octet 9)`, octets counted
     /// from 1 in the whole command, or why something well-formed will not do.
     pub expected: String,
+    /// `[LIMIT]` or `[TOOBIG]` where nothing is wrong but the amount.
+    pub code: Option<Code>,
 }
 
 /// A literal that a line's end announces (RFC 3501 §4.3, RFC 7888, RFC 3516).
@@ -90,6 +93,7 @@ pub fn literal_mark(line: &[u8]) -> Result<Option<LiteralMark>, ParseError> {
         .ok_or_else(|| ParseError {
             tag: None,
             expected: "Literal size too large".to_owned(),
+            code: Some(Code::TooBig),
         })?;
     Ok(Some(LiteralMark {
         size,
@@ -142,10 +146,14 @@ pub fn verb_of(bytes: &[u8]) -> Option<String> {
     Some(verb)
 }
 
-/// `tag`
+/// `tag`, which ends at a space or with the command: anything else there makes all of it no tag.
 fn tag(input: &[u8]) -> Parsed<'_, Tag> {
     let tag = take_while1(|byte| byte != b'+' && is_astring_char(byte)).map_opt(Tag::new);
-    named("a tag", tag).parse(input)
+    let (rest, tag) = named("a tag", tag).parse(input)?;
+    match rest {
+        [] | [b' ', ..] => Ok((rest, tag)),
+        _ => Err(expected(rest, "a space")),
+    }
 }
 
 /// The space behind the tag and the command's name.
@@ -240,10 +248,11 @@ fn explain(bytes: &[u8], tag: Option<Tag>, error: nom::Err<Wrong>) -> ParseError
         nom::Err::Error(wrong) | nom::Err::Failure(wrong) => {
             let at = bytes.len().saturating_sub(wrong.left);
             let expected = match (wrong.reason, bytes.get(at)) {
-                (Reason::Refused(text), _) => {
+                (Reason::Refused(text, code), _) => {
                     return ParseError {
                         tag,
                         expected: text,
+                        code,
                     };
                 }
                 (_, Some(0x80..)) => "8bit data in atom".to_owned(),
@@ -254,5 +263,9 @@ fn explain(bytes: &[u8], tag: Option<Tag>, error: nom::Err<Wrong>) -> ParseError
             format!("{expected} (octet {})", at + 1)
         }
     };
-    ParseError { tag, expected }
+    ParseError {
+        tag,
+        expected,
+        code: None,
+    }
 }

@@ -7,7 +7,7 @@ use crate::imap::command::{CommandBody, Numbering};
 use crate::imap::flag::SystemFlag;
 use crate::imap::parse::flag::keyword;
 use crate::imap::parse::lexical::{
-    Parsed, argument, astring, atom, capital_atom, expected, named, number, nz_number,
+    Parsed, argument, astring, atom, beyond, capital_atom, expected, named, number, nz_number,
     parenthesized, quoted, refused, sp, spaced, word,
 };
 use crate::imap::parse::sequence::message_set;
@@ -67,18 +67,10 @@ fn sort_criterion(input: &[u8]) -> Parsed<'_, SortCriterion> {
     };
     let what = "ARRIVAL, CC, DATE, DISPLAYFROM, DISPLAYTO, FROM, SIZE, SUBJECT or TO";
     let (rest, name) = named(what, word).parse(input)?;
-    let key = match name.as_str() {
-        "ARRIVAL" => SortKey::Arrival,
-        "CC" => SortKey::Cc,
-        "DATE" => SortKey::Date,
-        "DISPLAYFROM" => SortKey::DisplayFrom,
-        "DISPLAYTO" => SortKey::DisplayTo,
-        "FROM" => SortKey::From,
-        "SIZE" => SortKey::Size,
-        "SUBJECT" => SortKey::Subject,
-        "TO" => SortKey::To,
-        _ => return Err(expected(input, what)),
-    };
+    let (_, key) = SortKey::NAMES
+        .into_iter()
+        .find(|(known, _)| *known == name)
+        .ok_or_else(|| expected(input, what))?;
     Ok((rest, SortCriterion { reverse, key }))
 }
 
@@ -86,12 +78,10 @@ fn sort_criterion(input: &[u8]) -> Parsed<'_, SortCriterion> {
 pub(super) fn thread(input: &[u8], numbering: Numbering) -> Parsed<'_, CommandBody> {
     let what = "ORDEREDSUBJECT, REFERENCES or REFS";
     let (rest, name) = argument(named(what, capital_atom)).parse(input)?;
-    let algorithm = match name.as_str() {
-        "ORDEREDSUBJECT" => ThreadAlgorithm::OrderedSubject,
-        "REFERENCES" => ThreadAlgorithm::References,
-        "REFS" => ThreadAlgorithm::Refs,
-        _ => return Err(refused(input, "Unknown threading algorithm")),
-    };
+    let (_, algorithm) = ThreadAlgorithm::NAMES
+        .into_iter()
+        .find(|(known, _)| *known == name)
+        .ok_or_else(|| refused(input, "Unknown threading algorithm"))?;
     let (input, (charset, key)) = search_criteria(rest)?;
     let body = CommandBody::Thread {
         numbering,
@@ -157,11 +147,11 @@ fn key<'a>(input: &'a [u8], depth: usize, left: &mut usize) -> Parsed<'a, Search
     use SearchKey::*;
     if depth > SEARCH_DEPTH {
         let text = format!("Search keys nested more than {SEARCH_DEPTH} deep");
-        return Err(refused(input, text));
+        return Err(beyond(input, text));
     }
     *left = left
         .checked_sub(1)
-        .ok_or_else(|| refused(input, format!("More than {SEARCH_KEYS} search keys")))?;
+        .ok_or_else(|| beyond(input, format!("More than {SEARCH_KEYS} search keys")))?;
 
     match input.first() {
         Some(b'(') => {
@@ -237,6 +227,9 @@ fn set_of(input: &[u8], make: fn(SequenceSet) -> SearchKey) -> Parsed<'_, Search
     message_set
         .map(|set| match set {
             MessageSet::Numbers(set) => make(set),
+            MessageSet::NumbersAndSaved(set) => {
+                SearchKey::Or(Box::new(make(set)), Box::new(SearchKey::Saved))
+            }
             MessageSet::Saved => SearchKey::Saved,
         })
         .parse(input)

@@ -2,35 +2,46 @@
 
 use nom::Parser;
 
-use crate::imap::parse::lexical::{Parsed, expected, named, nz_number, refused};
+use crate::imap::parse::lexical::{Parsed, beyond, expected, named, nz_number};
 use crate::imap::sequence::{Bound, MessageSet, SequenceSet};
 
-/// Most ranges in a set: as many as a line of 64 KiB holds, for some clients list every UID they mean.
-pub(super) const SET_RANGES: usize = 32_768;
+/// Most ranges in a set. Some clients list every UID they mean; of numbers that all differ, a line of 64 KiB
+/// holds fewer than this.
+pub(super) const SET_RANGES: usize = 16_384;
 
-/// `sequence-set` as RFC 5182 §3 extends it: numbers, or `$`.
+/// `sequence-set` as RFC 5182 §3 extends it: `seq-number` or `seq-range`, separated by commas, or `$`. The rule
+/// calls itself behind a comma, so `$` may also be the last of several; never the first.
 pub(super) fn message_set(input: &[u8]) -> Parsed<'_, MessageSet> {
-    match input {
-        [b'$', rest @ ..] => Ok((rest, MessageSet::Saved)),
-        _ => sequence_set.map(MessageSet::Numbers).parse(input),
+    if let [b'$', rest @ ..] = input {
+        return Ok((rest, MessageSet::Saved));
     }
-}
-
-/// `sequence-set`: `seq-number` or `seq-range`, separated by commas.
-pub(super) fn sequence_set(input: &[u8]) -> Parsed<'_, SequenceSet> {
     let (mut rest, first) = named("a sequence set", range).parse(input)?;
     let mut ranges = vec![first];
-    while let [b',', after @ ..] = rest {
+    let mut saved = false;
+    while let [b',', after @ ..] = rest
+        && !saved
+    {
+        if let [b'$', behind @ ..] = after {
+            saved = true;
+            rest = behind;
+            continue;
+        }
         if ranges.len() == SET_RANGES {
             let text = format!("More than {SET_RANGES} ranges in a set");
-            return Err(refused(after, text));
+            return Err(beyond(after, text));
         }
         let (behind, next) = range(after)?;
         ranges.push(next);
         rest = behind;
     }
     let set = SequenceSet::new(ranges).ok_or_else(|| expected(input, "a sequence set"))?;
-    Ok((rest, set))
+    Ok((
+        rest,
+        match saved {
+            true => MessageSet::NumbersAndSaved(set),
+            false => MessageSet::Numbers(set),
+        },
+    ))
 }
 
 /// `seq-number` or `seq-range`.

@@ -273,3 +273,39 @@ async fn a_silent_store_hides_its_own_change_and_nobody_elses() {
     view.silenced(&both, &ours);
     assert_eq!(told(&mut view, Expunge::Held), ["1 FETCH \\Flagged \\Seen"]);
 }
+
+#[tokio::test]
+async fn a_silent_store_that_another_undoes_at_once_is_told() {
+    let account = Account1::new();
+    account.deliver("1.M1P1.host");
+    let inbox = account.inbox().await;
+    let mut view = inbox.select(false).await.unwrap();
+    let one = uids(&[1]);
+    let mut ours = inbox.store(&one, StoreAction::Add, &seen()).await.unwrap();
+    let others = inbox.store(&one, StoreAction::Remove, &seen()).await;
+    // Theirs may come in before ours looks at what it has done.
+    ours.snapshot = others.unwrap().snapshot;
+    view.silenced(&one, &ours);
+    assert_eq!(told(&mut view, Expunge::Held), ["1 FETCH "]);
+    assert!(told(&mut view, Expunge::Held).is_empty());
+}
+
+#[tokio::test]
+async fn a_silent_store_that_missed_a_file_is_told_when_it_is_there() {
+    let account = Account1::new();
+    account.deliver("1.M1P1.host");
+    let inbox = account.inbox().await;
+    let mut view = inbox.select(false).await.unwrap();
+    let one = uids(&[1]);
+    let (here, away) = (
+        account.root().join("cur/1.M1P1.host:2,"),
+        account.root().join("away"),
+    );
+    fs::rename(&here, &away).unwrap();
+    let stored = inbox.store(&one, StoreAction::Add, &seen()).await.unwrap();
+    assert_eq!(stored.gone, one);
+    fs::rename(&away, &here).unwrap();
+    view.silenced(&one, &stored);
+    inbox.refresh().await.unwrap();
+    assert_eq!(told(&mut view, Expunge::Allowed), ["1 FETCH "]);
+}

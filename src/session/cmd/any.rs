@@ -1,5 +1,7 @@
 //! What CAPABILITY, ID and LOGOUT say in any state (RFC 3501 §6.1, RFC 2971).
 
+use std::borrow::Cow;
+
 use tokio::io::AsyncWrite;
 
 use crate::imap::core::Tag;
@@ -11,7 +13,7 @@ use crate::session::writer::Writer;
 const LOGGED_FIELDS: usize = 30;
 
 /// `* CAPABILITY …`
-pub fn capability<W: AsyncWrite + Unpin>(writer: &mut Writer<W>, list: Vec<&'static str>) {
+pub fn capability<W: AsyncWrite + Unpin>(writer: &mut Writer<W>, list: Vec<Cow<'static, str>>) {
     writer.data(&Data::Capability(list));
 }
 

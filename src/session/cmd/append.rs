@@ -91,7 +91,7 @@ async fn receive(
                 *literal = Literal::of(&message);
                 Some(message)
             }
-            Cut::Refused(refusal) => return Err(Failure::Bad(refusal.text.into())),
+            Cut::Refused(refusal) => return Err(Failure::Refused(refusal)),
             Cut::Append { .. } | Cut::Flood | Cut::Literal => return Err(End::FLOOD.into()),
         };
     }

@@ -1,31 +1,58 @@
 //! CREATE (RFC 3501 §6.3.3), with the parameter USE (RFC 6154 §3).
 
-use crate::imap::response::Code;
+use crate::imap::response::{Code, ListAttribute};
 use crate::session::Session;
 use crate::session::reply::{Failure, Reply};
 
 /// A separator at the name's end only says that more will come below it.
-///
-/// A special use belongs to a name, by configuration or by custom, and is not stored. So a mailbox can be made
-/// for the use that its name has, and for no other; CREATE-SPECIAL-USE is not announced.
 pub(crate) async fn run(
     session: &mut Session,
     wire: &[u8],
     uses: &[String],
 ) -> Result<Reply, Failure> {
     let named = session.named(without_separator(session, wire)).await?;
-    let given = session.user.special_use(&named.name);
-    let fits =
-        |wanted: &String| given.is_some_and(|given| given.as_str().eq_ignore_ascii_case(wanted));
-    // RFC 6154 §3: "it MUST NOT create the mailbox, and MUST respond to the CREATE command with a tagged NO
-    // response".
-    if let Some(wanted) = uses.iter().find(|wanted| !fits(wanted)) {
-        let text = format!("{wanted} cannot be given to this name");
-        return Err(Failure::No(Some(Code::UseAttr), text.into()));
+    match purpose(uses)? {
+        None => session.user.create(&named.name).await?,
+        Some(purpose) => {
+            // "Alternatively, servers MAY refuse the creation, considering the designation to be a conflict."
+            let folders = session.user.list().await?;
+            let taken = folders
+                .iter()
+                .any(|folder| folder.special_use == Some(purpose) && folder.name != named.name);
+            if taken {
+                return Err(refused(format!(
+                    "There is a mailbox for {}",
+                    purpose.as_str()
+                )));
+            }
+            session.user.create_for(&named.name, purpose).await?;
+        }
     }
-    session.user.create(&named.name).await?;
     session.tell_old_name(&named, Vec::new());
     Ok(Reply::ok("Create completed"))
+}
+
+/// What the mailbox is to be for: one use at the most, and one that is a matter of what users put there. `\All`
+/// and `\Flagged` would show what lies elsewhere.
+fn purpose(uses: &[String]) -> Result<Option<ListAttribute>, Failure> {
+    let mut wanted = None;
+    for text in uses {
+        match ListAttribute::special_use(text) {
+            None | Some(ListAttribute::All | ListAttribute::Flagged) => {
+                return Err(refused(format!("{text} cannot be given to a mailbox")));
+            }
+            Some(purpose) if wanted.is_some_and(|other| other != purpose) => {
+                return Err(refused("One special use at the most".to_owned()));
+            }
+            Some(purpose) => wanted = Some(purpose),
+        }
+    }
+    Ok(wanted)
+}
+
+/// RFC 6154 §3: "it MUST NOT create the mailbox, and MUST respond to the CREATE command with a tagged NO response".
+fn refused(text: String) -> Failure {
+    Failure::No(Some(Code::UseAttr), text.into())
 }
 
 /// The name without one separator at its end. Both separators are themselves in modified UTF-7.

@@ -43,6 +43,7 @@ pub(crate) async fn run(session: &mut Session) -> Result<Reply, Failure> {
                 Cut::Command(line) if line.eq_ignore_ascii_case(b"DONE") => {
                     Ok(Reply::ok("Idle completed"))
                 }
+                Cut::Refused(refusal) => Err(Failure::Refused(refusal)),
                 Cut::Flood => Err(End::FLOOD.into()),
                 _ => Err(Failure::Bad("Expected DONE".into())),
             },

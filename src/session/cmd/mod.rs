@@ -66,10 +66,19 @@ fn target_is_gone(fault: Fault) -> Failure {
 
 /// The messages that a command names.
 fn resolve(view: &View, numbering: Numbering, set: &MessageSet) -> Result<Vec<Picked>, Failure> {
+    let numbered = |set| {
+        view.resolve(numbering, set)
+            .map_err(|_| Failure::Bad("Invalid messageset".into()))
+    };
     match set {
-        MessageSet::Numbers(set) => view
-            .resolve(numbering, set)
-            .map_err(|_| Failure::Bad("Invalid messageset".into())),
+        MessageSet::Numbers(set) => numbered(set),
+        MessageSet::NumbersAndSaved(set) => {
+            let mut picked = numbered(set)?;
+            picked.extend(view.resolve_saved());
+            picked.sort_by_key(|picked| picked.number);
+            picked.dedup_by_key(|picked| picked.number);
+            Ok(picked)
+        }
         MessageSet::Saved => Ok(view.resolve_saved()),
     }
 }

@@ -28,6 +28,10 @@ pub(crate) async fn run(
     durable(&mailbox, view.snapshot()).await?;
 
     let rev2 = session.enabled.rev2;
+    let special_use = match rev2 {
+        true => session.user.special_use(&named.name).await?,
+        false => None,
+    };
     let writer = &mut session.writer;
     updates::defined_flags(writer, &view);
     writer.data(&Data::Exists(view.exists()));
@@ -36,7 +40,7 @@ pub(crate) async fn run(
         // RFC 9051 §6.3.2: "The server MUST return a LIST response with the mailbox name. The list of mailbox
         // attributes MUST be accurate." Whether there are children is left open: that takes the whole tree.
         writer.data(&Data::List(ListItem {
-            attributes: session.user.special_use(&named.name).into_iter().collect(),
+            attributes: special_use.into_iter().collect(),
             separator: Some(session.user.separator()),
             name: Some(named.name),
             extended: named.old.map(ListExtended::OldName).into_iter().collect(),

@@ -1,4 +1,4 @@
-//! STATUS (RFC 3501 §6.3.10, RFC 9051 §6.3.11, RFC 8438): of any mailbox. Of the selected one too, with the
+//! STATUS (RFC 3501 §6.3.10, RFC 9051 §6.3.11, RFC 7889, RFC 8438): of any mailbox. Of the selected one too, with the
 //! same answer, although a client should know that one better.
 
 use std::sync::Arc;
@@ -30,12 +30,16 @@ pub(super) async fn status(
     let mailbox = session.user.mailbox(&name).await?;
     mailbox.refresh().await?;
     let snapshot = mailbox.snapshot();
-    let mut values: Vec<(StatusItem, u64)> = Vec::with_capacity(items.len());
+    let mut values: Vec<(StatusItem, Option<u64>)> = Vec::with_capacity(items.len());
     for item in items {
         if values.iter().any(|(known, _)| known == item) {
             continue;
         }
         let value = match item {
+            StatusItem::AppendLimit => {
+                values.push((*item, session.limits.max_message_size));
+                continue;
+            }
             StatusItem::Deleted => snapshot.deleted() as u64,
             StatusItem::Messages => snapshot.len() as u64,
             StatusItem::Recent => {
@@ -57,7 +61,7 @@ pub(super) async fn status(
             }
             StatusItem::Unseen => snapshot.unseen() as u64,
         };
-        values.push((*item, value));
+        values.push((*item, Some(value)));
     }
     Ok(Data::StatusItems(name, values))
 }

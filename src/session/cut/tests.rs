@@ -153,15 +153,21 @@ fn nul_and_bare_cr_are_refused() {
 #[test]
 fn announcements_that_cannot_be_met() {
     for line in [
-        &b"a X {99999999999999999999}\r\n"[..],
-        b"a X {99999999999999999999+}\r\n",
+        &b"a X {99999999999999999999+}\r\n"[..],
         b"a X {4294967296+}\r\n",
     ] {
         assert_eq!(cuts(AFTER_LOGIN, line), [Cut::Flood], "{line:?}");
     }
     // Nothing is sent unasked: the refusal is enough.
-    let cuts_of = cuts(AFTER_LOGIN, b"a X {4294967296}\r\n");
-    assert_eq!(refused(&cuts_of[0]).0, "a");
+    for line in [
+        &b"a X {4294967296}\r\n"[..],
+        b"a X {99999999999999999999}\r\n",
+        b"a APPEND x {99999999999999999999}\r\n",
+    ] {
+        let cuts_of = cuts(AFTER_LOGIN, line);
+        assert_eq!(refused(&cuts_of[0]).0, "a");
+        assert_eq!(cuts_of.len(), 1);
+    }
     // No announcements at all; what they are is for the grammar to say.
     for line in ["a X {-1}", "a X {0x10}", "a X {1 }", "a X {}"] {
         let input = format!("{line}\r\n");
@@ -334,7 +340,10 @@ fn the_lines_between_messages_count() {
         message(&mut cutter);
         cutter.message(1);
     }
-    assert_eq!(refused(&cutter.cut().unwrap()), ("a", "command too long"));
+    assert_eq!(
+        refused(&cutter.cut().unwrap()),
+        ("a", "command too long, 1048576 octets at the most")
+    );
     assert_eq!(cutter.cut(), Some(command("b NOOP")));
 }
 

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::session::client::Client;
 
-const GREETING: &str = "* OK [CAPABILITY IMAP4rev1 SASL-IR ID ENABLE IDLE LITERAL- AUTH=PLAIN AUTH=LOGIN] Culver ready.";
+const GREETING: &str = "* OK [CAPABILITY IMAP4rev1 IMAP4rev2 SASL-IR ID ENABLE IDLE LITERAL- AUTH=PLAIN AUTH=LOGIN] Culver ready.";
 
 /// Knows one user, `u`, whose password is `p`; and takes its time where the user is `slow`.
 struct OneUser;
@@ -93,7 +93,7 @@ async fn what_strangers_may_say() {
         .ask(
             "a CAPABILITY",
             &[
-                "* CAPABILITY IMAP4rev1 SASL-IR ID ENABLE IDLE LITERAL- AUTH=PLAIN AUTH=LOGIN",
+                "* CAPABILITY IMAP4rev1 IMAP4rev2 SASL-IR ID ENABLE IDLE LITERAL- AUTH=PLAIN AUTH=LOGIN",
                 "a OK Pre-login capabilities listed, post-login capabilities have more.",
             ],
         )
@@ -227,7 +227,10 @@ async fn an_exchange_broken_off() {
     client.ask("d AUTHENTICATE PLAIN", &["+ "]).await;
     client.send("x".repeat(1 << 14)).await;
     client
-        .ask("", &["d BAD line too long, 8192 octets at the most"])
+        .ask(
+            "",
+            &["d BAD [LIMIT] line too long, 8192 octets at the most"],
+        )
         .await;
     client.ask("e NOOP", &["e OK NOOP completed."]).await;
     client.ask("f AUTHENTICATE PLAIN", &["+ "]).await;
@@ -238,7 +241,7 @@ async fn an_exchange_broken_off() {
 async fn no_password_crosses_a_line_in_clear() {
     let (mut client, server) = start(in_clear(), 64 << 10);
     client
-        .expect(&["* OK [CAPABILITY IMAP4rev1 SASL-IR ID ENABLE IDLE LITERAL- STARTTLS LOGINDISABLED] Culver ready."])
+        .expect(&["* OK [CAPABILITY IMAP4rev1 IMAP4rev2 SASL-IR ID ENABLE IDLE LITERAL- STARTTLS LOGINDISABLED] Culver ready."])
         .await;
     client
         .ask(
@@ -312,7 +315,7 @@ async fn three_bad_commands() {
 #[tokio::test(start_paused = true)]
 async fn literals_that_are_too_large() {
     let (mut client, server) = greeted().await;
-    let large = "a BAD literal too large, 4096 octets at the most";
+    let large = "a BAD [TOOBIG] literal too large, 4096 octets at the most";
     client.ask("a LOGIN {4097}", &[large]).await;
     client
         .send(format!(
@@ -326,7 +329,10 @@ async fn literals_that_are_too_large() {
         .ask("c LOGIN {99999999999}", &[&large.replace("a ", "c ")])
         .await;
     client
-        .ask("c LOGIN {99999999999+}", &["* BYE Literal size too large"])
+        .ask(
+            "c LOGIN {99999999999+}",
+            &["* BYE [TOOBIG] Command too large"],
+        )
         .await;
     client.expect_end().await;
     server.logout().await;

@@ -180,14 +180,14 @@ async fn the_third_line_too_long() {
     for _ in 0..2 {
         client.send(&line).await;
         client
-            .expect(&["a BAD line too long, 65536 octets at the most"])
+            .expect(&["a BAD [LIMIT] line too long, 65536 octets at the most"])
             .await;
         client.ask("b NOOP", &["b OK NOOP completed"]).await;
     }
     client.send(&line).await;
     client
         .expect(&[
-            "a BAD line too long, 65536 octets at the most",
+            "a BAD [LIMIT] line too long, 65536 octets at the most",
             "* BYE Too many invalid IMAP commands.",
         ])
         .await;

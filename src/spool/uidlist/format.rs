@@ -19,7 +19,7 @@
 //!
 //! - A byte order mark, CR at a line's end, an unknown version number: the line counts as it reads without.
 //! - A header without UIDVALIDITY or next UID is none, but the UIDVALIDITY it names is noted, and the
-//!   records count.
+//!   records count. Of several next UIDs the highest counts.
 //! - A line that is no record costs itself alone. A UID it begins with counts as given.
 //! - Where UIDs do not rise, some line is wrong. What all longest rising rows of lines have in common
 //!   stands; a line that may be the wrong one loses its UID, and so does each of two lines with one UID.
@@ -397,7 +397,8 @@ impl FirstLine {
 
     /// `clean`: what is not understood is a field of somebody's and not garbage.
     fn version_3(fields: &[&[u8]], clean: bool) -> FirstLine {
-        let (mut uid_validity, mut next, mut guid) = (None, None, None);
+        let (mut uid_validity, mut guid) = (None, None);
+        let (mut validities, mut nexts) = (0_usize, Vec::new());
         let mut others: Vec<(u8, Box<[u8]>)> = Vec::new();
         for field in fields {
             let Some((&key, value)) = field.split_first() else {
@@ -407,8 +408,9 @@ impl FirstLine {
                 b'V' => {
                     let other = narrow(value).and_then(UidValidity::new);
                     uid_validity = uid_validity.max(other);
+                    validities = validities.saturating_add(1);
                 }
-                b'N' => next = narrow(value).filter(|next| *next != 0),
+                b'N' => nexts.push(narrow(value).filter(|next| *next != 0)),
                 // A GUID that is none is made anew: nothing is lost by it but the mailbox's name for
                 // replication.
                 b'G' => guid = lower_hex(value),
@@ -418,15 +420,11 @@ impl FirstLine {
         if !clean {
             others.clear();
         }
-        let twice = |key| {
-            fields
-                .iter()
-                .filter(|field| field.first() == Some(&key))
-                .count()
-                > 1
-        };
-        let contradicted = twice(b'V') || twice(b'N');
-        let header = uid_validity.zip(next).filter(|_| !contradicted);
+        // One of several next UIDs is true, and what is above it is free; of several UIDVALIDITYs one is wrong.
+        let twice = nexts.len() > 1;
+        let next: Option<Vec<u32>> = nexts.into_iter().collect();
+        let next = next.and_then(|nexts| nexts.into_iter().max());
+        let header = uid_validity.zip(next).filter(|_| validities == 1);
         FirstLine {
             header: header.map(|(uid_validity, next)| Header {
                 version: 3,
@@ -436,7 +434,7 @@ impl FirstLine {
                 others,
             }),
             uid_validity,
-            clean: true,
+            clean: !twice,
         }
     }
 }

@@ -158,7 +158,7 @@ fn headers_that_cannot_be_used() {
         "1 9 0\n",
         "1 9 10 11\n",
         "3 V9 N10 V8\n",
-        "3 V9 N10 N9\n",
+        "3 V9 N10 Nx\n",
         "3 V9 N4294967295\n",
         "\0\0\0\0\n",
     ] {
@@ -194,6 +194,7 @@ fn headers_that_are_mended() {
         "x V9 N10",
         "V9 N10",
         "\u{feff}3 V9 N10",
+        "3 V9 N10 N9",
     ] {
         let read = parsed(format!("{header} G{GUID}\n1 :a\n"));
         assert_eq!(read, Some((9, 10, pairs(&[(1, "a")]), true)), "{header:?}");

@@ -90,7 +90,7 @@ fn codes() {
             "[BADCHARSET (US-ASCII UTF-8)] ",
         ),
         (
-            Code::Capability(vec!["IMAP4rev1", "IDLE"]),
+            Code::Capability(vec!["IMAP4rev1".into(), "IDLE".into()]),
             "[CAPABILITY IMAP4rev1 IDLE] ",
         ),
         (
@@ -136,7 +136,10 @@ fn esearch(tag: &str, by_uid: bool, fill: impl FnOnce(&mut Esearch)) -> Data {
 fn untagged_data() {
     let flags = SystemFlags::NONE.with(SystemFlag::Answered);
     for (value, wire) in [
-        (Data::Capability(vec!["IMAP4rev1"]), "CAPABILITY IMAP4rev1"),
+        (
+            Data::Capability(vec!["IMAP4rev1".into()]),
+            "CAPABILITY IMAP4rev1",
+        ),
         (Data::Enabled(vec![]), "ENABLED"),
         (Data::Enabled(vec!["CONDSTORE"]), "ENABLED CONDSTORE"),
         // RFC 4731 §3.1 and RFC 4466 §2.6.2.
@@ -182,9 +185,13 @@ fn untagged_data() {
         (
             Data::StatusItems(
                 name("blurdybloop"),
-                vec![(StatusItem::Messages, 231), (StatusItem::UidNext, 44_292)],
+                vec![
+                    (StatusItem::Messages, Some(231)),
+                    (StatusItem::UidNext, Some(44_292)),
+                    (StatusItem::AppendLimit, None),
+                ],
             ),
-            "STATUS blurdybloop (MESSAGES 231 UIDNEXT 44292)",
+            "STATUS blurdybloop (MESSAGES 231 UIDNEXT 44292 APPENDLIMIT NIL)",
         ),
     ] {
         assert_eq!(line(&value), format!("* {wire}\r\n"));

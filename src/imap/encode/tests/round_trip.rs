@@ -402,7 +402,7 @@ proptest! {
             Ok(CommandBody::Copy { set, mailbox, .. }) => {
                 let resolved = match set {
                     MessageSet::Numbers(set) => set.resolve(1),
-                    MessageSet::Saved => NumberSet::new(),
+                    MessageSet::NumbersAndSaved(_) | MessageSet::Saved => NumberSet::new(),
                 };
                 prop_assert_eq!(resolved, numbers);
                 prop_assert_eq!(MailboxName::from_wire(&mailbox, utf8, '/'), Ok(name));

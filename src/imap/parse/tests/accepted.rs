@@ -8,7 +8,7 @@ use crate::imap::core::Secret;
 use crate::imap::date::DateTime;
 use crate::imap::fetch::{FetchItem, Partial, Section, SectionText};
 use crate::imap::flag::{Flag, Keyword, SystemFlag};
-use crate::imap::search::{Day, ReturnOptions, SearchKey};
+use crate::imap::search::{Day, ReturnOptions, SearchKey, SortCriterion, SortKey, ThreadAlgorithm};
 
 use CommandBody::*;
 use Numbering::{Sequence, Uid};
@@ -379,6 +379,12 @@ fn store() {
             ),
         ),
         ("FLAGS ()", value(StoreAction::Replace, false, &[])),
+        // A flag-extension is no flag of ours.
+        ("+FLAGS \\Future", value(StoreAction::Add, false, &[])),
+        (
+            "+FLAGS (\\Recently \\deleted \\X)",
+            value(StoreAction::Add, false, std::slice::from_ref(&deleted)),
+        ),
         (
             "FLAGS.SILENT ($forwarded)",
             value(StoreAction::Replace, true, &[keyword]),
@@ -523,6 +529,10 @@ fn search_keys() {
         ("RECENT", Recent),
         ("$", Saved),
         ("uid $", Saved),
+        (
+            "2:4,$",
+            Or(Box::new(Sequence(set(&[(2, 4)]))), Box::new(Saved)),
+        ),
         ("SEEN", Flag(SystemFlag::Seen)),
         ("SENTBEFORE 1-FEB-1994", SentBefore(day)),
         ("SENTON 01-Feb-1994", SentOn(day)),
@@ -554,6 +564,39 @@ fn search_keys() {
         assert_eq!(key(text), value, "{text}");
     }
     assert_eq!(key(b"BODY \"\xff\""), Body(vec![0xff]));
+}
+
+#[test]
+fn sort_and_thread() {
+    // RFC 5256 §3.
+    let by = |reverse, key| SortCriterion { reverse, key };
+    assert_eq!(
+        body("SORT (SUBJECT REVERSE DATE) UTF-8 ALL"),
+        Sort {
+            numbering: Sequence,
+            criteria: vec![by(false, SortKey::Subject), by(true, SortKey::Date)],
+            charset: b"UTF-8".into(),
+            key: SearchKey::All
+        }
+    );
+    assert_eq!(
+        body("uid sort (reverse displayfrom) \"us-ascii\" text \"not in mailbox\" 1:3"),
+        Sort {
+            numbering: Uid,
+            criteria: vec![by(true, SortKey::DisplayFrom)],
+            charset: b"us-ascii".into(),
+            key: key("(TEXT \"not in mailbox\" 1:3)")
+        }
+    );
+    assert_eq!(
+        body("UID THREAD References UTF-8 SINCE 5-MAR-2000"),
+        Thread {
+            numbering: Uid,
+            algorithm: ThreadAlgorithm::References,
+            charset: b"UTF-8".into(),
+            key: key("SINCE 5-Mar-2000")
+        }
+    );
 }
 
 #[test]
@@ -648,6 +691,9 @@ fn the_saved_result() {
     }
     let uids = Some(MessageSet::Saved);
     assert_eq!(body("UID EXPUNGE $"), Expunge { uids });
+    // The rule calls itself: RFC 9051 §9, `sequence-set = (seq-number / seq-range) ["," sequence-set]`.
+    let uids = Some(MessageSet::NumbersAndSaved(set(&[(2, 2), (4, 0)])));
+    assert_eq!(body("UID EXPUNGE 2,4:*,$"), Expunge { uids });
 }
 
 #[test]
@@ -658,6 +704,7 @@ fn append() {
         ("saved-messages ", "saved-messages", vec![], None),
         ("\"a b\" (\\Seen) ", "a b", vec![seen.clone()], None),
         ("{5}\r\na b c () ", "a b c", vec![], None),
+        ("x (\\Future \\Seen) ", "x", vec![seen.clone()], None),
         ("{5+}\r\nINBOX (\\seen) ", "INBOX", vec![seen.clone()], None),
         ("x \" 7-Feb-1994 21:52:25 -0800\" ", "x", vec![], date),
         (

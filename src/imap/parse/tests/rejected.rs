@@ -28,8 +28,20 @@ fn without_a_tag() {
     let error = command(b"a").unwrap_err();
     assert_eq!(error.expected, "Expected a space (octet 2)");
     assert_eq!(error.tag.unwrap().as_str(), "a");
-    let error = command(b"a\rNOOP").unwrap_err();
-    assert_eq!(error.expected, "Expected a space (octet 2)");
+    // What does not end like a tag is none.
+    for bytes in [
+        &b"a\rNOOP"[..],
+        b"a(b NOOP",
+        b"a+ NOOP",
+        b"a\0",
+        b"a{3+}\r\nx y",
+    ] {
+        let error = command(bytes).unwrap_err();
+        assert_eq!(
+            (error.tag, &*error.expected),
+            (None, "Expected a space (octet 2)")
+        );
+    }
 }
 
 #[test]
@@ -176,17 +188,17 @@ fn texts_and_places() {
         ("STATUS x", "Expected a space (octet 11)"),
         (
             "STATUS x ()",
-            "Expected MESSAGES, RECENT, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED or SIZE (octet 13)",
+            "Expected MESSAGES, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED, SIZE, APPENDLIMIT or RECENT (octet 13)",
         ),
         (
             "STATUS x (SIZES)",
-            "Expected MESSAGES, RECENT, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED or SIZE (octet 13)",
+            "Expected MESSAGES, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED, SIZE, APPENDLIMIT or RECENT (octet 13)",
         ),
         ("STATUS x MESSAGES", "Expected ( (octet 12)"),
         ("STATUS x (MESSAGES", "Expected ) (octet 21)"),
         (
             "STATUS x (MESSAGES )",
-            "Expected MESSAGES, RECENT, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED or SIZE (octet 22)",
+            "Expected MESSAGES, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED, SIZE, APPENDLIMIT or RECENT (octet 22)",
         ),
         ("FETCH", "Expected a space (octet 8)"),
         ("FETCH x FLAGS", "Expected a sequence set (octet 9)"),
@@ -276,9 +288,15 @@ fn texts_and_places() {
         ("STORE 1 FLAGS", "Expected a space (octet 16)"),
         ("STORE 1 FLAGS ", "Expected a flag (octet 17)"),
         ("STORE 1 FLAGS (", "Expected a flag (octet 18)"),
-        ("STORE 1 FLAGS (\\Recent)", "Invalid system flag \\Recent"),
-        ("STORE 1 FLAGS \\X\0", "Invalid system flag \\X"),
-        ("STORE 1 FLAGS \\*", "Invalid system flag \\"),
+        ("STORE 1 FLAGS (\\Recent)", "\\Recent cannot be set"),
+        (
+            "STORE 1 FLAGS \\X\0",
+            "Expected the command's end (octet 19)",
+        ),
+        (
+            "STORE 1 FLAGS \\*",
+            "Expected a system flag's name (octet 18)",
+        ),
         ("STORE 1 FLAGS (a]b)", "Expected ) (octet 19)"),
         ("STORE 1 FLAGS (é)", "8bit data in atom (octet 18)"),
         ("SEARCH", "Expected a space (octet 9)"),
@@ -316,10 +334,7 @@ fn texts_and_places() {
         ("SEARCH RETURN (MIN)", "Expected a space (octet 22)"),
         ("SEARCH $,1", "Expected the command's end (octet 11)"),
         ("SEARCH UID $:*", "Expected the command's end (octet 15)"),
-        (
-            "FETCH 1,$ FLAGS",
-            "Expected a number from 1 to 4294967295 or * (octet 11)",
-        ),
+        ("FETCH 1,$,2 FLAGS", "Expected a space (octet 12)"),
         (
             "SEARCH OLDER 0",
             "Expected a number from 1 to 4294967295 (octet 16)",
@@ -355,10 +370,7 @@ fn texts_and_places() {
             "Expected a date-time such as \"17-Jul-1996 02:44:25 -0700\" (octet 12)",
         ),
         ("APPEND x (\\Seen)", "Expected a space (octet 19)"),
-        (
-            "APPEND x (\\Recent) {1}\r\nx",
-            "Invalid system flag \\Recent",
-        ),
+        ("APPEND x (\\Recent) {1}\r\nx", "\\Recent cannot be set"),
         (
             "APPEND x {5}\r\nabc",
             "Expected all octets of the literal (octet 20)",
@@ -388,7 +400,7 @@ fn options_of_later_messages() {
         ("  ", "Expected a literal with the message (octet 2)"),
         (" x ", "Expected a literal with the message (octet 2)"),
         (" (\\Seen)", "Expected a space (octet 9)"),
-        (" (\\Recent) ", "Invalid system flag \\Recent"),
+        (" (\\Recent) ", "\\Recent cannot be set"),
     ] {
         let error = append_options(between.as_bytes()).unwrap_err();
         assert_eq!((error.tag, &error.expected[..]), (None, expected));
@@ -407,7 +419,7 @@ fn append_heads() {
         ),
         ("a APPEND x (\\Seen", "Expected ) (octet 18)"),
         ("a APPEND x (\\Seen)", "Expected a space (octet 19)"),
-        ("a APPEND x (\\Bad) ", "Invalid system flag \\Bad"),
+        ("a APPEND x (\\Recent) ", "\\Recent cannot be set"),
         (
             "a APPEND x \"bad date\" ",
             "Expected a date-time such as \"17-Jul-1996 02:44:25 -0700\" (octet 12)",
@@ -431,7 +443,7 @@ fn limits() {
     for (text, expected) in [
         (
             format!("FETCH 1{} UID", ",1".repeat(32_768)),
-            "More than 32768 ranges in a set",
+            "More than 16384 ranges in a set",
         ),
         (
             format!("FETCH 1 (UID{})", " UID".repeat(1000)),
@@ -468,10 +480,6 @@ fn limits() {
         (
             format!("STORE 1 FLAGS ({})", "k".repeat(51)),
             "Keyword longer than 50 octets",
-        ),
-        (
-            format!("STORE 1 FLAGS \\{}", "X".repeat(1000)),
-            &*format!("Invalid system flag \\{}", "X".repeat(64)),
         ),
         (
             format!("SEARCH KEYWORD {}", "k".repeat(51)),

@@ -6,7 +6,7 @@ use crate::imap::core::is_astring_char;
 use crate::imap::encode::fetch::Items;
 use crate::imap::fetch::FetchItem;
 use crate::imap::flag::Flag;
-use crate::imap::search::{Day, ReturnOptions, SearchKey};
+use crate::imap::search::{Day, ReturnOptions, SearchKey, SortKey, ThreadAlgorithm};
 use crate::imap::sequence::SeqNum;
 
 /// Writes commands; `choices` decides where the grammar has several ways to write a thing.
@@ -83,6 +83,10 @@ impl Writer {
     fn message_set(&mut self, set: &MessageSet) {
         match set {
             MessageSet::Numbers(set) => self.set(set),
+            MessageSet::NumbersAndSaved(set) => {
+                self.set(set);
+                self.raw(",$");
+            }
             MessageSet::Saved => self.raw("$"),
         }
     }
@@ -127,6 +131,7 @@ impl Writer {
 
     fn status_item(&mut self, item: &StatusItem) {
         self.word(match item {
+            StatusItem::AppendLimit => "APPENDLIMIT",
             StatusItem::Deleted => "DELETED",
             StatusItem::Messages => "MESSAGES",
             StatusItem::Recent => "RECENT",
@@ -295,6 +300,41 @@ impl Writer {
             Capability | Check | Close | Idle | Logout | Namespace | Noop | StartTls | Unselect => {
             }
             Append(_) => unreachable!("not made here"),
+            Sort {
+                criteria,
+                charset,
+                key,
+                ..
+            } => {
+                self.raw(" (");
+                self.list(criteria, |writer, criterion| {
+                    if criterion.reverse {
+                        writer.word("REVERSE ");
+                    }
+                    let mut names = SortKey::NAMES.iter();
+                    let named = names.find(|(_, key)| *key == criterion.key);
+                    writer.word(named.map_or("", |(name, _)| name));
+                });
+                self.raw(") ");
+                self.astring(charset);
+                self.raw(" ");
+                self.key(key);
+            }
+            Thread {
+                algorithm,
+                charset,
+                key,
+                ..
+            } => {
+                let mut names = ThreadAlgorithm::NAMES.iter();
+                let named = names.find(|(_, other)| other == algorithm);
+                self.raw(" ");
+                self.word(named.map_or("", |(name, _)| name));
+                self.raw(" ");
+                self.astring(charset);
+                self.raw(" ");
+                self.key(key);
+            }
             Authenticate { mechanism, initial } => {
                 self.raw(" ");
                 self.word(mechanism);

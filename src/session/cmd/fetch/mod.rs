@@ -17,12 +17,12 @@ use crate::imap::response::Code;
 use crate::imap::sequence::MessageSet;
 use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
-use crate::mailbox::view::{Picked, View};
+use crate::mailbox::view::{Expunge, Picked};
 use crate::session::cmd::fetch::plan::Plan;
 use crate::session::cmd::fetch::render::{Job, Render};
 use crate::session::cmd::{resolve, uids, unreadable};
 use crate::session::reply::{self, End, Failure, Reply};
-use crate::session::{Session, State, writer};
+use crate::session::{Session, State, updates, writer};
 
 /// Messages that get `\Seen` together: one change of the mailbox for all of them, but not for messages
 /// that a client which breaks off never sees.
@@ -34,7 +34,7 @@ pub(crate) async fn run(
     set: &MessageSet,
     items: Vec<FetchItem>,
 ) -> Result<Reply, Failure> {
-    let plan = Arc::new(Plan::new(items, numbering));
+    let plan = Arc::new(Plan::new(items, numbering, session.enabled.rev2));
     let view = session.view()?;
     let picked = resolve(view, numbering, set)?;
     let mailbox = Arc::clone(view.mailbox());
@@ -52,7 +52,8 @@ pub(crate) async fn run(
             if batch.is_empty() {
                 break;
             }
-            render.add(mark_seen(session.view()?, &mailbox, &plan, batch).await?);
+            let by_uid = numbering == Numbering::Uid;
+            render.add(mark_seen(session, &mailbox, &plan, batch, by_uid).await?);
             render = send(session, &plan, render).await?;
         }
     } else {
@@ -83,45 +84,38 @@ pub(crate) async fn run(
 
 /// Sets `\Seen` first, so that the response that shows a body carries the new flags too. If they cannot be
 /// set, the message is shown all the same: it can still be read.
+///
+/// What else is new is told before: a keyword is defined before it is used, and no state is shown that is
+/// older than one told already.
 async fn mark_seen(
-    view: &mut View,
+    session: &mut Session,
     mailbox: &Arc<Mailbox>,
     plan: &Plan,
     batch: Vec<Picked>,
+    by_uid: bool,
 ) -> Result<Vec<Job>, Failure> {
     let unseen = |picked: &&Picked| !picked.gone && !picked.message.flags.has(SystemFlag::Seen);
     let unseen = uids(batch.iter().filter(unseen));
-    let mut snapshot = Arc::clone(view.snapshot());
     let mut marked = false;
     if !unseen.is_empty() {
         let seen = [Flag::System(SystemFlag::Seen)];
         match mailbox.store(&unseen, StoreAction::Add, &seen).await {
             Ok(stored) => {
-                view.told(&unseen, &stored.snapshot);
-                snapshot = stored.snapshot;
+                session.view()?.told(&unseen, &stored.snapshot);
+                updates::tell(session, Expunge::Held, by_uid).await?;
                 marked = true;
             }
             Err(Fault::Ended) => return Err(Fault::Ended.into()),
             Err(fault) => reply::log(&fault, "FETCH"),
         }
     }
-    let old = view.snapshot();
-    let job = |mut picked: Picked| {
-        let now = snapshot.find(picked.message.uid);
-        match now.filter(|_| marked && unseen.contains(picked.message.uid.get())) {
-            Some(now) => {
-                picked.message = Arc::clone(now);
-                Job {
-                    picked,
-                    snapshot: Arc::clone(&snapshot),
-                    flags_too: !plan.shows_flags(),
-                }
-            }
-            None => Job {
-                picked,
-                snapshot: Arc::clone(old),
-                flags_too: false,
-            },
+    let view = session.view()?;
+    let job = |picked: Picked| {
+        let uid = picked.message.uid;
+        Job {
+            flags_too: marked && unseen.contains(uid.get()) && !plan.shows_flags(),
+            picked: view.pick(uid).unwrap_or(picked),
+            snapshot: Arc::clone(view.snapshot()),
         }
     };
     Ok(batch.into_iter().map(job).collect())

@@ -8,12 +8,13 @@ use crate::mailbox::view::Picked;
 #[derive(Debug)]
 pub(super) struct Plan {
     items: Vec<FetchItem>,
+    rev2: bool,
 }
 
 impl Plan {
     /// UID FETCH answers with the UID whether or not it was asked for (RFC 3501 §6.4.8). What is asked for
     /// twice is answered once: an answer's size is bounded by the message, not by the command.
-    pub(super) fn new(asked: Vec<FetchItem>, numbering: Numbering) -> Plan {
+    pub(super) fn new(asked: Vec<FetchItem>, numbering: Numbering, rev2: bool) -> Plan {
         let mut items: Vec<FetchItem> = Vec::with_capacity(asked.len() + 1);
         if numbering == Numbering::Uid && !asked.contains(&FetchItem::Uid) {
             items.push(FetchItem::Uid);
@@ -23,7 +24,12 @@ impl Plan {
                 items.push(item);
             }
         }
-        Plan { items }
+        Plan { items, rev2 }
+    }
+
+    /// Whether the client has enabled IMAP4rev2.
+    pub(super) fn rev2(&self) -> bool {
+        self.rev2
     }
 
     /// In the order of the answer.
@@ -121,11 +127,15 @@ mod tests {
 
     #[test]
     fn uid_fetch_answers_with_the_uid() {
-        let plan = Plan::new(vec![FetchItem::Flags], Numbering::Uid);
+        let plan = Plan::new(vec![FetchItem::Flags], Numbering::Uid, false);
         assert_eq!(plan.items(), [FetchItem::Uid, FetchItem::Flags]);
-        let plan = Plan::new(vec![FetchItem::Flags, FetchItem::Uid], Numbering::Uid);
+        let plan = Plan::new(
+            vec![FetchItem::Flags, FetchItem::Uid],
+            Numbering::Uid,
+            false,
+        );
         assert_eq!(plan.items(), [FetchItem::Flags, FetchItem::Uid]);
-        let plan = Plan::new(vec![FetchItem::Flags], Numbering::Sequence);
+        let plan = Plan::new(vec![FetchItem::Flags], Numbering::Sequence, false);
         assert!(!plan.names_uids());
     }
 
@@ -138,13 +148,13 @@ mod tests {
             section(SectionText::Text),
             section(SectionText::Header),
         ];
-        let plan = Plan::new(asked.clone(), Numbering::Sequence);
+        let plan = Plan::new(asked.clone(), Numbering::Sequence, false);
         assert_eq!(plan.items(), [&asked[..2], &asked[3..4]].concat());
     }
 
     #[test]
     fn headers_alone_do_not_read_the_whole_message() {
-        let reads_whole = |item| Plan::new(vec![item], Numbering::Sequence).reads_whole();
+        let reads_whole = |item| Plan::new(vec![item], Numbering::Sequence, false).reads_whole();
         assert!(!reads_whole(section(SectionText::Header)));
         assert!(!reads_whole(FetchItem::Rfc822Header));
         assert!(!reads_whole(FetchItem::InternalDate));
@@ -155,7 +165,7 @@ mod tests {
 
     #[test]
     fn only_bodies_without_peek_set_seen() {
-        let sets_seen = |item| Plan::new(vec![item], Numbering::Sequence).sets_seen();
+        let sets_seen = |item| Plan::new(vec![item], Numbering::Sequence, false).sets_seen();
         assert!(!sets_seen(section(SectionText::Whole)));
         assert!(sets_seen(FetchItem::Rfc822Text));
         assert!(!sets_seen(FetchItem::Rfc822Header));

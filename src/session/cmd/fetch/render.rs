@@ -27,7 +27,7 @@ use crate::message::binary::{self, BinaryStream, Located};
 use crate::message::crlf::{self, CrlfStream};
 use crate::message::mime::{self, Structure};
 use crate::message::section::{self, Octets};
-use crate::message::structure::own_envelope;
+use crate::message::structure::{Form, own_envelope};
 use crate::session::cmd::fetch::plan::{Plan, is_own_header, is_whole};
 use crate::session::reply;
 
@@ -293,6 +293,8 @@ impl Render {
         let metadata = file.metadata()?;
         let mut reading = Reading::new(file, metadata.len(), self.plan.reads_whole())?;
         let mut values = Vec::with_capacity(self.plan.items().len() + 1);
+        let rev2 = self.plan.rev2();
+        let form = |extended| Form { extended, rev2 };
         for (at, item) in self.plan.items().iter().enumerate() {
             values.push(match item {
                 FetchItem::Flags => Value::Flags,
@@ -306,10 +308,11 @@ impl Render {
                 FetchItem::BinarySize { part } => reading.binary_size(at, part)?,
                 FetchItem::Envelope => Value::Envelope(Box::new(own_envelope(&reading.body)?)),
                 FetchItem::Body => {
-                    Value::Structure("BODY", Box::new(reading.body_structure(false)?))
+                    Value::Structure("BODY", Box::new(reading.body_structure(form(false))?))
                 }
                 FetchItem::BodyStructure => {
-                    Value::Structure("BODYSTRUCTURE", Box::new(reading.body_structure(true)?))
+                    let structure = reading.body_structure(form(true))?;
+                    Value::Structure("BODYSTRUCTURE", Box::new(structure))
                 }
                 FetchItem::BodySection {
                     section, partial, ..
@@ -476,9 +479,9 @@ impl Reading {
         Ok(*self.virtual_size.insert(size))
     }
 
-    fn body_structure(&mut self, extended: bool) -> io::Result<BodyStructure> {
+    fn body_structure(&mut self, form: Form) -> io::Result<BodyStructure> {
         let (structure, body) = self.structure()?;
-        structure.body_structure(body, extended)
+        structure.body_structure(body, form)
     }
 
     /// A part without its encoding, as far as `partial` asks for it, for the item at place `at`.

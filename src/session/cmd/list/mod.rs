@@ -38,10 +38,15 @@ pub(crate) async fn list(session: &mut Session, list: &List) -> Result<Reply, Fa
         }
     }
     let wanted = Wanted::new(list.extended.as_ref());
-    let mut rows = choice::rows(session.user.list().await?);
+    let folders = session.user.list().await?;
+    let uses = session.user.special_uses(&folders);
+    let mut rows = choice::rows(folders);
     if wanted.asks_for_subscriptions() {
         let subscribed = session.user.subscriptions().await?.into_iter().collect();
-        let use_of = |name: &MailboxName| session.user.special_use(name);
+        let use_of = |name: &MailboxName| {
+            let found = uses.iter().find(|(other, _)| other == name);
+            found.map(|(_, purpose)| *purpose)
+        };
         choice::subscribe(&mut rows, &subscribed, &wanted, separator, use_of);
     }
     choice::sort(&mut rows, separator);
@@ -120,9 +125,11 @@ pub(crate) async fn lsub(
         .into_iter()
         .partition(|name| pattern.matches(name));
     let mut seen: HashSet<MailboxName> = HashSet::new();
+    let uses = session.user.special_uses(&session.user.list().await?);
     for name in shown {
         if seen.insert(name.clone()) {
-            let attributes = session.user.special_use(&name).into_iter().collect();
+            let purpose = uses.iter().find(|(other, _)| *other == name);
+            let attributes = purpose.map(|(_, purpose)| *purpose).into_iter().collect();
             lsub_line(session, attributes, name).await?;
         }
     }

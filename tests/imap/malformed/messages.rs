@@ -1,0 +1,100 @@
+//! APPEND: what precedes a message, what follows it, and messages that are none.
+
+use super::Rule;
+use super::Sent::{Line, Octets};
+use super::State::{Selected, User};
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        says: "RFC 3501 §9: \"APPEND\" SP mailbox [SP flag-list] [SP date-time] SP literal",
+        states: &[User, Selected],
+        answer: "a BAD",
+        rows: &[
+            Line(b"APPEND"),
+            Line(b"APPEND "),
+            Line(b"APPEND INBOX"),
+            Line(b"APPEND INBOX "),
+            Line(b"APPEND INBOX (\\Seen)"),
+            Line(b"APPEND INBOX \"17-Jul-1996 02:44:25 -0700\""),
+            Line(b"APPEND INBOX hello"),
+            Line(b"APPEND INBOX \"hello\""),
+            Line(b"APPEND INBOX (\\Seen) hello"),
+            Octets(b"a APPEND INBOX{5+}\r\nhello\r\n"),
+            Octets(b"a APPEND INBOX  {5+}\r\nhello\r\n"),
+            Octets(b"a APPEND {5+}\r\nINBOX\r\n"),
+            Octets(b"a APPEND {5+}\r\nINBOX{5+}\r\nhello\r\n"),
+            Octets(b"a APPEND {3+}\r\nx\0y {5+}\r\nhello\r\n"),
+            Octets(b"a APPEND (INBOX) {5+}\r\nhello\r\n"),
+            Octets(b"a APPEND \"INBOX {5+}\r\nhello\r\n"),
+            Octets(b"a APPEND \xff {5+}\r\nhello\r\n"),
+            Octets(b"a APPEND INBOX (\\Seen {5+}\r\nhello\r\n"),
+            Octets(b"a APPEND INBOX \\Seen {5+}\r\nhello\r\n"),
+            Octets(b"a APPEND INBOX (\\Recent) {5+}\r\nhello\r\n"),
+            Octets(b"a APPEND INBOX (\\Bog]us) {5+}\r\nhello\r\n"),
+            Octets(b"a APPEND INBOX () () {5+}\r\nhello\r\n"),
+            Octets(b"a APPEND INBOX (){5+}\r\nhello\r\n"),
+            Octets(b"a APPEND INBOX \"\" {5+}\r\nhello\r\n"),
+            Octets(b"a APPEND INBOX \"now\" {5+}\r\nhello\r\n"),
+            Octets(b"a APPEND INBOX 17-Jul-1996 {5+}\r\nhello\r\n"),
+            Octets(b"a APPEND INBOX \"17-Jul-1996\" {5+}\r\nhello\r\n"),
+            Octets(b"a APPEND INBOX \"32-Jul-1996 02:44:25 -0700\" {5+}\r\nhello\r\n"),
+            Octets(b"a APPEND INBOX \"17-Foo-1996 02:44:25 -0700\" {5+}\r\nhello\r\n"),
+            Octets(b"a APPEND INBOX \"17-Jul-1996 25:44:25 -0700\" {5+}\r\nhello\r\n"),
+            Octets(b"a APPEND INBOX \"17-Jul-1996 02:60:25 -0700\" {5+}\r\nhello\r\n"),
+            Octets(b"a APPEND INBOX \"17-Jul-1996 02:44:25\" {5+}\r\nhello\r\n"),
+            Octets(b"a APPEND INBOX \"17-Jul-1996 02:44:25 -9900\" {5+}\r\nhello\r\n"),
+            Octets(b"a APPEND INBOX \"17-Jul-1996 02:44:25 -0700\" () {5+}\r\nhello\r\n"),
+            Octets(b"a APPEND INBOX {5+}\r\nhello \r\n"),
+            Octets(b"a APPEND INBOX {5+}\r\nhello world\r\n"),
+            Octets(b"a APPEND INBOX {5+}\r\nhello)\r\n"),
+            Octets(b"a APPEND INBOX {5+}\r\nhello\0\r\n"),
+            Octets(b"a APPEND INBOX {5+}\r\nhello\r\r\n"),
+            Octets(b"a APPEND INBOX {5+}\r\nhello {5+}\r\nworld x\r\n"),
+            Octets(b"a APPEND INBOX {5+}\r\nhello (\\Bog]us) {5+}\r\nworld\r\n"),
+            Octets(b"a APPEND INBOX {5+}\r\nhello{5+}\r\nworld\r\n"),
+        ],
+    },
+    Rule {
+        says: "what is wrong before the message is said before the client, which waits, sends it",
+        states: &[User],
+        answer: "a BAD",
+        rows: &[
+            Line(b"APPEND INBOX (\\Bog]us) {5}"),
+            Line(b"APPEND INBOX \"now\" {5}"),
+            Line(b"APPEND INBOX\0 {5}"),
+            Line(b"APPEND INBOX{5}"),
+        ],
+    },
+    Rule {
+        says: "RFC 3501 §6.3.11: a mailbox that is not there, said before the message is sent",
+        states: &[User],
+        answer: "a NO [TRYCREATE]",
+        rows: &[
+            Line(b"APPEND nosuch {5}"),
+            Octets(b"a APPEND nosuch {5+}\r\nhello\r\n"),
+            Octets(b"a APPEND nosuch {10+}\r\nb LOGOUT\r\n\r\n"),
+        ],
+    },
+    Rule {
+        says: "RFC 3502 §6.3.11: \"A zero-length message literal argument is an error, and MUST return a NO.\"",
+        states: &[User],
+        answer: "a NO",
+        rows: &[
+            Line(b"APPEND INBOX {0}"),
+            Octets(b"a APPEND INBOX {0+}\r\n\r\n"),
+            Octets(b"a APPEND INBOX ~{0+}\r\n\r\n"),
+            Octets(b"a APPEND INBOX {5+}\r\nhello {0+}\r\n\r\n"),
+        ],
+    },
+    Rule {
+        says: "RFC 3501 §9 has no NUL in a literal; a message with one is kept all the same, as by Dovecot: who \
+               moves mail from elsewhere would lose it. FETCH gives another octet for it",
+        states: &[User],
+        answer: "a OK [APPENDUID]",
+        rows: &[
+            Octets(b"a APPEND Odd {5+}\r\nhe\0lo\r\n"),
+            Octets(b"a APPEND Odd {1+}\r\n\0\r\n"),
+            Octets(b"a APPEND Odd {5+}\r\nhello {5+}\r\nwor\0d\r\n"),
+        ],
+    },
+];
