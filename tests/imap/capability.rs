@@ -114,6 +114,42 @@ fn after_login_the_list_is_in_the_tagged_ok() {
     }
 }
 
+/// RFC 3501 §6.1.1: "The server MUST send a single untagged CAPABILITY response with "IMAP4rev1" as one of the listed
+/// capabilities before the (tagged) OK response."
+#[test]
+fn grammar_and_every_state() {
+    let server = Server::start();
+    for c in [
+        &mut server.connect(),
+        &mut server.client(),
+        &mut server.selected("INBOX"),
+    ] {
+        for command in ["CAPABILITY", "cApAbIlItY"] {
+            let names = names(&c.ok(command));
+            assert!(names.contains(&"IMAP4rev1".to_owned()), "{names:?}");
+            let mut once = names.clone();
+            once.dedup();
+            assert_eq!(names, once);
+        }
+        super::states::bad_arguments(&server, c, "CAPABILITY", &[" ", " x", " IMAP4rev1", "\t"]);
+    }
+}
+
+/// RFC 3501 §6.1.1: "Client and server implementations MUST implement the STARTTLS, LOGINDISABLED, and AUTH=PLAIN
+/// (described in [IMAP-TLS]) capabilities." RFC 9051 §6.1.1: "on both cleartext and Implicit TLS ports." LOGINDISABLED:
+/// `login`.
+#[test]
+fn under_tls() {
+    let server = Server::start();
+    let mut c = crate::harness::Client::open(server.imaps, server.kind);
+    c.secure(rustls::ALL_VERSIONS);
+    c.greeting();
+    let names = names(&c.ok("CAPABILITY"));
+    assert!(names.contains(&"AUTH=PLAIN".to_owned()), "{names:?}");
+    assert!(!names.contains(&"STARTTLS".to_owned()), "{names:?}");
+    assert!(!names.contains(&"LOGINDISABLED".to_owned()), "{names:?}");
+}
+
 fn names(lines: &[String]) -> Vec<String> {
     let [line] = lines else {
         panic!("one line was expected: {lines:?}")

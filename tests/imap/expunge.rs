@@ -1,7 +1,12 @@
-//! EXPUNGE and UID EXPUNGE (RFC 3501 §6.4.3, RFC 4315 §2.1).
+//! EXPUNGE (RFC 3501 §6.4.3, RFC 9051 §6.4.3) and UID EXPUNGE (RFC 4315 §2.1, RFC 9051 §6.4.9).
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use super::selected::only_where_selected;
 use crate::harness::{Client, Server, message};
 
+/// Five messages, of which 2, 3 and 5 are `\Deleted`.
 fn five(server: &Server) -> Client {
     let mut c = server.client();
     for flags in ["", "(\\Deleted) ", "(\\Deleted) ", "", "(\\Deleted) "] {
@@ -11,39 +16,134 @@ fn five(server: &Server) -> Client {
     c
 }
 
+/// Runs a command and gives the numbers of its EXPUNGE responses. There must be nothing else but RECENT.
+#[track_caller]
+pub fn expunged(c: &mut Client, command: &str) -> Vec<usize> {
+    c.ok(command)
+        .iter()
+        .filter(|line| !line.ends_with(" RECENT"))
+        .map(|line| {
+            let number = line.strip_prefix("* ").unwrap();
+            number.strip_suffix(" EXPUNGE").unwrap().parse().unwrap()
+        })
+        .collect()
+}
+
+/// "The EXPUNGE command permanently removes all messages that have the \Deleted flag set from the currently
+/// selected mailbox."
 #[test]
-fn the_deleted_go_and_numbers_close_up() {
+fn expunge() {
     let server = Server::start();
     let mut c = five(&server);
-    let told = ["* 5 EXPUNGE", "* 3 EXPUNGE", "* 2 EXPUNGE"];
-    let reply = c.run("EXPUNGE");
-    let lines: Vec<String> = reply
-        .plain()
-        .into_iter()
-        .filter(|line| !line.ends_with(" RECENT"))
-        .collect();
-    assert_eq!(lines, told);
+    // "Before returning an OK to the client, an untagged EXPUNGE response is sent for each message that is
+    // removed." RFC 3501 §7.4.1: "it is not necessary to send an EXISTS response with the new value".
+    assert_eq!(expunged(&mut c, "EXPUNGE"), [5, 3, 2]);
     c.check("UID SEARCH ALL", &["* SEARCH 1 4"], "OK");
-    c.check("EXPUNGE", &[], "OK");
     assert_eq!(server.maildir.files("INBOX").len(), 2);
+    assert_eq!(expunged(&mut c, "EXPUNGE"), [0; 0]);
+    // For good: no session finds them again.
+    server.selected("INBOX").check(
+        "UID FETCH 1:* UID",
+        &["* 1 FETCH (UID 1)", "* 2 FETCH (UID 4)"],
+        "OK",
+    );
+}
+
+/// The RFC's own example: of eleven messages, 3, 4, 7 and 11 are `\Deleted`. "The message sequence number for each
+/// successive message in the mailbox is immediately decremented by 1, and this decrement is reflected in message
+/// sequence numbers in subsequent responses (including other untagged EXPUNGE responses)" (RFC 3501 §7.4.1).
+#[test]
+fn numbers_close_up_at_once() {
+    let server = Server::start();
+    let mut c = server.client();
+    for _ in 0..11 {
+        c.append("INBOX", "", &message("x"));
+    }
+    c.ok("SELECT INBOX");
+    c.ok("STORE 3,4,7,11 +FLAGS.SILENT (\\Deleted)");
+    let mut uids: Vec<u32> = (1..=11).collect();
+    for number in expunged(&mut c, "EXPUNGE") {
+        uids.remove(number - 1);
+    }
+    assert_eq!(uids, [1, 2, 5, 6, 8, 9, 10]);
+    for (at, uid) in uids.iter().enumerate() {
+        let number = at + 1;
+        c.check(
+            &format!("FETCH {number} UID"),
+            &[&format!("* {number} FETCH (UID {uid})")],
+            "OK",
+        );
+    }
+    c.bad("FETCH 8 UID");
+}
+
+/// `command-select = … / "EXPUNGE"`; `uid-expunge = "UID" SP "EXPUNGE" SP sequence-set`.
+#[test]
+fn grammar() {
+    let server = Server::start();
+    let mut c = five(&server);
+    for line in ["EXPUNGE 1", "EXPUNGE ", "EXPUNGE (2)", "EXPUNGE INBOX"] {
+        c.bad_strictly(line);
+        c = server.either(c, server.selected("INBOX"));
+    }
+    for line in [
+        "UID EXPUNGE",
+        "UID EXPUNGE ",
+        "UID EXPUNGE x",
+        "UID EXPUNGE 0",
+        "UID EXPUNGE 1:2:3",
+        "UID EXPUNGE (1)",
+    ] {
+        c.bad(line);
+    }
+    c.bad_strictly("UID EXPUNGE 1,");
+    c.bad_strictly("UID EXPUNGE 1 2");
+    // All the forms of a sequence set.
+    let mut c = server.client();
+    c.ok("CREATE sets");
+    for _ in 0..9 {
+        c.append("sets", "(\\Deleted) ", &message("x"));
+    }
+    c.ok("SELECT sets");
+    assert_eq!(expunged(&mut c, "UID EXPUNGE 2"), [2]);
+    assert_eq!(expunged(&mut c, "uid expunge 4:3,77"), [3, 2]);
+    assert_eq!(expunged(&mut c, "UID EXPUNGE *"), [6]);
+    assert_eq!(expunged(&mut c, "UID EXPUNGE 99:*"), [5]);
+    assert_eq!(expunged(&mut c, "UID EXPUNGE 1,5:6,5"), [3, 2, 1]);
+    c.check("UID SEARCH ALL", &["* SEARCH 7"], "OK");
 }
 
 #[test]
-fn uid_expunge_takes_only_the_deleted_among_the_uids() {
+fn states() {
     let server = Server::start();
-    let mut c = five(&server);
-    let lines: Vec<String> = c
-        .ok("UID EXPUNGE 1:2,5:99")
-        .into_iter()
-        .filter(|line| !line.ends_with(" RECENT"))
-        .collect();
-    assert_eq!(lines, ["* 5 EXPUNGE", "* 2 EXPUNGE"]);
-    c.check("UID SEARCH DELETED", &["* SEARCH 3"], "OK");
-    c.bad("UID EXPUNGE");
-    c.bad_strictly("EXPUNGE 1");
+    only_where_selected(&server, "EXPUNGE");
+    only_where_selected(&server, "UID EXPUNGE 1:*");
 }
 
-/// UIDs do not come back, and UIDNEXT does not go back, also when the highest message is gone.
+/// "The UID EXPUNGE command permanently removes all messages that have both the \Deleted flag set and a UID that is
+/// included in the specified sequence set from the currently selected mailbox. If a message either does not have
+/// the \Deleted flag set or has a UID that is not included in the specified sequence set, it is not affected."
+#[test]
+fn uid_expunge() {
+    let server = Server::start();
+    let mut c = five(&server);
+    assert_eq!(expunged(&mut c, "UID EXPUNGE 1:2,5:99"), [5, 2]);
+    c.check("UID SEARCH ALL", &["* SEARCH 1 3 4"], "OK");
+    c.check("UID SEARCH DELETED", &["* SEARCH 3"], "OK");
+    // "the client can ensure that it does not inadvertently remove any messages that have been marked as \Deleted by
+    // other clients".
+    server.selected("INBOX").ok("STORE 1 +FLAGS (\\Deleted)");
+    c.ok("NOOP");
+    assert_eq!(expunged(&mut c, "UID EXPUNGE 3"), [2]);
+    c.check("UID SEARCH ALL", &["* SEARCH 1 4"], "OK");
+    // The numbers are UIDs, and one that does not exist "is ignored without any error message generated".
+    assert_eq!(expunged(&mut c, "UID EXPUNGE 2,3,5:4294967295"), [0; 0]);
+    // A number after "*" "is always a message sequence number".
+    c.ok("STORE 2 +FLAGS.SILENT (\\Deleted)");
+    assert_eq!(expunged(&mut c, "UID EXPUNGE 4"), [2]);
+}
+
+/// RFC 9051 §2.3.1.1: "When a message is expunged, its UID MUST NOT be reused under the same UIDVALIDITY value."
 #[test]
 fn the_next_uid_stays_ahead() {
     let server = Server::start();
@@ -55,4 +155,26 @@ fn the_next_uid_stays_ahead() {
         ["* STATUS INBOX (MESSAGES 0 UIDNEXT 6)"]
     );
     assert_eq!(c.append("INBOX", "", &message("y")), 6);
+}
+
+/// "NO - expunge failure: can't expunge (e.g., permission denied)".
+#[test]
+fn a_mailbox_that_cannot_be_written() {
+    let server = Server::start();
+    if server.either(false, true) {
+        return; // Dovecot says OK with an untagged NO before it.
+    }
+    let mut c = five(&server);
+    let cur = server.maildir.path().join("cur");
+    fs::set_permissions(&cur, fs::Permissions::from_mode(0o555)).unwrap();
+    c.check("EXPUNGE", &[], "NO [NOPERM]");
+    c.check("UID EXPUNGE 2", &[], "NO [NOPERM]");
+    c.check("UID SEARCH DELETED", &["* SEARCH 2 3 5"], "OK");
+    // EXAMINE permits none, however the directory is.
+    fs::set_permissions(&cur, fs::Permissions::from_mode(0o755)).unwrap();
+    c.ok("EXAMINE INBOX");
+    c.check("EXPUNGE", &[], "NO");
+    c.check("UID EXPUNGE 2", &[], "NO");
+    c.ok("SELECT INBOX");
+    assert_eq!(expunged(&mut c, "EXPUNGE"), [5, 3, 2]);
 }

@@ -1,9 +1,14 @@
-//! LOGIN, AUTHENTICATE and what is allowed before them (RFC 3501 §6.2, RFC 4616, RFC 4959).
+//! LOGIN (RFC 3501 §6.2.3, RFC 9051 §6.2.3), with its codes (RFC 5530).
 
-use crate::harness::{Client, Server};
+use std::sync::Arc;
 
+use super::states;
+use crate::harness::server::Setup;
+use crate::harness::{Client, Kind, Maildir, Server};
+
+/// `login = "LOGIN" SP userid SP password`, both an `astring`.
 #[test]
-fn login_takes_atoms_strings_and_literals() {
+fn atoms_strings_and_literals() {
     let server = Server::start();
     for command in [
         "LOGIN u p",
@@ -13,11 +18,40 @@ fn login_takes_atoms_strings_and_literals() {
         "LOGIN {1}\r\nu \"p\"",
     ] {
         let mut c = server.connect();
-        assert!(c.run(command).tagged.starts_with("OK"), "{command}");
+        // "A server MAY include a CAPABILITY response code in the tagged OK response to a successful LOGIN command".
+        let reply = c.run(command);
+        assert!(reply.tagged.starts_with("OK [CAPABILITY "), "{reply:?}");
+        assert!(reply.untagged.is_empty(), "{reply:?}");
         c.check("NOOP", &[], "OK");
     }
+    let mut c = server.connect();
+    states::bad_arguments(
+        &server,
+        &mut c,
+        "LOGIN",
+        &[
+            "",
+            " ",
+            " u",
+            " u ",
+            " u p x",
+            "  u p",
+            " u  p",
+            " u p ",
+            " (u) p",
+            " u (p)",
+            " u p*",
+            " u%",
+            " \"u p",
+            " u {1}p",
+            " u \"p\"q",
+            " u\"p\"",
+        ],
+    );
+    c.login();
 }
 
+/// "NO - login failure: user name or password rejected". RFC 5530 §3 has AUTHENTICATIONFAILED for that.
 #[test]
 fn a_wrong_password_is_refused_and_the_connection_goes_on() {
     let server = Server::start();
@@ -39,98 +73,58 @@ fn an_unknown_user_is_told_the_same_as_a_wrong_password() {
     assert_eq!(unknown, wrong);
 }
 
-#[test]
-fn authenticate_plain_with_and_without_an_initial_response() {
-    let server = Server::start();
-    // "\0u\0p" and "u\0u\0p"
-    for response in ["AHUAcA==", "dQB1AHA="] {
-        let mut c = server.connect();
-        assert!(
-            c.run(&format!("AUTHENTICATE PLAIN {response}"))
-                .tagged
-                .starts_with("OK")
-        );
-        let mut c = server.connect();
-        assert_eq!(exchange(&mut c, "authenticate plain", &[response]), "OK");
-    }
-    let mut c = server.connect();
-    assert_eq!(
-        c.outcome("AUTHENTICATE PLAIN AHUAeA=="),
-        "NO [AUTHENTICATIONFAILED]"
-    );
-    c.login();
-}
-
-#[test]
-fn authenticate_login() {
-    let server = Server::start();
-    let mut c = server.connect();
-    assert_eq!(
-        exchange(&mut c, "AUTHENTICATE LOGIN", &["dQ==", "cA=="]),
-        "OK"
-    );
-    let mut c = server.connect();
-    assert_eq!(exchange(&mut c, "AUTHENTICATE LOGIN dQ==", &["cA=="]), "OK");
-}
-
-#[test]
-fn authenticate_is_ended_by_a_star_bad_base64_or_an_unknown_mechanism() {
-    let server = Server::start();
-    let mut c = server.connect();
-    assert_eq!(exchange(&mut c, "AUTHENTICATE PLAIN", &["*"]), "BAD");
-    assert_eq!(
-        exchange(&mut c, "AUTHENTICATE LOGIN", &["dQ==", "*"]),
-        "BAD"
-    );
-    assert_eq!(
-        exchange(&mut c, "AUTHENTICATE PLAIN", &["!!!!"]),
-        server.either("BAD", "NO")
-    );
-    let mut c = server.connect();
-    assert!(c.outcome("AUTHENTICATE PLAIN ???").starts_with("BAD"));
-    // RFC 3501 §6.2.2: a mechanism that is not supported gets NO.
-    c.no("AUTHENTICATE X-NONE");
-    c.login();
-}
-
-#[test]
-fn nothing_but_the_commands_of_its_state_is_allowed_before_login() {
-    let server = Server::start();
-    for command in [
-        "SELECT INBOX",
-        "LIST \"\" *",
-        "FETCH 1 FLAGS",
-        "IDLE",
-        "APPEND INBOX {3+}\r\nabc",
-    ] {
-        let mut c = server.connect();
-        c.bad(command);
-        c.check("NOOP", &[], "OK");
-    }
-}
-
+/// "OK - login completed, now in authenticated state": there is no second time.
 #[test]
 fn nobody_logs_in_twice() {
     let server = Server::start();
     let mut c = server.client();
     c.bad("LOGIN u p");
-    c.bad("AUTHENTICATE PLAIN AHUAcA==");
-    c.bad("STARTTLS");
+    c.ok("SELECT INBOX");
+    c.bad("LOGIN u p");
+    c.bad("LOGIN u wrong");
     c.check("NOOP", &[], "OK");
 }
 
-/// Sends AUTHENTICATE and an answer to each challenge; gives the outcome without its capabilities.
-fn exchange(c: &mut Client, command: &str, responses: &[&str]) -> String {
-    c.send(format!("x {command}\r\n").as_bytes());
-    for response in responses {
-        let challenge = c.line();
-        assert!(
-            challenge.starts_with(b"+ "),
-            "{:?}",
-            String::from_utf8_lossy(&challenge)
-        );
-        c.send(format!("{response}\r\n").as_bytes());
+/// RFC 3501 §6.2.3: "a server implementation MUST implement a configuration in which it advertises the LOGINDISABLED
+/// capability and does NOT permit the LOGIN command." §6.2.2: "in which it does NOT permit any plaintext password
+/// mechanisms, unless either the STARTTLS command has been negotiated".
+#[test]
+fn not_in_the_clear() {
+    if Kind::chosen() == Kind::Dovecot {
+        return; // Its configuration here is another.
     }
-    let reply = c.until_tagged("x");
-    reply.tagged.split(' ').next().unwrap().to_owned()
+    let server = Setup::new(Kind::Culver)
+        .settings("[auth]\nplaintext-without-tls = \"never\"\n")
+        .start(&Arc::new(Maildir::new()));
+    let mut c = server.connect();
+    let told = c.ok("CAPABILITY").remove(0);
+    assert!(told.contains(" LOGINDISABLED"), "{told}");
+    assert!(told.contains(" STARTTLS"), "{told}");
+    assert!(!told.contains("AUTH="), "{told}");
+    // RFC 5530 §3, PRIVACYREQUIRED. Wrong or right, the password is not looked at.
+    for password in ["p", "wrong"] {
+        c.check(
+            &format!("LOGIN u {password}"),
+            &["* BAD [ALERT]"],
+            "NO [PRIVACYREQUIRED]",
+        );
+    }
+    for command in [
+        "AUTHENTICATE PLAIN",
+        "AUTHENTICATE PLAIN AHUAcA==",
+        "AUTHENTICATE LOGIN",
+    ] {
+        c.check(command, &[], "NO [PRIVACYREQUIRED]");
+    }
+    c.bad("SELECT INBOX");
+    c.ok("STARTTLS");
+    c.secure(rustls::ALL_VERSIONS);
+    let told = c.ok("CAPABILITY").remove(0);
+    assert!(!told.contains("LOGINDISABLED"), "{told}");
+    assert!(told.contains(" AUTH=PLAIN"), "{told}");
+    c.login();
+    let mut c = Client::open(server.imaps, server.kind);
+    c.secure(rustls::ALL_VERSIONS);
+    c.greeting();
+    c.login();
 }

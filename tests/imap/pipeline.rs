@@ -11,6 +11,8 @@ fn send_all(c: &mut Client, commands: &[&str]) {
     c.send(bytes.as_bytes());
 }
 
+/// RFC 3501 §5.5: "If the server detects a possible ambiguity, it MUST execute commands to completion in the order given by
+/// the client."
 #[test]
 fn answers_come_in_order() {
     let server = Server::start();
@@ -106,6 +108,97 @@ fn commands_that_use_numbers_after_an_expunge_use_the_new_ones() {
     );
     assert_eq!(c.until_tagged("t1").plain(), ["* 1 FETCH (UID 2)"]);
     assert!(c.until_tagged("t2").tagged.starts_with("BAD"));
+}
+
+/// RFC 9051 §5.5: "One example is a FETCH that would cause \Seen flags to be set and a SEARCH UNSEEN command."
+#[test]
+fn a_fetch_that_sets_seen_comes_before_the_search() {
+    let server = Server::start();
+    if server.either(false, true) {
+        return;
+    }
+    let mut c = server.client();
+    for _ in 0..5 {
+        c.append("INBOX", "", &message("x"));
+    }
+    c.ok("SELECT INBOX");
+    send_all(
+        &mut c,
+        &["FETCH 2:3 BODY[TEXT]", "SEARCH UNSEEN", "SEARCH SEEN"],
+    );
+    assert_eq!(c.until_tagged("t0").plain().len(), 2);
+    assert_eq!(c.until_tagged("t1").plain(), ["* SEARCH 1 4 5"]);
+    assert_eq!(c.until_tagged("t2").plain(), ["* SEARCH 2 3"]);
+}
+
+/// "The following are examples of valid non-waiting command sequences: FETCH + STORE + SEARCH + NOOP; STORE + COPY +
+/// EXPUNGE"; and UID SEARCH + UID SEARCH where the second has no sequence numbers.
+#[test]
+fn the_rfcs_examples() {
+    let server = Server::start();
+    if server.either(false, true) {
+        return;
+    }
+    let mut c = server.client();
+    c.ok("CREATE box");
+    for _ in 0..3 {
+        c.append("INBOX", "", &message("x"));
+    }
+    c.ok("SELECT INBOX");
+    send_all(
+        &mut c,
+        &[
+            "FETCH 1 FLAGS",
+            "STORE 1 +FLAGS (\\Seen)",
+            "SEARCH SEEN",
+            "NOOP",
+        ],
+    );
+    for (tag, lines) in [
+        ("t0", &["* 1 FETCH (FLAGS (\\Recent))"][..]),
+        ("t1", &["* 1 FETCH (FLAGS (\\Seen \\Recent))"]),
+        ("t2", &["* SEARCH 1"]),
+        ("t3", &[]),
+    ] {
+        let reply = c.until_tagged(tag);
+        assert!(reply.tagged.starts_with("OK"), "{tag}: {reply:?}");
+        assert_eq!(reply.plain(), lines, "{tag}");
+    }
+    send_all(
+        &mut c,
+        &[
+            "STORE 1:2 +FLAGS.SILENT (\\Deleted)",
+            "COPY 1:2 box",
+            "EXPUNGE",
+        ],
+    );
+    assert!(c.until_tagged("t0").plain().is_empty());
+    assert!(c.until_tagged("t1").tagged.starts_with("OK [COPYUID "));
+    let mut lines = c.until_tagged("t2").plain();
+    lines.retain(|line| line.ends_with("EXPUNGE"));
+    assert_eq!(lines, ["* 2 EXPUNGE", "* 1 EXPUNGE"]);
+    server.client().check(
+        "STATUS box (MESSAGES)",
+        &["* STATUS box (MESSAGES 2)"],
+        "OK",
+    );
+    send_all(&mut c, &["UID SEARCH ALL", "UID SEARCH UID 1:3"]);
+    assert_eq!(c.until_tagged("t0").plain(), ["* SEARCH 3"]);
+    assert_eq!(c.until_tagged("t1").plain(), ["* SEARCH 3"]);
+}
+
+/// "any command continuation request responses and command continuations MUST be negotiated before any subsequent command is
+/// initiated": what is sent behind a literal that was not asked for yet belongs to it.
+#[test]
+fn a_continuation_comes_before_the_next_command() {
+    let server = Server::start();
+    let mut c = server.client();
+    c.append("INBOX", "", &message("one"));
+    c.ok("SELECT INBOX");
+    c.send(b"s SEARCH SUBJECT {3}\r\none\r\nn NOOP\r\n");
+    assert!(c.line().starts_with(b"+"));
+    assert_eq!(c.until_tagged("s").plain(), ["* SEARCH 1"]);
+    assert!(c.until_tagged("n").tagged.starts_with("OK"));
 }
 
 #[test]

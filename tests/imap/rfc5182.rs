@@ -221,7 +221,9 @@ fn selecting_empties_it() {
     c.bad("FETCH $ FLAGS");
 }
 
-/// "When a message listed in the search result variable is EXPUNGEd, it is automatically removed from the list."
+/// "When a message listed in the search result variable is EXPUNGEd, it is automatically removed from the list." "if the
+/// server stores the list as a list of message numbers, it MUST automatically adjust them when notifying the client about
+/// expunged messages".
 #[test]
 fn expunges_take_messages_out_of_it() {
     let server = Server::start();

@@ -1,8 +1,32 @@
-//! SELECT, EXAMINE, CLOSE, UNSELECT (RFC 3501 §6.3.1, §6.3.2, §6.4.2; RFC 3691).
+//! SELECT, CLOSE, UNSELECT (RFC 3501 §6.3.1, §6.4.2; RFC 9051 §6.3.2; RFC 3691).
 
+use super::states;
 use crate::harness::{Maildir, Server, message};
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
+/// `select = "SELECT" SP mailbox`
+#[test]
+fn grammar() {
+    let server = Server::start();
+    let mut c = server.client();
+    c.ok("CREATE a]b");
+    for name in states::INBOX {
+        c.ok(&format!("sElEcT {name}"));
+    }
+    for form in states::forms("a]b") {
+        assert_eq!(c.outcome(&format!("SELECT {form}")), "OK [READ-WRITE]");
+    }
+    // What does not parse selects nothing, and leaves selected what is. Dovecot leaves nothing.
+    states::takes_one_name(&server, &mut c, "SELECT");
+    c.check("SEARCH ALL", &["* SEARCH"], "OK");
+    c.no("SELECT \"*\"");
+}
+
+/// RFC 3501 §6.3.1: "Before returning an OK to the client, the server MUST send the following untagged data to the
+/// client": FLAGS, EXISTS, RECENT, and with OK: UNSEEN, PERMANENTFLAGS, UIDNEXT, UIDVALIDITY. "If the client is
+/// permitted to modify the mailbox, the server SHOULD prefix the text of the tagged OK response with the
+/// "[READ-WRITE]" response code."
 #[test]
 fn an_empty_inbox() {
     let server = Server::start();
@@ -49,59 +73,9 @@ fn messages_keywords_unseen_and_recent() {
     assert!(c.ok("SELECT INBOX").contains(&"* 0 RECENT".to_owned()));
 }
 
-#[test]
-fn examine_changes_nothing() {
-    let maildir = Arc::new(Maildir::new());
-    let base = maildir.deliver("INBOX", &message("one"));
-    let server = Server::on(&maildir);
-    let mut c = server.client();
-    let lines = c.ok("EXAMINE INBOX");
-    let validity = validity(&lines);
-    c.check(
-        "EXAMINE INBOX",
-        &[
-            "* OK [CLOSED]",
-            "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)",
-            "* OK [PERMANENTFLAGS ()]",
-            "* 1 EXISTS",
-            "* 1 RECENT",
-            "* OK [UNSEEN 1]",
-            &format!("* OK [UIDVALIDITY {validity}]"),
-            "* OK [UIDNEXT 2]",
-        ],
-        "OK [READ-ONLY]",
-    );
-    assert_eq!(
-        maildir.files("INBOX"),
-        [format!("new/{base}")],
-        "EXAMINE takes nothing over"
-    );
-    c.check(
-        "FETCH 1 BODY[TEXT]",
-        &["* 1 FETCH (BODY[TEXT] {8}\r\nHello.\r\n)"],
-        "OK",
-    );
-    c.check("FETCH 1 FLAGS", &["* 1 FETCH (FLAGS (\\Recent))"], "OK");
-    // Dovecot says OK and does nothing.
-    let reply = c.run("STORE 1 +FLAGS (\\Seen)");
-    assert!(
-        reply.tagged.starts_with(server.either("NO", "OK")),
-        "{reply:?}"
-    );
-    let reply = c.run("EXPUNGE");
-    assert!(
-        reply.tagged.starts_with(server.either("NO", "OK")),
-        "{reply:?}"
-    );
-    if server.either(true, false) {
-        c.no("MOVE 1 INBOX"); // Dovecot copies it and leaves the original.
-    }
-    c.ok("CLOSE");
-    assert_eq!(maildir.files("INBOX"), [format!("new/{base}")]);
-    // \Recent is still to be had by the first who may have it.
-    assert!(c.ok("SELECT INBOX").contains(&"* 1 RECENT".to_owned()));
-}
-
+/// RFC 3501 §6.3.1: "if a mailbox is selected and a SELECT command that fails is attempted, no mailbox is selected."
+/// RFC 9051 §6.3.2: "When deselecting a selected mailbox, the server MUST return an untagged OK response with the
+/// "[CLOSED]" response code when the currently selected mailbox is closed".
 #[test]
 fn a_select_that_fails_leaves_nothing_selected() {
     let server = Server::start();
@@ -170,6 +144,93 @@ fn foreign_letters_and_odd_arguments() {
     c.bad("SELECT");
     c.bad_strictly("SELECT a b c");
     c.bad_strictly("CLOSE now");
+}
+
+/// "NO - select failure, now in authenticated state: no such mailbox, can't access mailbox"
+#[test]
+fn what_cannot_be_selected() {
+    let maildir = Arc::new(Maildir::new());
+    let server = Server::on(&maildir);
+    let mut c = server.client();
+    c.ok("CREATE a.b");
+    // An implied parent, a name of no mailbox, and names that are none.
+    for name in ["a", "nosuch", "../x", "\"\"", "a..b", "x/y", "&bad", "a."] {
+        c.no(&format!("SELECT {name}"));
+    }
+    c.bad("CLOSE");
+    c.ok("CREATE shut");
+    let cur = maildir.folder("shut");
+    let mode = |mode| {
+        std::fs::set_permissions(&cur, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(0);
+    c.no("SELECT shut");
+    mode(0o700);
+    c.ok("SELECT shut");
+}
+
+/// RFC 3501 §6.3.1: "If the client is not permitted to modify the mailbox but is permitted read access, the mailbox is
+/// selected as read-only, and the server MUST prefix the text of the tagged OK response to SELECT with the
+/// "[READ-ONLY]" response code."
+#[test]
+fn a_mailbox_that_may_only_be_read() {
+    let maildir = Arc::new(Maildir::new());
+    let server = Server::on(&maildir);
+    let mut c = server.client();
+    c.ok("CREATE shelf");
+    c.append("shelf", "(\\Seen) ", &message("one"));
+    let folder = maildir.folder("shelf");
+    let mode = |mode| {
+        for dir in ["", "cur", "new", "tmp"] {
+            let mode = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(folder.join(dir), mode).unwrap();
+        }
+    };
+    mode(0o500);
+    let reply = c.run("SELECT shelf");
+    assert_eq!(reply.outcome(), "OK [READ-ONLY]", "{reply:?}");
+    assert!(reply.plain().contains(&"* 1 EXISTS".to_owned()));
+    assert_eq!(c.ok("FETCH 1 BODY.PEEK[TEXT]").len(), 1);
+    if server.either(true, false) {
+        c.no("STORE 1 +FLAGS (\\Flagged)");
+    }
+    mode(0o700);
+    assert_eq!(c.outcome("SELECT shelf"), "OK [READ-WRITE]");
+}
+
+/// RFC 9051 §6.3.2: "The server MUST return a LIST response with the mailbox name. The list of mailbox attributes MUST
+/// be accurate. If the server allows denormalized UTF-8 mailbox names (see Section 5.1) and the supplied mailbox name
+/// differs from the normalized version, the server MUST return LIST with the OLDNAME extended data item."
+#[test]
+fn with_imap4rev2() {
+    let server = Server::start();
+    let Some(mut c) = states::rev2(&server) else {
+        return;
+    };
+    c.ok("CREATE \"\u{e9}\"");
+    for (name, list) in [
+        ("\u{e9}", "* LIST () \".\" \"\u{e9}\""),
+        (
+            "e\u{301}",
+            "* LIST () \".\" \"\u{e9}\" (OLDNAME (\"e\u{301}\"))",
+        ),
+    ] {
+        for command in ["SELECT", "EXAMINE"] {
+            let told = c.ok(&format!("{command} \"{name}\""));
+            for wanted in [
+                "* FLAGS (",
+                "* 0 EXISTS",
+                "* OK [PERMANENTFLAGS (",
+                "* OK [UIDNEXT 1]",
+                "* OK [UIDVALIDITY ",
+            ] {
+                let found = told.iter().filter(|line| line.starts_with(wanted));
+                assert_eq!(found.count(), 1, "{wanted} in {told:?}");
+            }
+            assert!(told.contains(&list.to_owned()), "{told:?}");
+            c.check("UNSELECT", &[], "OK");
+        }
+    }
 }
 
 /// The UIDVALIDITY among a SELECT's responses.

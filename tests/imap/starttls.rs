@@ -1,4 +1,4 @@
-//! STARTTLS and implicit TLS (RFC 3501 §6.2.1, RFC 8314), and what must not slip in before it.
+//! STARTTLS and implicit TLS (RFC 3501 §6.2.1, RFC 9051 §6.2.1, RFC 8314), and what must not slip in before it.
 
 use crate::harness::{Client, Server, message};
 
@@ -12,11 +12,15 @@ fn starttls_with_both_versions() {
         let mut c = server.connect();
         c.check("STARTTLS", &[], "OK");
         c.secure(&[version]);
+        // RFC 9051 §6.2.1: the server "SHOULD NOT advertise the STARTTLS capability, after a successful STARTTLS
+        // command."
         let told = c.ok("CAPABILITY").remove(0);
         assert!(!told.contains("STARTTLS"), "{told}");
         assert_eq!(c.tls_version(), Some(name));
+        // "BAD - STARTTLS received after a successful TLS negotiation".
         c.bad("STARTTLS");
         c.login();
+        c.bad("STARTTLS");
         c.append("INBOX", "", &message("one"));
     }
 }
@@ -33,7 +37,11 @@ fn implicit_tls() {
             "{greeting}"
         );
         assert!(!greeting.contains("STARTTLS"), "{greeting}");
+        // RFC 9051 §6.2.1: "The server MUST always respond with a tagged BAD response when the STARTTLS command is
+        // received on an Implicit TLS port."
+        c.bad("STARTTLS");
         c.login();
+        c.bad("STARTTLS");
         c.check("NOOP", &[], "OK");
         c.check("LOGOUT", &["* BYE"], "OK");
         assert!(c.next_line().is_none());
@@ -41,7 +49,9 @@ fn implicit_tls() {
 }
 
 /// Commands sent in the clear behind STARTTLS are not carried out under TLS (CVE-2011-0411 and its many
-/// children): the connection ends and nothing of them is executed.
+/// children): the connection ends and nothing of them is executed. RFC 9051 §6.2.1: "server implementations MUST do one
+/// of the following if any data is received in the same TCP buffer": it is "interpreted as the beginning of the TLS
+/// handshake" or "thrown away". Culver is stricter than either: it ends what a handshake would fail on.
 #[test]
 fn bytes_in_the_clear_behind_starttls_end_the_connection() {
     let server = Server::start();
@@ -63,11 +73,14 @@ fn bytes_in_the_clear_behind_starttls_end_the_connection() {
     }
 }
 
+/// RFC 3501 §6.2.1: "The server remains in the non-authenticated state, even if client credentials are supplied
+/// during the [TLS] negotiation."
 #[test]
 fn what_was_said_before_tls_is_forgotten() {
     let server = Server::start();
     let mut c = server.connect();
-    c.check("STARTTLS", &[], "OK");
+    // "A [TLS] negotiation begins immediately after the CRLF at the end of the tagged OK response from the server."
+    c.check("sTaRtTlS", &[], "OK");
     c.secure(rustls::ALL_VERSIONS);
     // Nobody is logged in.
     c.bad("SELECT INBOX");
@@ -80,6 +93,7 @@ fn starttls_takes_no_arguments_and_garbage_is_not_tls() {
     let mut c = server.connect();
     if server.either(true, false) {
         c.bad("STARTTLS now");
+        c.bad("STARTTLS ");
     }
     c.check("STARTTLS", &[], "OK");
     c.send(b"this is no handshake at all\r\n\r\n");

@@ -1,8 +1,62 @@
-//! STATUS (RFC 3501 §6.3.10).
+//! STATUS (RFC 3501 §6.3.10, RFC 9051 §6.3.11). SIZE and DELETED: `rfc8438`.
 
 use super::select::validity;
+use super::states;
 use crate::harness::{Server, message};
 
+/// `status = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")"`
+#[test]
+fn grammar() {
+    let server = Server::start();
+    let mut c = server.client();
+    c.ok("CREATE box");
+    for form in states::forms("box") {
+        c.check(
+            &format!("sTaTuS {form} (mEsSaGeS)"),
+            &["* STATUS box (MESSAGES 0)"],
+            "OK",
+        );
+    }
+    for inbox in states::INBOX {
+        let told = c.ok(&format!("STATUS {inbox} (RECENT UNSEEN)"));
+        // Dovecot repeats the name as it was given.
+        if server.either(true, false) {
+            assert_eq!(told, ["* STATUS INBOX (RECENT 0 UNSEEN 0)"]);
+        }
+    }
+    states::bad_arguments(
+        &server,
+        &mut c,
+        "STATUS",
+        &[
+            "",
+            " ",
+            " box",
+            " box ",
+            " box MESSAGES",
+            " box ()",
+            " box (MESSAGES",
+            " box MESSAGES)",
+            " box (MESSAGES )",
+            " box ( MESSAGES)",
+            " box (MESSAGES  UNSEEN)",
+            " box (MESSAGES)(UNSEEN)",
+            " box (\"MESSAGES\")",
+            " box (NOSUCH)",
+            " box (MESSAGES NOSUCH)",
+            " box (MESSAGES) x",
+            "  box (MESSAGES)",
+            " box  (MESSAGES)",
+            " (box) (MESSAGES)",
+            // "Also unlike the LIST command, the STATUS command does not accept wildcards."
+            " * (MESSAGES)",
+            " b% (MESSAGES)",
+        ],
+    );
+    c.no("STATUS \"*\" (MESSAGES)");
+}
+
+/// "STATUS MUST NOT cause messages to lose the \Recent flag".
 #[test]
 fn every_item_in_the_order_asked() {
     let server = Server::start();
@@ -26,6 +80,7 @@ fn every_item_in_the_order_asked() {
     assert!(c.ok("SELECT box").contains(&"* 3 RECENT".to_owned()));
 }
 
+/// RFC 9051 §6.3.11: "However, servers MUST be able to execute the STATUS command on the selected mailbox."
 #[test]
 fn of_a_delivery_that_nobody_has_seen_and_of_the_selected_mailbox() {
     let server = Server::start();
@@ -42,6 +97,51 @@ fn of_a_delivery_that_nobody_has_seen_and_of_the_selected_mailbox() {
     assert!(reply.tagged.starts_with("OK"));
 }
 
+/// "It does not change the currently selected mailbox, nor does it affect the state of any messages in the queried
+/// mailbox".
+#[test]
+fn it_changes_nothing() {
+    let server = Server::start();
+    let mut c = server.client();
+    c.ok("CREATE box");
+    server.maildir.deliver("box", &message("one"));
+    c.append("INBOX", "", &message("two"));
+    c.ok("SELECT INBOX");
+    for _ in 0..2 {
+        c.check(
+            "STATUS box (MESSAGES RECENT UNSEEN)",
+            &["* STATUS box (MESSAGES 1 RECENT 1 UNSEEN 1)"],
+            "OK",
+        );
+    }
+    c.check("SEARCH ALL", &["* SEARCH 1"], "OK");
+    assert!(server.maildir.files("box")[0].starts_with("new/"));
+    assert!(c.ok("SELECT box").contains(&"* 1 RECENT".to_owned()));
+}
+
+/// RFC 9051 §6.3.11: SIZE "MUST be equal to or greater than the sum of the values of the RFC822.SIZE FETCH message data
+/// items". A client of IMAP4rev2 gets each item of its list.
+#[test]
+fn with_imap4rev2() {
+    let server = Server::start();
+    let Some(mut c) = states::rev2(&server) else {
+        return;
+    };
+    let text = message("one");
+    c.append("INBOX", "(\\Deleted) ", &text);
+    let validity = validity(&c.ok("EXAMINE INBOX"));
+    let told = format!(
+        "* STATUS INBOX (MESSAGES 1 UIDNEXT 2 UIDVALIDITY {validity} UNSEEN 1 DELETED 1 SIZE {})",
+        text.len()
+    );
+    c.check(
+        "STATUS INBOX (MESSAGES UIDNEXT UIDVALIDITY UNSEEN DELETED SIZE)",
+        &[&told],
+        "OK",
+    );
+}
+
+/// "NO - status failure: no status for that name"
 #[test]
 fn what_cannot_be() {
     let server = Server::start();
@@ -53,7 +153,7 @@ fn what_cannot_be() {
     );
     c.ok("CREATE a.b");
     c.no("STATUS a (MESSAGES)");
-    c.bad("STATUS INBOX (NOSUCH)");
-    c.bad("STATUS INBOX MESSAGES");
-    c.bad("STATUS INBOX");
+    for name in ["../x", "\"\"", "a..b", "&bad"] {
+        c.no(&format!("STATUS {name} (MESSAGES)"));
+    }
 }

@@ -1,4 +1,4 @@
-//! STORE (RFC 3501 §6.4.6).
+//! STORE (RFC 3501 §6.4.6, RFC 9051 §6.4.6).
 
 use crate::harness::{Client, Server, message};
 
@@ -12,6 +12,95 @@ fn three(server: &Server) -> Client {
     c
 }
 
+/// `store = "STORE" SP sequence-set SP store-att-flags`;
+/// `store-att-flags = (["+" / "-"] "FLAGS" [".SILENT"]) SP (flag-list / (flag *(SP flag)))`: each of the six items,
+/// with a list in parentheses, an empty one, and without parentheses.
+#[test]
+fn grammar() {
+    let server = Server::start();
+    let mut c = three(&server);
+    let mut stores = |item: &str, flags: &str, told: &[&str], then: &str| {
+        c.ok("STORE 1 FLAGS.SILENT (\\Answered \\Flagged)");
+        c.check(&format!("STORE 1 {item} {flags}"), told, "OK");
+        c.check(
+            "FETCH 1 FLAGS",
+            &[&format!("* 1 FETCH (FLAGS ({then}\\Recent))")],
+            "OK",
+        );
+    };
+    for (flags, replaced, added, removed) in [
+        (
+            "(\\Seen \\Flagged)",
+            "\\Flagged \\Seen ",
+            "\\Answered \\Flagged \\Seen ",
+            "\\Answered ",
+        ),
+        (
+            "\\Seen \\Flagged",
+            "\\Flagged \\Seen ",
+            "\\Answered \\Flagged \\Seen ",
+            "\\Answered ",
+        ),
+        (
+            "(\\FLAGGED)",
+            "\\Flagged ",
+            "\\Answered \\Flagged ",
+            "\\Answered ",
+        ),
+        (
+            "\\Draft",
+            "\\Draft ",
+            "\\Answered \\Flagged \\Draft ",
+            "\\Answered \\Flagged ",
+        ),
+    ] {
+        for (item, then) in [("FLAGS", replaced), ("+FLAGS", added), ("-FLAGS", removed)] {
+            // "The new value of the flags is returned as if a FETCH of those flags was done."
+            let told = format!("* 1 FETCH (FLAGS ({then}\\Recent))");
+            let unchanged = then == "\\Answered \\Flagged ";
+            if !unchanged || server.either(true, false) {
+                stores(item, flags, &[&told], then);
+                stores(&item.to_lowercase(), flags, &[&told], then);
+            }
+            // "Equivalent to FLAGS, but without returning a new value." "the server SHOULD assume that the client has
+            // determined the updated value itself or does not care about the updated value."
+            stores(&format!("{item}.SILENT"), flags, &[], then);
+            stores(&format!("{item}.silent"), flags, &[], then);
+        }
+    }
+    stores("FLAGS", "()", &["* 1 FETCH (FLAGS (\\Recent))"], "");
+    stores("FLAGS.SILENT", "()", &[], "");
+    stores("+FLAGS.SILENT", "()", &[], "\\Answered \\Flagged ");
+    stores("-FLAGS.SILENT", "()", &[], "\\Answered \\Flagged ");
+}
+
+#[test]
+fn states() {
+    let server = Server::start();
+    super::selected::only_where_selected(&server, "STORE 1 +FLAGS (\\Seen)");
+}
+
+/// The sets that STORE takes are those of FETCH; the flags of each message are its own.
+#[test]
+fn sets() {
+    let server = Server::start();
+    let mut c = three(&server);
+    for (set, expected) in [
+        ("1", "1"),
+        ("1,3", "1 3"),
+        ("3:2", "2 3"),
+        ("*", "3"),
+        ("*:2", "2 3"),
+        ("1:*", "1 2 3"),
+        ("2,2,2", "2"),
+    ] {
+        c.ok("STORE 1:* FLAGS.SILENT ()");
+        c.check(&format!("STORE {set} +FLAGS.SILENT (\\Seen)"), &[], "OK");
+        c.check("SEARCH SEEN", &[&format!("* SEARCH {expected}")], "OK");
+    }
+}
+
+/// "Add", "remove", "replace the flags for the message (other than \Recent) with the argument".
 #[test]
 fn add_remove_replace() {
     let server = Server::start();
@@ -71,6 +160,28 @@ fn a_store_that_changes_nothing_still_shows_the_flags() {
     );
 }
 
+/// "Regardless of whether or not the ".SILENT" suffix was used, the server SHOULD send an untagged FETCH response if a
+/// change to a message's flags from an external source is observed."
+#[test]
+fn what_others_changed_is_told_also_to_the_silent() {
+    let server = Server::start();
+    let mut c = three(&server);
+    let mut other = server.selected("INBOX");
+    other.ok("STORE 1 +FLAGS.SILENT (\\Flagged)");
+    other.ok("STORE 3 +FLAGS.SILENT (\\Draft)");
+    // Of message 1 the client knows its own change, and must hear of the other's.
+    c.check_sorted(
+        "STORE 1:2 +FLAGS.SILENT (\\Seen)",
+        &[
+            "* 1 FETCH (FLAGS (\\Flagged \\Seen \\Recent))",
+            "* 3 FETCH (FLAGS (\\Draft \\Recent))",
+        ],
+        "OK",
+    );
+    c.check("NOOP", &[], "OK");
+}
+
+/// RFC 3501 §7.4.2: flags in the FLAGS and PERMANENTFLAGS lists first; `flag-keyword = atom`.
 #[test]
 fn a_new_keyword_is_announced_before_it_is_used() {
     let server = Server::start();
@@ -119,10 +230,36 @@ fn flags_go_into_the_file_name() {
     assert!(files.iter().all(|name| name.ends_with(":2,")), "{files:?}");
 }
 
+/// RFC 3501 §2.3.2: "\Recent can not be used as an argument in a STORE or APPEND command". RFC 9051 §9: `flag`
+/// "Does not include "\Recent"", and other names with a backslash are for future standards.
 #[test]
 fn what_cannot_be() {
     let server = Server::start();
     let mut c = three(&server);
+    for arguments in [
+        "",
+        " 1",
+        " 1 FLAGS",
+        " 1 +FLAGS (\\Seen",
+        " 1 +FLAGS \\Seen)",
+        " 1 +FLAGS (\\Seen) \\Flagged",
+        " 1 ++FLAGS (\\Seen)",
+        " 1 FLAGS.LOUD (\\Seen)",
+        " x +FLAGS (\\Seen)",
+    ] {
+        c.bad_strictly(&format!("STORE{arguments}"));
+    }
+    c.ok("STORE 1:3 FLAGS.SILENT ()");
+    for arguments in [
+        " 1 UID 5",
+        " 1 +FLAGS (\\*)",
+        " 1 +FLAGS (())",
+        " 1 +FLAGS (a\"b)",
+        " 1:4 +FLAGS.SILENT (\\Seen)",
+    ] {
+        c.bad_strictly(&format!("STORE{arguments}"));
+    }
+    c.ok("STORE 1:3 FLAGS.SILENT ()");
     c.bad("STORE 4 +FLAGS (\\Seen)");
     c.bad("STORE 0 +FLAGS (\\Seen)");
     c.bad("STORE 1 +FLAGS (\\Recent)");
@@ -143,6 +280,74 @@ fn what_cannot_be() {
             "* 2 FETCH (FLAGS (\\Recent))",
             "* 3 FETCH (FLAGS (\\Recent))",
         ],
+        "OK",
+    );
+}
+
+/// RFC 9051 §7.1, LIMIT: "The operation ran up against an implementation limit of some kind, such as the number of flags
+/// […] used in a mailbox." PERMANENTFLAGS: "if the server has a limit on the number of different keywords that can be
+/// stored in a mailbox and that limit is reached, the server MUST send a new PERMANENTFLAGS response code without the
+/// special flag \*."
+#[test]
+fn the_limit_of_keywords() {
+    let server = Server::start();
+    if server.either(false, true) {
+        return; // Dovecot keeps more than 26 keywords, of which the file names hold the first 26.
+    }
+    let mut c = three(&server);
+    let keywords: Vec<String> = (0..26).map(|number| format!("kw{number}")).collect();
+    c.ok(&format!(
+        "STORE 1 +FLAGS.SILENT ({})",
+        keywords[..25].join(" ")
+    ));
+    let all = keywords.join(" ");
+    let system = "\\Answered \\Flagged \\Deleted \\Seen \\Draft";
+    c.check(
+        "STORE 2 +FLAGS (kw25)",
+        &[
+            &format!("* FLAGS ({system} {all})"),
+            &format!("* OK [PERMANENTFLAGS ({system} {all})]"),
+            "* 2 FETCH (FLAGS (\\Recent kw25))",
+        ],
+        "OK",
+    );
+    // All of a STORE or nothing of it.
+    c.check("STORE 2 FLAGS (\\Seen kw1 more)", &[], "NO [LIMIT]");
+    c.check("STORE 3 +FLAGS.SILENT (more)", &[], "NO [LIMIT]");
+    c.check(
+        "FETCH 2:3 FLAGS",
+        &[
+            "* 2 FETCH (FLAGS (\\Recent kw25))",
+            "* 3 FETCH (FLAGS (\\Recent))",
+        ],
+        "OK",
+    );
+    // Those that are there can be used as before.
+    c.check("STORE 3 +FLAGS.SILENT (KW7)", &[], "OK");
+    c.check("SEARCH KEYWORD kw7", &["* SEARCH 1 3"], "OK");
+}
+
+/// "NO - store error: can't store that data".
+#[test]
+fn a_mailbox_that_cannot_be_written() {
+    use std::os::unix::fs::PermissionsExt;
+    let server = Server::start();
+    if server.either(false, true) {
+        return; // Dovecot shows the new flags, and says by an untagged NO that they are not kept.
+    }
+    let mut c = three(&server);
+    let cur = server.maildir.path().join("cur");
+    let permit = |mode| {
+        std::fs::set_permissions(&cur, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    permit(0o555);
+    c.check("STORE 1 +FLAGS (\\Seen)", &[], "NO [NOPERM]");
+    c.check("STORE 1 +FLAGS.SILENT (\\Seen)", &[], "NO [NOPERM]");
+    c.check("FETCH 1 FLAGS", &["* 1 FETCH (FLAGS (\\Recent))"], "OK");
+    permit(0o755);
+    c.check(
+        "STORE 1 +FLAGS (\\Seen)",
+        &["* 1 FETCH (FLAGS (\\Seen \\Recent))"],
         "OK",
     );
 }

@@ -1,6 +1,22 @@
-//! ENABLE (RFC 5161).
+//! ENABLE (RFC 5161, RFC 9051 §6.3.1).
 
-use crate::harness::Server;
+use super::states;
+use crate::harness::{Server, message};
+
+/// `enable = "ENABLE" 1*(SP capability)`, `capability = ("AUTH=" auth-type) / atom`. RFC 9051 §6.3.1: "BAD - No
+/// arguments, or syntax error in an argument".
+#[test]
+fn grammar() {
+    let server = Server::start();
+    let mut c = server.client();
+    for arguments in ["X", "x y z", "AUTH=PLAIN", "X X", "X-2.0/b"] {
+        c.ok(&format!("eNaBlE {arguments}"));
+    }
+    let wrong = [
+        "", " ", " (X)", " \"X\"", " X ", " X  Y", "  X", " {1}X", " X)", " *", " X%",
+    ];
+    states::bad_arguments(&server, &mut c, "ENABLE", &wrong);
+}
 
 /// §3.1: "If the argument is not an extension known to the server, the server MUST ignore the argument."
 #[test]
@@ -13,8 +29,8 @@ fn what_is_not_known_is_ignored() {
     // "it is not specifically permitted to be enabled using ENABLE, the server MUST ignore the argument".
     c.check("ENABLE IDLE", none, "OK");
     c.check("ENABLE idle x-good-idea NAMESPACE", none, "OK");
-    c.bad_strictly("ENABLE");
-    c.bad_strictly("ENABLE (IDLE)");
+    // RFC 9051 §6.3.1: "The ENABLED response is sent even if no extensions were enabled."
+    c.check("ENABLE IMAP4rev1 AUTH=PLAIN LITERAL+", none, "OK");
 }
 
 /// §3.1: "The server MUST NOT change the CAPABILITY list as a result of executing ENABLE".
@@ -63,4 +79,40 @@ fn each_answer_names_what_that_command_enabled() {
         &["* ENABLED IMAP4rev2 UTF8=ACCEPT"],
         "OK",
     );
+}
+
+/// RFC 9051 §6.3.1: "the server MUST enable the extension for the duration of the connection." "It is additive".
+#[test]
+fn what_is_enabled_stays_so() {
+    let server = Server::start();
+    if server.either(false, true) {
+        return;
+    }
+    let mut c = server.client();
+    c.append("INBOX", "", &message("one"));
+    c.check("ENABLE IMAP4rev2", &["* ENABLED IMAP4rev2"], "OK");
+    c.check("ENABLE X", &["* ENABLED"], "OK");
+    c.check("ENABLE UTF8=ACCEPT", &["* ENABLED UTF8=ACCEPT"], "OK");
+    for _ in 0..2 {
+        let told = c.ok("SELECT INBOX");
+        assert!(!told.iter().any(|line| line.ends_with(" RECENT")));
+        c.ok("UNSELECT");
+    }
+    // Of this connection, and of no other.
+    let told = server.client().ok("EXAMINE INBOX");
+    assert!(
+        told.iter().any(|line| line.ends_with(" RECENT")),
+        "{told:?}"
+    );
+}
+
+/// RFC 9051 §6.3.1: "Clients MUST NOT issue ENABLE once they SELECT/EXAMINE a mailbox; however, server implementations
+/// don't have to check that no mailbox is selected".
+#[test]
+fn while_a_mailbox_is_selected() {
+    let server = Server::start();
+    let mut c = server.selected("INBOX");
+    let none: &[&str] = server.either(&["* ENABLED"], &[]);
+    c.check("ENABLE X", none, "OK");
+    c.check("SEARCH ALL", &["* SEARCH"], "OK");
 }
