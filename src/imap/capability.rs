@@ -48,6 +48,11 @@ const AFTER: &[&str] = &[
     "LIST-STATUS",
     "STATUS=SIZE",
     "UTF8=ACCEPT",
+    "SORT",
+    "SORT=DISPLAY",
+    "THREAD=ORDEREDSUBJECT",
+    "THREAD=REFERENCES",
+    "THREAD=REFS",
 ];
 
 /// The list before login. LITERAL- there: only literals up to 4096 octets may come unasked (RFC 7888 §5).

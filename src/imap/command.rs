@@ -4,7 +4,7 @@ use crate::imap::core::{Secret, Tag};
 use crate::imap::date::DateTime;
 use crate::imap::fetch::FetchItem;
 use crate::imap::flag::Flag;
-use crate::imap::search::{ReturnOptions, SearchKey};
+use crate::imap::search::{ReturnOptions, SearchKey, SortCriterion, ThreadAlgorithm};
 use crate::imap::sequence::MessageSet;
 
 /// A mailbox name or LIST pattern as the client sent it; what it means depends on the session
@@ -105,6 +105,20 @@ pub enum CommandBody {
         /// `None` without RETURN.
         returns: Option<ReturnOptions>,
         charset: Option<Vec<u8>>,
+        key: SearchKey,
+    },
+    /// RFC 5256.
+    Sort {
+        numbering: Numbering,
+        criteria: Vec<SortCriterion>,
+        charset: Vec<u8>,
+        key: SearchKey,
+    },
+    /// RFC 5256.
+    Thread {
+        numbering: Numbering,
+        algorithm: ThreadAlgorithm,
+        charset: Vec<u8>,
         key: SearchKey,
     },
     Fetch {
@@ -274,10 +288,12 @@ impl CommandBody {
             Select {
                 read_only: true, ..
             } => "EXAMINE",
+            Sort { numbering, .. } => uid(numbering, "SORT", "UID SORT"),
             StartTls => "STARTTLS",
             Status { .. } => "STATUS",
             Store { numbering, .. } => uid(numbering, "STORE", "UID STORE"),
             Subscribe { .. } => "SUBSCRIBE",
+            Thread { numbering, .. } => uid(numbering, "THREAD", "UID THREAD"),
             Unselect => "UNSELECT",
             Unsubscribe { .. } => "UNSUBSCRIBE",
         }
@@ -307,6 +323,8 @@ impl CommandBody {
             | Unselect
             | Expunge { .. }
             | Search { .. }
+            | Sort { .. }
+            | Thread { .. }
             | Fetch { .. }
             | Store { .. }
             | Copy { .. }
@@ -315,13 +333,15 @@ impl CommandBody {
     }
 
     /// Whether EXPUNGE responses may be sent while the command runs: not during FETCH, STORE and
-    /// SEARCH by sequence number (RFC 3501 §7.4.1); their UID forms may.
+    /// SEARCH by sequence number (RFC 3501 §7.4.1), nor SORT and THREAD (RFC 5256 §3); their UID forms may.
     pub fn permits_expunge(&self) -> bool {
         use CommandBody::*;
         match self {
-            Fetch { numbering, .. } | Store { numbering, .. } | Search { numbering, .. } => {
-                *numbering == Numbering::Uid
-            }
+            Fetch { numbering, .. }
+            | Store { numbering, .. }
+            | Search { numbering, .. }
+            | Sort { numbering, .. }
+            | Thread { numbering, .. } => *numbering == Numbering::Uid,
             Append(_)
             | Authenticate { .. }
             | Capability

@@ -99,8 +99,23 @@ pub enum Data {
     Recent(u32),
     /// Rising numbers.
     Search(Vec<u32>),
+    /// Numbers in the order asked for (RFC 5256 §4).
+    Sort(Vec<u32>),
+    /// Threads, as they are written (RFC 5256 §4).
+    Thread(Vec<ThreadItem>),
     /// `None` is NIL: of APPENDLIMIT alone.
     StatusItems(MailboxName, Vec<(StatusItem, Option<u64>)>),
+}
+
+/// One sign of a THREAD response: as a list, for threads may be nested as deep as they are long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThreadItem {
+    /// `(`
+    Open,
+    /// A message's number.
+    Number(u32),
+    /// `)`
+    Close,
 }
 
 /// The answer to SEARCH with RETURN (RFC 4731 §3.1): what was not asked for, or not found, is `None`.

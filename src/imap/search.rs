@@ -5,6 +5,73 @@ use std::num::NonZeroU32;
 use crate::imap::flag::{Keyword, SystemFlag};
 use crate::imap::sequence::SequenceSet;
 
+/// What SORT sorts by (RFC 5256 §3, RFC 5957 §4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SortKey {
+    /// INTERNALDATE with its time.
+    Arrival,
+    /// The mailbox of the first address in `Cc:`.
+    Cc,
+    /// The sent date.
+    Date,
+    /// The first address in `From:` as a person reads it.
+    DisplayFrom,
+    /// The first address in `To:` as a person reads it.
+    DisplayTo,
+    /// The mailbox of the first address in `From:`.
+    From,
+    /// RFC822.SIZE.
+    Size,
+    /// The base subject.
+    Subject,
+    /// The mailbox of the first address in `To:`.
+    To,
+}
+
+impl SortKey {
+    /// Each with its name on the wire.
+    pub const NAMES: [(&'static str, SortKey); 9] = [
+        ("ARRIVAL", SortKey::Arrival),
+        ("CC", SortKey::Cc),
+        ("DATE", SortKey::Date),
+        ("DISPLAYFROM", SortKey::DisplayFrom),
+        ("DISPLAYTO", SortKey::DisplayTo),
+        ("FROM", SortKey::From),
+        ("SIZE", SortKey::Size),
+        ("SUBJECT", SortKey::Subject),
+        ("TO", SortKey::To),
+    ];
+}
+
+/// `sort-criterion`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SortCriterion {
+    /// `REVERSE`
+    pub reverse: bool,
+    /// By what.
+    pub key: SortKey,
+}
+
+/// `thread-alg`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThreadAlgorithm {
+    /// By subject alone.
+    OrderedSubject,
+    /// By References, then by subject.
+    References,
+    /// By References alone; the thread with the newest message comes last.
+    Refs,
+}
+
+impl ThreadAlgorithm {
+    /// Each with its name on the wire.
+    pub const NAMES: [(&'static str, ThreadAlgorithm); 3] = [
+        ("ORDEREDSUBJECT", ThreadAlgorithm::OrderedSubject),
+        ("REFERENCES", ThreadAlgorithm::References),
+        ("REFS", ThreadAlgorithm::Refs),
+    ];
+}
+
 /// A search key. Strings are as the client sent them, in the command's charset, until
 /// the search decodes them.
 #[derive(Clone, Debug, PartialEq, Eq)]

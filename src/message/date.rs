@@ -1,4 +1,4 @@
-//! The day a message says it was sent: its Date: field (RFC 5322 §3.3, §4.3), read leniently.
+//! The day and time a message says it was sent: its Date: field (RFC 5322 §3.3, §4.3), read leniently.
 
 use crate::imap::search::Day;
 use crate::message::lexer::Cursor;
@@ -33,6 +33,86 @@ pub fn sent_day(raw: &[u8]) -> Option<Day> {
         .find_map(number)
         .filter(|(_, digits)| *digits >= 2)?;
     checked(full_year(year, digits), month, day.0)
+}
+
+/// When a Date: field's body says the message was sent, in seconds since 1970, UTC: the sent date of RFC 5256
+/// §2.2. A zone that is none counts as UTC, a time that is none as midnight; `None` where there is no date.
+pub fn sent_time(raw: &[u8]) -> Option<i64> {
+    let day = sent_day(raw)?;
+    let mut cursor = Cursor::new(raw);
+    let (mut time, mut zone) = (None, None);
+    for _ in 0..WORDS_MAX {
+        cursor.skip_cfws();
+        let word = cursor.take_while(|byte| byte > b' ' && !b"(),".contains(&byte));
+        match time {
+            None if word.is_empty() && cursor.bump().is_none() => break,
+            None => time = clock(word),
+            Some(_) => {
+                zone = offset(word);
+                break;
+            }
+        }
+    }
+    let (seconds, zulu) = time.unwrap_or_default();
+    let zone = if zulu { 0 } else { zone.unwrap_or(0) };
+    Some(days_since_1970(day) * 86_400 + seconds - zone)
+}
+
+/// `21:52`, `21:52:25`, also behind `1994-02-07T` and before a `Z`: seconds since midnight, and whether there was
+/// one.
+fn clock(word: &[u8]) -> Option<(i64, bool)> {
+    let time = match word.iter().rposition(|byte| matches!(byte, b'T' | b't')) {
+        Some(at) => word.get(at + 1..)?,
+        None => word,
+    };
+    let (time, zulu) = match time.strip_suffix(b"Z").or(time.strip_suffix(b"z")) {
+        Some(time) => (time, true),
+        None => (time, false),
+    };
+    let mut parts = time.split(|byte| *byte == b':');
+    let mut part = |below: u32| {
+        let (value, digits) = number(parts.next()?)?;
+        (digits <= 2 && value < below).then_some(i64::from(value))
+    };
+    let (hour, minute) = (part(24)?, part(60)?);
+    // A leap second is the next minute's first.
+    let second = part(61).unwrap_or(0);
+    Some((hour * 3600 + minute * 60 + second, zulu))
+}
+
+/// How far a zone is east of UTC, in seconds: `-0800`, or one of the names in RFC 5322 §4.3. Military letters say
+/// nothing (ibid.).
+fn offset(word: &[u8]) -> Option<i64> {
+    let hours = match word.to_ascii_uppercase().as_slice() {
+        b"UT" | b"UTC" | b"GMT" => 0,
+        b"EDT" => -4,
+        b"EST" | b"CDT" => -5,
+        b"CST" | b"MDT" => -6,
+        b"MST" | b"PDT" => -7,
+        b"PST" => -8,
+        [sign @ (b'+' | b'-'), digits @ ..] => {
+            let (value, count) = number(digits)?;
+            let (hours, minutes) = (i64::from(value / 100), i64::from(value % 100));
+            let seconds = (count == 4 && minutes < 60).then_some(hours * 3600 + minutes * 60)?;
+            return Some(if *sign == b'-' { -seconds } else { seconds });
+        }
+        _ => return None,
+    };
+    Some(hours * 3600)
+}
+
+/// Days from 1 January 1970 to a day of the Gregorian calendar.
+fn days_since_1970(day: Day) -> i64 {
+    // Years that begin in March, so that a leap day is the last of its year.
+    let (month, year) = (i64::from(day.month), i64::from(day.year));
+    let (months, year) = if month > 2 {
+        (month - 3, year)
+    } else {
+        (month + 9, year - 1)
+    };
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    let before_month = (153 * months + 2) / 5;
+    year * 365 + leap_days + before_month + i64::from(day.day) - 1 - 719_468
 }
 
 type Number = (u32, usize);
@@ -133,6 +213,34 @@ fn checked(year: u32, month: u32, day: u32) -> Option<Day> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times() {
+        let table = [
+            ("Thu, 1 Jan 1970 00:00:00 +0000", Some(0)),
+            ("31 Dec 2000 16:01:33 -0800", Some(978_307_293)),
+            ("1 Jan 2001 00:01:33 +0000", Some(978_307_293)),
+            ("1 Jan 2001 05:31:33 +0530", Some(978_307_293)),
+            ("1 Jan 2001 00:01:33", Some(978_307_293)),
+            ("1 Jan 2001 00:01:33 Z", Some(978_307_293)),
+            ("1 Jan 2001 00:01:33 +9999", Some(978_307_293)),
+            ("1 Jan 2001 00:01:33 -123", Some(978_307_293)),
+            ("31 Dec 2000 19:01:33 EST", Some(978_307_293)),
+            ("Mon Jan  1 00:01:33 2001", Some(978_307_293)),
+            ("Sun Dec 31 16:01:33 PST 2000", Some(978_307_293)),
+            ("2001-01-01T00:01:33Z", Some(978_307_293)),
+            ("1 (x) Jan 2001 (y) 00:01:33 (z) +0000", Some(978_307_293)),
+            ("1 Jan 2001 00:01", Some(978_307_260)),
+            ("1 Jan 2001 25:01:33 +0000", Some(978_307_200)),
+            ("1 Jan 2001", Some(978_307_200)),
+            ("29 Feb 2000 23:59:60 +0000", Some(951_868_800)),
+            ("1 Jan 1900", Some(-2_208_988_800)),
+            ("no date", None),
+        ];
+        for (raw, expected) in table {
+            assert_eq!(sent_time(raw.as_bytes()), expected, "{raw}");
+        }
+    }
 
     #[test]
     fn days() {

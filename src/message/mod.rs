@@ -11,6 +11,7 @@ pub mod date;
 pub mod decode;
 mod encoded_word;
 pub mod header;
+pub mod ids;
 mod lexer;
 pub mod mime;
 mod parameter;

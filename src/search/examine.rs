@@ -17,8 +17,8 @@ use crate::message::mime;
 use crate::message::pieces::{Pieces, read};
 use crate::message::structure::TextPart;
 use crate::search::needle::{Needle, Seeker};
+use crate::search::pool::Cancel;
 use crate::search::query::{Cost, Query, Test, local_day};
-use crate::search::scan::Cancel;
 
 /// A file up to this size is read as a whole, once; a larger one in pieces, wherever they are needed.
 const WHOLE: u64 = 1024 * 1024;

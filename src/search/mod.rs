@@ -8,8 +8,13 @@
 pub mod examine;
 pub mod fold;
 pub mod needle;
+pub mod order;
+pub mod pool;
 pub mod query;
+pub mod rank;
 pub mod scan;
+pub mod subject;
+pub mod thread;
 
 /// The charsets named where a client's is not known (`BADCHARSET`): those a client may sensibly choose from.
 /// Every other that mail is written in is known too.

@@ -18,7 +18,7 @@ use crate::mailbox::user::User;
 use crate::mailbox::view::Expunge;
 use crate::session::cmd::{
     any, append, check, close, copy, create, delete, enable, expunge, fetch, idle, list, namespace,
-    rename, search, select, status, store, subscribe,
+    rename, search, select, sort, status, store, subscribe,
 };
 use crate::session::cut::{Cut, Refusal};
 use crate::session::reply::{self, End, Failure, Reply};
@@ -253,6 +253,12 @@ impl Session {
             CommandBody::Select { mailbox, read_only } => {
                 select::run(self, &mailbox, read_only).await
             }
+            CommandBody::Sort {
+                numbering,
+                criteria,
+                charset,
+                key,
+            } => sort::sort(self, numbering, criteria, &charset, &key).await,
             CommandBody::Status { mailbox, items } => status::run(self, &mailbox, &items).await,
             CommandBody::Store {
                 numbering,
@@ -262,6 +268,12 @@ impl Session {
                 flags,
             } => store::run(self, numbering, &set, action, silent, &flags).await,
             CommandBody::Subscribe { mailbox } => subscribe::subscribe(self, &mailbox).await,
+            CommandBody::Thread {
+                numbering,
+                algorithm,
+                charset,
+                key,
+            } => sort::thread(self, numbering, algorithm, &charset, &key).await,
             CommandBody::Unselect => Ok(close::unselect(self)),
             CommandBody::Unsubscribe { mailbox } => subscribe::unsubscribe(self, &mailbox).await,
         }
@@ -400,6 +412,8 @@ impl News {
             | CommandBody::Fetch { numbering, .. }
             | CommandBody::Move { numbering, .. }
             | CommandBody::Search { numbering, .. }
+            | CommandBody::Sort { numbering, .. }
+            | CommandBody::Thread { numbering, .. }
             | CommandBody::Store { numbering, .. } => (true, *numbering == Numbering::Uid, false),
             CommandBody::Expunge { uids } => (true, uids.is_some(), false),
             CommandBody::Append(_)

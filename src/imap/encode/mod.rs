@@ -9,7 +9,9 @@ use crate::imap::encode::string::{
     astring, flag_list, nil, number, number_set, quoted, string, words,
 };
 use crate::imap::name::MailboxName;
-use crate::imap::response::{Code, Data, Esearch, ListExtended, ListItem, Status, StatusKind};
+use crate::imap::response::{
+    Code, Data, Esearch, ListExtended, ListItem, Status, StatusKind, ThreadItem,
+};
 
 /// How mailbox names are written: modified UTF-7, or UTF-8 once the client enabled it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,13 +96,9 @@ pub fn data(out: &mut Vec<u8>, data: &Data, names: NameForm) {
             number(out, u64::from(*count));
             out.extend_from_slice(b" RECENT");
         }
-        Data::Search(numbers) => {
-            out.extend_from_slice(b"SEARCH");
-            for found in numbers {
-                out.push(b' ');
-                number(out, u64::from(*found));
-            }
-        }
+        Data::Search(found) => named_numbers(out, "SEARCH", found),
+        Data::Sort(found) => named_numbers(out, "SORT", found),
+        Data::Thread(items) => threads(out, items),
         Data::StatusItems(name, items) => {
             out.extend_from_slice(b"STATUS ");
             mailbox(out, name, names);
@@ -136,6 +134,32 @@ fn human_text(out: &mut Vec<u8>, text: &str) {
         ' '..='~' => character as u8,
         _ => b'?',
     }));
+}
+
+/// A name, and numbers after it.
+fn named_numbers(out: &mut Vec<u8>, name: &str, numbers: &[u32]) {
+    out.extend_from_slice(name.as_bytes());
+    for found in numbers {
+        out.push(b' ');
+        number(out, u64::from(*found));
+    }
+}
+
+/// `thread-data`: a space before a number that follows another and before what follows a number.
+fn threads(out: &mut Vec<u8>, items: &[ThreadItem]) {
+    out.extend_from_slice(b"THREAD");
+    let mut after_number = true;
+    for item in items {
+        if after_number && *item != ThreadItem::Close {
+            out.push(b' ');
+        }
+        after_number = matches!(item, ThreadItem::Number(_));
+        match item {
+            ThreadItem::Open => out.push(b'('),
+            ThreadItem::Number(found) => number(out, u64::from(*found)),
+            ThreadItem::Close => out.push(b')'),
+        }
+    }
 }
 
 /// A name, and words after it.

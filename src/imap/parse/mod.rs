@@ -234,7 +234,9 @@ fn numbered<'a>(verb: &str, rest: &'a [u8], numbering: Numbering) -> Parsed<'a, 
             mailbox,
         }),
         "SEARCH" => search::search(rest, numbering),
+        "SORT" => search::sort(rest, numbering),
         "STORE" => message::store(rest, numbering),
+        "THREAD" => search::thread(rest, numbering),
         _ => Err(refused(rest, "Unknown command")),
     }
 }

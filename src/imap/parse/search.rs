@@ -7,15 +7,17 @@ use crate::imap::command::{CommandBody, Numbering};
 use crate::imap::flag::SystemFlag;
 use crate::imap::parse::flag::keyword;
 use crate::imap::parse::lexical::{
-    Parsed, argument, astring, atom, beyond, expected, named, number, nz_number, parenthesized,
-    quoted, sp, spaced, word,
+    Parsed, argument, astring, atom, beyond, capital_atom, expected, named, number, nz_number,
+    parenthesized, quoted, refused, sp, spaced, word,
 };
 use crate::imap::parse::sequence::message_set;
-use crate::imap::search::{Day, ReturnOptions, SearchKey};
+use crate::imap::search::{Day, ReturnOptions, SearchKey, SortCriterion, SortKey, ThreadAlgorithm};
 use crate::imap::sequence::{MessageSet, SequenceSet};
 
 /// Most keys in a SEARCH, those within others counted too.
 const SEARCH_KEYS: usize = 1000;
+/// Most criteria in a SORT.
+const SORT_CRITERIA: usize = 64;
 /// How deep keys may be within NOT, OR and parentheses.
 const SEARCH_DEPTH: usize = 32;
 
@@ -40,6 +42,64 @@ pub(super) fn search(input: &[u8], numbering: Numbering) -> Parsed<'_, CommandBo
         key,
     };
     Ok((input, body))
+}
+
+/// `sort-criteria SP search-criteria` (RFC 5256 §5).
+pub(super) fn sort(input: &[u8], numbering: Numbering) -> Parsed<'_, CommandBody> {
+    let criteria = spaced(SORT_CRITERIA, "sort criteria", sort_criterion);
+    let (input, criteria) = argument(parenthesized(criteria)).parse(input)?;
+    let (input, (charset, key)) = search_criteria(input)?;
+    let body = CommandBody::Sort {
+        numbering,
+        criteria,
+        charset,
+        key,
+    };
+    Ok((input, body))
+}
+
+/// `["REVERSE" SP] sort-key`
+fn sort_criterion(input: &[u8]) -> Parsed<'_, SortCriterion> {
+    let announced: Parsed<_> = (tag_no_case("REVERSE"), sp).parse(input);
+    let (input, reverse) = match announced {
+        Ok((rest, _)) => (rest, true),
+        Err(_) => (input, false),
+    };
+    let what = "ARRIVAL, CC, DATE, DISPLAYFROM, DISPLAYTO, FROM, SIZE, SUBJECT or TO";
+    let (rest, name) = named(what, word).parse(input)?;
+    let (_, key) = SortKey::NAMES
+        .into_iter()
+        .find(|(known, _)| *known == name)
+        .ok_or_else(|| expected(input, what))?;
+    Ok((rest, SortCriterion { reverse, key }))
+}
+
+/// `thread-alg SP search-criteria` (RFC 5256 §5).
+pub(super) fn thread(input: &[u8], numbering: Numbering) -> Parsed<'_, CommandBody> {
+    let what = "ORDEREDSUBJECT, REFERENCES or REFS";
+    let (rest, name) = argument(named(what, capital_atom)).parse(input)?;
+    let (_, algorithm) = ThreadAlgorithm::NAMES
+        .into_iter()
+        .find(|(known, _)| *known == name)
+        .ok_or_else(|| refused(input, "Unknown threading algorithm"))?;
+    let (input, (charset, key)) = search_criteria(rest)?;
+    let body = CommandBody::Thread {
+        numbering,
+        algorithm,
+        charset,
+        key,
+    };
+    Ok((input, body))
+}
+
+/// `charset 1*(SP search-key)`
+fn search_criteria(input: &[u8]) -> Parsed<'_, (Vec<u8>, SearchKey)> {
+    let mut left = SEARCH_KEYS;
+    (
+        argument(astring),
+        argument(|input| keys(input, 0, &mut left)),
+    )
+        .parse(input)
 }
 
 /// `"(" [search-return-opt *(SP search-return-opt)] ")"`. "If the list of result options is empty, […] This is

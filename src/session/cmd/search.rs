@@ -7,10 +7,12 @@ use crate::imap::core::Tag;
 use crate::imap::response::{Code, Data, Esearch};
 use crate::imap::search::{ReturnOptions, SearchKey};
 use crate::imap::sequence::{NumberSet, Uid};
+use crate::mailbox::fault::Fault;
 use crate::mailbox::view::{NotSaved, View};
 use crate::search::CHARSETS;
+use crate::search::pool::Cancel;
 use crate::search::query::Query;
-use crate::search::scan::{self, Cancel, Wanted};
+use crate::search::scan::{self, Found, Wanted};
 use crate::session::cmd::unreadable;
 use crate::session::reply::{End, Failure, Reply};
 use crate::session::{Session, State, stopped};
@@ -57,26 +59,6 @@ async fn search(
     charset: Option<&[u8]>,
     key: &SearchKey,
 ) -> Result<Reply, Failure> {
-    let Session {
-        reader,
-        writer,
-        state,
-        stop,
-        ..
-    } = session;
-    let State::Selected(view) = state else {
-        return Err(Failure::Bad("No mailbox selected".into()));
-    };
-    let query = Query::compile(key, charset, view.saved()).map_err(|unknown| {
-        let code = Code::BadCharset(CHARSETS.to_vec());
-        Failure::No(Some(code), unknown.to_string().into())
-    })?;
-    let mailbox = Arc::clone(view.mailbox());
-    let picked = view.all();
-    let last = (
-        view.exists(),
-        picked.last().map_or(0, |picked| picked.message.uid.get()),
-    );
     let wanted = match asked.returns {
         Some(options) if options.only_ends() => match (options.min, options.max) {
             (true, true) => Wanted::Ends,
@@ -85,27 +67,14 @@ async fn search(
         },
         _ => Wanted::All,
     };
-    let scan = scan::run(
-        Arc::clone(&mailbox),
-        picked,
-        Arc::clone(view.snapshot()),
-        last,
-        query,
-        wanted,
-        Cancel::new(),
-    );
-    // A search may take long. Nobody waits for it once the client is gone; dropped, it stops.
-    writer.flush().await?;
-    let found = tokio::select! {
-        found = scan => found?,
-        () = reader.closed() => {
-            return Err(End::from(std::io::Error::from(std::io::ErrorKind::UnexpectedEof)).into());
-        }
-        () = stopped(stop) => return Err(End::STOP.into()),
+    let found = find(session, charset, key, wanted).await?;
+    let Session { writer, state, .. } = session;
+    let State::Selected(view) = state else {
+        return Err(Failure::Bad("No mailbox selected".into()));
     };
     let by_uid = asked.numbering == Numbering::Uid;
     if by_uid && let Some(highest) = found.uids.last().and_then(Uid::new) {
-        mailbox.durable(highest).await?;
+        view.mailbox().durable(highest).await?;
     }
     let numbers = match by_uid {
         true => found.uids.clone(),
@@ -133,18 +102,76 @@ async fn search(
             }
         }
     }
-    if let Some(highest) = found.unreadable.last() {
-        mailbox.durable(*highest).await?;
-        return Err(unreadable(&found.unreadable));
+    ended(view, "Search", found.expunged, &found.unreadable).await
+}
+
+/// What a command that looked at messages ends with.
+pub(crate) async fn ended(
+    view: &View,
+    name: &str,
+    expunged: bool,
+    unread: &[Uid],
+) -> Result<Reply, Failure> {
+    if let Some(highest) = unread.iter().max() {
+        view.mailbox().durable(*highest).await?;
+        return Err(unreadable(unread));
     }
-    Ok(if found.expunged {
-        Reply::with(
-            Code::ExpungeIssued,
-            "Search completed, some messages were already expunged",
-        )
+    Ok(if expunged {
+        let text = format!("{name} completed, some messages were already expunged");
+        Reply::with(Code::ExpungeIssued, text)
     } else {
-        Reply::ok("Search completed")
+        Reply::ok(format!("{name} completed"))
     })
+}
+
+/// Finds messages in the selected mailbox.
+pub(crate) async fn find(
+    session: &mut Session,
+    charset: Option<&[u8]>,
+    key: &SearchKey,
+    wanted: Wanted,
+) -> Result<Found, Failure> {
+    let view = session.view()?;
+    let query = Query::compile(key, charset, view.saved()).map_err(|unknown| {
+        let code = Code::BadCharset(CHARSETS.to_vec());
+        Failure::No(Some(code), unknown.to_string().into())
+    })?;
+    let picked = view.all();
+    let last = (
+        view.exists(),
+        picked.last().map_or(0, |picked| picked.message.uid.get()),
+    );
+    let scan = scan::run(
+        Arc::clone(view.mailbox()),
+        picked,
+        Arc::clone(view.snapshot()),
+        last,
+        query,
+        wanted,
+        Cancel::new(),
+    );
+    unless_gone(session, scan).await
+}
+
+/// Waits for what may take long. Nobody waits for it once the client is gone; dropped, it stops.
+pub(crate) async fn unless_gone<T>(
+    session: &mut Session,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Failure> {
+    let Session {
+        reader,
+        writer,
+        stop,
+        ..
+    } = session;
+    writer.flush().await?;
+    tokio::select! {
+        done = work => Ok(done?),
+        () = reader.closed() => {
+            Err(End::from(std::io::Error::from(std::io::ErrorKind::UnexpectedEof)).into())
+        }
+        () = stopped(stop) => Err(End::STOP.into()),
+    }
 }
 
 /// The sequence numbers of these UIDs.

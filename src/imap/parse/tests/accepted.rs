@@ -8,7 +8,7 @@ use crate::imap::core::Secret;
 use crate::imap::date::DateTime;
 use crate::imap::fetch::{FetchItem, Partial, Section, SectionText};
 use crate::imap::flag::{Flag, Keyword, SystemFlag};
-use crate::imap::search::{Day, ReturnOptions, SearchKey};
+use crate::imap::search::{Day, ReturnOptions, SearchKey, SortCriterion, SortKey, ThreadAlgorithm};
 
 use CommandBody::*;
 use Numbering::{Sequence, Uid};
@@ -564,6 +564,39 @@ fn search_keys() {
         assert_eq!(key(text), value, "{text}");
     }
     assert_eq!(key(b"BODY \"\xff\""), Body(vec![0xff]));
+}
+
+#[test]
+fn sort_and_thread() {
+    // RFC 5256 §3.
+    let by = |reverse, key| SortCriterion { reverse, key };
+    assert_eq!(
+        body("SORT (SUBJECT REVERSE DATE) UTF-8 ALL"),
+        Sort {
+            numbering: Sequence,
+            criteria: vec![by(false, SortKey::Subject), by(true, SortKey::Date)],
+            charset: b"UTF-8".into(),
+            key: SearchKey::All
+        }
+    );
+    assert_eq!(
+        body("uid sort (reverse displayfrom) \"us-ascii\" text \"not in mailbox\" 1:3"),
+        Sort {
+            numbering: Uid,
+            criteria: vec![by(true, SortKey::DisplayFrom)],
+            charset: b"us-ascii".into(),
+            key: key("(TEXT \"not in mailbox\" 1:3)")
+        }
+    );
+    assert_eq!(
+        body("UID THREAD References UTF-8 SINCE 5-MAR-2000"),
+        Thread {
+            numbering: Uid,
+            algorithm: ThreadAlgorithm::References,
+            charset: b"UTF-8".into(),
+            key: key("SINCE 5-Mar-2000")
+        }
+    );
 }
 
 #[test]

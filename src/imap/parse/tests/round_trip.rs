@@ -11,7 +11,7 @@ use crate::imap::core::Secret;
 use crate::imap::date::DateTime;
 use crate::imap::fetch::{FetchItem, Partial, Section, SectionText};
 use crate::imap::flag::{Flag, Keyword, SystemFlag};
-use crate::imap::search::{Day, ReturnOptions, SearchKey};
+use crate::imap::search::{Day, ReturnOptions, SearchKey, SortCriterion, SortKey, ThreadAlgorithm};
 
 fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
@@ -250,6 +250,32 @@ fn any_command() -> impl Strategy<Value = Command> {
             .prop_map(|(numbering, returns, charset, key)| Search {
                 numbering,
                 returns,
+                charset,
+                key
+            }),
+        (
+            numbering(),
+            vec((proptest::bool::ANY, select(&SortKey::NAMES[..])), 1..4),
+            any_bytes(),
+            any_key()
+        )
+            .prop_map(|(numbering, criteria, charset, key)| Sort {
+                numbering,
+                criteria: (criteria.into_iter())
+                    .map(|(reverse, (_, key))| SortCriterion { reverse, key })
+                    .collect(),
+                charset,
+                key
+            }),
+        (
+            numbering(),
+            select(&ThreadAlgorithm::NAMES[..]),
+            any_bytes(),
+            any_key()
+        )
+            .prop_map(|(numbering, (_, algorithm), charset, key)| Thread {
+                numbering,
+                algorithm,
                 charset,
                 key
             }),

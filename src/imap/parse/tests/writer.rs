@@ -10,7 +10,7 @@ use crate::imap::core::is_astring_char;
 use crate::imap::encode::fetch::Items;
 use crate::imap::fetch::FetchItem;
 use crate::imap::flag::Flag;
-use crate::imap::search::{Day, ReturnOptions, SearchKey};
+use crate::imap::search::{Day, ReturnOptions, SearchKey, SortKey, ThreadAlgorithm};
 use crate::imap::sequence::{Bound, MessageSet, SeqNum, SequenceSet};
 
 /// Writes commands; `choices` decides where the grammar has several ways to write a thing.
@@ -304,6 +304,41 @@ impl Writer {
             Capability | Check | Close | Idle | Logout | Namespace | Noop | StartTls | Unselect => {
             }
             Append(_) => unreachable!("not made here"),
+            Sort {
+                criteria,
+                charset,
+                key,
+                ..
+            } => {
+                self.raw(" (");
+                self.list(criteria, |writer, criterion| {
+                    if criterion.reverse {
+                        writer.word("REVERSE ");
+                    }
+                    let mut names = SortKey::NAMES.iter();
+                    let named = names.find(|(_, key)| *key == criterion.key);
+                    writer.word(named.map_or("", |(name, _)| name));
+                });
+                self.raw(") ");
+                self.astring(charset);
+                self.raw(" ");
+                self.key(key);
+            }
+            Thread {
+                algorithm,
+                charset,
+                key,
+                ..
+            } => {
+                let mut names = ThreadAlgorithm::NAMES.iter();
+                let named = names.find(|(_, other)| other == algorithm);
+                self.raw(" ");
+                self.word(named.map_or("", |(name, _)| name));
+                self.raw(" ");
+                self.astring(charset);
+                self.raw(" ");
+                self.key(key);
+            }
             Authenticate { mechanism, initial } => {
                 self.raw(" ");
                 self.word(mechanism);

@@ -1,0 +1,181 @@
+//! What SORT compares of a message (RFC 5256, RFC 5957), and what THREAD wants to know of it.
+
+use std::cmp::Ordering;
+use std::io;
+
+use crate::imap::search::{SortCriterion, SortKey};
+use crate::imap::structure::Address;
+use crate::message::date::sent_time;
+use crate::message::decode::header_text;
+use crate::message::header::{HEADER_MAX, Header};
+use crate::message::ids::message_ids;
+use crate::message::{Source, address};
+use crate::search::fold::fold;
+use crate::search::subject::base_subject;
+use crate::search::thread::Threaded;
+
+/// One value of a sort key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Value {
+    /// Seconds since 1970, or octets.
+    Number(i64),
+    /// Octets of a collation key.
+    Text(Vec<u8>),
+}
+
+/// What is known of a message without its header.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    /// INTERNALDATE, in seconds since 1970.
+    pub arrival: i64,
+    /// RFC822.SIZE; only wanted where it is sorted by.
+    pub size: u64,
+}
+
+/// The values of a message for these criteria, in their order.
+pub fn values<S: Source + ?Sized>(
+    source: &S,
+    criteria: &[SortCriterion],
+    known: Known,
+) -> io::Result<Vec<Value>> {
+    let fields = read(source, |name| {
+        criteria
+            .iter()
+            .filter_map(|criterion| field(criterion.key))
+            .any(|wanted| name.eq_ignore_ascii_case(wanted))
+    })?;
+    Ok(criteria
+        .iter()
+        .map(|criterion| value(&fields, criterion.key, known))
+        .collect())
+}
+
+/// How two messages stand to each other; where all is equal, their order in the mailbox decides.
+pub fn compare(criteria: &[SortCriterion], one: &[Value], other: &[Value]) -> Ordering {
+    criteria
+        .iter()
+        .zip(one.iter().zip(other))
+        .map(|(criterion, (one, other))| match criterion.reverse {
+            false => one.cmp(other),
+            true => other.cmp(one),
+        })
+        .find(|order| order.is_ne())
+        .unwrap_or(Ordering::Equal)
+}
+
+/// What THREAD wants to know of a message.
+pub fn threaded<S: Source + ?Sized>(source: &S, arrival: i64) -> io::Result<Threaded> {
+    const WANTED: [&[u8]; 5] = [
+        b"Date",
+        b"Subject",
+        b"Message-ID",
+        b"References",
+        b"In-Reply-To",
+    ];
+    let fields = read(source, |name| {
+        WANTED
+            .iter()
+            .any(|wanted| name.eq_ignore_ascii_case(wanted))
+    })?;
+    let ids = |name| fields.first(name).map(message_ids).unwrap_or_default();
+    let mut references = ids(b"References");
+    if references.is_empty() {
+        references = ids(b"In-Reply-To");
+        references.truncate(1);
+    }
+    let base = base_subject(&text(&fields, b"Subject"));
+    Ok(Threaded {
+        date: sent(&fields, arrival),
+        subject: collation_key(&base.text),
+        is_reply: base.is_reply,
+        id: ids(b"Message-ID").into_iter().next(),
+        references,
+    })
+}
+
+fn read<S: Source + ?Sized>(source: &S, wanted: impl Fn(&[u8]) -> bool) -> io::Result<Header> {
+    Header::read(source, 0..source.len()?, HEADER_MAX, wanted)
+}
+
+/// The header field that a key needs.
+fn field(key: SortKey) -> Option<&'static [u8]> {
+    match key {
+        SortKey::Arrival | SortKey::Size => None,
+        SortKey::Cc => Some(b"Cc"),
+        SortKey::Date => Some(b"Date"),
+        SortKey::From | SortKey::DisplayFrom => Some(b"From"),
+        SortKey::To | SortKey::DisplayTo => Some(b"To"),
+        SortKey::Subject => Some(b"Subject"),
+    }
+}
+
+fn value(fields: &Header, key: SortKey, known: Known) -> Value {
+    match key {
+        SortKey::Arrival => Value::Number(known.arrival),
+        SortKey::Size => Value::Number(i64::try_from(known.size).unwrap_or(i64::MAX)),
+        SortKey::Date => Value::Number(sent(fields, known.arrival)),
+        SortKey::Subject => {
+            Value::Text(collation_key(&base_subject(&text(fields, b"Subject")).text))
+        }
+        SortKey::Cc => mailbox(fields, b"Cc"),
+        SortKey::From => mailbox(fields, b"From"),
+        SortKey::To => mailbox(fields, b"To"),
+        SortKey::DisplayFrom => display(fields, b"From"),
+        SortKey::DisplayTo => display(fields, b"To"),
+    }
+}
+
+fn sent(fields: &Header, arrival: i64) -> i64 {
+    fields.first(b"Date").and_then(sent_time).unwrap_or(arrival)
+}
+
+fn text(fields: &Header, name: &[u8]) -> String {
+    fields.first(name).map(header_text).unwrap_or_default()
+}
+
+fn first_address(fields: &Header, name: &[u8]) -> Option<Address> {
+    let mut list = Vec::new();
+    fields
+        .all(name)
+        .for_each(|body| address::parse(body, &mut list));
+    list.into_iter().next()
+}
+
+/// `addr-mailbox` of the first address.
+fn mailbox(fields: &Header, name: &[u8]) -> Value {
+    let first = first_address(fields, name).and_then(|address| address.mailbox);
+    let mailbox = first.unwrap_or_default();
+    Value::Text(collation_key(&String::from_utf8_lossy(&mailbox)))
+}
+
+/// The display name of the first address, else `mailbox@host` (RFC 5957 §3).
+fn display(fields: &Header, name: &[u8]) -> Value {
+    let Some(address) = first_address(fields, name) else {
+        return Value::Text(Vec::new());
+    };
+    let shown = match address.name.filter(|name| !name.is_empty()) {
+        Some(name) => header_text(&name),
+        None => {
+            let mut shown = address.mailbox.unwrap_or_default();
+            if let Some(host) = address.host {
+                shown.push(b'@');
+                shown.extend(host);
+            }
+            String::from_utf8_lossy(&shown).into_owned()
+        }
+    };
+    Value::Text(collation_key(&shown))
+}
+
+/// What texts are sorted by: `i;unicode-casemap` (RFC 5051).
+fn collation_key(text: &str) -> Vec<u8> {
+    let mut key = Vec::with_capacity(text.len());
+    fold(text, &mut key);
+    // The fold has the case of ASCII letters the other way round, which matters to what stands between the two.
+    for byte in &mut key {
+        if byte.is_ascii_alphabetic() {
+            *byte ^= 0x20;
+        }
+    }
+    key
+}

@@ -1,0 +1,473 @@
+//! Threading (RFC 5256 §3): messages → a forest of replies. No recursion: a thread may be as deep as the mailbox is
+//! long.
+
+use std::collections::{HashMap, HashSet};
+
+/// What threading needs to know of a message.
+#[derive(Clone, Debug, Default)]
+pub struct Threaded {
+    /// Sent date, or INTERNALDATE where there is none: seconds since 1970, UTC.
+    pub date: i64,
+    /// The collation key of the base subject.
+    pub subject: Vec<u8>,
+    /// Whether it is a reply or a forward, by its subject.
+    pub is_reply: bool,
+    /// Its normalized Message-ID.
+    pub id: Option<Vec<u8>>,
+    /// Its normalized references, oldest first.
+    pub references: Vec<Vec<u8>>,
+}
+
+/// A message in its thread, or a parent that is not among them (`THREAD ((3)(5))`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Index of the message in what was threaded; `None` for a parent that is not there.
+    pub message: Option<usize>,
+    /// Indices of its children in [`Forest::nodes`], in the order of the answer.
+    pub children: Vec<usize>,
+}
+
+/// The threads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Forest {
+    /// All nodes; those that are in no thread have no one who names them.
+    pub nodes: Vec<Node>,
+    /// The first of each thread, in the order of the answer.
+    pub roots: Vec<usize>,
+}
+
+/// Threads by subject alone: the first of each subject by date is the parent of all others. `messages` are in the
+/// mailbox's order.
+pub fn ordered_subject(messages: &[Threaded]) -> Forest {
+    let mut order: Vec<usize> = (0..messages.len()).collect();
+    order.sort_by_key(|at| date(messages, *at));
+    let mut forest = Forest::default();
+    let mut threads: HashMap<&[u8], usize> = HashMap::new();
+    for at in order {
+        let node = forest.add(Some(at));
+        let subject = messages
+            .get(at)
+            .map_or(&[][..], |message| message.subject.as_slice());
+        match threads.get(subject) {
+            Some(first) => forest.adopt(*first, node),
+            None => {
+                threads.insert(subject, node);
+                forest.roots.push(node);
+            }
+        }
+    }
+    forest
+}
+
+/// Threads by Message-ID and References; with `by_subject` also threads of one subject are put together
+/// (REFERENCES), else not, and the thread with the newest message comes last (REFS, as Dovecot has it). `messages`
+/// are in the mailbox's order.
+pub fn references(messages: &[Threaded], by_subject: bool) -> Forest {
+    let links = Links::of(messages);
+    let mut forest = links.pruned(messages);
+    forest.sort(messages);
+    if by_subject {
+        forest.merge(messages);
+        forest.sort(messages);
+    } else {
+        forest.newest_last(messages);
+    }
+    forest
+}
+
+/// What siblings are sorted by: the date, then the place in the mailbox.
+fn date(messages: &[Threaded], at: usize) -> (i64, usize) {
+    (
+        messages.get(at).map_or(i64::MIN, |message| message.date),
+        at,
+    )
+}
+
+/// Who is whose parent, messages first, then ids that no message has.
+struct Links {
+    parents: Vec<Option<usize>>,
+    /// How many children each has.
+    children: Vec<usize>,
+}
+
+impl Links {
+    /// Step 1 of REFERENCES.
+    fn of(messages: &[Threaded]) -> Links {
+        let mut links = Links {
+            parents: vec![None; messages.len()],
+            children: vec![0; messages.len()],
+        };
+        let mut by_id: HashMap<&[u8], usize> = HashMap::new();
+        for (at, message) in messages.iter().enumerate() {
+            if let Some(id) = &message.id {
+                // Of several with one id the first has it.
+                by_id.entry(id).or_insert(at);
+            }
+        }
+        for (at, message) in messages.iter().enumerate() {
+            let mut last: Option<usize> = None;
+            for id in &message.references {
+                let here = *by_id.entry(id).or_insert_with(|| links.add());
+                if let Some(parent) = last
+                    && links.parent(here).is_none()
+                {
+                    links.link(parent, here);
+                }
+                last = Some(here);
+            }
+            if links.parent(at) != last {
+                links.unlink(at);
+                if let Some(parent) = last {
+                    links.link(parent, at);
+                }
+            }
+        }
+        links
+    }
+
+    fn add(&mut self) -> usize {
+        self.parents.push(None);
+        self.children.push(0);
+        self.parents.len() - 1
+    }
+
+    fn parent(&self, of: usize) -> Option<usize> {
+        self.parents.get(of).copied().flatten()
+    }
+
+    /// Makes one the parent of another that has none, unless that would be a loop.
+    fn link(&mut self, parent: usize, child: usize) {
+        let has_children = self.children.get(child).is_some_and(|count| *count > 0);
+        let mut above = Some(parent);
+        while let Some(at) = above {
+            if at == child {
+                return;
+            }
+            // Who has no children is above nobody.
+            above = if has_children { self.parent(at) } else { None };
+        }
+        if let Some(slot) = self.parents.get_mut(child) {
+            *slot = Some(parent);
+        }
+        if let Some(count) = self.children.get_mut(parent) {
+            *count += 1;
+        }
+    }
+
+    fn unlink(&mut self, child: usize) {
+        let Some(parent) = self.parents.get_mut(child).and_then(Option::take) else {
+            return;
+        };
+        if let Some(count) = self.children.get_mut(parent) {
+            *count -= 1;
+        }
+    }
+
+    /// Steps 2 and 3: without the ids that no message has, but for those at the top that keep several together.
+    fn pruned(&self, messages: &[Threaded]) -> Forest {
+        let mut forest = Forest::default();
+        for at in 0..messages.len() {
+            forest.add(Some(at));
+        }
+        // For an id without a message: the nearest message above it, or else the topmost id.
+        let mut above: Vec<Option<usize>> = vec![None; self.parents.len()];
+        let mut orphans: Vec<(usize, usize)> = Vec::new();
+        let mut path = Vec::new();
+        for at in 0..messages.len() {
+            let Some(mut parent) = self.parent(at) else {
+                forest.roots.push(at);
+                continue;
+            };
+            path.clear();
+            while parent >= messages.len() {
+                if let Some(known) = above.get(parent).copied().flatten() {
+                    parent = known;
+                    break;
+                }
+                path.push(parent);
+                match self.parent(parent) {
+                    Some(next) => parent = next,
+                    None => break,
+                }
+            }
+            for passed in &path {
+                if let Some(slot) = above.get_mut(*passed) {
+                    *slot = Some(parent);
+                }
+            }
+            if parent < messages.len() {
+                forest.adopt(parent, at);
+            } else {
+                orphans.push((parent, at));
+            }
+        }
+        orphans.sort_unstable();
+        for siblings in orphans.chunk_by(|one, next| one.0 == next.0) {
+            match siblings {
+                [(_, only)] => forest.roots.push(*only),
+                several => {
+                    let dummy = forest.add(None);
+                    several.iter().for_each(|(_, at)| forest.adopt(dummy, *at));
+                    forest.roots.push(dummy);
+                }
+            }
+        }
+        forest
+    }
+}
+
+impl Forest {
+    fn add(&mut self, message: Option<usize>) -> usize {
+        self.nodes.push(Node {
+            message,
+            children: Vec::new(),
+        });
+        self.nodes.len() - 1
+    }
+
+    fn adopt(&mut self, parent: usize, child: usize) {
+        if let Some(node) = self.nodes.get_mut(parent) {
+            node.children.push(child);
+        }
+    }
+
+    fn take_children(&mut self, of: usize) -> Vec<usize> {
+        self.nodes
+            .get_mut(of)
+            .map(|node| std::mem::take(&mut node.children))
+            .unwrap_or_default()
+    }
+
+    /// The message of a node, or of its first child.
+    fn first(&self, at: usize) -> Option<usize> {
+        let node = self.nodes.get(at)?;
+        node.message
+            .or_else(|| self.nodes.get(*node.children.first()?)?.message)
+    }
+
+    fn is_dummy(&self, at: usize) -> bool {
+        self.nodes
+            .get(at)
+            .is_some_and(|node| node.message.is_none())
+    }
+
+    /// Steps 4 and 6: all siblings by date; parents that are not there by their first child.
+    fn sort(&mut self, messages: &[Threaded]) {
+        // Dummies are at the top only, so every child is a message.
+        for at in 0..self.nodes.len() {
+            let mut children = self.take_children(at);
+            children.sort_by_key(|child| self.first(*child).map(|first| date(messages, first)));
+            if let Some(node) = self.nodes.get_mut(at) {
+                node.children = children;
+            }
+        }
+        let mut roots = std::mem::take(&mut self.roots);
+        roots.sort_by_key(|root| self.first(*root).map(|first| date(messages, first)));
+        self.roots = roots;
+    }
+
+    /// Sorts threads by the newest message of each.
+    fn newest_last(&mut self, messages: &[Threaded]) {
+        let mut newest = HashMap::new();
+        for root in &self.roots {
+            let (mut stack, mut latest) = (vec![*root], None);
+            while let Some(node) = stack.pop().and_then(|at| self.nodes.get(at)) {
+                latest = latest.max(node.message.map(|message| date(messages, message)));
+                stack.extend(&node.children);
+            }
+            newest.insert(*root, latest);
+        }
+        self.roots.sort_by_key(|root| newest.get(root).copied());
+    }
+
+    /// Step 5: puts threads of one subject together.
+    fn merge(&mut self, messages: &[Threaded]) {
+        let of = |forest: &Forest, at| messages.get(forest.first(at)?);
+        let is_reply = |forest: &Forest, at| {
+            !forest.is_dummy(at) && of(forest, at).is_some_and(|message| message.is_reply)
+        };
+        let subject = |forest: &Forest, at| {
+            of(forest, at).map_or(&[][..], |message| message.subject.as_slice())
+        };
+        let mut table: HashMap<&[u8], usize> = HashMap::new();
+        for &at in &self.roots {
+            let known = table.entry(subject(self, at)).or_insert(at);
+            if !self.is_dummy(*known)
+                && (self.is_dummy(at) || is_reply(self, *known) && !is_reply(self, at))
+            {
+                *known = at;
+            }
+        }
+        // Those that have found a parent.
+        let mut adopted = HashSet::new();
+        let mut roots = std::mem::take(&mut self.roots);
+        for position in 0..roots.len() {
+            let Some(&at) = roots.get(position) else {
+                break;
+            };
+            let subject = subject(self, at);
+            let Some(head) = table.get_mut(subject).filter(|_| !subject.is_empty()) else {
+                continue;
+            };
+            if *head == at || adopted.contains(&at) {
+                continue;
+            }
+            if self.is_dummy(*head) && self.is_dummy(at) {
+                for child in self.take_children(at) {
+                    self.adopt(*head, child);
+                }
+            } else if self.is_dummy(*head) || is_reply(self, at) && !is_reply(self, *head) {
+                self.adopt(*head, at);
+            } else {
+                let dummy = self.add(None);
+                self.adopt(dummy, *head);
+                self.adopt(dummy, at);
+                adopted.insert(*head);
+                roots.push(dummy);
+                *head = dummy;
+            }
+            adopted.insert(at);
+        }
+        roots.retain(|root| !adopted.contains(root));
+        self.roots = roots;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `id<references subject @date`, the last two left out where they don't matter.
+    fn message(text: &str) -> Threaded {
+        let (text, date) = text.split_once(" @").unwrap_or((text, "0"));
+        let (links, subject) = text.split_once(' ').unwrap_or((text, ""));
+        let (id, references) = links.split_once('<').unwrap_or((links, ""));
+        let (is_reply, subject) = match subject.strip_prefix("re:") {
+            Some(rest) => (true, rest),
+            None => (false, subject),
+        };
+        Threaded {
+            date: date.parse().unwrap(),
+            subject: subject.into(),
+            is_reply,
+            id: (!id.is_empty()).then(|| id.into()),
+            references: (references.split(',').filter(|id| !id.is_empty()))
+                .map(|id| id.into())
+                .collect(),
+        }
+    }
+
+    /// The forest as THREAD writes it.
+    fn shown(forest: &Forest) -> String {
+        fn node(forest: &Forest, at: usize, out: &mut String) {
+            let node_here = &forest.nodes[at];
+            out.extend(node_here.message.map(|message| (message + 1).to_string()));
+            match node_here.children.as_slice() {
+                [only] if node_here.message.is_some() => {
+                    out.push(' ');
+                    node(forest, *only, out);
+                }
+                children => {
+                    if node_here.message.is_some() && !children.is_empty() {
+                        out.push(' ');
+                    }
+                    for child in children {
+                        out.push('(');
+                        node(forest, *child, out);
+                        out.push(')');
+                    }
+                }
+            }
+        }
+        let mut out = String::new();
+        for root in &forest.roots {
+            out.push('(');
+            node(forest, *root, &mut out);
+            out.push(')');
+        }
+        out
+    }
+
+    fn threads(messages: &[&str], by_subject: bool) -> String {
+        let messages: Vec<Threaded> = messages.iter().map(|text| message(text)).collect();
+        shown(&references(&messages, by_subject))
+    }
+
+    #[test]
+    fn by_references() {
+        let table: [(&[&str], &str); 16] = [
+            (&[], ""),
+            (&["a", "b"], "(1)(2)"),
+            (&["a", "b<a", "c<a,b"], "(1 2 3)"),
+            (&["a", "b<a", "c<a"], "(1 (2)(3))"),
+            // In any order of arrival.
+            (&["c<a,b", "b<a", "a"], "(3 2 1)"),
+            // Of a parent that is not there: alone it is left out, for several it stays.
+            (&["b<a", "c<b"], "(1 2)"),
+            (&["b<a", "c<a"], "((1)(2))"),
+            (&["c<a,b", "d<a,b"], "((1)(2))"),
+            (&["c<a,b", "d<a"], "((1)(2))"),
+            (&["a", "d<a,b,c"], "(1 2)"),
+            // Loops are not made.
+            (&["a<b", "b<a"], "(2 1)"),
+            (&["a<a"], "(1)"),
+            (&["a<b,a", "b<a,b"], "(1)(2)"),
+            // Its own References say more than those of others; two with one id; none at all.
+            (&["x<a,c", "c<b", "b"], "(3 2 1)"),
+            (&["a", "a<a", "c<a"], "(1 (2)(3))"),
+            (&["", "<a", "a"], "(1)(3 2)"),
+        ];
+        for (messages, expected) in table {
+            assert_eq!(threads(messages, false), expected, "{messages:?}");
+        }
+    }
+
+    #[test]
+    fn siblings_by_date() {
+        let found = threads(
+            &["a @5", "b<a @4", "c<a @3", "d @2", "e<x @1", "f<x @9"],
+            false,
+        );
+        // The last three by their newest: d, a with its replies, e and f.
+        assert_eq!(found, "(4)(1 (3)(2))((5)(6))");
+    }
+
+    #[test]
+    fn by_subject() {
+        let table: [(&[&str], &str); 9] = [
+            (&["a s", "b re:s"], "(1 2)"),
+            (&["a re:s", "b s"], "(2 1)"),
+            (&["a s", "b s"], "((1)(2))"),
+            (&["a re:s", "b re:s"], "((1)(2))"),
+            (&["a s", "b s", "c re:s"], "((1)(2)(3))"),
+            (&["a", "b"], "(1)(2)"),
+            (&["a<x s", "b<x s", "c<y s", "d<y s"], "((1)(2)(3)(4))"),
+            (&["a<x s", "b<x t", "c s", "d re:s"], "((1)(2)(3)(4))"),
+            (&["a s", "b re:s", "c<b t", "d t"], "(1 2 3)(4)"),
+        ];
+        for (messages, expected) in table {
+            assert_eq!(threads(messages, true), expected, "{messages:?}");
+        }
+    }
+
+    #[test]
+    fn ordered_by_subject() {
+        let messages = ["a s @3", "b t @2", "c re:s @1", "d s @4", "e @0", "f @9"].map(message);
+        assert_eq!(shown(&ordered_subject(&messages)), "(5 6)(3 (1)(4))(2)");
+    }
+
+    #[test]
+    fn as_deep_as_it_is_long() {
+        let count = 100_000;
+        let chain = |at: usize| Threaded {
+            id: Some(at.to_string().into()),
+            references: vec![(at + 1).to_string().into()],
+            ..Threaded::default()
+        };
+        let messages: Vec<Threaded> = (0..count).map(chain).collect();
+        let forest = references(&messages, true);
+        assert_eq!(forest.roots, [count - 1]);
+        let reversed: Vec<Threaded> = (0..count).rev().map(chain).collect();
+        assert_eq!(references(&reversed, true).roots, [0]);
+    }
+}

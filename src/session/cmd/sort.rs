@@ -1,0 +1,173 @@
+//! SORT and THREAD (RFC 5256, RFC 5957): what [`crate::search`] finds, in an order asked for.
+
+use std::sync::Arc;
+
+use crate::imap::command::Numbering;
+use crate::imap::response::{Data, ThreadItem};
+use crate::imap::search::{SearchKey, SortCriterion, ThreadAlgorithm};
+use crate::imap::sequence::Uid;
+use crate::mailbox::mailbox::Mailbox;
+use crate::mailbox::snapshot::Message;
+use crate::mailbox::view::View;
+use crate::search::rank::{self, Ranked};
+use crate::search::scan::Wanted;
+use crate::search::thread::Forest;
+use crate::session::Session;
+use crate::session::cmd::search::{ended, find, unless_gone};
+use crate::session::reply::{Failure, Reply};
+
+pub(crate) async fn sort(
+    session: &mut Session,
+    numbering: Numbering,
+    criteria: Vec<SortCriterion>,
+    charset: &[u8],
+    key: &SearchKey,
+) -> Result<Reply, Failure> {
+    let (mailbox, messages) = found(session, charset, key).await?;
+    let ranked = unless_gone(session, rank::sort(mailbox, messages, criteria)).await?;
+    let numbers = numbers(session.view()?, numbering, &ranked).await?;
+    session
+        .writer
+        .data(&Data::Sort(numbers.into_iter().flatten().collect()));
+    ended(session.view()?, "Sort", ranked.expunged, &ranked.unreadable).await
+}
+
+pub(crate) async fn thread(
+    session: &mut Session,
+    numbering: Numbering,
+    algorithm: ThreadAlgorithm,
+    charset: &[u8],
+    key: &SearchKey,
+) -> Result<Reply, Failure> {
+    let (mailbox, messages) = found(session, charset, key).await?;
+    let ranked = unless_gone(session, rank::thread(mailbox, messages, algorithm)).await?;
+    let numbers = numbers(session.view()?, numbering, &ranked).await?;
+    let items = written(&ranked.forest, &numbers);
+    session.writer.data(&Data::Thread(items));
+    ended(
+        session.view()?,
+        "Thread",
+        ranked.expunged,
+        &ranked.unreadable,
+    )
+    .await
+}
+
+/// The messages that match, in the mailbox's order.
+async fn found(
+    session: &mut Session,
+    charset: &[u8],
+    key: &SearchKey,
+) -> Result<(Arc<Mailbox>, Vec<Arc<Message>>), Failure> {
+    let found = find(session, Some(charset), key, Wanted::All).await?;
+    let view = session.view()?;
+    let messages = view
+        .all()
+        .into_iter()
+        .map(|picked| picked.message)
+        .filter(|message| found.uids.contains(message.uid.get()))
+        .collect();
+    Ok((Arc::clone(view.mailbox()), messages))
+}
+
+/// UIDs or sequence numbers, as the client wants them.
+async fn numbers(
+    view: &View,
+    numbering: Numbering,
+    ranked: &Ranked,
+) -> Result<Vec<Option<u32>>, Failure> {
+    if numbering == Numbering::Uid {
+        if let Some(highest) = ranked.uids.iter().max() {
+            view.mailbox().durable(*highest).await?;
+        }
+        return Ok(ranked.uids.iter().map(|uid| Some(uid.get())).collect());
+    }
+    let number = |uid: &Uid| Some(view.number(*uid)?.0.get());
+    Ok(ranked.uids.iter().map(number).collect())
+}
+
+/// The threads as they are written (RFC 5256 §4): a parent before its only child, several children each in
+/// parentheses.
+fn written(forest: &Forest, numbers: &[Option<u32>]) -> Vec<ThreadItem> {
+    enum Step {
+        Node(usize),
+        Close,
+    }
+    let mut items = Vec::new();
+    let mut steps = Vec::new();
+    for root in &forest.roots {
+        items.push(ThreadItem::Open);
+        steps.extend([Step::Close, Step::Node(*root)]);
+        while let Some(step) = steps.pop() {
+            let Step::Node(at) = step else {
+                items.push(ThreadItem::Close);
+                // What was closed may have siblings.
+                if let Some(Step::Node(_)) = steps.last() {
+                    items.push(ThreadItem::Open);
+                }
+                continue;
+            };
+            let Some(node) = forest.nodes.get(at) else {
+                continue;
+            };
+            let number = node.message.and_then(|message| *numbers.get(message)?);
+            items.extend(number.map(ThreadItem::Number));
+            match node.children.as_slice() {
+                [] => {}
+                [only] => steps.push(Step::Node(*only)),
+                [_, ..] => {
+                    for child in node.children.iter().rev() {
+                        steps.extend([Step::Close, Step::Node(*child)]);
+                    }
+                    items.push(ThreadItem::Open);
+                }
+            }
+        }
+    }
+    items
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::thread::Node;
+
+    #[test]
+    fn the_example_of_rfc_5256() {
+        let node = |message: usize, children: &[usize]| Node {
+            message: Some(message),
+            children: children.to_vec(),
+        };
+        // 2, 3, 6, 4, 23, 44, 7, 96, and a parent of 4 and 44 that is not there.
+        let numbers = [2, 3, 6, 4, 23, 44, 7, 96].map(Some);
+        let dummy = Node {
+            message: None,
+            children: vec![3, 5],
+        };
+        let nodes = vec![
+            node(0, &[]),
+            node(1, &[2]),
+            node(2, &[3, 5]),
+            node(3, &[4]),
+            node(4, &[]),
+            node(5, &[6]),
+            node(6, &[7]),
+            node(7, &[]),
+            dummy,
+        ];
+        for (roots, expected) in [
+            (vec![0, 1], "* THREAD (2)(3 6 (4 23)(44 7 96))\r\n"),
+            (vec![8], "* THREAD ((4 23)(44 7 96))\r\n"),
+            (vec![], "* THREAD\r\n"),
+        ] {
+            let forest = Forest {
+                nodes: nodes.clone(),
+                roots,
+            };
+            let mut out = Vec::new();
+            let data = Data::Thread(written(&forest, &numbers));
+            crate::imap::encode::data(&mut out, &data, crate::imap::encode::NameForm::Utf8);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+    }
+}
