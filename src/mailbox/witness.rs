@@ -14,37 +14,28 @@
 //! - Two files with one base name: the same inode is one message that somebody is renaming by link and
 //!   unlink, and left alone; different inodes that are both still there at a second look get different base names.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::io::ErrorKind;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::{Duration, SystemTime};
 
 use crate::imap::sequence::Uid;
-use crate::mailbox::disk::Listed;
 use crate::mailbox::fault::Fault;
 use crate::mailbox::turn::{Turn, fresh_name};
-use crate::mailbox::uids::Newcomer;
 use crate::mailbox::watch::{Inbox, Kind, News};
 use crate::spool::filename::FileName;
 use crate::spool::folder::{Stamp, Sub};
 use crate::spool::scan::{self, is_settled};
 
 /// Scans in one look before what is missing stays in doubt.
-const SCANS: usize = 6;
+pub(super) const SCANS: usize = 6;
 
 /// Longer than the guard below which a directory time cannot be trusted (two clock ticks).
 const SETTLE: Duration = Duration::from_millis(12);
 
-/// After this many renames from `new/` to `cur/` the lock's time is renewed.
-const TOUCH_EVERY: usize = 1000;
-
 /// Names of one base seen in a scan or told by events, the latest last.
-type Sightings = HashMap<Box<[u8]>, Vec<(Sub, FileName)>>;
+pub(super) type Sightings = HashMap<Box<[u8]>, Vec<(Sub, FileName)>>;
 
 /// An entry that is there, and its device and inode.
 type Standing = ((Sub, FileName), (u64, u64));
-
-/// Files that the uidlist names, by UID, with the size that it tells.
-type Listings = BTreeMap<Uid, (Sub, FileName, Option<u64>)>;
 
 impl Turn<'_> {
     /// Brings the draft up to date: by the names that events told, or by listing both directories where
@@ -319,7 +310,7 @@ impl Turn<'_> {
     }
 
     /// Those of several names of one base that exist, each once, with their inodes.
-    fn standing(&self, seen: &[(Sub, FileName)]) -> Result<Vec<Standing>, Fault> {
+    pub(super) fn standing(&self, seen: &[(Sub, FileName)]) -> Result<Vec<Standing>, Fault> {
         let mut standing: Vec<Standing> = Vec::new();
         for entry in seen {
             let inode = self
@@ -361,146 +352,6 @@ impl Turn<'_> {
                 %error,
                 "two files with one base name, and the second cannot be renamed"
             ),
-        }
-    }
-
-    /// Gives files that the picture lacks their UIDs: those of the uidlist, else new ones.
-    fn meet(&mut self, strangers: Sightings) -> Result<(), Fault> {
-        let mut listed = Listings::new();
-        let mut fresh: Vec<(Sub, FileName)> = Vec::new();
-        for (base, seen) in strangers {
-            let mut standing = self.standing(&seen)?;
-            standing.retain(|((sub, name), _)| {
-                self.disk.folder.is_message(*sub, name).unwrap_or(false)
-            });
-            let Some(((sub, name), inode)) = standing.pop() else {
-                continue;
-            };
-            if !standing.is_empty() {
-                // Known from now on: the next look parts those that are not the same file.
-                self.disk.doubled.insert(base.clone());
-                self.disk.rescan |= standing.iter().any(|(_, other)| *other != inode);
-            }
-            match self.disk.listed.get(&base) {
-                Some(record) if record.uid >= self.draft.uid_next || self.first => {
-                    listed.insert(record.uid, (sub, name, record.virtual_size));
-                }
-                _ => fresh.push((sub, name)),
-            }
-        }
-        self.show_listed(listed)?;
-        if fresh.is_empty() {
-            return Ok(());
-        }
-        if self.disk.has_uidlist() && self.asks_for_lock() {
-            return Ok(()); // where the lock can be had some time, they get their UIDs then
-        }
-        fresh.sort_by(|(_, one), (_, other)| one.arrival_order(other));
-        match self.number(fresh) {
-            Ok(()) => self.disk.unnumbered = false,
-            Err(fault) => {
-                // The disk is full, most often. What is known can be read and expunged all the same.
-                if !std::mem::replace(&mut self.disk.unnumbered, true) {
-                    tracing::error!(%fault, "new messages are not shown, for they cannot be given UIDs");
-                }
-                self.disk.rescan = true;
-            }
-        }
-        Ok(())
-    }
-
-    /// Gives new UIDs.
-    fn number(&mut self, fresh: Vec<(Sub, FileName)>) -> Result<(), Fault> {
-        let mut uid = self.next_uid()?;
-        let mut messages = Vec::with_capacity(fresh.len());
-        for (sub, name) in fresh {
-            messages.push(Newcomer {
-                uid,
-                sub,
-                name,
-                fields: Vec::new(),
-            });
-            uid = uid
-                .following()
-                .ok_or_else(|| Fault::Cannot("This mailbox has used up its UIDs".into()))?;
-        }
-        self.enter(messages)
-    }
-
-    /// Shows the files that others have given UIDs above all of ours, those in `found` and whatever else the
-    /// uidlist names: a client must hear of UIDs in their order. A record whose file is nowhere is passed
-    /// over; if the file turns up later, it gets a new UID.
-    pub fn show_listed(&mut self, mut found: Listings) -> Result<(), Fault> {
-        let next = self.draft.uid_next;
-        let is_due = |record: &Listed| record.uid >= next;
-        let due = self
-            .disk
-            .listed
-            .values()
-            .filter(|record| is_due(record))
-            .count();
-        for _ in 0..SCANS {
-            if self.first || found.len() >= due {
-                break;
-            }
-            let scan =
-                scan::scan(&self.disk.folder).map_err(|error| self.fault("listing", error))?;
-            for (sub, name) in scan.entries {
-                if let Some(record) = self
-                    .disk
-                    .listed
-                    .get(name.base())
-                    .filter(|record| is_due(record))
-                {
-                    found.insert(record.uid, (sub, name, record.virtual_size));
-                }
-            }
-            if scan.quiet {
-                break;
-            }
-        }
-        for (uid, (sub, name, virtual_size)) in found {
-            let recent = sub == Sub::New || !self.first;
-            self.show(uid, sub, name, virtual_size, recent);
-        }
-        Ok(())
-    }
-
-    /// Moves what is in `new/` to `cur/`, as a session that has the mailbox selected does. What cannot be
-    /// moved stays where it is: it is served all the same.
-    fn take_over(&mut self) {
-        if self.draft.in_new() == 0 || self.asks_for_lock() {
-            return;
-        }
-        // They are the last ones, unless some could not be moved for long.
-        let mut waiting = Vec::with_capacity(self.draft.in_new());
-        let mut last = self.draft.len();
-        while waiting.len() < self.draft.in_new() && last > 0 {
-            last -= 1;
-            waiting.extend(
-                self.draft
-                    .get(last)
-                    .filter(|one| one.sub == Sub::New)
-                    .cloned(),
-            );
-        }
-        for (count, message) in waiting.iter().rev().enumerate() {
-            let Some(name) = message.name.taken_over() else {
-                continue;
-            };
-            match self.rename(message, Sub::Cur, name) {
-                Ok(()) => {}
-                // Somebody else moved it: the next look finds it.
-                Err(error) if error.kind() == ErrorKind::NotFound => self.disk.rescan = true,
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(error) => {
-                    tracing::debug!(%error, "messages stay in new/");
-                    return;
-                }
-            }
-            if count % TOUCH_EVERY == TOUCH_EVERY - 1 {
-                self.touch();
-            }
         }
     }
 }

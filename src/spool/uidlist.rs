@@ -13,10 +13,9 @@
 //! exactly between two records looks whole: that alone nobody can tell.
 
 mod format;
+mod record;
 
-use std::collections::hash_map::RandomState;
 use std::fs::File;
-use std::hash::BuildHasher;
 use std::io::{self, BufWriter, Read as _, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
@@ -29,6 +28,8 @@ use crate::spool::broken::{self, Found};
 use crate::spool::dir::{self, Draft};
 use crate::spool::folder::{Folder, Stamp, Sub};
 use crate::spool::uidlist::format::{Header, Parser};
+use crate::spool::uidlist::record::drop_older_of_doubled;
+pub use crate::spool::uidlist::record::{Fields, Record};
 
 const NAME: &str = "dovecot-uidlist";
 const DRAFT: &str = "dovecot-uidlist.tmp";
@@ -45,28 +46,6 @@ const EXHAUSTED: u32 = u32::MAX - 1;
 /// How many records at the least may be lost with a file's end that were those of expunged messages: so many
 /// of them a file can have before it is written anew without them.
 const DEAD_AT_LEAST: u32 = 1000;
-
-/// Extension fields of a record: key (`A` to `Z`) and value (no space), in the order they stand.
-pub type Fields = Vec<(u8, Box<[u8]>)>;
-
-/// One record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// The UID.
-    pub uid: Uid,
-    /// Extension fields (`W`, `G` …), key and value, in the order they stand.
-    pub fields: Fields,
-    /// The base name.
-    pub base: Box<[u8]>,
-}
-
-impl Record {
-    /// The virtual size that field `W` gives.
-    pub fn virtual_size(&self) -> Option<u64> {
-        let (_, value) = self.fields.iter().find(|(key, _)| *key == b'W')?;
-        crate::spool::filename::number(value)
-    }
-}
 
 /// The file as last read or written by us.
 #[derive(Debug)]
@@ -503,35 +482,6 @@ fn copy(from: &File, mut to: &File, length: u64) -> io::Result<()> {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Ok(())
-}
-
-/// Of records with one base name leaves the last. Gives how many went.
-fn drop_older_of_doubled(records: &mut Vec<Record>) -> usize {
-    // Hashes beside positions, sorted, take less room than a map would for a million records.
-    let state = RandomState::new();
-    let mut hashed: Vec<(u64, usize)> = records
-        .iter()
-        .enumerate()
-        .map(|(at, record)| (state.hash_one(&record.base), at))
-        .collect();
-    hashed.sort_unstable();
-    let mut older = vec![];
-    for run in hashed.chunk_by(|one, other| one.0 == other.0) {
-        for (index, &(_, at)) in run.iter().enumerate() {
-            let later = run.iter().skip(index + 1);
-            let base = |at: usize| records.get(at).map(|record| &record.base);
-            if later.into_iter().any(|&(_, other)| base(other) == base(at)) {
-                older.push(at);
-            }
-        }
-    }
-    older.sort_unstable();
-    let mut at = 0;
-    records.retain(|_| {
-        at += 1;
-        older.binary_search(&(at - 1)).is_err()
-    });
-    older.len()
 }
 
 /// A GUID never used before.

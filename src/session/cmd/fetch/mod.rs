@@ -4,6 +4,7 @@
 //! in steps that fill a buffer and let go, so that no thread waits for a slow client ([`render`]).
 
 mod plan;
+mod reading;
 mod render;
 
 use std::sync::Arc;

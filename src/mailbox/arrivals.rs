@@ -1,0 +1,162 @@
+//! What is new in the directories: it gets its UIDs, comes into the picture, and moves from `new/` to `cur/`.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+
+use crate::imap::sequence::Uid;
+use crate::mailbox::disk::Listed;
+use crate::mailbox::fault::Fault;
+use crate::mailbox::turn::Turn;
+use crate::mailbox::uids::Newcomer;
+use crate::mailbox::witness::{SCANS, Sightings};
+use crate::spool::filename::FileName;
+use crate::spool::folder::Sub;
+use crate::spool::scan;
+
+/// After this many renames from `new/` to `cur/` the lock's time is renewed.
+const TOUCH_EVERY: usize = 1000;
+
+/// Files that the uidlist names, by UID, with the size that it tells.
+type Listings = BTreeMap<Uid, (Sub, FileName, Option<u64>)>;
+
+impl Turn<'_> {
+    /// Gives files that the picture lacks their UIDs: those of the uidlist, else new ones.
+    pub(super) fn meet(&mut self, strangers: Sightings) -> Result<(), Fault> {
+        let mut listed = Listings::new();
+        let mut fresh: Vec<(Sub, FileName)> = Vec::new();
+        for (base, seen) in strangers {
+            let mut standing = self.standing(&seen)?;
+            standing.retain(|((sub, name), _)| {
+                self.disk.folder.is_message(*sub, name).unwrap_or(false)
+            });
+            let Some(((sub, name), inode)) = standing.pop() else {
+                continue;
+            };
+            if !standing.is_empty() {
+                // Known from now on: the next look parts those that are not the same file.
+                self.disk.doubled.insert(base.clone());
+                self.disk.rescan |= standing.iter().any(|(_, other)| *other != inode);
+            }
+            match self.disk.listed.get(&base) {
+                Some(record) if record.uid >= self.draft.uid_next || self.first => {
+                    listed.insert(record.uid, (sub, name, record.virtual_size));
+                }
+                _ => fresh.push((sub, name)),
+            }
+        }
+        self.show_listed(listed)?;
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        if self.disk.has_uidlist() && self.asks_for_lock() {
+            return Ok(()); // where the lock can be had some time, they get their UIDs then
+        }
+        fresh.sort_by(|(_, one), (_, other)| one.arrival_order(other));
+        match self.number(fresh) {
+            Ok(()) => self.disk.unnumbered = false,
+            Err(fault) => {
+                // The disk is full, most often. What is known can be read and expunged all the same.
+                if !std::mem::replace(&mut self.disk.unnumbered, true) {
+                    tracing::error!(%fault, "new messages are not shown, for they cannot be given UIDs");
+                }
+                self.disk.rescan = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives new UIDs.
+    fn number(&mut self, fresh: Vec<(Sub, FileName)>) -> Result<(), Fault> {
+        let mut uid = self.next_uid()?;
+        let mut messages = Vec::with_capacity(fresh.len());
+        for (sub, name) in fresh {
+            messages.push(Newcomer {
+                uid,
+                sub,
+                name,
+                fields: Vec::new(),
+            });
+            uid = uid
+                .following()
+                .ok_or_else(|| Fault::Cannot("This mailbox has used up its UIDs".into()))?;
+        }
+        self.enter(messages)
+    }
+
+    /// Shows the files that others have given UIDs above all of ours, those in `found` and whatever else the
+    /// uidlist names: a client must hear of UIDs in their order. A record whose file is nowhere is passed
+    /// over; if the file turns up later, it gets a new UID.
+    pub fn show_listed(&mut self, mut found: Listings) -> Result<(), Fault> {
+        let next = self.draft.uid_next;
+        let is_due = |record: &Listed| record.uid >= next;
+        let due = self
+            .disk
+            .listed
+            .values()
+            .filter(|record| is_due(record))
+            .count();
+        for _ in 0..SCANS {
+            if self.first || found.len() >= due {
+                break;
+            }
+            let scan =
+                scan::scan(&self.disk.folder).map_err(|error| self.fault("listing", error))?;
+            for (sub, name) in scan.entries {
+                if let Some(record) = self
+                    .disk
+                    .listed
+                    .get(name.base())
+                    .filter(|record| is_due(record))
+                {
+                    found.insert(record.uid, (sub, name, record.virtual_size));
+                }
+            }
+            if scan.quiet {
+                break;
+            }
+        }
+        for (uid, (sub, name, virtual_size)) in found {
+            let recent = sub == Sub::New || !self.first;
+            self.show(uid, sub, name, virtual_size, recent);
+        }
+        Ok(())
+    }
+
+    /// Moves what is in `new/` to `cur/`, as a session that has the mailbox selected does. What cannot be
+    /// moved stays where it is: it is served all the same.
+    pub(super) fn take_over(&mut self) {
+        if self.draft.in_new() == 0 || self.asks_for_lock() {
+            return;
+        }
+        // They are the last ones, unless some could not be moved for long.
+        let mut waiting = Vec::with_capacity(self.draft.in_new());
+        let mut last = self.draft.len();
+        while waiting.len() < self.draft.in_new() && last > 0 {
+            last -= 1;
+            waiting.extend(
+                self.draft
+                    .get(last)
+                    .filter(|one| one.sub == Sub::New)
+                    .cloned(),
+            );
+        }
+        for (count, message) in waiting.iter().rev().enumerate() {
+            let Some(name) = message.name.taken_over() else {
+                continue;
+            };
+            match self.rename(message, Sub::Cur, name) {
+                Ok(()) => {}
+                // Somebody else moved it: the next look finds it.
+                Err(error) if error.kind() == ErrorKind::NotFound => self.disk.rescan = true,
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => {
+                    tracing::debug!(%error, "messages stay in new/");
+                    return;
+                }
+            }
+            if count % TOUCH_EVERY == TOUCH_EVERY - 1 {
+                self.touch();
+            }
+        }
+    }
+}
