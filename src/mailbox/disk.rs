@@ -1,7 +1,7 @@
 //! A mailbox's side of the disk: its uidlist and keywords as last read, and which base names it knows.
 //!
 //! Everything here runs on the blocking pool, one job at a time for a mailbox: a [`Turn`](crate::mailbox::turn::Turn),
-//! nearly always with `dovecot-uidlist.lock` held.
+//! with `dovecot-uidlist.lock` held where it writes.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -57,6 +57,8 @@ pub(super) struct Disk {
     pub(super) rewrite: bool,
     /// The uidlist is gone.
     pub(super) missing: bool,
+    /// `new/` or `cur/` was removed when last looked at.
+    vanishing: bool,
     /// Keywords have been named here that are not in `dovecot-keywords` yet.
     pub unwritten_keywords: bool,
 }
@@ -143,6 +145,7 @@ impl Disk {
             rescan: true,
             rewrite,
             missing: false,
+            vanishing: false,
             unwritten_keywords: false,
         };
         Ok(Some((disk, snapshot)))
@@ -176,21 +179,20 @@ impl Disk {
 
     /// Whether it must be looked at again soon.
     pub fn is_in_doubt(&self) -> bool {
-        self.rescan || self.missing || self.is_vanishing()
+        self.rescan || self.missing || self.vanishing
     }
 
-    /// Whether `new/` or `cur/` has been removed.
-    fn is_vanishing(&self) -> bool {
-        [Sub::New, Sub::Cur]
-            .into_iter()
-            .any(|sub| self.folder.lacks(sub).unwrap_or(false))
+    /// Looks whether `new/` or `cur/` has been removed.
+    pub fn note_vanishing(&mut self) {
+        let mut subs = [Sub::New, Sub::Cur].into_iter();
+        self.vanishing = subs.any(|sub| self.folder.lacks(sub).unwrap_or(false));
     }
 
     /// Whether nothing has happened in the directories for so long that nobody seems to be removing them.
     pub fn rests(&self) -> bool {
         let now = SystemTime::now();
         let rested = |stamp: &Stamp| scan::is_unchanged_for(stamp, now, REST);
-        !self.is_vanishing() && self.stamps().is_ok_and(|stamps| stamps.iter().all(rested))
+        !self.vanishing && self.stamps().is_ok_and(|stamps| stamps.iter().all(rested))
     }
 
     /// Whether nothing has happened in the directories that the picture lacks.

@@ -67,6 +67,7 @@ impl Mailbox {
             return Err(Fault::Ended);
         }
         let stamps = disk.stamps().map_err(doing)?;
+        disk.note_vanishing();
         let others = matches!(&*self.watching(), Watching::Events(held) if !held.covers(&stamps));
         if others {
             // One of the directories has been replaced.

@@ -271,6 +271,11 @@ impl User {
         uses
     }
 
+    /// What the configuration says that a name is for.
+    pub fn configured_use(&self, name: &MailboxName) -> Option<ListAttribute> {
+        self.special.configured(name)
+    }
+
     /// The special use of one mailbox.
     pub async fn special_use(&self, name: &MailboxName) -> Result<Option<ListAttribute>, Fault> {
         if let Some(configured) = self.special.configured(name) {

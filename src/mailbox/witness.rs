@@ -52,13 +52,14 @@ impl Turn<'_> {
 
     /// The same without the lock. True if something is to be written: all that was new is left for who has it.
     pub fn glance(&mut self, inbox: &Inbox, take_over: bool) -> Result<bool, Fault> {
-        let (news, seen) = (inbox.take(), self.disk.seen);
+        let (news, seen, doubled) = (inbox.take(), self.disk.seen, self.disk.doubled.clone());
         let looked = self.look_at(&news, take_over);
         self.disk.rescan |= looked.is_err();
         let listed = looked?;
         if self.wants_lock {
             inbox.put_back(news, listed);
-            self.disk.seen = seen;
+            // The second look that twins are owed is not the one that follows at once.
+            (self.disk.seen, self.disk.doubled) = (seen, doubled);
         }
         Ok(self.wants_lock)
     }

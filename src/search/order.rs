@@ -1,7 +1,10 @@
 //! What SORT compares of a message (RFC 5256, RFC 5957), and what THREAD wants to know of it.
 
 use std::cmp::Ordering;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::io;
+use std::sync::LazyLock;
 
 use crate::imap::search::{SortCriterion, SortKey};
 use crate::imap::structure::Address;
@@ -12,7 +15,13 @@ use crate::message::ids::message_ids;
 use crate::message::{Source, address};
 use crate::search::fold::fold;
 use crate::search::subject::base_subject;
-use crate::search::thread::Threaded;
+use crate::search::thread::{IdHash, Threaded};
+
+/// Octets of a text that it is sorted by.
+const KEY_MAX: usize = 512;
+
+/// References that count, the last of them.
+const REFERENCES_MAX: usize = 100;
 
 /// One value of a sort key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,7 +41,14 @@ pub struct Known {
     pub size: u64,
 }
 
-/// The values of a message for these criteria, in their order.
+/// Whether the header has to be read for these criteria.
+pub fn needs_header(criteria: &[SortCriterion]) -> bool {
+    criteria
+        .iter()
+        .any(|criterion| field(criterion.key).is_some())
+}
+
+/// The values of a message for these criteria, in their order. `source` may be empty where no header is needed.
 pub fn values<S: Source + ?Sized>(
     source: &S,
     criteria: &[SortCriterion],
@@ -77,12 +93,16 @@ pub fn threaded<S: Source + ?Sized>(source: &S, arrival: i64) -> io::Result<Thre
             .iter()
             .any(|wanted| name.eq_ignore_ascii_case(wanted))
     })?;
-    let ids = |name| fields.first(name).map(message_ids).unwrap_or_default();
+    let ids = |name| {
+        let ids = fields.first(name).map(message_ids).unwrap_or_default();
+        ids.iter().map(|id| id_hash(id)).collect::<Vec<IdHash>>()
+    };
     let mut references = ids(b"References");
     if references.is_empty() {
         references = ids(b"In-Reply-To");
         references.truncate(1);
     }
+    references.drain(..references.len().saturating_sub(REFERENCES_MAX));
     let base = base_subject(&text(&fields, b"Subject"));
     Ok(Threaded {
         date: sent(&fields, arrival),
@@ -167,8 +187,18 @@ fn display(fields: &Header, name: &[u8]) -> Value {
     Value::Text(collation_key(&shown))
 }
 
+/// Ids may be long and many, so hashes stand for them; with a key, so that nobody can make two that are equal.
+fn id_hash(id: &[u8]) -> IdHash {
+    static KEYS: LazyLock<[RandomState; 2]> = LazyLock::new(Default::default);
+    let [high, low] = KEYS.each_ref().map(|key| IdHash::from(key.hash_one(id)));
+    high << 64 | low
+}
+
 /// What texts are sorted by: `i;unicode-casemap` (RFC 5051).
 fn collation_key(text: &str) -> Vec<u8> {
+    let text = text
+        .get(..text.floor_char_boundary(KEY_MAX))
+        .unwrap_or(text);
     let mut key = Vec::with_capacity(text.len());
     fold(text, &mut key);
     // The fold has the case of ASCII letters the other way round, which matters to what stands between the two.

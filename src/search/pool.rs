@@ -104,12 +104,15 @@ where
             Err(_) if cancel.is_cancelled() => break,
             Err(_) => {
                 let died = io::Error::other("a thread of the search pool died");
-                return Err(Fault::from_io("SEARCH", died));
+                return Err(Fault::from_io("looking through messages", died));
             }
         }
     }
     if cancel.is_cancelled() {
-        return Err(Fault::from_io("SEARCH", io::ErrorKind::Interrupted.into()));
+        return Err(Fault::from_io(
+            "looking through messages",
+            io::ErrorKind::Interrupted.into(),
+        ));
     }
     Ok(results)
 }

@@ -30,20 +30,37 @@ pub struct Ranked {
     pub unreadable: Vec<Uid>,
 }
 
-/// Sorts messages, which come in the mailbox's order. Dropping the future stops it.
+/// Sorts messages, which come in the mailbox's order. Dropping the future stops the reading.
 pub async fn sort(
     mailbox: Arc<Mailbox>,
     messages: Vec<Arc<Message>>,
-    criteria: Vec<SortCriterion>,
+    mut criteria: Vec<SortCriterion>,
 ) -> Result<Ranked, Fault> {
+    // A key that comes again decides nothing.
+    let mut keys = Vec::new();
+    criteria.retain(|criterion| {
+        let first = !keys.contains(&criterion.key);
+        keys.push(criterion.key);
+        first
+    });
     let criteria = Arc::new(criteria);
     let by = Arc::clone(&criteria);
     let sizes = by.iter().any(|criterion| criterion.key == SortKey::Size);
-    let (read, mut ranked) = read_all(mailbox, messages, move |file, message, arrival| {
-        let size = if sizes { size(file, message)? } else { 0 };
-        order::values(file, &by, Known { arrival, size })
-    })
-    .await?;
+    let header = order::needs_header(&criteria);
+    let needs = move |message: &Message| header || sizes && message.virtual_size().is_none();
+    let read = move |file: Option<&File>, message: &Message, arrival| {
+        let measured = file.filter(|_| sizes).map(|file| size(file, message));
+        let size = measured
+            .transpose()?
+            .or(message.virtual_size())
+            .unwrap_or(0);
+        let known = Known { arrival, size };
+        match file.filter(|_| header) {
+            Some(file) => order::values(file, &by, known),
+            None => order::values(&[][..], &by, known),
+        }
+    };
+    let (read, mut ranked) = read_all(mailbox, messages, needs, read).await?;
     let in_order = on_pool(read, move |read| {
         let mut sorted: Vec<_> = read.iter().collect();
         sorted.sort_by(|(_, one), (_, other)| order::compare(&criteria, one, other));
@@ -53,16 +70,17 @@ pub async fn sort(
     Ok(ranked)
 }
 
-/// Threads messages, which come in the mailbox's order. Dropping the future stops it.
+/// Threads messages, which come in the mailbox's order. Dropping the future stops the reading.
 pub async fn thread(
     mailbox: Arc<Mailbox>,
     messages: Vec<Arc<Message>>,
     algorithm: ThreadAlgorithm,
 ) -> Result<Ranked, Fault> {
-    let (read, mut ranked) = read_all(mailbox, messages, |file, _, arrival| {
-        order::threaded(file, arrival)
-    })
-    .await?;
+    let read = |file: Option<&File>, _: &Message, arrival| match file {
+        Some(file) => order::threaded(file, arrival),
+        None => order::threaded(&[][..], arrival),
+    };
+    let (read, mut ranked) = read_all(mailbox, messages, |_| true, read).await?;
     let (uids, messages): (Vec<Uid>, Vec<_>) = read.into_iter().unzip();
     ranked.uids = uids;
     ranked.forest = on_pool(messages, move |messages| match algorithm {
@@ -81,16 +99,16 @@ enum Outcome<T> {
     Unreadable,
 }
 
-/// Reads something from each message's file and INTERNALDATE.
+/// Reads something from each message's INTERNALDATE, and from its file where it `needs` that.
 async fn read_all<T: Send + 'static>(
     mailbox: Arc<Mailbox>,
     messages: Vec<Arc<Message>>,
-    read: impl Fn(&File, &Message, i64) -> io::Result<T> + Send + Sync + 'static,
+    needs: impl Fn(&Message) -> bool + Send + Sync + 'static,
+    read: impl Fn(Option<&File>, &Message, i64) -> io::Result<T> + Send + Sync + 'static,
 ) -> Result<(Vec<(Uid, T)>, Ranked), Fault> {
     let look = move |message: &Arc<Message>| {
-        let opened = mailbox
-            .open(message)
-            .and_then(|file| Ok((file, mailbox.internal_date(message)?)));
+        let file = needs(message).then(|| mailbox.open(message)).transpose();
+        let opened = file.and_then(|file| Ok((file, mailbox.internal_date(message)?)));
         let (file, arrival) = match opened {
             Ok(opened) => opened,
             Err(Fault::Expunged) => return Outcome::Gone,
@@ -99,7 +117,7 @@ async fn read_all<T: Send + 'static>(
                 return Outcome::Unreadable;
             }
         };
-        match read(&file, message, arrival) {
+        match read(file.as_ref(), message, arrival) {
             Ok(value) => Outcome::Read(value),
             Err(error) => {
                 warn!(uid = message.uid.get(), %error, "a message to be sorted cannot be read");

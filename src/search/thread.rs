@@ -3,6 +3,14 @@
 
 use std::collections::{HashMap, HashSet};
 
+/// What stands for a normalized Message-ID: two that differ have different ones.
+pub type IdHash = u128;
+
+/// Steps that looking for loops may take in all, and so many more for each message. Real mail takes one or two for a
+/// message; where References are such a tangle, links that may make a loop are left out from then on.
+const LOOP_STEPS: usize = 1_000_000;
+const LOOP_STEPS_EACH: usize = 100;
+
 /// What threading needs to know of a message.
 #[derive(Clone, Debug, Default)]
 pub struct Threaded {
@@ -12,10 +20,10 @@ pub struct Threaded {
     pub subject: Vec<u8>,
     /// Whether it is a reply or a forward, by its subject.
     pub is_reply: bool,
-    /// Its normalized Message-ID.
-    pub id: Option<Vec<u8>>,
-    /// Its normalized references, oldest first.
-    pub references: Vec<Vec<u8>>,
+    /// Its Message-ID.
+    pub id: Option<IdHash>,
+    /// Its references, oldest first.
+    pub references: Vec<IdHash>,
 }
 
 /// A message in its thread, or a parent that is not among them (`THREAD ((3)(5))`).
@@ -88,6 +96,8 @@ struct Links {
     parents: Vec<Option<usize>>,
     /// How many children each has.
     children: Vec<usize>,
+    /// Steps that may still be taken to find loops.
+    steps: usize,
 }
 
 impl Links {
@@ -96,10 +106,11 @@ impl Links {
         let mut links = Links {
             parents: vec![None; messages.len()],
             children: vec![0; messages.len()],
+            steps: LOOP_STEPS.saturating_add(messages.len().saturating_mul(LOOP_STEPS_EACH)),
         };
-        let mut by_id: HashMap<&[u8], usize> = HashMap::new();
+        let mut by_id: HashMap<IdHash, usize> = HashMap::new();
         for (at, message) in messages.iter().enumerate() {
-            if let Some(id) = &message.id {
+            if let Some(id) = message.id {
                 // Of several with one id the first has it.
                 by_id.entry(id).or_insert(at);
             }
@@ -107,7 +118,7 @@ impl Links {
         for (at, message) in messages.iter().enumerate() {
             let mut last: Option<usize> = None;
             for id in &message.references {
-                let here = *by_id.entry(id).or_insert_with(|| links.add());
+                let here = *by_id.entry(*id).or_insert_with(|| links.add());
                 if let Some(parent) = last
                     && links.parent(here).is_none()
                 {
@@ -140,9 +151,10 @@ impl Links {
         let has_children = self.children.get(child).is_some_and(|count| *count > 0);
         let mut above = Some(parent);
         while let Some(at) = above {
-            if at == child {
+            if at == child || self.steps == 0 {
                 return;
             }
+            self.steps -= 1;
             // Who has no children is above nobody.
             above = if has_children { self.parent(at) } else { None };
         }
@@ -337,6 +349,11 @@ impl Forest {
 mod tests {
     use super::*;
 
+    fn hash(id: &str) -> IdHash {
+        id.bytes()
+            .fold(1, |hash, byte| hash << 8 | IdHash::from(byte))
+    }
+
     /// `id<references subject @date`, the last two left out where they don't matter.
     fn message(text: &str) -> Threaded {
         let (text, date) = text.split_once(" @").unwrap_or((text, "0"));
@@ -350,9 +367,9 @@ mod tests {
             date: date.parse().unwrap(),
             subject: subject.into(),
             is_reply,
-            id: (!id.is_empty()).then(|| id.into()),
+            id: (!id.is_empty()).then(|| hash(id)),
             references: (references.split(',').filter(|id| !id.is_empty()))
-                .map(|id| id.into())
+                .map(hash)
                 .collect(),
         }
     }
@@ -460,8 +477,8 @@ mod tests {
     fn as_deep_as_it_is_long() {
         let count = 100_000;
         let chain = |at: usize| Threaded {
-            id: Some(at.to_string().into()),
-            references: vec![(at + 1).to_string().into()],
+            id: Some(at as IdHash),
+            references: vec![at as IdHash + 1],
             ..Threaded::default()
         };
         let messages: Vec<Threaded> = (0..count).map(chain).collect();
@@ -469,5 +486,25 @@ mod tests {
         assert_eq!(forest.roots, [count - 1]);
         let reversed: Vec<Threaded> = (0..count).rev().map(chain).collect();
         assert_eq!(references(&reversed, true).roots, [0]);
+    }
+
+    /// A chain, and messages that say again and again that its end is above its beginning.
+    #[test]
+    fn a_tangle_is_given_up_in_bounded_time() {
+        let chain = |at: IdHash| Threaded {
+            id: Some(at),
+            references: vec![at.saturating_sub(1)],
+            ..Threaded::default()
+        };
+        let mut messages: Vec<Threaded> = (0..100_000).map(chain).collect();
+        let tangle: Vec<IdHash> = [99_999, 0].repeat(50);
+        messages.extend((0..2000).map(|at| Threaded {
+            id: Some(200_000 + at),
+            references: tangle.clone(),
+            ..Threaded::default()
+        }));
+        let links = Links::of(&messages);
+        assert_eq!(links.steps, 0);
+        assert_eq!(references(&messages, false).nodes.len(), messages.len());
     }
 }

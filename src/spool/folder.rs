@@ -329,11 +329,6 @@ impl Folder {
         dir::sync_dir(&self.sub(sub).dir)
     }
 
-    /// A handle for tests and tools that need shared ownership.
-    pub fn shared(self) -> Arc<Folder> {
-        Arc::new(self)
-    }
-
     /// Whether an entry is a message: a regular file, or a symbolic link to one inside the mail root.
     pub fn is_message(&self, sub: Sub, name: &FileName) -> io::Result<bool> {
         let held = self.sub(sub);

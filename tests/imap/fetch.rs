@@ -459,8 +459,17 @@ fn a_message_that_cannot_be_read() {
         "NO [SERVERBUG]",
     );
     c.check("SEARCH BODY hello", &["* SEARCH 1 3"], "NO [SERVERBUG]");
+    for (command, known) in [
+        ("SORT (ARRIVAL) UTF-8 BODY hello", "* SORT 1 3"),
+        ("SORT (SUBJECT) UTF-8 ALL", "* SORT 1 3"),
+        ("THREAD REFS UTF-8 BODY hello", "* THREAD (1)(3)"),
+        ("THREAD REFS UTF-8 ALL", "* THREAD (1)(3)"),
+    ] {
+        c.check(command, &[known], "NO [SERVERBUG]");
+    }
     // What needs no file is served as ever.
     c.check("SEARCH SEEN", &["* SEARCH 1 2 3"], "OK");
+    c.check("SORT (ARRIVAL SIZE) UTF-8 1:2", &["* SORT 1 2"], "OK");
     c.check(
         "FETCH 2 FLAGS",
         &["* 2 FETCH (FLAGS (\\Seen \\Recent))"],

@@ -80,6 +80,11 @@ const LISTS: &[List] = &[
         "OK",
     ),
     (
+        "criteria of a SORT",
+        |count| words("SORT (", "REVERSE DATE", count, ") UTF-8 ALL"),
+        "OK",
+    ),
+    (
         "items of a FETCH",
         |count| words("FETCH 1 (", "UID", count, ")"),
         "OK",

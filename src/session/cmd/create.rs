@@ -19,6 +19,10 @@ pub(crate) async fn run(
             let taken = folders
                 .iter()
                 .any(|folder| folder.special_use == Some(purpose) && folder.name != named.name);
+            let given = session.user.configured_use(&named.name);
+            if given.is_some_and(|given| given != purpose) {
+                return Err(refused("This name is for another use".to_owned()));
+            }
             if taken {
                 return Err(refused(format!(
                     "There is a mailbox for {}",

@@ -6,11 +6,10 @@ use crate::imap::command::Numbering;
 use crate::imap::response::{Data, ThreadItem};
 use crate::imap::search::{SearchKey, SortCriterion, ThreadAlgorithm};
 use crate::imap::sequence::Uid;
-use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::snapshot::Message;
 use crate::mailbox::view::View;
 use crate::search::rank::{self, Ranked};
-use crate::search::scan::Wanted;
+use crate::search::scan::{Found, Wanted};
 use crate::search::thread::Forest;
 use crate::session::Session;
 use crate::session::cmd::search::{ended, find, unless_gone};
@@ -23,13 +22,14 @@ pub(crate) async fn sort(
     charset: &[u8],
     key: &SearchKey,
 ) -> Result<Reply, Failure> {
-    let (mailbox, messages) = found(session, charset, key).await?;
+    let (found, messages) = found(session, charset, key).await?;
+    let mailbox = Arc::clone(session.view()?.mailbox());
     let ranked = unless_gone(session, rank::sort(mailbox, messages, criteria)).await?;
     let numbers = numbers(session.view()?, numbering, &ranked).await?;
     session
         .writer
         .data(&Data::Sort(numbers.into_iter().flatten().collect()));
-    ended(session.view()?, "Sort", ranked.expunged, &ranked.unreadable).await
+    end(session, "Sort", found, ranked).await
 }
 
 pub(crate) async fn thread(
@@ -39,18 +39,13 @@ pub(crate) async fn thread(
     charset: &[u8],
     key: &SearchKey,
 ) -> Result<Reply, Failure> {
-    let (mailbox, messages) = found(session, charset, key).await?;
+    let (found, messages) = found(session, charset, key).await?;
+    let mailbox = Arc::clone(session.view()?.mailbox());
     let ranked = unless_gone(session, rank::thread(mailbox, messages, algorithm)).await?;
     let numbers = numbers(session.view()?, numbering, &ranked).await?;
     let items = written(&ranked.forest, &numbers);
     session.writer.data(&Data::Thread(items));
-    ended(
-        session.view()?,
-        "Thread",
-        ranked.expunged,
-        &ranked.unreadable,
-    )
-    .await
+    end(session, "Thread", found, ranked).await
 }
 
 /// The messages that match, in the mailbox's order.
@@ -58,7 +53,7 @@ async fn found(
     session: &mut Session,
     charset: &[u8],
     key: &SearchKey,
-) -> Result<(Arc<Mailbox>, Vec<Arc<Message>>), Failure> {
+) -> Result<(Found, Vec<Arc<Message>>), Failure> {
     let found = find(session, Some(charset), key, Wanted::All).await?;
     let view = session.view()?;
     let messages = view
@@ -67,7 +62,19 @@ async fn found(
         .map(|picked| picked.message)
         .filter(|message| found.uids.contains(message.uid.get()))
         .collect();
-    Ok((Arc::clone(view.mailbox()), messages))
+    Ok((found, messages))
+}
+
+/// The end, with what the search and the ordering have met.
+async fn end(
+    session: &mut Session,
+    name: &str,
+    found: Found,
+    ranked: Ranked,
+) -> Result<Reply, Failure> {
+    let unreadable = [found.unreadable, ranked.unreadable].concat();
+    let expunged = found.expunged || ranked.expunged;
+    ended(session.view()?, name, expunged, &unreadable).await
 }
 
 /// UIDs or sequence numbers, as the client wants them.
