@@ -1,6 +1,8 @@
 //! SPECIAL-USE (RFC 6154).
 
-use crate::harness::Server;
+use std::sync::Arc;
+
+use crate::harness::{Kind, Maildir, Server, Setup};
 
 /// §5.2. "The "SPECIAL-USE" return option could also have been specified, but it is unnecessary, as it is implied
 /// by the selection option."
@@ -143,4 +145,22 @@ fn made_for_a_special_use() {
         ],
         "OK",
     );
+}
+
+/// What the configuration says of a name holds, whoever makes its mailbox.
+#[test]
+fn a_name_configured_for_another_use() {
+    let maildir = Arc::new(Maildir::new());
+    let server = Setup::new(Kind::Culver)
+        .mail_settings("auto-create = { Post = \"\\\\Sent\" }\n")
+        .start(&maildir);
+    let mut c = server.client();
+    c.check(
+        "LIST \"\" Post",
+        &["* LIST (\\HasNoChildren \\Sent) \".\" Post"],
+        "OK",
+    );
+    c.ok("DELETE Post");
+    c.check("CREATE Post (USE (\\Junk))", &[], "NO [USEATTR]");
+    c.check("CREATE Post (USE (\\Sent))", &[], "OK");
 }
