@@ -9,13 +9,10 @@ use crate::imap::sequence::{NumberSet, Uid};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::snapshot::{Message, Snapshot};
-use crate::mailbox::turn::Turn;
+use crate::mailbox::turn::{TOUCH_EVERY, Turn};
 use crate::spool::filename::Letters;
 use crate::spool::folder::Sub;
 use crate::spool::scan;
-
-/// Renames or unlinks after which the lock's time is renewed.
-const TOUCH_EVERY: usize = 1000;
 
 /// What a STORE did.
 #[derive(Debug)]

@@ -6,15 +6,12 @@ use std::io::ErrorKind;
 use crate::imap::sequence::Uid;
 use crate::mailbox::disk::Listed;
 use crate::mailbox::fault::Fault;
-use crate::mailbox::turn::Turn;
+use crate::mailbox::turn::{TOUCH_EVERY, Turn};
 use crate::mailbox::uids::Newcomer;
 use crate::mailbox::witness::{SCANS, Sightings};
 use crate::spool::filename::FileName;
 use crate::spool::folder::Sub;
 use crate::spool::scan;
-
-/// After this many renames from `new/` to `cur/` the lock's time is renewed.
-const TOUCH_EVERY: usize = 1000;
 
 /// Files that the uidlist names, by UID, with the size that it tells.
 type Listings = BTreeMap<Uid, (Sub, FileName, Option<u64>)>;

@@ -14,7 +14,7 @@ use crate::mailbox::fault::Fault;
 use crate::mailbox::finder::Finder;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::snapshot::{Message, Snapshot};
-use crate::mailbox::turn::{Turn, fresh_name};
+use crate::mailbox::turn::{TOUCH_EVERY, Turn, fresh_name};
 use crate::mailbox::uids::Newcomer;
 use crate::spool::deliver::Delivery;
 use crate::spool::filename::{FileName, Letters};
@@ -23,9 +23,6 @@ use crate::spool::uidlist::Fields;
 
 /// How often a source file's name is looked up again when it changes under a COPY.
 const NAME_TRIES: usize = 10;
-
-/// Messages after which the locks' times are renewed.
-const TOUCH_EVERY: usize = 1000;
 
 /// What a COPY or MOVE did: two lists of the same length, in the same order.
 #[derive(Debug)]

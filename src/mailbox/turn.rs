@@ -17,6 +17,9 @@ use crate::spool::filename::{FileName, Letters};
 use crate::spool::folder::{Stamp, Sub};
 use crate::spool::lock::Lock;
 
+/// After this many messages a long turn renews the lock's time.
+pub(super) const TOUCH_EVERY: usize = 1000;
+
 /// How often a name is looked for again when it keeps changing under us (as often as Dovecot does).
 const NAME_TRIES: usize = 10;
 
