@@ -102,3 +102,56 @@ impl Drop for Waiting {
         self.progress.cancel();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::tests::House;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_hears_how_far_its_command_is() {
+        let house = House::new();
+        let (mut client, mut session) = house.session();
+        for (tag, quoted) in [("A7", "\"A7\""), ("A]7", "NIL")] {
+            let tag = Tag::new(tag.as_bytes()).unwrap();
+            let mut waiting = Waiting::new(&tag, 500);
+            let progress = waiting.progress();
+            let work = async {
+                for _ in 0..9 {
+                    progress.add(100);
+                    tokio::time::sleep(Duration::from_secs(3)).await;
+                }
+                Ok("found")
+            };
+            assert_eq!(waiting.wait(&mut session, work).await.unwrap(), "found");
+            // More is never done than there is to do.
+            for done in [400, 499] {
+                let line = format!("* OK [INPROGRESS ({quoted} {done} 500)] Still at it");
+                assert_eq!(client.line().await, line);
+            }
+        }
+        // Between commands nothing is said.
+        let work = async {
+            tokio::time::sleep(Duration::from_secs(100)).await;
+            Ok(())
+        };
+        Waiting::silently().wait(&mut session, work).await.unwrap();
+        session.writer.continuation("next");
+        session.writer.flush().await.unwrap();
+        assert_eq!(client.line().await, "+ next");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_work_stops_when_the_client_is_gone() {
+        let house = House::new();
+        let (client, mut session) = house.session();
+        let mut waiting = Waiting::new(&Tag::new(b"A7").unwrap(), 1);
+        let progress = waiting.progress();
+        drop(client);
+        let work = std::future::pending::<Result<(), Fault>>();
+        assert!(waiting.wait(&mut session, work).await.is_err());
+        assert!(!progress.is_cancelled());
+        drop(waiting);
+        assert!(progress.part().is_cancelled());
+    }
+}
