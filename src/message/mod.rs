@@ -14,7 +14,7 @@ pub mod header;
 pub mod ids;
 mod lexer;
 pub mod mime;
-mod parameter;
+pub mod parameter;
 pub mod pieces;
 pub mod section;
 pub mod structure;
