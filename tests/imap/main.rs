@@ -42,6 +42,7 @@ mod rfc3516;
 mod rfc4731;
 mod rfc5032;
 mod rfc5182;
+mod rfc5255;
 mod rfc5256;
 mod rfc5258;
 mod rfc5267;
