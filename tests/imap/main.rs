@@ -18,6 +18,7 @@ mod examine;
 mod expunge;
 mod fetch;
 mod flags;
+mod followed;
 mod hostile;
 mod id;
 mod idle;
