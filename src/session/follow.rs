@@ -193,7 +193,9 @@ pub(crate) async fn tell_touched(
     if followed.is_empty() || touched.is_empty() {
         return Ok(());
     }
-    let picked = view.pick_all(touched);
+    // Those that are gone no longer match, though the picture still has them.
+    let mut picked = view.pick_all(touched);
+    picked.retain(|one| !one.gone);
     let last = (view.exists(), view.last_uid().map_or(0, Uid::get));
     let mut kept = 0;
     for mut one in std::mem::take(followed) {

@@ -12,6 +12,7 @@ const AFTER_LOGIN: &[&str] = &[
     "ENABLE",
     "ESEARCH",
     "ESORT",
+    "I18NLEVEL=1",
     "ID",
     "IDLE",
     "IMAP4rev1",
