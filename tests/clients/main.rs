@@ -17,3 +17,4 @@ mod mbsync;
 mod mutt;
 mod offlineimap;
 mod program;
+mod words;
