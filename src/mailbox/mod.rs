@@ -16,6 +16,7 @@ mod lookout;
 )]
 pub mod mailbox;
 mod queue;
+pub mod replace;
 mod size;
 pub mod snapshot;
 mod special_use;

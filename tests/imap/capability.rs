@@ -6,6 +6,7 @@ use crate::harness::{Kind, Server};
 const AFTER_LOGIN: &[&str] = &[
     "APPENDLIMIT",
     "BINARY",
+    "CATENATE",
     "CHILDREN",
     "CREATE-SPECIAL-USE",
     "ENABLE",
@@ -20,6 +21,7 @@ const AFTER_LOGIN: &[&str] = &[
     "MOVE",
     "MULTIAPPEND",
     "NAMESPACE",
+    "REPLACE",
     "SASL-IR",
     "SEARCHRES",
     "SORT",
@@ -31,15 +33,17 @@ const AFTER_LOGIN: &[&str] = &[
     "THREAD=REFS",
     "UIDPLUS",
     "UNSELECT",
+    "URL-PARTIAL",
     "UTF8=ACCEPT",
     "WITHIN",
 ];
 
 /// What Dovecot 2.3 does not have of these.
-const NOT_DOVECOTS: [&str; 4] = [
+const NOT_DOVECOTS: [&str; 5] = [
     "APPENDLIMIT",
     "CREATE-SPECIAL-USE",
     "IMAP4rev2",
+    "REPLACE",
     "UTF8=ACCEPT",
 ];
 

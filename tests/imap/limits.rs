@@ -110,6 +110,20 @@ const LISTS: &[List] = &[
         "OK [APPENDUID",
     ),
     (
+        "parts of a CATENATE",
+        |count| words("APPEND INBOX CATENATE (", "URL ;UID=1", count, ")"),
+        "OK [APPENDUID",
+    ),
+    (
+        "octets of a URL",
+        |count| {
+            let name = "%61".repeat(count / 3);
+            let rest = "x".repeat(count - 3 * (count / 3));
+            format!("APPEND INBOX CATENATE (URL \"{rest}{name}\")")
+        },
+        "NO [BADURL",
+    ),
+    (
         "octets of a keyword",
         |count| format!("SEARCH KEYWORD {}", "k".repeat(count)),
         "OK",
@@ -308,6 +322,19 @@ fn patience_ends() {
         }
         assert_eq!(c.rest(), [format!("* {end}")], "{what}");
     }
+}
+
+/// Said before any octet is sent, or copied.
+#[test]
+fn a_message_made_by_catenate() {
+    let (most, answer) = stated("octets of a message made by CATENATE");
+    let server = culver().start(&Arc::new(Maildir::new()));
+    let mut c = server.client();
+    c.append("INBOX", "", "Subject: x\r\n\r\n");
+    let part = "URL /INBOX/;UID=1";
+    let append = |octets: usize| format!("a APPEND INBOX CATENATE ({part} TEXT {{{octets}}}\r\n");
+    assert_eq!(said(&mut c, &append(most - 13)), format!("a {answer}"));
+    assert_eq!(said(&mut c, &append(most - 14)), "+ OK");
 }
 
 #[test]

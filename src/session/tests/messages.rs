@@ -35,7 +35,7 @@ async fn append_checks_before_it_takes() {
     client
         .ask(
             "e APPEND INBOX {10+}\r\nx LOGOUT\r\n and more",
-            &["e BAD expected the end of the line after the message"],
+            &["e BAD Expected a literal with the message, CATENATE or UTF8 (octet 22)"],
         )
         .await;
     client.ask("f APPEND INBOX {6}", &["+ OK"]).await;
