@@ -8,9 +8,11 @@ const AFTER_LOGIN: &[&str] = &[
     "BINARY",
     "CATENATE",
     "CHILDREN",
+    "CONTEXT=SEARCH",
     "CREATE-SPECIAL-USE",
     "ENABLE",
     "ESEARCH",
+    "ESORT",
     "ID",
     "IDLE",
     "IMAP4rev1",
@@ -21,6 +23,7 @@ const AFTER_LOGIN: &[&str] = &[
     "MOVE",
     "MULTIAPPEND",
     "NAMESPACE",
+    "PARTIAL",
     "REPLACE",
     "SASL-IR",
     "SEARCHRES",
@@ -39,10 +42,11 @@ const AFTER_LOGIN: &[&str] = &[
 ];
 
 /// What Dovecot 2.3 does not have of these.
-const NOT_DOVECOTS: [&str; 5] = [
+const NOT_DOVECOTS: [&str; 6] = [
     "APPENDLIMIT",
     "CREATE-SPECIAL-USE",
     "IMAP4rev2",
+    "PARTIAL",
     "REPLACE",
     "UTF8=ACCEPT",
 ];

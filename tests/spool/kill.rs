@@ -142,12 +142,12 @@ fn act(c: &mut Client, own: &mut Own, doing: &Doing) -> Option<()> {
                 .untagged
                 .iter()
                 .map(|line| String::from_utf8_lossy(line));
-            let code = lines.filter_map(|line| {
+            let mut code = lines.filter_map(|line| {
                 let code = line.strip_prefix("* OK [APPENDUID ")?;
                 code.split([' ', ']']).nth(1)?.parse().ok()
             });
             let known = Known {
-                uid: code.last().unwrap(),
+                uid: code.next_back().unwrap(),
                 flagged: false,
             };
             own.insert((with.clone(), "INBOX"), known);

@@ -206,6 +206,7 @@ fn body(input: &[u8]) -> Parsed<'_, CommandBody> {
     match verb.as_str() {
         "APPEND" => append::whole(rest, None),
         "AUTHENTICATE" => login::authenticate(rest),
+        "CANCELUPDATE" => search::cancel_update(rest),
         "CAPABILITY" => bare(Capability),
         "CHECK" => bare(Check),
         "CLOSE" => bare(Close),

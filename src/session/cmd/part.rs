@@ -56,7 +56,7 @@ pub(super) async fn open(
     let named = MessageUrl::parse(url).map_err(|error| bad(&error.to_string()))?;
     let mailbox = match &named.mailbox {
         None => match &session.state {
-            State::Selected(view) => Arc::clone(view.mailbox()),
+            State::Selected(view, _) => Arc::clone(view.mailbox()),
             State::Authenticated => return Err(bad("no mailbox is selected")),
         },
         Some(name) => {
