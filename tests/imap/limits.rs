@@ -329,19 +329,6 @@ fn patience_ends() {
     }
 }
 
-/// Said before any octet is sent, or copied.
-#[test]
-fn a_message_made_by_catenate() {
-    let (most, answer) = stated("octets of a message made by CATENATE");
-    let server = culver().start(&Arc::new(Maildir::new()));
-    let mut c = server.client();
-    c.append("INBOX", "", "Subject: x\r\n\r\n");
-    let part = "URL /INBOX/;UID=1";
-    let append = |octets: usize| format!("a APPEND INBOX CATENATE ({part} TEXT {{{octets}}}\r\n");
-    assert_eq!(said(&mut c, &append(most - 13)), format!("a {answer}"));
-    assert_eq!(said(&mut c, &append(most - 14)), "+ OK");
-}
-
 #[test]
 fn a_message_of_a_size() {
     let setup = culver().mail_settings("max-message-size = \"1K\"\n");

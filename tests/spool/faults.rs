@@ -269,6 +269,14 @@ fn a_message_that_cannot_be_read_is_named() {
         "NO [SERVERBUG]",
     );
     c.check("SEARCH TEXT Hello", &["* SEARCH 2"], "NO [SERVERBUG]");
+    for command in ["APPEND INBOX", "REPLACE 2 INBOX"] {
+        let parts = "URL ;UID=2 URL ;UID=1 TEXT {5+}\r\nhello";
+        c.check(
+            &format!("{command} CATENATE ({parts})"),
+            &[],
+            "NO [SERVERBUG]",
+        );
+    }
     c.check("SEARCH SEEN", &["* SEARCH 1 2"], "OK");
     let dates = c.ok("FETCH 1 INTERNALDATE");
     assert_eq!(dates.len(), 1, "a date needs no reading: {dates:?}");

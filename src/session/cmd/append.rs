@@ -9,7 +9,6 @@ use crate::imap::response::Code;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::upload::Upload;
 use crate::session::cmd::part::{self, Part};
-use crate::session::cmd::search::unless_gone;
 use crate::session::cmd::{replace, target, target_is_gone};
 use crate::session::cut::Cut;
 use crate::session::reply::{End, Failure, Reply};
@@ -221,11 +220,11 @@ async fn take(
     Ok(())
 }
 
-/// Takes octets from a message that is here. Nobody waits for them once the client is gone.
+/// Takes octets from a message that is here.
 async fn copy(session: &mut Session, upload: &mut Upload, mut part: Part) -> Result<(), Failure> {
     while part.remaining() > 0 {
         let octets;
-        (part, octets) = unless_gone(session, part.read()).await?;
+        (part, octets) = part.read(session).await?;
         upload.write(octets).await?;
     }
     Ok(())

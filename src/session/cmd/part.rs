@@ -21,7 +21,8 @@ use crate::message::crlf::{self, CrlfStream};
 use crate::message::mime::{self, Structure};
 use crate::message::section::{self, Octets};
 use crate::session::cmd::search::unless_gone;
-use crate::session::reply::Failure;
+use crate::session::cmd::unreadable;
+use crate::session::reply::{self, Failure};
 use crate::session::{Session, State};
 
 /// Octets read at a time.
@@ -37,6 +38,7 @@ pub(super) struct Source {
 
 /// Octets to be read.
 pub(super) struct Part {
+    uid: Uid,
     file: Arc<File>,
     /// Where they are, if not in the file.
     memory: Option<Vec<u8>>,
@@ -99,10 +101,11 @@ pub(super) async fn open(
     });
     let (source, octets) = match located.await {
         Err(Failure::Fault(Fault::Expunged)) => return Err(bad("the message is expunged")),
+        Err(Failure::Fault(fault)) => return Err(unread(&fault, named.uid)),
         located => located?,
     };
     let octets = octets.ok_or_else(|| bad("the message has no such part"))?;
-    let part = Part::new(Arc::clone(&source.file), octets, named.partial);
+    let part = Part::new(&source, octets, named.partial);
     *last = Some(source);
     Ok(part)
 }
@@ -148,7 +151,7 @@ impl Source {
 }
 
 impl Part {
-    fn new(file: Arc<File>, octets: Octets, partial: Option<Partial>) -> Part {
+    fn new(source: &Source, octets: Octets, partial: Option<Partial>) -> Part {
         let (offset, length) = match partial {
             Some(Partial { offset, length }) => (offset, length),
             None => (0, u64::MAX),
@@ -164,7 +167,8 @@ impl Part {
             }
         };
         Part {
-            file,
+            uid: source.uid,
+            file: Arc::clone(&source.file),
             memory,
             octets: CrlfStream::new(range, virtual_size, offset, length),
         }
@@ -175,8 +179,9 @@ impl Part {
         self.octets.remaining()
     }
 
-    /// The next octets.
-    pub(super) async fn read(mut self) -> Result<(Part, Vec<u8>), Fault> {
+    /// The next octets. Nobody waits for them once the client is gone.
+    pub(super) async fn read(mut self, session: &mut Session) -> Result<(Part, Vec<u8>), Failure> {
+        let uid = self.uid;
         let read = move || {
             let mut out = Vec::new();
             let done = match &self.memory {
@@ -186,8 +191,18 @@ impl Part {
             done.map_err(|error| Fault::from_io("reading a message", error))?;
             Ok((self, out))
         };
-        reading(read).await
+        match unless_gone(session, reading(read)).await {
+            Err(Failure::Fault(fault)) => Err(unread(&fault, uid)),
+            read => read,
+        }
     }
+}
+
+/// What a client hears of a message that is there and could not be read: as from FETCH, and not as if what it
+/// appends to were at fault.
+fn unread(fault: &Fault, uid: Uid) -> Failure {
+    reply::log(fault, "CATENATE");
+    unreadable(&[uid])
 }
 
 /// Reads on the blocking pool.

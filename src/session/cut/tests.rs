@@ -356,6 +356,32 @@ fn a_later_message_given_up_is_swallowed_if_it_comes() {
     }
 }
 
+/// RFC 4469: a literal that is a URL belongs to the command, one that is a text is handed out.
+#[test]
+fn parts_of_a_message() {
+    let head = b"a APPEND x CATENATE (URL {3}\r\nabc URL {3+}\r\n{5} TEXT {0+}\r\n TEXT {2}\r\n";
+    let url = |text: &str| AppendStep::Url(text.into());
+    for coming in [true, false] {
+        let mut cutter = Cutter::new(AFTER_LOGIN, head.to_vec());
+        assert_eq!(cutter.cut(), Some(Cut::Literal));
+        let Some(Cut::Append { steps, .. }) = cutter.cut() else {
+            panic!("no APPEND");
+        };
+        assert_eq!(steps[1..3], [url("abc"), url("{5}")]);
+        assert_eq!(message(&mut cutter), (2, false));
+        if coming {
+            cutter.input().extend_from_slice(b"de URL f)\r\n");
+            assert_eq!(cutter.message(2), b"de");
+            let steps = vec![url("f"), AppendStep::End];
+            assert_eq!(cutter.cut(), Some(Cut::AppendOn(steps)));
+        } else {
+            cutter.give_up_message(false);
+        }
+        cutter.input().extend_from_slice(b"b NOOP\r\n");
+        assert_eq!(cutter.cut(), Some(command("b NOOP")));
+    }
+}
+
 /// The lines of an APPEND are bounded together, however many messages are between them.
 #[test]
 fn the_lines_between_messages_count() {
