@@ -13,15 +13,18 @@ const AFTER_LOGIN: &[&str] = &[
     "ENABLE",
     "ESEARCH",
     "ESORT",
+    "I18NLEVEL=1",
     "ID",
     "IDLE",
     "IMAP4rev1",
     "IMAP4rev2",
+    "INPROGRESS",
     "LIST-EXTENDED",
     "LIST-STATUS",
     "LITERAL+",
     "MOVE",
     "MULTIAPPEND",
+    "MULTISEARCH",
     "NAMESPACE",
     "PARTIAL",
     "REPLACE",
@@ -42,10 +45,12 @@ const AFTER_LOGIN: &[&str] = &[
 ];
 
 /// What Dovecot 2.3 does not have of these.
-const NOT_DOVECOTS: [&str; 6] = [
+const NOT_DOVECOTS: [&str; 8] = [
     "APPENDLIMIT",
     "CREATE-SPECIAL-USE",
     "IMAP4rev2",
+    "INPROGRESS",
+    "MULTISEARCH",
     "PARTIAL",
     "REPLACE",
     "UTF8=ACCEPT",

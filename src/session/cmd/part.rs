@@ -20,9 +20,9 @@ use crate::message::Source as _;
 use crate::message::crlf::{self, CrlfStream};
 use crate::message::mime::{self, Structure};
 use crate::message::section::{self, Octets};
-use crate::session::cmd::search::unless_gone;
 use crate::session::cmd::unreadable;
 use crate::session::reply::{self, Failure};
+use crate::session::wait::Waiting;
 use crate::session::{Session, State};
 
 /// Octets read at a time.
@@ -82,7 +82,8 @@ pub(super) async fn open(
     })?;
     let message = found.map_err(bad)?;
     let section = named.section;
-    let located = unless_gone(session, async move {
+    let mut waiting = Waiting::silently();
+    let located = waiting.wait(session, async move {
         let locate = move || {
             let mut source = match known {
                 Some(source) => source,
@@ -191,7 +192,7 @@ impl Part {
             done.map_err(|error| Fault::from_io("reading a message", error))?;
             Ok((self, out))
         };
-        match unless_gone(session, reading(read)).await {
+        match Waiting::silently().wait(session, reading(read)).await {
             Err(Failure::Fault(fault)) => Err(unread(&fault, uid)),
             read => read,
         }
