@@ -44,6 +44,8 @@ pub enum Code {
     AuthorizationFailed,
     /// With the charsets that are known.
     BadCharset(Vec<&'static str>),
+    /// The URL as the client wrote it (RFC 4469 §4.1).
+    BadUrl(Vec<u8>),
     Cannot,
     Capability(Vec<Cow<'static, str>>),
     ClientBug,

@@ -256,12 +256,16 @@ impl Mailbox {
         }
     }
 
+    /// Whether answers to new or removed mail wait until that is safe.
+    pub(super) fn syncs_mail(&self) -> bool {
+        self.fsync != Fsync::Never
+    }
+
     /// What an answer to new or removed mail waits for.
     pub(super) async fn settle_mail(&self) -> Result<(), Fault> {
-        if self.fsync == Fsync::Never {
-            Ok(())
-        } else {
-            self.durability.flush().await
+        match self.syncs_mail() {
+            true => self.durability.flush().await,
+            false => Ok(()),
         }
     }
 

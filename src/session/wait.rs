@@ -31,7 +31,7 @@ impl Waiting {
         Waiting::of(Some(tag.clone()), goal)
     }
 
-    /// Work for no command that still runs.
+    /// Work for no command that still runs, or for one that says nothing of it.
     pub(crate) fn silently() -> Waiting {
         Waiting::of(None, 0)
     }

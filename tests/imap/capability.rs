@@ -6,6 +6,7 @@ use crate::harness::{Kind, Server};
 const AFTER_LOGIN: &[&str] = &[
     "APPENDLIMIT",
     "BINARY",
+    "CATENATE",
     "CHILDREN",
     "CONTEXT=SEARCH",
     "CREATE-SPECIAL-USE",
@@ -26,6 +27,7 @@ const AFTER_LOGIN: &[&str] = &[
     "MULTISEARCH",
     "NAMESPACE",
     "PARTIAL",
+    "REPLACE",
     "SASL-IR",
     "SEARCHRES",
     "SORT",
@@ -37,18 +39,20 @@ const AFTER_LOGIN: &[&str] = &[
     "THREAD=REFS",
     "UIDPLUS",
     "UNSELECT",
+    "URL-PARTIAL",
     "UTF8=ACCEPT",
     "WITHIN",
 ];
 
 /// What Dovecot 2.3 does not have of these.
-const NOT_DOVECOTS: [&str; 7] = [
+const NOT_DOVECOTS: [&str; 8] = [
     "APPENDLIMIT",
     "CREATE-SPECIAL-USE",
     "IMAP4rev2",
     "INPROGRESS",
     "MULTISEARCH",
     "PARTIAL",
+    "REPLACE",
     "UTF8=ACCEPT",
 ];
 

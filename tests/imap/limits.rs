@@ -120,6 +120,20 @@ const LISTS: &[List] = &[
         "OK [APPENDUID",
     ),
     (
+        "parts of a CATENATE",
+        |count| words("APPEND INBOX CATENATE (", "URL ;UID=1", count, ")"),
+        "OK [APPENDUID",
+    ),
+    (
+        "octets of a URL",
+        |count| {
+            let name = "%61".repeat(count / 3);
+            let rest = "x".repeat(count - 3 * (count / 3));
+            format!("APPEND INBOX CATENATE (URL \"{rest}{name}\")")
+        },
+        "NO [BADURL",
+    ),
+    (
         "octets of a keyword",
         |count| format!("SEARCH KEYWORD {}", "k".repeat(count)),
         "OK",

@@ -183,6 +183,7 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         Code::AuthenticationFailed => "AUTHENTICATIONFAILED",
         Code::AuthorizationFailed => "AUTHORIZATIONFAILED",
         Code::BadCharset(_) => "BADCHARSET",
+        Code::BadUrl(_) => "BADURL",
         Code::Cannot => "CANNOT",
         Code::Capability(_) => "CAPABILITY",
         Code::ClientBug => "CLIENTBUG",
@@ -233,6 +234,10 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
             words(out, charsets);
             out.push(b')');
         }
+        Code::BadUrl(url) => {
+            out.push(b' ');
+            response_url(out, url);
+        }
         Code::Capability(capabilities) => {
             out.push(b' ');
             words(out, capabilities.iter().map(|name| name.as_bytes()));
@@ -273,6 +278,16 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         _ => {}
     }
     out.extend_from_slice(b"] ");
+}
+
+/// `url-resp-text` (RFC 4469 §5): the URL, with what can stand in no URL or not here percent-encoded.
+fn response_url(out: &mut Vec<u8>, url: &[u8]) {
+    for byte in url {
+        match byte {
+            b'!'..=b'~' if *byte != b']' => out.push(*byte),
+            _ => out.extend_from_slice(format!("%{byte:02X}").as_bytes()),
+        }
+    }
 }
 
 /// `esearch-response` (RFC 4466 §2.6.2, RFC 4731 §4).

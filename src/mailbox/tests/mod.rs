@@ -18,6 +18,7 @@ use crate::spool::tree::{DiskNames, Layout, Location};
 
 mod faults;
 mod others;
+mod replace;
 mod sessions;
 mod storm;
 
