@@ -44,6 +44,8 @@ const AFTER: &[&str] = &[
     "SEARCHRES",
     "PARTIAL",
     "CONTEXT=SEARCH",
+    "MULTISEARCH",
+    "INPROGRESS",
     "MULTIAPPEND",
     "BINARY",
     "LIST-EXTENDED",

@@ -7,6 +7,7 @@ use std::io;
 use std::ops::Range;
 
 use crate::message::Source;
+use crate::message::lexer::is_space;
 use crate::message::pieces::{Piece, Pieces};
 
 /// Octets kept of one field. What is longer is cut.
@@ -187,7 +188,7 @@ impl<W: Fn(&[u8]) -> bool> Collector<W> {
 /// A field's body on one line: white space at its ends and all line ends taken away.
 pub fn unfolded(body: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(body.len());
-    for &byte in body.trim_ascii() {
+    for &byte in trimmed(body) {
         match byte {
             b'\r' | b'\n' => {}
             _ => push(&mut text, byte),
@@ -199,7 +200,7 @@ pub fn unfolded(body: &[u8]) -> Vec<u8> {
 /// A field's body for people: like [`unfolded`], and each run of white space is one space.
 pub fn compressed(body: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(body.len());
-    for &byte in body.trim_ascii() {
+    for &byte in trimmed(body) {
         match byte {
             b' ' | b'\t' | b'\r' | b'\n' => {
                 if text.last() != Some(&b' ') {
@@ -210,6 +211,14 @@ pub fn compressed(body: &[u8]) -> Vec<u8> {
         }
     }
     text
+}
+
+/// Without the white space at both ends, which is none but that of header fields.
+fn trimmed(body: &[u8]) -> &[u8] {
+    let is_text = |byte: &u8| !is_space(*byte);
+    let start = body.iter().position(is_text).unwrap_or(body.len());
+    let end = body.iter().rposition(is_text).map_or(start, |at| at + 1);
+    body.get(start..end).unwrap_or_default()
 }
 
 /// NUL cannot be said in IMAP (RFC 3501 §9, CHAR8): U+FFFD stands for it.
@@ -278,5 +287,8 @@ mod tests {
             "a b \u{fffd}c".as_bytes()
         );
         assert_eq!(unfolded(b" \n"), b"");
+        // A form feed is text, if not much of one (RFC 5322 §2.2.2 has SP and HTAB).
+        assert_eq!(unfolded(b" \x0c\t\r\n"), b"\x0c");
+        assert_eq!(compressed(b"\x0c a \x0c \r\n"), b"\x0c a \x0c");
     }
 }

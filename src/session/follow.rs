@@ -12,11 +12,11 @@ use crate::imap::response::{Code, Data, Esearch, Returned, StatusKind};
 use crate::imap::search::SearchKey;
 use crate::imap::sequence::{NumberSet, SeqNum, SequenceSet, Uid};
 use crate::mailbox::view::Picked;
-use crate::search::pool::Cancel;
 use crate::search::query::Query;
 use crate::search::scan::{self, Found, Wanted};
-use crate::session::cmd::search::{numbers, unless_gone};
+use crate::session::cmd::search::numbers;
 use crate::session::reply::{self, Failure};
+use crate::session::wait::Waiting;
 use crate::session::{Session, State};
 
 /// Searches followed at once in a session.
@@ -125,6 +125,7 @@ impl Followed {
         let mut looked: NumberSet = picked.iter().map(|one| one.message.uid.get()).collect();
         let query = Query::compile(&self.key, self.charset.as_deref(), view.saved())
             .map_err(|unknown| Failure::No(None, unknown.to_string().into()))?;
+        let mut waiting = Waiting::silently();
         let scan = scan::run(
             Arc::clone(view.mailbox()),
             picked,
@@ -132,11 +133,11 @@ impl Followed {
             last,
             query,
             Wanted::All,
-            Cancel::new(),
+            waiting.progress(),
         );
         let Found {
             uids, unreadable, ..
-        } = unless_gone(session, scan).await?;
+        } = waiting.wait(session, scan).await?;
         // Of a message that cannot be read nothing new is known.
         looked = looked.difference(&unreadable.into_iter().map(Uid::get).collect());
         let came = uids.difference(&self.matching);
@@ -151,6 +152,7 @@ impl Followed {
     fn response(&self, returned: Vec<Returned>) -> Data {
         Data::Esearch(Esearch {
             tag: self.tag.clone(),
+            mailbox: None,
             by_uid: self.numbering == Numbering::Uid,
             returned,
         })

@@ -17,11 +17,13 @@ const AFTER_LOGIN: &[&str] = &[
     "IDLE",
     "IMAP4rev1",
     "IMAP4rev2",
+    "INPROGRESS",
     "LIST-EXTENDED",
     "LIST-STATUS",
     "LITERAL+",
     "MOVE",
     "MULTIAPPEND",
+    "MULTISEARCH",
     "NAMESPACE",
     "PARTIAL",
     "SASL-IR",
@@ -40,10 +42,12 @@ const AFTER_LOGIN: &[&str] = &[
 ];
 
 /// What Dovecot 2.3 does not have of these.
-const NOT_DOVECOTS: [&str; 5] = [
+const NOT_DOVECOTS: [&str; 7] = [
     "APPENDLIMIT",
     "CREATE-SPECIAL-USE",
     "IMAP4rev2",
+    "INPROGRESS",
+    "MULTISEARCH",
     "PARTIAL",
     "UTF8=ACCEPT",
 ];

@@ -344,6 +344,5 @@ async fn a_silent_store_that_missed_a_file_is_told_when_it_is_there() {
     assert_eq!(stored.gone, one);
     fs::rename(&away, &here).unwrap();
     view.silenced(&one, &stored);
-    inbox.refresh().await.unwrap();
-    assert_eq!(told(&mut view, Expunge::Allowed), ["1 FETCH "]);
+    assert_eq!(awaited(&mut view).await, ["1 FETCH "]);
 }
