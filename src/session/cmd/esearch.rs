@@ -98,7 +98,7 @@ async fn search(
         }
         // "An ESEARCH response MUST NOT be returned for mailboxes that contain no matching messages. This is true
         // even when result options such as MIN, MAX, and COUNT are specified" (RFC 7377 §2.1).
-        if uids.len() > 0 && options.is_answered() {
+        if !uids.is_empty() && options.is_answered() {
             let highest = uids.ranges().iter().map(|range| range.1).max();
             if let Some(highest) = highest.and_then(Uid::new) {
                 mailbox.durable(highest).await?;
