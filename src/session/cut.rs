@@ -254,6 +254,10 @@ impl Cutter {
                 Err(error) => self.refuse(error.code, error.expected),
             }
         }
+        if self.refusal.is_none() {
+            // Before it is judged: with a literal where a tag should end, there is no tag to answer with.
+            self.command.extend_from_slice(announcement);
+        }
         self.judge_literal(mark.size, mark.non_sync);
         if let Some(refusal) = &self.refusal {
             if !mark.non_sync {
@@ -264,7 +268,6 @@ impl Cutter {
             }
             self.swallowed = self.swallowed.saturating_add(mark.size);
         } else {
-            self.command.extend_from_slice(announcement);
             self.command.extend_from_slice(b"\r\n");
             self.literals += 1;
         }

@@ -91,6 +91,14 @@ fn a_refused_literal_is_not_read_as_a_command() {
 }
 
 #[test]
+fn a_literal_where_the_tag_should_end_leaves_no_tag() {
+    for input in [b"b{9223372036854775807}\r\n".as_slice(), b"b{5000}\r\n"] {
+        let cuts_of = cuts(BEFORE_LOGIN, input);
+        assert_eq!(refused(&cuts_of[0]).0, "*");
+    }
+}
+
+#[test]
 fn a_whole_command_has_a_budget() {
     let mut input = b"a X".to_vec();
     for _ in 0..5 {
