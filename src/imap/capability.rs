@@ -44,6 +44,7 @@ const AFTER: &[&str] = &[
     "SEARCHRES",
     "PARTIAL",
     "CONTEXT=SEARCH",
+    "PREVIEW",
     "MULTIAPPEND",
     "BINARY",
     "LIST-EXTENDED",

@@ -23,6 +23,7 @@ const AFTER_LOGIN: &[&str] = &[
     "MULTIAPPEND",
     "NAMESPACE",
     "PARTIAL",
+    "PREVIEW",
     "SASL-IR",
     "SEARCHRES",
     "SORT",

@@ -51,6 +51,7 @@ mod rfc5819;
 mod rfc6154;
 mod rfc7889;
 mod rfc8438;
+mod rfc8970;
 mod rfc9051;
 mod rfc9394;
 mod rfc9755;
