@@ -44,6 +44,8 @@ const AFTER: &[&str] = &[
     "SEARCHRES",
     "PARTIAL",
     "CONTEXT=SEARCH",
+    "MULTISEARCH",
+    "INPROGRESS",
     "PREVIEW",
     "MULTIAPPEND",
     "BINARY",
@@ -57,6 +59,7 @@ const AFTER: &[&str] = &[
     "THREAD=ORDEREDSUBJECT",
     "THREAD=REFERENCES",
     "THREAD=REFS",
+    "I18NLEVEL=1",
 ];
 
 /// The list before login. LITERAL- there: only literals up to 4096 octets may come unasked (RFC 7888 §5).

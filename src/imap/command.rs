@@ -4,7 +4,9 @@ use crate::imap::core::{Secret, Tag};
 use crate::imap::date::DateTime;
 use crate::imap::fetch::FetchItem;
 use crate::imap::flag::Flag;
-use crate::imap::search::{PartialRange, ReturnOptions, SearchKey, SortCriterion, ThreadAlgorithm};
+use crate::imap::search::{
+    PartialRange, ReturnOptions, SearchKey, SortCriterion, Source, ThreadAlgorithm,
+};
 use crate::imap::sequence::MessageSet;
 
 /// A mailbox name or LIST pattern as the client sent it; what it means depends on the session
@@ -118,6 +120,14 @@ pub enum CommandBody {
         returns: Option<ReturnOptions>,
         criteria: Vec<SortCriterion>,
         charset: Vec<u8>,
+        key: SearchKey,
+    },
+    /// RFC 7377.
+    Esearch {
+        /// `None`: the selected mailbox.
+        sources: Option<Vec<Source>>,
+        returns: Option<ReturnOptions>,
+        charset: Option<Vec<u8>>,
         key: SearchKey,
     },
     /// RFC 5256.
@@ -277,6 +287,7 @@ impl CommandBody {
             Create { .. } => "CREATE",
             Delete { .. } => "DELETE",
             Enable(_) => "ENABLE",
+            Esearch { .. } => "ESEARCH",
             Expunge { uids: None } => "EXPUNGE",
             Expunge { uids: Some(_) } => "UID EXPUNGE",
             Fetch { numbering, .. } => uid(numbering, "FETCH", "UID FETCH"),
@@ -315,6 +326,7 @@ impl CommandBody {
             Capability | Noop | Logout | Id(_) => true,
             StartTls | Authenticate { .. } | Login { .. } => state == StateName::NotAuthenticated,
             Enable(_)
+            | Esearch { .. }
             | Select { .. }
             | Create { .. }
             | Delete { .. }
@@ -362,6 +374,7 @@ impl CommandBody {
             | Create { .. }
             | Delete { .. }
             | Enable(_)
+            | Esearch { .. }
             | Expunge { .. }
             | Id(_)
             | Idle

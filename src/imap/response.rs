@@ -53,6 +53,8 @@ pub enum Code {
     Corruption,
     ExpungeIssued,
     HasChildren,
+    /// The command of this tag has come so far of so far (RFC 9585 §4): the second is more than the first.
+    InProgress(Option<Tag>, u64, u64),
     InUse,
     Limit,
     NonExistent,
@@ -126,6 +128,8 @@ pub enum ThreadItem {
 pub struct Esearch {
     /// The command's tag.
     pub tag: Tag,
+    /// Which mailbox it is about, in the answer to ESEARCH (RFC 7377 §2.1).
+    pub mailbox: Option<(MailboxName, UidValidity)>,
     /// Whether the numbers are UIDs.
     pub by_uid: bool,
     /// Perhaps none.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::ops::Range;
 
+use crate::imap::command::WireName;
 use crate::imap::flag::{Keyword, SystemFlag};
 use crate::imap::sequence::SequenceSet;
 
@@ -72,6 +73,25 @@ impl ThreadAlgorithm {
         ("REFERENCES", ThreadAlgorithm::References),
         ("REFS", ThreadAlgorithm::Refs),
     ];
+}
+
+/// Which mailboxes an ESEARCH looks into (RFC 7377 §2.2, RFC 5465 §6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Those that mail may be delivered to.
+    Inboxes,
+    /// Those named.
+    Mailboxes(Vec<WireName>),
+    /// All of the user's own.
+    Personal,
+    /// The selected one.
+    Selected,
+    /// Those subscribed to.
+    Subscribed,
+    /// Those named, and all below them.
+    Subtree(Vec<WireName>),
+    /// Those named, and the level below them.
+    SubtreeOne(Vec<WireName>),
 }
 
 /// A search key. Strings are as the client sent them, in the command's charset, until

@@ -227,6 +227,11 @@ impl Mailbox {
         Ok(View::new(selection, self.changes()))
     }
 
+    /// Its directory's device and inode: the same under whatever name it was reached.
+    pub fn identity(&self) -> (u64, u64) {
+        self.folder.identity()
+    }
+
     /// How many messages are recent to nobody yet (STATUS RECENT).
     pub fn unclaimed_recent(&self) -> usize {
         usize::try_from(lock(&self.unclaimed).len()).unwrap_or(usize::MAX)

@@ -12,11 +12,11 @@ use crate::imap::response::{Code, Data, Esearch, Returned, StatusKind};
 use crate::imap::search::SearchKey;
 use crate::imap::sequence::{NumberSet, SeqNum, Uid};
 use crate::mailbox::view::{Picked, View};
-use crate::search::pool::Cancel;
 use crate::search::query::Query;
 use crate::search::scan::{self, Found, Wanted};
-use crate::session::cmd::search::{numbers, unless_gone};
+use crate::session::cmd::search::numbers;
 use crate::session::reply::{self, Failure};
+use crate::session::wait::Waiting;
 use crate::session::{Session, State};
 
 /// Searches followed at once in a session.
@@ -121,6 +121,7 @@ impl Followed {
         let mut looked: NumberSet = picked.iter().map(|one| one.message.uid.get()).collect();
         let query = Query::compile(&self.key, self.charset.as_deref(), view.saved())
             .map_err(|unknown| Failure::No(None, unknown.to_string().into()))?;
+        let mut waiting = Waiting::silently();
         let scan = scan::run(
             Arc::clone(view.mailbox()),
             picked,
@@ -128,11 +129,11 @@ impl Followed {
             last,
             query,
             Wanted::All,
-            Cancel::new(),
+            waiting.progress(),
         );
         let Found {
             uids, unreadable, ..
-        } = unless_gone(session, scan).await?;
+        } = waiting.wait(session, scan).await?;
         // Of a message that cannot be read nothing new is known.
         looked = looked.difference(&unreadable.into_iter().map(Uid::get).collect());
         let came = uids.difference(&self.matching);
@@ -147,6 +148,7 @@ impl Followed {
     fn response(&self, returned: Vec<Returned>) -> Data {
         Data::Esearch(Esearch {
             tag: self.tag.clone(),
+            mailbox: None,
             by_uid: self.numbering == Numbering::Uid,
             returned,
         })
@@ -191,7 +193,9 @@ pub(crate) async fn tell_touched(
     if followed.is_empty() || touched.is_empty() {
         return Ok(());
     }
-    let picked = view.pick_all(touched);
+    // Those that are gone no longer match, though the picture still has them.
+    let mut picked = view.pick_all(touched);
+    picked.retain(|one| !one.gone);
     let last = (view.exists(), view.last_uid().map_or(0, Uid::get));
     let mut kept = 0;
     for mut one in std::mem::take(followed) {

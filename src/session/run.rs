@@ -13,12 +13,13 @@ use crate::imap::command::{Command, CommandBody, Numbering, StateName};
 use crate::imap::core::Tag;
 use crate::imap::parse::{self, ParseError};
 use crate::imap::response::{Code, StatusKind};
+use crate::imap::search::{ReturnOptions, Source};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::user::User;
 use crate::mailbox::view::Expunge;
 use crate::session::cmd::{
-    any, append, cancelupdate, check, close, copy, create, delete, enable, expunge, fetch, idle,
-    list, namespace, rename, search, select, sort, status, store, subscribe,
+    any, append, cancelupdate, check, close, copy, create, delete, enable, esearch, expunge, fetch,
+    idle, list, namespace, rename, search, select, sort, status, store, subscribe,
 };
 use crate::session::cut::{Cut, Refusal};
 use crate::session::reply::{self, End, Failure, Reply};
@@ -210,6 +211,20 @@ impl Session {
             CommandBody::Create { mailbox, uses } => create::run(self, &mailbox, &uses).await,
             CommandBody::Delete { mailbox } => delete::run(self, &mailbox).await,
             CommandBody::Enable(names) => enable::run(self, &names),
+            CommandBody::Esearch {
+                sources,
+                returns,
+                charset,
+                key,
+            } => {
+                let sources = sources.unwrap_or_else(|| vec![Source::Selected]);
+                let asked = search::Asked {
+                    tag,
+                    numbering: Numbering::Uid,
+                    returns: Some(returns.unwrap_or(ReturnOptions::ALL)),
+                };
+                esearch::run(self, asked, &sources, charset.as_deref(), &key).await
+            }
             CommandBody::Expunge { uids } => expunge::run(self, uids.as_ref()).await,
             CommandBody::Fetch {
                 numbering,
@@ -283,7 +298,7 @@ impl Session {
                 algorithm,
                 charset,
                 key,
-            } => sort::thread(self, numbering, algorithm, &charset, &key).await,
+            } => sort::thread(self, tag, numbering, algorithm, &charset, &key).await,
             CommandBody::Unselect => Ok(close::unselect(self)),
             CommandBody::Unsubscribe { mailbox } => subscribe::unsubscribe(self, &mailbox).await,
         }
@@ -425,6 +440,7 @@ impl News {
             | CommandBody::Sort { numbering, .. }
             | CommandBody::Thread { numbering, .. }
             | CommandBody::Store { numbering, .. } => (true, *numbering == Numbering::Uid, false),
+            CommandBody::Esearch { .. } => (true, true, false),
             CommandBody::Expunge { uids } => (true, uids.is_some(), false),
             CommandBody::Append(_)
             | CommandBody::Authenticate { .. }

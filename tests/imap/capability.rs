@@ -12,15 +12,18 @@ const AFTER_LOGIN: &[&str] = &[
     "ENABLE",
     "ESEARCH",
     "ESORT",
+    "I18NLEVEL=1",
     "ID",
     "IDLE",
     "IMAP4rev1",
     "IMAP4rev2",
+    "INPROGRESS",
     "LIST-EXTENDED",
     "LIST-STATUS",
     "LITERAL+",
     "MOVE",
     "MULTIAPPEND",
+    "MULTISEARCH",
     "NAMESPACE",
     "PARTIAL",
     "PREVIEW",
@@ -40,10 +43,12 @@ const AFTER_LOGIN: &[&str] = &[
 ];
 
 /// What Dovecot 2.3 does not have of these.
-const NOT_DOVECOTS: [&str; 5] = [
+const NOT_DOVECOTS: [&str; 7] = [
     "APPENDLIMIT",
     "CREATE-SPECIAL-USE",
     "IMAP4rev2",
+    "INPROGRESS",
+    "MULTISEARCH",
     "PARTIAL",
     "UTF8=ACCEPT",
 ];

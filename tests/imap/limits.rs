@@ -85,6 +85,11 @@ const LISTS: &[List] = &[
         "OK",
     ),
     (
+        "mailboxes of an ESEARCH",
+        |count| words("ESEARCH IN (mailboxes (", "nosuch", count, ")) ALL"),
+        "OK",
+    ),
+    (
         "tags of a CANCELUPDATE",
         |count| words("CANCELUPDATE ", "\"x\"", count, ""),
         "NO",

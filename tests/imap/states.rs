@@ -28,6 +28,7 @@ const AUTHENTICATED: &[&str] = &[
     "LSUB \"\" *",
     "NAMESPACE",
     "STATUS INBOX (MESSAGES)",
+    "ESEARCH IN (personal) ALL",
     "APPEND INBOX {14+}\r\nSubject: x\r\n\r\n",
 ];
 
@@ -41,6 +42,7 @@ const SELECTED: &[&str] = &[
     "COPY 1 INBOX",
     "MOVE 1 INBOX",
     "UID SEARCH ALL",
+    "ESEARCH ALL",
     "SORT (DATE) UTF-8 ALL",
     "SORT RETURN () (DATE) UTF-8 ALL",
     "THREAD REFS UTF-8 ALL",

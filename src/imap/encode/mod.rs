@@ -58,7 +58,7 @@ pub fn data(out: &mut Vec<u8>, data: &Data, names: NameForm) {
     match data {
         Data::Capability(capabilities) => named_words(out, "CAPABILITY", capabilities),
         Data::Enabled(capabilities) => named_words(out, "ENABLED", capabilities),
-        Data::Esearch(found) => esearch(out, found),
+        Data::Esearch(found) => esearch(out, found, names),
         Data::Exists(count) => {
             number(out, u64::from(*count));
             out.extend_from_slice(b" EXISTS");
@@ -197,6 +197,7 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         Code::NonExistent => "NONEXISTENT",
         Code::NoPerm => "NOPERM",
         Code::NotSaved => "NOTSAVED",
+        Code::InProgress(..) => "INPROGRESS",
         Code::NoUpdate(_) => "NOUPDATE",
         Code::OverQuota => "OVERQUOTA",
         Code::Parse => "PARSE",
@@ -246,6 +247,18 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
             out.push(b' ');
             number_ranges(out, to.ranges());
         }
+        Code::InProgress(tag, done, goal) => {
+            out.extend_from_slice(b" (");
+            match tag {
+                Some(tag) => quoted(out, tag.as_str().as_bytes()),
+                None => nil(out),
+            }
+            for part in [done, goal] {
+                out.push(b' ');
+                number(out, *part);
+            }
+            out.push(b')');
+        }
         Code::NoUpdate(tag) => {
             out.push(b' ');
             quoted(out, tag.as_str().as_bytes());
@@ -263,9 +276,15 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
 }
 
 /// `esearch-response` (RFC 4466 §2.6.2, RFC 4731 §4).
-fn esearch(out: &mut Vec<u8>, answer: &Esearch) {
+fn esearch(out: &mut Vec<u8>, answer: &Esearch, names: NameForm) {
     out.extend_from_slice(b"ESEARCH (TAG ");
     quoted(out, answer.tag.as_str().as_bytes());
+    if let Some((name, uid_validity)) = &answer.mailbox {
+        out.extend_from_slice(b" MAILBOX ");
+        mailbox(out, name, names);
+        out.extend_from_slice(b" UIDVALIDITY ");
+        number(out, u64::from(uid_validity.get()));
+    }
     out.push(b')');
     if answer.by_uid {
         out.extend_from_slice(b" UID");

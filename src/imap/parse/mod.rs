@@ -183,6 +183,7 @@ fn body(input: &[u8]) -> Parsed<'_, CommandBody> {
         "CREATE" => mailbox::create(rest),
         "DELETE" => mailbox::one_mailbox(rest, |mailbox| Delete { mailbox }),
         "ENABLE" => login::enable(rest),
+        "ESEARCH" => search::esearch(rest),
         "EXAMINE" => mailbox::one_mailbox(rest, |mailbox| Select {
             mailbox,
             read_only: true,

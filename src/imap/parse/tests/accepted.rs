@@ -9,7 +9,7 @@ use crate::imap::date::DateTime;
 use crate::imap::fetch::{FetchItem, Partial, Section, SectionText};
 use crate::imap::flag::{Flag, Keyword, SystemFlag};
 use crate::imap::search::{
-    Day, PartialRange, ReturnOptions, SearchKey, SortCriterion, SortKey, ThreadAlgorithm,
+    Day, PartialRange, ReturnOptions, SearchKey, SortCriterion, SortKey, Source, ThreadAlgorithm,
 };
 
 use CommandBody::*;
@@ -700,6 +700,56 @@ fn cancelupdate() {
     assert_eq!(body("CANCELUPDATE \"B01\""), tags(&["B01"]));
     assert_eq!(body("cancelupdate \"B01\" \"b]\""), tags(&["B01", "b]"]));
     assert_eq!(body("CANCELUPDATE \"no tag\" \"\""), tags(&["no tag", ""]));
+}
+
+#[test]
+fn esearch() {
+    let all = |sources, returns| CommandBody::Esearch {
+        sources,
+        returns,
+        charset: None,
+        key: SearchKey::All,
+    };
+    let names = |names: &[&str]| names.iter().map(|name| name.as_bytes().to_vec()).collect();
+    assert_eq!(body("ESEARCH ALL"), all(None, None));
+    assert_eq!(
+        body("esearch in (Personal) return () all"),
+        all(Some(vec![Source::Personal]), Some(ReturnOptions::ALL))
+    );
+    // RFC 7377 §3.
+    for (text, sources) in [
+        (
+            "mailboxes \"folder1\" subtree \"folder2\"",
+            vec![
+                Source::Mailboxes(names(&["folder1"])),
+                Source::Subtree(names(&["folder2"])),
+            ],
+        ),
+        (
+            "selected inboxes SUBTREE-ONE (a \"\" b) subscribed",
+            vec![
+                Source::Selected,
+                Source::Inboxes,
+                Source::SubtreeOne(names(&["a", "", "b"])),
+                Source::Subscribed,
+            ],
+        ),
+        // A mailbox may have the name of a source.
+        (
+            "mailboxes personal personal",
+            vec![Source::Mailboxes(names(&["personal"])), Source::Personal],
+        ),
+    ] {
+        let command = format!("ESEARCH IN ({text}) ALL");
+        assert_eq!(body(command), all(Some(sources), None), "{text}");
+    }
+    let charset = CommandBody::Esearch {
+        sources: None,
+        returns: None,
+        charset: Some(b"UTF-8".to_vec()),
+        key: SearchKey::All,
+    };
+    assert_eq!(body("ESEARCH CHARSET UTF-8 ALL"), charset);
 }
 
 #[test]

@@ -366,6 +366,26 @@ fn texts_and_places() {
             "SORT RETURN (PARTIAL 1:2 ALL) (DATE) UTF-8 ALL",
             "PARTIAL cannot be used with ALL",
         ),
+        ("ESEARCH", "Expected a space (octet 10)"),
+        (
+            "ESEARCH IN ALL",
+            "Expected mailboxes in parentheses (octet 14)",
+        ),
+        (
+            "ESEARCH IN () ALL",
+            "Expected inboxes, mailboxes, personal, selected, subscribed, subtree or subtree-one (octet 15)",
+        ),
+        (
+            "ESEARCH IN (selected-delayed) ALL",
+            "Expected inboxes, mailboxes, personal, selected, subscribed, subtree or subtree-one (octet 15)",
+        ),
+        ("ESEARCH IN (mailboxes) ALL", "Expected a space (octet 24)"),
+        (
+            "ESEARCH IN (mailboxes ()) ALL",
+            "Expected a mailbox name (octet 26)",
+        ),
+        ("ESEARCH IN (personal)", "Expected a space (octet 24)"),
+        ("UID ESEARCH ALL", "Unknown command"),
         ("SORT RETURN () UTF-8 ALL", "Expected ( (octet 18)"),
         (
             "THREAD RETURN () REFS UTF-8 ALL",

@@ -12,7 +12,7 @@ use crate::imap::date::DateTime;
 use crate::imap::fetch::{FetchItem, Partial, Section, SectionText};
 use crate::imap::flag::{Flag, Keyword, SystemFlag};
 use crate::imap::search::{
-    Day, PartialRange, ReturnOptions, SearchKey, SortCriterion, SortKey, ThreadAlgorithm,
+    Day, PartialRange, ReturnOptions, SearchKey, SortCriterion, SortKey, Source, ThreadAlgorithm,
 };
 
 fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -160,6 +160,22 @@ fn any_key() -> impl Strategy<Value = SearchKey> {
     })
 }
 
+fn any_source() -> impl Strategy<Value = Source> {
+    let names = vec(any_bytes(), 1..3);
+    let fixed = [
+        Source::Inboxes,
+        Source::Personal,
+        Source::Selected,
+        Source::Subscribed,
+    ];
+    prop_oneof![
+        select(fixed.to_vec()),
+        (names, select(vec![0, 1, 2])).prop_map(|(names, which)| {
+            [Source::Mailboxes, Source::Subtree, Source::SubtreeOne][which](names)
+        }),
+    ]
+}
+
 fn any_command() -> impl Strategy<Value = Command> {
     use CommandBody::*;
     let numbering = || select(&[Numbering::Sequence, Numbering::Uid][..]);
@@ -261,6 +277,18 @@ fn any_command() -> impl Strategy<Value = Command> {
         )
             .prop_map(|(numbering, returns, charset, key)| Search {
                 numbering,
+                returns,
+                charset,
+                key
+            }),
+        (
+            proptest::option::of(vec(any_source(), 1..4)),
+            proptest::option::of(any_return_options()),
+            proptest::option::of(any_bytes()),
+            any_key()
+        )
+            .prop_map(|(sources, returns, charset, key)| Esearch {
+                sources,
                 returns,
                 charset,
                 key

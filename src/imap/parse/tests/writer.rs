@@ -10,7 +10,7 @@ use crate::imap::core::is_astring_char;
 use crate::imap::encode::fetch::Items;
 use crate::imap::fetch::FetchItem;
 use crate::imap::flag::Flag;
-use crate::imap::search::{Day, ReturnOptions, SearchKey, SortKey, ThreadAlgorithm};
+use crate::imap::search::{Day, ReturnOptions, SearchKey, SortKey, Source, ThreadAlgorithm};
 use crate::imap::sequence::{Bound, MessageSet, SeqNum, SequenceSet};
 
 /// Writes commands; `choices` decides where the grammar has several ways to write a thing.
@@ -206,6 +206,50 @@ impl Writer {
             FetchItem::Rfc822Size => self.word("RFC822.SIZE"),
             FetchItem::Rfc822Text => self.word("RFC822.TEXT"),
             FetchItem::Uid => self.word("UID"),
+        }
+    }
+
+    fn search_program(
+        &mut self,
+        returns: &Option<ReturnOptions>,
+        charset: &Option<Vec<u8>>,
+        key: &SearchKey,
+    ) {
+        if let Some(options) = returns {
+            self.word("RETURN ");
+            self.return_options(*options);
+            self.raw(" ");
+        }
+        if let Some(charset) = charset {
+            self.word("CHARSET ");
+            self.astring(charset);
+            self.raw(" ");
+        }
+        self.key(key);
+    }
+
+    fn source(&mut self, source: &Source) {
+        let (word, names) = match source {
+            Source::Inboxes => ("inboxes", None),
+            Source::Mailboxes(names) => ("mailboxes", Some(names)),
+            Source::Personal => ("personal", None),
+            Source::Selected => ("selected", None),
+            Source::Subscribed => ("subscribed", None),
+            Source::Subtree(names) => ("subtree", Some(names)),
+            Source::SubtreeOne(names) => ("subtree-one", Some(names)),
+        };
+        self.word(word);
+        match names.map(Vec::as_slice) {
+            None => {}
+            Some([only]) if self.either() => {
+                self.raw(" ");
+                self.astring(only);
+            }
+            Some(names) => {
+                self.raw(" (");
+                self.list(names, |writer, name| writer.astring(name));
+                self.raw(")");
+            }
         }
     }
 
@@ -507,17 +551,21 @@ impl Writer {
                 ..
             } => {
                 self.raw(" ");
-                if let Some(options) = returns {
-                    self.word("RETURN ");
-                    self.return_options(*options);
-                    self.raw(" ");
+                self.search_program(returns, charset, key);
+            }
+            Esearch {
+                sources,
+                returns,
+                charset,
+                key,
+            } => {
+                self.raw(" ");
+                if let Some(sources) = sources {
+                    self.word("IN (");
+                    self.list(sources, Writer::source);
+                    self.raw(") ");
                 }
-                if let Some(charset) = charset {
-                    self.word("CHARSET ");
-                    self.astring(charset);
-                    self.raw(" ");
-                }
-                self.key(key);
+                self.search_program(returns, charset, key);
             }
             Status { mailbox, items } => {
                 self.raw(" ");
