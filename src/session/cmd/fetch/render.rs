@@ -86,7 +86,8 @@ impl Render {
     pub(super) fn reads_files(&self, plan: &Plan) -> bool {
         self.open.is_some()
             || plan.shows_date()
-            || self.jobs.iter().any(|job| self.reads_file(&job.picked))
+            || plan.needs_previews()
+            || self.jobs.iter().any(|job| plan.reads_file(&job.picked))
     }
 
     /// Whether a message's file must be read.
