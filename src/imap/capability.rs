@@ -46,6 +46,7 @@ const AFTER: &[&str] = &[
     "CONTEXT=SEARCH",
     "MULTISEARCH",
     "INPROGRESS",
+    "PREVIEW",
     "MULTIAPPEND",
     "CATENATE",
     "URL-PARTIAL",

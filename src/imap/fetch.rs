@@ -38,6 +38,11 @@ pub enum FetchItem {
     Flags,
     /// `INTERNALDATE`.
     InternalDate,
+    /// `PREVIEW`: the beginning of the message's text (RFC 8970).
+    Preview {
+        /// `(LAZY)`: only if it is at hand.
+        lazy: bool,
+    },
     /// `RFC822`: like `BODY[]`, under its own name.
     Rfc822,
     /// `RFC822.HEADER`: like `BODY.PEEK[HEADER]`.
@@ -62,6 +67,7 @@ impl FetchItem {
             | FetchItem::Envelope
             | FetchItem::Flags
             | FetchItem::InternalDate
+            | FetchItem::Preview { .. }
             | FetchItem::Rfc822Header
             | FetchItem::Rfc822Size
             | FetchItem::Uid => false,

@@ -11,6 +11,7 @@ use crate::imap::sequence::{NumberSet, Uid};
 use crate::mailbox::disk::Disk;
 use crate::mailbox::durability::Durability;
 use crate::mailbox::fault::{Fault, blocking};
+use crate::mailbox::previews::Previews;
 use crate::mailbox::queue::{LOCK_RETRY, LOCK_WAIT};
 use crate::mailbox::snapshot::{Message, Snapshot};
 use crate::mailbox::turn::Turn;
@@ -41,6 +42,7 @@ pub struct Mailbox {
     writers: AtomicUsize,
     pub(super) inbox: Arc<Inbox>,
     watching: Mutex<Watching>,
+    previews: Previews,
 }
 
 /// Whether events come.
@@ -77,6 +79,7 @@ impl Mailbox {
             writers: AtomicUsize::new(0),
             inbox: Arc::default(),
             watching: Mutex::default(),
+            previews: Previews::default(),
         });
         mailbox
             .durability
@@ -201,6 +204,11 @@ impl Mailbox {
     /// The state published last.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.published.borrow().clone()
+    }
+
+    /// The previews that were made of its messages.
+    pub fn previews(&self) -> &Previews {
+        &self.previews
     }
 
     /// Wakes whenever a new state is published (IDLE waits on it).

@@ -16,6 +16,7 @@ mod lookout;
 )]
 pub mod mailbox;
 pub mod news;
+pub mod previews;
 mod queue;
 pub mod replace;
 mod size;

@@ -96,12 +96,14 @@ impl<S: Source> Reader<'_, S> {
             }
             Content::Message(inner) if encoding == TransferEncoding::Identity => self.part(*inner),
             Content::Leaf => {
-                // What is attached is another text than the message's own.
+                // What is attached to something is another text than the message's own.
                 let attached = header
                     .first(b"Content-Disposition")
                     .is_some_and(|field| disposition(field).0.eq_ignore_ascii_case(b"attachment"));
                 match kind(content_type.as_ref()) {
-                    Some(kind) if !attached => self.text(part, kind, encoding, content_type),
+                    Some(kind) if !attached || at == 0 => {
+                        self.text(part, kind, encoding, content_type)
+                    }
                     _ => Ok(None),
                 }
             }
@@ -471,6 +473,7 @@ mod tests {
         );
         assert_eq!(multi("mixed", &[]), "");
         assert_eq!(shown("Content-Type: text\n\nbroken type"), "broken type");
+        assert_eq!(shown(attached), "attached");
     }
 
     #[test]

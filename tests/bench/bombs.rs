@@ -22,10 +22,11 @@ const MOST: f64 = 3.0;
 const FLOOR: Duration = Duration::from_millis(10);
 
 /// What is done with each message: everything that reads it.
-const COMMANDS: [&str; 7] = [
+const COMMANDS: [&str; 8] = [
     "FETCH # (ENVELOPE BODYSTRUCTURE)",
     "FETCH # (BODY.PEEK[1] BODY.PEEK[HEADER.FIELDS (SUBJECT FROM)])",
     "FETCH # (BINARY.SIZE[1] BINARY.PEEK[1.1.1])",
+    "FETCH # (PREVIEW)",
     "SEARCH # TEXT absent",
     "SEARCH # OR HEADER SUBJECT absent OR FROM absent SENTON 1-Jan-2024",
     "SORT (SUBJECT FROM CC DISPLAYTO DATE) UTF-8 #",

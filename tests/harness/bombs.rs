@@ -85,6 +85,10 @@ pub const SHAPES: &[Shape] = &[
     shape("lines of a header without colon", |size| {
         bomb(&"no field\n".repeat(size / 9))
     }),
+    shape("markup", |size| {
+        let text = "<p><blockquote a='<!--'>&amp<!-- > --&#x;&unknown";
+        part("text/html", "7bit", &text.repeat(size / text.len()))
+    }),
     shape("messages in messages", |size| {
         let head = "Content-Type: message/rfc822\n\n";
         bomb(&head.repeat(size / head.len()))

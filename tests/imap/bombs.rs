@@ -36,6 +36,10 @@ fn messages_made_to_cost_are_answered_right() {
             assert!(told.contains(subject), "{name}");
         }
 
+        let preview = c.ok(&format!("FETCH {number} PREVIEW"));
+        assert!(!preview.concat().contains("PREVIEW NIL"), "{name}");
+        assert!(preview.concat().len() < 1000, "{name}");
+
         let whole = c.run(&format!("FETCH {number} BODY.PEEK[]"));
         assert!(literal(&whole.untagged[0]) == message, "{name}");
         let text = c.run(&format!("FETCH {number} BODY.PEEK[TEXT]"));

@@ -27,6 +27,7 @@ const AFTER_LOGIN: &[&str] = &[
     "MULTISEARCH",
     "NAMESPACE",
     "PARTIAL",
+    "PREVIEW",
     "REPLACE",
     "SASL-IR",
     "SEARCHRES",

@@ -128,6 +128,38 @@ fn messages_are_made_so_large() {
 }
 
 #[test]
+fn previews_look_so_far() {
+    let (characters, _) = stated("characters of a PREVIEW");
+    let (octets, _) = stated("octets that PREVIEW looks at");
+    let maildir = Arc::new(Maildir::new());
+    let late = |blanks: usize| format!("A: b\n\n{}x", " ".repeat(blanks - "A: b\n\nx".len()));
+    for (at, text) in [
+        format!("A: b\n\n{}", "x".repeat(characters)),
+        format!("A: b\n\n{}", "x".repeat(characters + 1)),
+        late(octets),
+        late(octets + 1),
+    ]
+    .iter()
+    .enumerate()
+    {
+        maildir.place("INBOX", "cur", &format!("{at}.x:2,S"), text.as_bytes());
+    }
+    let server = Setup::new(Kind::Culver).start(&maildir);
+    let mut c = server.selected("INBOX");
+    let told = c.ok("FETCH 1:4 PREVIEW");
+    let expected = [characters, characters, 1, 0].map(|count| "x".repeat(count));
+    for (told, expected) in told.iter().zip(expected) {
+        assert!(
+            told.ends_with(&format!("(PREVIEW \"{expected}\")")),
+            "{told}"
+        );
+    }
+    // Previews that were made stay at hand, so many at the most.
+    let told = c.ok("FETCH 1:4 PREVIEW (LAZY)");
+    assert!(!told.iter().any(|line| line.contains("NIL")), "{told:?}");
+}
+
+#[test]
 fn mime_bombs_are_served_in_bounded_time_and_memory() {
     use std::fmt::Write;
     let maildir = Arc::new(Maildir::new());

@@ -57,6 +57,7 @@ mod rfc7377;
 mod rfc7889;
 mod rfc8438;
 mod rfc8508;
+mod rfc8970;
 mod rfc9051;
 mod rfc9394;
 mod rfc9755;

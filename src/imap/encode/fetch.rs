@@ -55,6 +55,12 @@ impl Items {
         number(out, octets);
     }
 
+    /// `PREVIEW "…"`, or NIL.
+    pub fn preview(&mut self, out: &mut Vec<u8>, text: Option<&str>) {
+        self.name(out, "PREVIEW");
+        nstring(out, text.map(str::as_bytes));
+    }
+
     /// `ENVELOPE (…)`
     pub fn envelope(&mut self, out: &mut Vec<u8>, envelope: &Envelope) {
         self.name(out, "ENVELOPE");

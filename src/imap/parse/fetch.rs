@@ -3,13 +3,14 @@
 use std::num::{NonZeroU32, NonZeroU64};
 
 use nom::Parser;
+use nom::bytes::complete::tag_no_case;
 use nom::character::complete::char;
-use nom::sequence::{delimited, separated_pair};
+use nom::sequence::{delimited, preceded, separated_pair};
 
 use crate::imap::fetch::{FetchItem, Partial, Section, SectionText};
 use crate::imap::parse::lexical::{
     Parsed, Wrong, argument, astring, beyond, expected, named, number, nz_number, parenthesized,
-    spaced, word,
+    sp, spaced, word,
 };
 
 /// Most items in a FETCH.
@@ -55,6 +56,7 @@ pub(super) fn fetch_item(input: &[u8]) -> Parsed<'_, FetchItem> {
         ("ENVELOPE", _) => Envelope,
         ("FLAGS", _) => Flags,
         ("INTERNALDATE", _) => InternalDate,
+        ("PREVIEW", _) => return preview(rest),
         ("RFC822", _) => Rfc822,
         ("RFC822.HEADER", _) => Rfc822Header,
         ("RFC822.SIZE", _) => Rfc822Size,
@@ -63,6 +65,16 @@ pub(super) fn fetch_item(input: &[u8]) -> Parsed<'_, FetchItem> {
         _ => return Err(expected(input, FETCH_ITEM)),
     };
     Ok((rest, item))
+}
+
+/// `[SP "(" preview-mod *(SP preview-mod) ")"]` (RFC 8970 §6). Other parentheses may hold modifiers of the FETCH.
+fn preview(input: &[u8]) -> Parsed<'_, FetchItem> {
+    let modifier = tag_no_case("LAZY");
+    let modifiers = parenthesized(spaced(FETCH_ITEMS, "PREVIEW modifiers", modifier));
+    match preceded(sp, modifiers).parse(input) {
+        Ok((rest, _)) => Ok((rest, FetchItem::Preview { lazy: true })),
+        Err(_) => Ok((input, FetchItem::Preview { lazy: false })),
+    }
 }
 
 /// `section-binary [partial]`

@@ -14,6 +14,7 @@ use culver::message::binary::{self, BinaryStream, Located};
 use culver::message::crlf::{self, CrlfStream};
 use culver::message::decode::{TextDecoder, header_text};
 use culver::message::mime::{self, Content, Structure};
+use culver::message::preview::preview;
 use culver::message::section::{self, FIELDS_MAX, Octets};
 use culver::message::structure::{self, Form};
 use culver::message::{Source, date};
@@ -52,6 +53,7 @@ pub fn check(octets: &[u8]) {
     }
     texts(message, &structure, step);
     without_binary(message, &short);
+    previewed(message, &short);
 }
 
 /// Parts lie where they say, in their order, and their sizes are right.
@@ -271,6 +273,19 @@ fn content(message: &[u8], short: &Short, structure: &Structure, part: &[NonZero
         let part = partial(&whole, skip, length);
         assert_eq!(read(skip, length), part);
     }
+}
+
+/// A preview is one short line of characters that can be seen.
+fn previewed(message: &[u8], short: &Short) {
+    let text = preview(message).unwrap();
+    assert_eq!(preview(short).unwrap(), text);
+    // RFC 8970 §3.3.
+    assert!(text.chars().count() <= 200);
+    assert_eq!(text.trim(), text);
+    assert!(
+        !text.contains("  ") && !text.contains(char::is_control),
+        "{text:?}"
+    );
 }
 
 /// The text that SEARCH looks into does not depend on how it comes.

@@ -418,6 +418,17 @@ fn fetch() {
             "(bodystructure rfc822 rfc822.header rfc822.text rfc822.size)",
             &[BodyStructure, Rfc822, Rfc822Header, Rfc822Text, Rfc822Size],
         ),
+        // RFC 8970 §6.
+        ("PREVIEW", &[Preview { lazy: false }]),
+        ("preview (lazy)", &[Preview { lazy: true }]),
+        (
+            "(PREVIEW (LAZY LAZY) PREVIEW UID)",
+            &[
+                Preview { lazy: true },
+                Preview { lazy: false },
+                FetchItem::Uid,
+            ],
+        ),
     ] {
         assert_eq!(items(text), value);
     }

@@ -234,6 +234,15 @@ fn texts_and_places() {
         ("FETCH 1 (FLAGS  UID)", "Expected a FETCH item (octet 18)"),
         ("FETCH 1 ((FLAGS))", "Expected a FETCH item (octet 12)"),
         ("FETCH 1 BODY.PEEK", "Expected [ (octet 20)"),
+        (
+            "FETCH 1 PREVIEW LAZY",
+            "Expected the command's end (octet 18)",
+        ),
+        (
+            "FETCH 1 (PREVIEW (EAGER))",
+            "Expected a FETCH item (octet 20)",
+        ),
+        ("FETCH 1 (PREVIEW ())", "Expected a FETCH item (octet 20)"),
         ("FETCH 1 FLAGS[]", "Expected the command's end (octet 16)"),
         (
             "FETCH 1 BODY[",

@@ -123,6 +123,8 @@ fn any_item() -> impl Strategy<Value = FetchItem> {
             FetchItem::Envelope,
             FetchItem::Flags,
             FetchItem::InternalDate,
+            FetchItem::Preview { lazy: false },
+            FetchItem::Preview { lazy: true },
             FetchItem::Rfc822,
             FetchItem::Rfc822Header,
             FetchItem::Rfc822Size,

@@ -249,6 +249,12 @@ impl Writer {
             FetchItem::Envelope => self.word("ENVELOPE"),
             FetchItem::Flags => self.word("FLAGS"),
             FetchItem::InternalDate => self.word("INTERNALDATE"),
+            FetchItem::Preview { lazy } => {
+                self.word("PREVIEW");
+                if *lazy {
+                    self.word(" (LAZY)");
+                }
+            }
             FetchItem::Rfc822 => self.word("RFC822"),
             FetchItem::Rfc822Header => self.word("RFC822.HEADER"),
             FetchItem::Rfc822Size => self.word("RFC822.SIZE"),

@@ -52,6 +52,11 @@ pub(crate) async fn run(
     if plan.names_uids() {
         mailbox.durable(highest).await?;
     }
+    if plan.needs_previews() {
+        // "Servers SHOULD log the client authentication identity on FETCH PREVIEW operations" (RFC 8970 §8): the
+        // session's span has it.
+        tracing::debug!(messages = picked.len(), "FETCH PREVIEW");
+    }
     let mut render = Render::new(Arc::clone(&plan), Arc::clone(&mailbox));
     if plan.sets_seen() && !view.is_read_only() {
         let mut rest = picked.into_iter();

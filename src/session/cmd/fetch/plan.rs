@@ -57,10 +57,19 @@ impl Plan {
         self.items.contains(&FetchItem::InternalDate)
     }
 
+    /// Whether the answer needs previews, from the files if they are not at hand.
+    pub(super) fn needs_previews(&self) -> bool {
+        self.items.contains(&FetchItem::Preview { lazy: false })
+    }
+
     /// Whether a message's file must be read, or what is known without that will do.
     pub(super) fn reads_file(&self, picked: &Picked) -> bool {
         self.items.iter().any(|item| match item {
-            FetchItem::Flags | FetchItem::InternalDate | FetchItem::Uid => false,
+            // A preview may be at hand: see [`Plan::needs_previews`].
+            FetchItem::Flags
+            | FetchItem::InternalDate
+            | FetchItem::Preview { .. }
+            | FetchItem::Uid => false,
             FetchItem::Rfc822Size => picked.message.virtual_size().is_none(),
             FetchItem::Binary { .. }
             | FetchItem::BinarySize { .. }
@@ -82,6 +91,7 @@ impl Plan {
             | FetchItem::InternalDate
             | FetchItem::Rfc822Header
             | FetchItem::Uid => false,
+            FetchItem::Preview { lazy } => !lazy,
             FetchItem::BodySection { section, .. } => !is_own_header(section),
             FetchItem::Binary { .. }
             | FetchItem::BinarySize { .. }

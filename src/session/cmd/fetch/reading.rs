@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use crate::imap::date::DateTime;
 use crate::imap::encode::fetch::{literal_header, literal8_header};
@@ -66,6 +67,8 @@ pub(super) enum Value {
     Uid,
     Date(DateTime),
     Size(u64),
+    /// `None` is NIL: it is not at hand.
+    Preview(Option<Arc<str>>),
     Envelope(Box<Envelope>),
     Structure(&'static str, Box<BodyStructure>),
     Nil(usize),

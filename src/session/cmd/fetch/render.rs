@@ -20,6 +20,7 @@ use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::snapshot::Snapshot;
 use crate::mailbox::view::Picked;
+use crate::message::preview::preview;
 use crate::message::structure::{Form, own_envelope};
 use crate::session::cmd::fetch::plan::Plan;
 use crate::session::cmd::fetch::reading::{Body, Literal, Reading, Value};
@@ -85,7 +86,14 @@ impl Render {
     pub(super) fn reads_files(&self, plan: &Plan) -> bool {
         self.open.is_some()
             || plan.shows_date()
+            || plan.needs_previews()
             || self.jobs.iter().any(|job| plan.reads_file(&job.picked))
+    }
+
+    /// Whether a message's file must be read.
+    fn reads_file(&self, picked: &Picked) -> bool {
+        let kept = || self.mailbox.previews().get(picked.message.uid).is_some();
+        self.plan.reads_file(picked) || self.plan.needs_previews() && !kept()
     }
 
     /// Whether something could not be shown because its message is gone.
@@ -142,7 +150,7 @@ impl Render {
 
     /// What there is to say of a message, and what of its literals is still to be read from.
     fn answer(&mut self, job: &Job) -> (Vec<Value>, Option<Body>) {
-        let answer = if self.plan.reads_file(&job.picked) {
+        let answer = if self.reads_file(&job.picked) {
             self.read_file(job)
                 .map(|(values, body)| (values, Some(body)))
         } else if self.plan.shows_date() {
@@ -182,6 +190,12 @@ impl Render {
             | FetchItem::Rfc822Header
             | FetchItem::Rfc822Text => Some(Value::Nil(at)),
             FetchItem::InternalDate => date.map(Value::Date),
+            // "A server MUST NOT return NIL to a FETCH PREVIEW request made without the LAZY modifier" (RFC 8970
+            // §3.2).
+            FetchItem::Preview { lazy } => {
+                let kept = self.mailbox.previews().get(job.picked.message.uid);
+                (*lazy || kept.is_some()).then_some(Value::Preview(kept))
+            }
             FetchItem::BinarySize { .. }
             | FetchItem::Body
             | FetchItem::BodyStructure
@@ -242,6 +256,13 @@ impl Render {
                 FetchItem::Binary { part, partial, .. } => reading.binary(at, part, *partial)?,
                 FetchItem::BinarySize { part } => reading.binary_size(at, part)?,
                 FetchItem::Envelope => Value::Envelope(Box::new(own_envelope(&reading.body)?)),
+                FetchItem::Preview { lazy } => {
+                    let previews = self.mailbox.previews();
+                    Value::Preview(match previews.get(message.uid) {
+                        None if !lazy => Some(previews.keep(message.uid, preview(&reading.body)?)),
+                        kept => kept,
+                    })
+                }
                 FetchItem::Body => {
                     Value::Structure("BODY", Box::new(reading.body_structure(form(false))?))
                 }
@@ -312,6 +333,7 @@ impl Open {
             Some(Value::Uid) => self.items.uid(out, message.uid),
             Some(Value::Date(date)) => self.items.internal_date(out, date),
             Some(Value::Size(size)) => self.items.size(out, size),
+            Some(Value::Preview(text)) => self.items.preview(out, text.as_deref()),
             Some(Value::Envelope(envelope)) => self.items.envelope(out, &envelope),
             Some(Value::Structure(name, structure)) => {
                 self.items.body_structure(out, name, &structure);
