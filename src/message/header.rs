@@ -184,13 +184,19 @@ impl<W: Fn(&[u8]) -> bool> Collector<W> {
     }
 }
 
-/// A field's body on one line: white space at its ends and all line ends taken away.
+/// A field's body on one line: white space at its ends and all line ends taken away. A CR that belongs to no line
+/// end divides what it stands between, as a space does.
 pub fn unfolded(body: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(body.len());
+    let mut returns = 0;
     for &byte in body.trim_ascii() {
         match byte {
-            b'\r' | b'\n' => {}
-            _ => push(&mut text, byte),
+            b'\r' => returns += 1,
+            b'\n' => returns = 0,
+            _ => {
+                text.extend(std::iter::repeat_n(b' ', std::mem::take(&mut returns)));
+                push(&mut text, byte);
+            }
         }
     }
     text
@@ -273,6 +279,7 @@ mod tests {
     #[test]
     fn folds() {
         assert_eq!(unfolded(b"  a\r\n\tb\n c \n"), b"a\tb c");
+        assert_eq!(unfolded(b" a\rb\r\r\n c\r\r d\r\r\n"), b"a b c   d");
         assert_eq!(
             compressed(b"\n  a \t\n b\t\0c \n"),
             "a b \u{fffd}c".as_bytes()
