@@ -185,18 +185,18 @@ impl<W: Fn(&[u8]) -> bool> Collector<W> {
 }
 
 /// A field's body on one line: white space at its ends and all line ends taken away. A CR that belongs to no line
-/// end divides what it stands between, as a space does.
+/// end divides words: it becomes a space where there is none.
 pub fn unfolded(body: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(body.len());
-    let mut returns = 0;
+    let mut after_return = false;
     for &byte in body.trim_ascii() {
+        if after_return && !byte.is_ascii_whitespace() {
+            text.push(b' ');
+        }
+        after_return = byte == b'\r';
         match byte {
-            b'\r' => returns += 1,
-            b'\n' => returns = 0,
-            _ => {
-                text.extend(std::iter::repeat_n(b' ', std::mem::take(&mut returns)));
-                push(&mut text, byte);
-            }
+            b'\r' | b'\n' => {}
+            _ => push(&mut text, byte),
         }
     }
     text

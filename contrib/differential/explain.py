@@ -1,0 +1,284 @@
+"""Finds the classes of a difference, by what the message's octets say. No class: the difference is unexplained."""
+
+import re
+
+import octets as grammar
+import reading
+from compare import MISSING, Difference
+
+ENVELOPE = ("date", "subject", "from", "sender", "reply-to", "to", "cc", "bcc", "in-reply-to", "message-id")
+ADDRESSES = ENVELOPE[2:8]
+
+
+class Message:
+    """A message as its octets and its structure show it. What is asked for is fetched from Culver once."""
+
+    def __init__(self, connection, number):
+        self.connection, self.number, self.known = connection, number, {}
+        self.differing = {}  # classes of this message's differences, by the place in ENVELOPE or BODYSTRUCTURE
+
+    def fetch(self, item):
+        if item not in self.known:
+            for response in self.connection.command(f"FETCH {self.number} ({item})"):
+                if response[0] == self.number and response[1] == "FETCH":
+                    self.known[item] = response[2][response[2].index(item.replace(".PEEK", "")) + 1]
+        return self.known[item]
+
+    @property
+    def octets(self):
+        return self.fetch("BODY.PEEK[]")
+
+    @property
+    def structure(self):
+        return self.fetch("BODYSTRUCTURE")
+
+    def mime(self, part):
+        """The header that says what a part is; of part 1 of a message without parts, the message's own."""
+        return self.fetch(f"BODY.PEEK[{part}.MIME]") if part else self.fetch("BODY.PEEK[HEADER]")
+
+    def body(self, part):
+        return self.fetch(f"BODY.PEEK[{part}]") if part else self.fetch("BODY.PEEK[TEXT]")
+
+    def parts(self):
+        """(part number, its node, that of the multipart around it) for each part that BODY[n] names, outermost first."""
+        yield from _parts(self.structure, "")
+
+
+def _parts(node, prefix, around=None):
+    if isinstance(node[0], list):
+        for at, inner in enumerate(children(node)):
+            number = f"{prefix}{at + 1}"
+            yield number, inner, node
+            yield from within(inner, number)
+    else:
+        yield prefix + "1", node, around
+        yield from within(node, prefix + "1")
+
+
+def within(node, number):
+    if isinstance(node[0], list):
+        yield from _parts(node, number + ".")
+    elif is_message(node):
+        yield from _parts(node[8], number + ".")
+
+
+def children(node):
+    return [one for one in node if isinstance(one, list) and one and isinstance(one[0], (list, bytes)) and node.index(one) < first_string(node)]
+
+
+def first_string(node):
+    return next(at for at, one in enumerate(node) if not isinstance(one, list))
+
+
+def is_message(node):
+    return isinstance(node[0], bytes) and node[0].lower() == b"message" and len(node) > 9 and isinstance(node[8], list) and isinstance(node[7], list)
+
+
+def is_composite(node):
+    return isinstance(node[0], list) or is_message(node)
+
+
+# The parts of a compound answer that differ.
+
+
+def leaves(difference):
+    """An ENVELOPE's or BODYSTRUCTURE's difference as (field, part, ours, theirs); any other as it is."""
+    if difference.kind == "ENVELOPE":
+        yield from envelope_leaves(difference.ours, difference.theirs, "")
+    elif difference.kind in ("BODY", "BODYSTRUCTURE"):
+        yield from structure_leaves(difference.ours, difference.theirs, "", "")
+    else:
+        yield difference.kind, "", difference.ours, difference.theirs
+
+
+def envelope_leaves(ours, theirs, part):
+    for name, a, b in zip(ENVELOPE, ours, theirs):
+        if a != b:
+            yield name, part, a, b
+
+
+def structure_leaves(ours, theirs, prefix, me):
+    """`me` is the part's own number, `prefix` what stands before those of the parts in it."""
+    if isinstance(ours[0], list) != isinstance(theirs[0], list):
+        yield "structure", me or prefix + "1", ours, theirs
+    elif isinstance(ours[0], list):
+        mine, its = children(ours), children(theirs)
+        if len(mine) != len(its):
+            yield "structure", me, ours, theirs
+            return
+        for at, (a, b) in enumerate(zip(mine, its)):
+            number = f"{prefix}{at + 1}"
+            yield from structure_leaves(a, b, number + ".", number)
+        rest = zip(("subtype", "parameters", "disposition", "language", "location"), ours[len(mine) :], theirs[len(its) :])
+        yield from ((name, me, a, b) for name, a, b in rest if a != b)
+    else:
+        number = me or prefix + "1"
+        if [one.lower() for one in ours[:2]] != [one.lower() for one in theirs[:2]]:
+            yield "type", number, ours[:3], theirs[:3]
+            # The lines of text and the inside of a message are where the other has nothing.
+            ours, theirs = plain(ours), plain(theirs)
+        elif ours[:2] != theirs[:2]:
+            yield "case", number, ours[:2], theirs[:2]
+        names = ["type", "type", "parameters", "id", "description", "encoding", "size"]
+        if is_message(ours) and is_message(theirs):
+            yield from envelope_leaves(ours[7], theirs[7], number)
+            yield from structure_leaves(ours[8], theirs[8], number + ".", "")
+            ours, theirs = (node[:7] + node[9:] for node in (ours, theirs))
+            names.append("lines")
+        elif len(ours) in (8, 12):
+            names.append("lines")
+        names += ["md5", "disposition", "language", "location"]
+        skip = 3 if plain(ours) == ours and ours[:2] != theirs[:2] else 2
+        for at, (name, a, b) in enumerate(zip(names, ours, theirs)):
+            if a != b and at >= skip:
+                yield name, number, a, b
+
+
+def plain(node):
+    """A leaf's node without what only text or messages have."""
+    if is_message(node):
+        return node[:7] + node[10:]
+    return node[:7] + node[8:] if len(node) in (8, 12) else node
+
+
+# What a leaf's difference comes from.
+
+
+def classes_of(difference, message):
+    """The classes of a FETCH answer's difference: of all its leaves, or none if one is unexplained."""
+    found = set()
+    for field, part, ours, theirs in leaves(difference):
+        names = fetch_classes(field, part, ours, theirs, difference, message)
+        if not names:
+            return set()
+        found |= names
+        if difference.kind == "BODYSTRUCTURE":
+            message.differing.setdefault("structure", set()).update(names)
+        if difference.kind == "ENVELOPE":
+            message.differing.setdefault(field, set()).update(names)
+    return found
+
+
+def fetch_classes(field, part, ours, theirs, difference, message):
+    if field in ADDRESSES:
+        return addresses(field, header_of(message, part), ours, theirs)
+    if field in ENVELOPE:
+        if isinstance(ours, bytes) and isinstance(theirs, bytes) and theirs != ours == theirs.strip(b" \t"):
+            return {"white-space-at-ends"}
+        return set()
+    if field in ("BODY[n]", "BODY[n]<>", "BODY[n.MIME]", "BINARY[n]", "BINARY.SIZE[n]"):
+        return section(field, ours, theirs, difference.command, message)
+    if field == "BODY[HEADER.FIELDS (…)]":
+        found = set()
+        if b"\r\r\n" in message.octets and ours != theirs:
+            ours, found = ours.replace(b"\r\r\n", b"\r\n"), {"cr-before-crlf"}
+        if ours == theirs + b"\r\n" and not message.octets.endswith(b"\n") and b"\r\n\r\n" not in message.octets:
+            ours, found = theirs, found | {"blank-line"}
+        return found if ours == theirs else set()
+    return structure_field(field, part, ours, theirs, message)
+
+
+def header_of(message, part):
+    """The header of the message in a part, or the message's own."""
+    return message.fetch(f"BODY.PEEK[{part}.HEADER]") if part else message.fetch("BODY.PEEK[HEADER]")
+
+
+def addresses(field, header, ours, theirs):
+    """An error in the field: both have the same addresses before it. Or a form that is only obsolete."""
+    bodies = grammar.fields(header, field)
+    if field in ("sender", "reply-to") and not any(grammar.sound_addresses(body) != (0, True) for body in bodies):
+        bodies = grammar.fields(header, "from")  # RFC 3501 7.4.2: they default to From
+    before = 0
+    for body in bodies:
+        count, broken = grammar.sound_addresses(body)
+        before += count
+        if broken:
+            return {"address-broken"} if (ours or [])[:before] == (theirs or [])[:before] else set()
+    if any(grammar.obsolete_addresses(body) for body in bodies) and len(ours or []) == before:
+        return {"address-obsolete"}
+    return set()
+
+
+def structure_field(field, part, ours, theirs, message):
+    header = message.mime(part)
+    content_type = (grammar.fields(header, "Content-Type") or [b""])[0]
+    if field in ("size", "lines"):
+        more = 2 if field == "size" else 1
+        return {"nested-line-end"} if theirs == ours + more and ends_before_delimiter(message, part) else follows_structure(message)
+    if field == "structure":
+        if isinstance(ours[0], list) and re.search(rb'boundary\s*=\s*"[^"]*\s"', content_type):
+            return {"boundary-spaces"}
+        if not grammar.sound_type(content_type):
+            return {"type-invalid"}
+        if b"message/global" in content_type.lower():
+            return {"message-global"}
+        return set() if grammar.sound_parameters(content_type) else {"parameters-broken"}
+    if field == "type":
+        if b"message/global" in content_type.lower():
+            return {"message-global"}
+        return set() if grammar.sound_type(content_type) else {"type-invalid"}
+    if field == "subtype":
+        return set() if grammar.sound_type(content_type) else {"type-invalid"}
+    if field == "case":
+        return {"type-case"} if b"/".join(ours) in content_type else set()
+    if field == "parameters":
+        if [one.lower() for one in ours or []] == [one.lower() for one in theirs or []]:
+            return {"type-case"}
+        return set() if grammar.sound_parameters(content_type) and grammar.sound_type(content_type) else {"parameters-broken"}
+    if field == "disposition":
+        return set() if all(map(grammar.sound_parameters, grammar.fields(header, "Content-Disposition"))) else {"parameters-broken"}
+    if field == "encoding":
+        return set() if all(map(grammar.sound_token, grammar.fields(header, "Content-Transfer-Encoding"))) else {"encoding-broken"}
+    if field == "language":
+        return set() if all(map(grammar.sound_languages, grammar.fields(header, "Content-Language"))) else {"languages-broken"}
+    return set()
+
+
+def follows_structure(message):
+    """Where the parts are others, so is what lies in them."""
+    return message.differing.get("structure", set()) & {"boundary-spaces", "type-invalid", "parameters-broken", "message-global"}
+
+
+def ends_before_delimiter(message, part):
+    """Whether a part is a multipart or message behind which a line end and a delimiter come."""
+    node = next((node for number, node, _ in message.parts() if number == part), None)
+    return node is not None and is_composite_by_type(node, message, part) and message.body(part) + b"\r\n--" in message.octets
+
+
+def is_composite_by_type(node, message, part):
+    return is_composite(node) or (grammar.fields(message.mime(part), "Content-Type") or [b""])[0].strip().lower().startswith((b"multipart", b"message/"))
+
+
+def section(field, ours, theirs, command, message):
+    part = re.search(r"\[([\d.]*\d)", command)[1]
+    node = next((node for number, node, _ in message.parts() if number == part), None)
+    if node is not None and field.startswith("BINARY"):
+        found = binary(ours, theirs, part, node, message)
+        if found:
+            return found
+    body = message.body(part)
+    if field in ("BODY[n]", "BINARY[n]") and theirs == ours + b"\r\n" or field == "BINARY.SIZE[n]" and theirs == ours + 2:
+        if body + b"\r\n--" in message.octets and ends_before_delimiter(message, part):
+            return {"nested-line-end"}
+    if field == "BODY[n]<>":
+        first, length = (int(text) for text in re.search(r"<(\d+)\.?(\d*)>", command + "").groups(default="0")) if False else (3, 40)
+        if theirs == (body + b"\r\n")[first : first + length] and ends_before_delimiter(message, part):
+            return {"nested-line-end"}
+    return follows_structure(message)
+
+
+def binary(ours, theirs, part, node, message):
+    encoding = (grammar.fields(message.mime(part), "Content-Transfer-Encoding") or [b""])[0].strip().lower()
+    if is_composite(node):
+        inner = message.body(part).lower()
+        return {"binary-composite"} if b"content-transfer-encoding:" in inner else set()
+    if isinstance(theirs, str):
+        if encoding.startswith(b"base64") and not grammar.sound_base64(message.body(part)):
+            return {"base64-broken"}
+        if encoding.startswith(b"quoted-printable") and not grammar.sound_quoted_printable(message.body(part)):
+            return {"quoted-printable-broken"}
+        if not encoding:
+            return {"encoding-empty"}
+        if not grammar.sound_token(encoding):
+            return {"encoding-broken"}
+    return set()
