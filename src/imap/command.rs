@@ -4,7 +4,7 @@ use crate::imap::core::{Secret, Tag};
 use crate::imap::date::DateTime;
 use crate::imap::fetch::FetchItem;
 use crate::imap::flag::Flag;
-use crate::imap::search::{ReturnOptions, SearchKey, SortCriterion, ThreadAlgorithm};
+use crate::imap::search::{PartialRange, ReturnOptions, SearchKey, SortCriterion, ThreadAlgorithm};
 use crate::imap::sequence::MessageSet;
 
 /// A mailbox name or LIST pattern as the client sent it; what it means depends on the session
@@ -107,9 +107,15 @@ pub enum CommandBody {
         charset: Option<Vec<u8>>,
         key: SearchKey,
     },
+    /// The tags of searches with UPDATE (RFC 5267 §4.3.5), or what stands for one.
+    CancelUpdate {
+        tags: Vec<Vec<u8>>,
+    },
     /// RFC 5256.
     Sort {
         numbering: Numbering,
+        /// `None` without RETURN (RFC 5267 §3).
+        returns: Option<ReturnOptions>,
         criteria: Vec<SortCriterion>,
         charset: Vec<u8>,
         key: SearchKey,
@@ -125,6 +131,8 @@ pub enum CommandBody {
         numbering: Numbering,
         set: MessageSet,
         items: Vec<FetchItem>,
+        /// Which of the set's messages, by their positions (RFC 9394 §3.3).
+        partial: Option<PartialRange>,
     },
     Store {
         numbering: Numbering,
@@ -261,6 +269,7 @@ impl CommandBody {
         match self {
             Append(_) => "APPEND",
             Authenticate { .. } => "AUTHENTICATE",
+            CancelUpdate { .. } => "CANCELUPDATE",
             Capability => "CAPABILITY",
             Check => "CHECK",
             Close => "CLOSE",
@@ -318,7 +327,8 @@ impl CommandBody {
             | Status { .. }
             | Append(_)
             | Idle => state != StateName::NotAuthenticated,
-            Check
+            CancelUpdate { .. }
+            | Check
             | Close
             | Unselect
             | Expunge { .. }
@@ -344,6 +354,7 @@ impl CommandBody {
             | Thread { numbering, .. } => *numbering == Numbering::Uid,
             Append(_)
             | Authenticate { .. }
+            | CancelUpdate { .. }
             | Capability
             | Check
             | Close

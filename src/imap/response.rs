@@ -6,7 +6,8 @@ use crate::imap::command::StatusItem;
 use crate::imap::core::Tag;
 use crate::imap::flag::{Keyword, SystemFlags};
 use crate::imap::name::MailboxName;
-use crate::imap::sequence::{NumberSet, SeqNum, Uid, UidValidity};
+use crate::imap::search::{PartialRange, ReturnOptions};
+use crate::imap::sequence::{NumberList, NumberSet, SeqNum, Uid, UidValidity};
 
 /// A status response: tagged, untagged, or the greeting (RFC 3501 §7.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +59,8 @@ pub enum Code {
     NoPerm,
     /// RFC 5182 §2.5.
     NotSaved,
+    /// No UPDATE for the search of this tag (RFC 5267 §4.3.1).
+    NoUpdate(Tag),
     OverQuota,
     Parse,
     /// The flags a client can change for good; `true` if it can make new keywords (`\*`).
@@ -118,21 +121,54 @@ pub enum ThreadItem {
     Close,
 }
 
-/// The answer to SEARCH with RETURN (RFC 4731 §3.1): what was not asked for, or not found, is `None`.
+/// The answer to SEARCH or SORT with RETURN, and what is told later of one with UPDATE (RFC 4466 §2.6.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Esearch {
     /// The command's tag.
     pub tag: Tag,
     /// Whether the numbers are UIDs.
     pub by_uid: bool,
-    /// The lowest.
-    pub min: Option<u32>,
-    /// The highest.
-    pub max: Option<u32>,
-    /// Every one; an empty set counts as `None`.
-    pub all: Option<NumberSet>,
-    /// How many.
-    pub count: Option<u64>,
+    /// Perhaps none.
+    pub returned: Vec<Returned>,
+}
+
+/// `search-return-data` (RFC 4731 §3.1, RFC 5267 §5, RFC 9394 §4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Returned {
+    /// `ADDTO` at position 0: what has come to match, not empty.
+    AddTo(NumberSet),
+    /// `ALL`, not empty.
+    All(NumberList),
+    /// `COUNT`
+    Count(u64),
+    /// `MAX`: the last.
+    Max(u32),
+    /// `MIN`: the first.
+    Min(u32),
+    /// `PARTIAL`: the range asked for, and what is in it.
+    Partial(PartialRange, NumberList),
+    /// `REMOVEFROM` at position 0: what has ceased to match, not empty.
+    RemoveFrom(NumberSet),
+}
+
+impl Returned {
+    /// What of the numbers found is asked for. Where nothing is found, MIN, MAX and ALL are left out (RFC 4731
+    /// §3.1).
+    pub fn of(found: NumberList, options: &ReturnOptions) -> Vec<Returned> {
+        let count = found.len();
+        let min = found.first().filter(|_| options.min).map(Returned::Min);
+        let max = found.last().filter(|_| options.max).map(Returned::Max);
+        let number = options.count.then_some(Returned::Count(count as u64));
+        let partial = |range: PartialRange| Returned::Partial(range, found.at(range.of(count)));
+        let mut returned: Vec<Returned> = [min, max, number, options.partial.map(partial)]
+            .into_iter()
+            .flatten()
+            .collect();
+        if options.all && count > 0 {
+            returned.push(Returned::All(found));
+        }
+        returned
+    }
 }
 
 /// One line of LIST or LSUB.

@@ -1,6 +1,8 @@
-//! Search keys (RFC 3501 §6.4.4) as a tree.
+//! Search keys (RFC 3501 §6.4.4) as a tree, and what is to be told of what they find.
 
+use std::fmt;
 use std::num::NonZeroU32;
+use std::ops::Range;
 
 use crate::imap::flag::{Keyword, SystemFlag};
 use crate::imap::sequence::SequenceSet;
@@ -129,19 +131,41 @@ pub enum SearchKey {
     Younger(NonZeroU32),
 }
 
-/// What SEARCH is to return (RFC 4731 §3.1, RFC 5182 §2.4). RETURN with an empty list is [`ReturnOptions::ALL`].
+impl SearchKey {
+    /// Octets it takes in memory, about. Recursion is as deep as the key, which the parser bounds.
+    pub fn octets(&self) -> usize {
+        let inside = match self {
+            SearchKey::And(keys) => keys.iter().map(SearchKey::octets).sum(),
+            SearchKey::Or(one, other) => one.octets() + other.octets(),
+            SearchKey::Not(key) => key.octets(),
+            SearchKey::Header(name, text) => name.len() + text.len(),
+            SearchKey::Body(text) | SearchKey::Text(text) => text.len(),
+            SearchKey::Keyword(keyword) => keyword.as_str().len(),
+            SearchKey::Sequence(set) | SearchKey::Uid(set) => size_of_val(set.ranges()),
+            _ => 0,
+        };
+        size_of::<SearchKey>() + inside
+    }
+}
+
+/// What SEARCH or SORT is to return (RFC 4731 §3.1, RFC 5182 §2.4, RFC 5267, RFC 9394). RETURN with an empty list
+/// is [`ReturnOptions::ALL`]. `CONTEXT` is but a hint that the client will come back, and leaves no trace here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReturnOptions {
-    /// `MIN`: the lowest number.
+    /// `MIN`: the first number.
     pub min: bool,
-    /// `MAX`: the highest.
+    /// `MAX`: the last.
     pub max: bool,
-    /// `ALL`: every number.
+    /// `ALL`: every number. Never with `partial`.
     pub all: bool,
     /// `COUNT`: how many there are.
     pub count: bool,
     /// `SAVE`: keep what was found, to be named by `$`.
     pub save: bool,
+    /// `PARTIAL`: those at some positions.
+    pub partial: Option<PartialRange>,
+    /// `UPDATE`: tell what comes to match later, and what ceases to (RFC 5267 §4.3).
+    pub update: bool,
 }
 
 impl ReturnOptions {
@@ -152,17 +176,55 @@ impl ReturnOptions {
         all: true,
         count: false,
         save: false,
+        partial: None,
+        update: false,
     };
 
-    /// Whether the lowest and the highest number that were asked for are all it takes: SAVE then keeps only
-    /// these too (RFC 5182 §2.4).
-    pub fn only_ends(&self) -> bool {
-        (self.min || self.max) && !self.all && !self.count
+    /// Whether all that is found has to be known. If not, what MIN, MAX and PARTIAL return is all it takes, and
+    /// all that SAVE keeps (RFC 5182 §2.4, RFC 9394 §3.2).
+    pub fn needs_all(&self) -> bool {
+        let some = self.min || self.max || self.partial.is_some();
+        self.all || self.count || !some
     }
 
     /// Whether there is an ESEARCH response: not for SAVE alone.
     pub fn is_answered(&self) -> bool {
-        self.min || self.max || self.all || self.count
+        let ends = self.min || self.max;
+        ends || self.all || self.count || self.partial.is_some() || self.update
+    }
+}
+
+/// `partial-range` (RFC 9394 §4): results by their positions, whose order does not matter, from the first result
+/// or from the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartialRange {
+    /// `-`: 1 is the last result.
+    pub from_last: bool,
+    /// As written, from 1.
+    pub ends: (NonZeroU32, NonZeroU32),
+}
+
+impl PartialRange {
+    /// How many results from its end of them it takes to have all in the range.
+    pub fn reach(&self) -> usize {
+        self.ends.0.max(self.ends.1).get() as usize
+    }
+
+    /// The range's part of `count` results as indices from 0, rising; empty where it lies beyond them.
+    pub fn of(&self, count: usize) -> Range<usize> {
+        let nearest = self.ends.0.min(self.ends.1).get() as usize - 1;
+        let (from, to) = (nearest.min(count), self.reach().min(count));
+        match self.from_last {
+            false => from..to,
+            true => count - to..count - from,
+        }
+    }
+}
+
+impl fmt::Display for PartialRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.from_last { "-" } else { "" };
+        write!(f, "{sign}{}:{sign}{}", self.ends.0, self.ends.1)
     }
 }
 
@@ -175,4 +237,34 @@ pub struct Day {
     pub month: u8,
     /// 1 to 31, and within the month.
     pub day: u8,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partial_range_and_what_there_is() {
+        let range = |from_last, from, to| PartialRange {
+            from_last,
+            ends: (NonZeroU32::new(from).unwrap(), NonZeroU32::new(to).unwrap()),
+        };
+        for (from_last, ends, count, expected) in [
+            (false, (1, 3), 5, 0..3),
+            (false, (3, 1), 5, 0..3),
+            (false, (4, 9), 5, 3..5),
+            (false, (6, 9), 5, 5..5),
+            (false, (1, u32::MAX), 0, 0..0),
+            (true, (1, 3), 5, 2..5),
+            (true, (3, 3), 5, 2..3),
+            (true, (9, 4), 5, 0..2),
+            (true, (6, 9), 5, 0..0),
+            (true, (u32::MAX, u32::MAX), 5, 0..0),
+        ] {
+            let range = range(from_last, ends.0, ends.1);
+            assert_eq!(range.of(count), expected, "{range} of {count}");
+        }
+        assert_eq!(range(true, 1, 100).to_string(), "-1:-100");
+        assert_eq!(range(false, 500, 400).to_string(), "500:400");
+    }
 }

@@ -247,10 +247,142 @@ impl NumberSet {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// The numbers of either set.
+    pub fn union(&self, other: &NumberSet) -> NumberSet {
+        NumberSet::from_ranges(self.0.iter().chain(&other.0).copied())
+    }
+
+    /// The numbers that are not in the other set.
+    pub fn difference(&self, other: &NumberSet) -> NumberSet {
+        let mut left = Vec::new();
+        let mut others = other.0.iter().peekable();
+        for &(mut from, to) in &self.0 {
+            let mut whole = false;
+            while let Some(&&(out_from, out_to)) = others.peek() {
+                if out_from > to {
+                    break;
+                }
+                if out_from > from {
+                    left.push((from, out_from - 1));
+                }
+                if out_to >= to {
+                    whole = true;
+                    break;
+                }
+                from = from.max(out_to.saturating_add(1));
+                others.next();
+            }
+            if !whole {
+                left.push((from, to));
+            }
+        }
+        NumberSet(left)
+    }
+}
+
+/// Numbers in an order that means something, such as SORT's: as inclusive ranges of neighbours that rise by one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NumberList(Vec<(u32, u32)>);
+
+impl NumberList {
+    /// The ranges, in order. The lower end comes first (RFC 5267 §3.2).
+    pub fn ranges(&self) -> &[(u32, u32)] {
+        &self.0
+    }
+
+    /// Every number, in order.
+    pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        self.0.iter().flat_map(|&(from, to)| from..=to)
+    }
+
+    /// The number that comes first.
+    pub fn first(&self) -> Option<u32> {
+        self.0.first().map(|range| range.0)
+    }
+
+    /// The number that comes last.
+    pub fn last(&self) -> Option<u32> {
+        self.0.last().map(|range| range.1)
+    }
+
+    /// How many numbers there are.
+    pub fn len(&self) -> usize {
+        let count = |&(from, to): &(u32, u32)| (to - from) as usize + 1;
+        self.0.iter().map(count).sum()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The numbers at these positions, from 0.
+    pub fn at(&self, positions: std::ops::Range<usize>) -> NumberList {
+        self.iter()
+            .skip(positions.start)
+            .take(positions.len())
+            .collect()
+    }
+}
+
+impl From<NumberSet> for NumberList {
+    fn from(set: NumberSet) -> NumberList {
+        NumberList(set.0)
+    }
+}
+
+impl FromIterator<u32> for NumberList {
+    fn from_iter<I: IntoIterator<Item = u32>>(numbers: I) -> NumberList {
+        let mut ranges: Vec<(u32, u32)> = Vec::new();
+        for number in numbers {
+            match ranges.last_mut() {
+                Some((_, end)) if end.checked_add(1) == Some(number) => *end = number,
+                _ => ranges.push((number, number)),
+            }
+        }
+        NumberList(ranges)
+    }
 }
 
 impl FromIterator<u32> for NumberSet {
     fn from_iter<I: IntoIterator<Item = u32>>(numbers: I) -> NumberSet {
         NumberSet::from_ranges(numbers.into_iter().map(|n| (n, n)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_list_keeps_its_order() {
+        let list = |numbers: &[u32]| numbers.iter().copied().collect::<NumberList>();
+        let sorted = list(&[5, 4, 3, 7, 8, 9, 1, u32::MAX, 0]);
+        let last = (u32::MAX, u32::MAX);
+        let ranges = [(5, 5), (4, 4), (3, 3), (7, 9), (1, 1), last, (0, 0)];
+        assert_eq!(sorted.ranges(), ranges);
+        assert_eq!(sorted.len(), 9);
+        assert_eq!((sorted.first(), sorted.last()), (Some(5), Some(0)));
+        assert_eq!(sorted.at(2..5), list(&[3, 7, 8]));
+        assert_eq!(sorted.at(8..20), list(&[0]));
+        assert!(sorted.at(9..9).is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn sets_are_sets(
+            one in proptest::collection::btree_set(0u32..60, 0..40),
+            other in proptest::collection::btree_set(0u32..60, 0..40),
+        ) {
+            let set = |numbers: &BTreeSet<u32>| numbers.iter().copied().collect::<NumberSet>();
+            let (a, b) = (set(&one), set(&other));
+            prop_assert_eq!(a.union(&b), set(&(&one | &other)));
+            prop_assert_eq!(a.difference(&b), set(&(&one - &other)));
+        }
     }
 }

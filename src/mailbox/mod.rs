@@ -15,6 +15,7 @@ mod lookout;
     reason = "a mailbox is what the room is about"
 )]
 pub mod mailbox;
+pub mod news;
 mod queue;
 mod size;
 pub mod snapshot;

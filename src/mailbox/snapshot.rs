@@ -128,7 +128,7 @@ pub(super) enum Difference<'s> {
     /// In both, not the same value.
     Changed(&'s Arc<Message>, &'s Arc<Message>),
     /// In the new state only.
-    Added,
+    Added(&'s Arc<Message>),
 }
 
 impl Snapshot {
@@ -256,8 +256,8 @@ impl Snapshot {
                     tell(Difference::Removed(was));
                     old_at.advance(self);
                 }
-                (_, Some(_)) => {
-                    tell(Difference::Added);
+                (_, Some(is)) => {
+                    tell(Difference::Added(is));
                     new_at.advance(new);
                 }
                 (Some(_), None) => return, // the arm with the guard has taken it
@@ -425,7 +425,7 @@ pub(super) mod tests {
             told.push(match difference {
                 Difference::Removed(message) => -i64::from(message.uid.get()),
                 Difference::Changed(_, is) => i64::from(is.uid.get()),
-                Difference::Added => 10_000,
+                Difference::Added(_) => 10_000,
             });
         });
         assert_eq!(told, [-1, 2, -300, -600, 10_000]);

@@ -14,6 +14,7 @@ use crate::imap::sequence::{Bound, ModSeq, NumberSet, SeqNum, SequenceSet, Uid};
 use crate::mailbox::alter::Stored;
 use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::{Mailbox, Selection};
+use crate::mailbox::news::{Synced, Update};
 use crate::mailbox::snapshot::{Difference, Message, Snapshot};
 use crate::spool::filename::Letters;
 
@@ -44,28 +45,6 @@ pub enum Expunge {
     Allowed,
     /// They are held back; the messages keep their numbers.
     Held,
-}
-
-/// One thing the client must hear, in the order given (new keywords come first).
-#[derive(Clone, Debug)]
-pub enum Update {
-    /// `* n EXPUNGE`, highest first.
-    Expunge(SeqNum),
-    /// `* n EXISTS`
-    Exists(u32),
-    /// `* n RECENT`
-    Recent(u32),
-    /// `* FLAGS` and PERMANENTFLAGS: the mailbox has new keywords.
-    Keywords,
-    /// `* n FETCH (FLAGS …)`, with `UID` where the command was a UID command.
-    Flags {
-        /// The message's number.
-        number: SeqNum,
-        /// Its state; keywords by [`View::snapshot`].
-        message: Arc<Message>,
-        /// `\Recent` for this session.
-        recent: bool,
-    },
 }
 
 /// A message that a command's set names.
@@ -185,21 +164,22 @@ impl View {
     }
 
     fn resolve_uids(&self, set: &SequenceSet) -> Vec<Picked> {
-        let last_live = self
-            .base
-            .len()
-            .checked_sub(1)
-            .and_then(|last| self.base.get(last))
-            .map(|last| last.uid);
-        let last_ghost = self.ghosts.last().map(|ghost| ghost.uid);
-        let Some(last) = last_live.max(last_ghost) else {
-            return Vec::new();
-        };
-        self.pick_all(&set.resolve(last.get()))
+        match self.last_uid() {
+            Some(last) => self.pick_all(&set.resolve(last.get())),
+            None => Vec::new(),
+        }
+    }
+
+    /// The highest UID of the picture, which `*` stands for.
+    pub fn last_uid(&self) -> Option<Uid> {
+        let last = self.base.len().checked_sub(1);
+        let live = last.and_then(|last| self.base.get(last));
+        let live = live.map(|message| message.uid);
+        live.max(self.ghosts.last().map(|ghost| ghost.uid))
     }
 
     /// The messages of these UIDs, in order; those that do not exist are skipped.
-    fn pick_all(&self, uids: &NumberSet) -> Vec<Picked> {
+    pub fn pick_all(&self, uids: &NumberSet) -> Vec<Picked> {
         let mut picked = Vec::new();
         for &(from, to) in uids.ranges() {
             let Some(from) = Uid::new(from.max(1)) else {
@@ -340,7 +320,7 @@ impl View {
 
     /// Moves the picture on to the mailbox's present state and gives what the client must hear.
     /// `Fault::Ended` if the mailbox is gone or another one has taken its place.
-    pub fn sync(&mut self, expunge: Expunge) -> Result<Vec<Update>, Fault> {
+    pub fn sync(&mut self, expunge: Expunge) -> Result<Synced, Fault> {
         let new = self.states.borrow_and_update().clone();
         if new.ended {
             return Err(Fault::Ended);
@@ -349,19 +329,23 @@ impl View {
             && self.told.is_empty()
             && (self.ghosts.is_empty() || expunge == Expunge::Held)
         {
-            return Ok(Vec::new());
+            return Ok(Synced::default());
         }
+        let last = self.last_uid();
         let old = std::mem::replace(&mut self.base, new);
         let told = std::mem::take(&mut self.told);
         let (mut changed, mut removed) = (Vec::new(), Vec::new());
+        let mut touched = NumberSet::new();
         old.compare(&self.base, |difference| match difference {
             Difference::Removed(message) => removed.push(Arc::clone(message)),
-            Difference::Changed(was, is) => {
-                if !told.contains_key(&is.uid) && !was.same_flags(is) {
+            Difference::Changed(was, is) if was.same_flags(is) => {}
+            Difference::Changed(_, is) => {
+                touched.insert(is.uid.get());
+                if !told.contains_key(&is.uid) {
                     changed.push(Arc::clone(is));
                 }
             }
-            Difference::Added => {}
+            Difference::Added(message) => touched.insert(message.uid.get()),
         });
         for (uid, known) in told {
             let is = self.base.find(uid);
@@ -372,6 +356,8 @@ impl View {
             self.ghosts.append(&mut removed);
             self.ghosts.sort_by_key(|ghost| ghost.uid);
         }
+        let numbered = |ghost: &Arc<Message>| Some((self.number_of(ghost.uid)?, ghost.uid));
+        let gone = self.ghosts.iter().filter_map(numbered).collect();
 
         let mut updates = Vec::new();
         if !Arc::ptr_eq(&old.keywords, &self.base.keywords)
@@ -411,7 +397,16 @@ impl View {
                 });
             }
         }
-        Ok(updates)
+        let last_now = self.last_uid();
+        if last != last_now {
+            let lasts = [last, last_now].into_iter().flatten().map(Uid::get);
+            touched = touched.union(&lasts.collect());
+        }
+        Ok(Synced {
+            gone,
+            updates,
+            touched,
+        })
     }
 
     /// Whether [`View::sync`] would have something to tell.

@@ -38,6 +38,11 @@ pub trait Source {
 
     /// Reads at `offset`, as `pread`: fewer octets than asked for are no error, 0 is the end.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// All of it, where it lies in memory: then nothing has to be copied to be looked at.
+    fn in_memory(&self) -> Option<&[u8]> {
+        None
+    }
 }
 
 impl Source for File {
@@ -63,5 +68,9 @@ impl Source for [u8] {
         let count = rest.len().min(buffer.len());
         buffer[..count].copy_from_slice(&rest[..count]);
         Ok(count)
+    }
+
+    fn in_memory(&self) -> Option<&[u8]> {
+        Some(self)
     }
 }

@@ -1,9 +1,10 @@
 //! A range of a message, read line by line in bounded memory.
 //!
 //! A line longer than the buffer comes in several pieces; everything that looks at lines needs only
-//! their beginning. Line ends are LF or CRLF and never divided between two pieces. Not here: what a
+//! their beginning. What lies in memory anyway is not copied, and its lines come whole. Line ends are LF or CRLF and never divided between two pieces. Not here: what a
 //! line means.
 
+use std::borrow::Cow;
 use std::io;
 use std::ops::Range;
 
@@ -18,7 +19,7 @@ const BUFFER: usize = 128 * 1024;
 #[derive(Debug)]
 pub struct Pieces<'s, S: Source + ?Sized> {
     source: &'s S,
-    buffer: Vec<u8>,
+    buffer: Cow<'s, [u8]>,
     /// What has been read and not handed out: `buffer[start..end]`.
     start: usize,
     end: usize,
@@ -73,15 +74,30 @@ impl Piece<'_> {
 impl<'s, S: Source + ?Sized> Pieces<'s, S> {
     /// Begins at the start of `range`. Where the source is shorter, it ends there.
     pub fn new(source: &'s S, range: Range<u64>) -> Pieces<'s, S> {
-        let length = range.end.saturating_sub(range.start);
-        let size = usize::try_from(length).unwrap_or(BUFFER).min(BUFFER);
+        let offset = range.start;
+        let (buffer, end, unread) = match source.in_memory() {
+            Some(whole) => {
+                let place = |offset: u64| {
+                    usize::try_from(offset).map_or(whole.len(), |at| at.min(whole.len()))
+                };
+                let part = whole
+                    .get(place(range.start)..place(range.end))
+                    .unwrap_or_default();
+                (Cow::Borrowed(part), part.len(), range.end..range.end)
+            }
+            None => {
+                let length = range.end.saturating_sub(range.start);
+                let size = usize::try_from(length).unwrap_or(BUFFER).min(BUFFER);
+                (Cow::Owned(vec![0; size]), 0, range)
+            }
+        };
         Pieces {
             source,
-            buffer: vec![0; size],
+            buffer,
             start: 0,
-            end: 0,
-            offset: range.start,
-            unread: range,
+            end,
+            offset,
+            unread,
             at_line_start: true,
             dashes: Finder::new(b"\n--"),
         }
@@ -152,13 +168,16 @@ impl<'s, S: Source + ?Sized> Pieces<'s, S> {
         if self.unread.is_empty() {
             return Ok(false);
         }
+        let Cow::Owned(buffer) = &mut self.buffer else {
+            return Ok(false);
+        };
         if self.start > 0 {
-            self.buffer.copy_within(self.start..self.end, 0);
+            buffer.copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;
         }
         let left = self.unread.end - self.unread.start;
-        let room = self.buffer.get_mut(self.end..).unwrap_or_default();
+        let room = buffer.get_mut(self.end..).unwrap_or_default();
         let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(room.len());
         if wanted == 0 {
             return Ok(false);

@@ -178,18 +178,28 @@ impl QuotedPrintable {
                 }
             }
         }
-        while let Some(at) = memchr(b'=', input) {
-            let (text, rest) = input.split_at(at);
-            out.extend_from_slice(text);
-            let escape = escape(rest);
-            if matches!(escape, Escape::Undecided) && rest.len() < ESCAPE_MAX {
-                self.held.extend_from_slice(rest);
+        loop {
+            input = text(input, out);
+            // Octet after octet, as in text that is not Latin.
+            while let [b'=', high, low, rest @ ..] = input
+                && let Some(octet) = octet(*high, *low)
+            {
+                out.push(octet);
+                input = rest;
+            }
+            match input {
+                [] => return,
+                [b'=', ..] => {}
+                _ => continue,
+            }
+            let escape = escape(input);
+            if matches!(escape, Escape::Undecided) && input.len() < ESCAPE_MAX {
+                self.held.extend_from_slice(input);
                 return;
             }
             let taken = give(&escape, out);
-            input = rest.get(taken..).unwrap_or_default();
+            input = input.get(taken..).unwrap_or_default();
         }
-        out.extend_from_slice(input);
     }
 
     /// What was held is text, or a soft line break at the very end.
@@ -215,13 +225,51 @@ fn give(escape: &Escape, out: &mut Vec<u8>) -> usize {
     }
 }
 
-fn escape(text: &[u8]) -> Escape {
-    let digit = |byte: &u8| char::from(*byte).to_digit(16);
-    match text {
-        [_, high, low, ..] if let (Some(high), Some(low)) = (digit(high), digit(low)) => {
-            return Escape::Octet((high << 4 | low) as u8);
+/// Adds the text before the next `=`, and gives what begins with that.
+///
+/// Chunks of fixed length are added whole, and what was too much is taken away again: that costs less than
+/// looking first where they end.
+fn text<'i>(mut input: &'i [u8], out: &mut Vec<u8>) -> &'i [u8] {
+    const EQUALS: u128 = u128::from_ne_bytes([b'='; 16]);
+    const ONES: u128 = u128::from_ne_bytes([1; 16]);
+    while let Some(chunk) = input.first_chunk::<16>() {
+        // The lowest octet that is zero borrows, and so its highest bit comes to be set.
+        let zero = u128::from_le_bytes(*chunk) ^ EQUALS;
+        let found = zero.wrapping_sub(ONES) & !zero & (ONES << 7);
+        let length = (found.trailing_zeros() / 8) as usize;
+        out.extend_from_slice(chunk);
+        input = input.get(length..).unwrap_or_default();
+        if length < chunk.len() {
+            out.truncate(out.len() - (chunk.len() - length));
+            return input;
         }
-        [_, high] if digit(high).is_some() => return Escape::Undecided,
+    }
+    let length = memchr(b'=', input).unwrap_or(input.len());
+    let (text, rest) = input.split_at_checked(length).unwrap_or((input, b""));
+    out.extend_from_slice(text);
+    rest
+}
+
+/// The octet that two hexadecimal digits of either case make.
+fn octet(high: u8, low: u8) -> Option<u8> {
+    const DIGITS: [u8; 256] = {
+        let mut digits = [0xff; 256];
+        let mut digit = 0;
+        while digit < 16 {
+            digits[b"0123456789ABCDEF"[digit] as usize] = digit as u8;
+            digits[b"0123456789abcdef"[digit] as usize] = digit as u8;
+            digit += 1;
+        }
+        digits
+    };
+    let (high, low) = (DIGITS[usize::from(high)], DIGITS[usize::from(low)]);
+    (high | low < 16).then_some(high << 4 | low)
+}
+
+fn escape(text: &[u8]) -> Escape {
+    match text {
+        [_, high, low, ..] if let Some(octet) = octet(*high, *low) => return Escape::Octet(octet),
+        [_, high] if high.is_ascii_hexdigit() => return Escape::Undecided,
         _ => {}
     }
     let after = text.get(1..).unwrap_or_default();

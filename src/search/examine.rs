@@ -310,21 +310,30 @@ impl<'q> Examination<'q, '_> {
     ) -> io::Result<bool> {
         let mut text = std::mem::take(&mut self.scratch.text);
         let mut piece = std::mem::take(&mut self.scratch.piece);
-        piece.resize(PIECE, 0);
         let mut decoder = TextDecoder::new(part.encoding, &part.charset);
         let mut at = part.range.start;
         let mut over = false;
         while at < part.range.end && !over {
-            let left = part.range.end - at;
-            let room = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
-            let room = piece.get_mut(..room).unwrap_or_default();
-            let count = read(source, at, room)?;
-            if count == 0 {
+            let left = usize::try_from(part.range.end - at).unwrap_or(PIECE);
+            let encoded = match source.in_memory() {
+                Some(whole) => {
+                    let rest = usize::try_from(at).ok().and_then(|at| whole.get(at..));
+                    let rest = rest.unwrap_or_default();
+                    rest.get(..left.min(PIECE)).unwrap_or(rest)
+                }
+                None => {
+                    piece.resize(PIECE, 0);
+                    let room = piece.get_mut(..left.min(PIECE)).unwrap_or_default();
+                    let count = read(source, at, room)?;
+                    room.get(..count).unwrap_or_default()
+                }
+            };
+            if encoded.is_empty() {
                 break;
             }
-            at += count as u64;
+            at += encoded.len() as u64;
             text.clear();
-            decoder.push(room.get(..count).unwrap_or_default(), &mut text);
+            decoder.push(encoded, &mut text);
             over = self.seek(seeker, &text);
         }
         text.clear();

@@ -28,7 +28,7 @@ pub fn fold(text: &str, out: &mut Vec<u8>) {
 const LANE: usize = 32;
 
 /// Octets gathered before they are appended, where each piece costs one copy of fixed length.
-const GATHERED: usize = 128;
+const GATHERED: usize = 512;
 
 /// Octets looked at together in mixed text, and the size of an [`Entry`].
 const WORD: usize = 8;
@@ -38,6 +38,9 @@ const LENGTH: u32 = 56;
 
 /// A one in each octet of a word.
 const EACH: u64 = 0x0101_0101_0101_0101;
+
+/// Code points that have one octet or two.
+const NARROW: usize = 0x800;
 
 /// Code points a block of the table covers.
 const BLOCK: usize = 256;
@@ -59,6 +62,8 @@ static TABLE: LazyLock<Table> = LazyLock::new(Table::build);
 
 /// Folded forms of all code points: about 400 KiB, made in a few milliseconds at first use.
 struct Table {
+    /// Those of code points with one octet or two, in one place; those too that fold to themselves.
+    narrow: Vec<u64>,
     /// For each 256 code points, which block of `entries` they have. Block 0 is "all fold to themselves".
     blocks: Vec<u16>,
     entries: Vec<Entry>,
@@ -75,45 +80,53 @@ struct Entry(u64);
 impl Table {
     /// Folds some [`GATHERED`] octets of UTF-8 that is not all ASCII. Gives the rest.
     ///
-    /// A turn takes the ASCII octets that a word begins with, of which there may be none, and the character
-    /// after them: no branch here depends on where in a text words begin and end, which no processor guesses.
-    fn fold_mixed<'t>(&self, text: &'t [u8], out: &mut Vec<u8>) -> &'t [u8] {
-        let mut at = 0;
+    /// Runs of ASCII go word by word, what is between them character by character.
+    fn fold_mixed<'t>(&self, mut rest: &'t [u8], out: &mut Vec<u8>) -> &'t [u8] {
         let mut gathered = [0; GATHERED + 2 * WORD];
         let mut length = 0;
-        while length < GATHERED {
-            let rest = text.get(at..).unwrap_or_default();
-            let word = match rest.first_chunk::<WORD>() {
-                Some(word) => u64::from_le_bytes(*word),
-                None if rest.is_empty() => break,
-                None => last_word(rest),
-            };
-            let ascii = ascii_octets(word);
-            put(&mut gathered, length, lowercase(word));
-            length += ascii;
-            at += ascii;
-            // A character has four octets at the most.
-            if ascii > WORD - 4 || at == text.len() {
-                continue;
+        while length < GATHERED && !rest.is_empty() {
+            match rest {
+                [first @ 0xc0..0xe0, second, more @ ..] => {
+                    let entry = self.narrow(*first, *second);
+                    put(&mut gathered, length, entry);
+                    length += (entry >> LENGTH) as usize;
+                    rest = more;
+                }
+                [0xe0..=0xff, ..] => {
+                    let word = first_word(rest);
+                    let (code, taken) = decode(word);
+                    rest = rest.get(taken..).unwrap_or_default();
+                    let Entry(entry) = self.entry(code);
+                    let count = (entry >> LENGTH) as usize;
+                    if count >= WORD {
+                        out.extend_from_slice(gathered.get(..length).unwrap_or_default());
+                        out.extend_from_slice(self.long(entry));
+                        length = 0;
+                        continue;
+                    }
+                    // What folds to itself has an empty entry.
+                    let same = count == 0;
+                    put(&mut gathered, length, entry | (word * u64::from(same)));
+                    length += count + taken * usize::from(same);
+                }
+                _ => {
+                    let word = first_word(rest);
+                    let ascii = ascii_octets(word);
+                    put(&mut gathered, length, lowercase(word));
+                    length += ascii;
+                    rest = rest.get(ascii..).unwrap_or_default();
+                }
             }
-            let word = word >> (8 * ascii);
-            let (code, taken) = decode(word);
-            at += taken;
-            let Entry(entry) = self.entry(code);
-            let count = (entry >> LENGTH) as usize;
-            if count >= WORD {
-                out.extend_from_slice(gathered.get(..length).unwrap_or_default());
-                out.extend_from_slice(self.long(entry));
-                length = 0;
-                continue;
-            }
-            // What folds to itself has an empty entry.
-            let same = count == 0;
-            put(&mut gathered, length, entry | (word * u64::from(same)));
-            length += count + taken * usize::from(same);
         }
         out.extend_from_slice(gathered.get(..length).unwrap_or_default());
-        text.get(at..).unwrap_or_default()
+        rest
+    }
+
+    /// The folded form of the code point with these two octets, its length in the highest octet.
+    #[inline]
+    fn narrow(&self, first: u8, second: u8) -> u64 {
+        let code = usize::from(first & 0x1f) << 6 | usize::from(second & 0x3f);
+        self.narrow.get(code).copied().unwrap_or_default()
     }
 
     #[inline]
@@ -131,6 +144,7 @@ impl Table {
 
     fn build() -> Table {
         let mut table = Table {
+            narrow: Vec::with_capacity(NARROW),
             blocks: vec![0; 0x11_0000 / BLOCK],
             entries: vec![Entry::default(); BLOCK],
             long: Vec::new(),
@@ -161,6 +175,12 @@ impl Table {
                 *slot = (table.entries.len() / BLOCK) as u16;
                 table.entries.extend_from_slice(&entries);
             }
+        }
+        for code in (0..).map_while(char::from_u32).take(NARROW) {
+            folded.clear();
+            fold_slowly(code, &mut folded);
+            // Six octets at the most, so none is among the long ones.
+            table.narrow.push(Entry::new(&folded, &mut table.long).0);
         }
         table
     }
@@ -208,13 +228,12 @@ fn lowercase(word: u64) -> u64 {
     word | capital >> 2
 }
 
-/// The code point that a word of valid UTF-8 begins with (no ASCII), and its length.
+/// The code point of three octets or four that a word of valid UTF-8 begins with, and its length.
 #[inline]
 fn decode(word: u64) -> (u64, usize) {
     let bits = |octet: u32, mask: u64| word >> (8 * octet) & mask;
     match word as u8 {
-        0..0xe0 => (bits(0, 0x1f) << 6 | bits(1, 0x3f), 2),
-        0xe0..0xf0 => (bits(0, 0xf) << 12 | bits(1, 0x3f) << 6 | bits(2, 0x3f), 3),
+        0..0xf0 => (bits(0, 0xf) << 12 | bits(1, 0x3f) << 6 | bits(2, 0x3f), 3),
         _ => {
             let high = bits(0, 7) << 18 | bits(1, 0x3f) << 12;
             (high | bits(2, 0x3f) << 6 | bits(3, 0x3f), 4)
@@ -222,9 +241,12 @@ fn decode(word: u64) -> (u64, usize) {
     }
 }
 
-/// The last octets of a text, made up to a word with what is neither ASCII nor looked at.
-#[cold]
-fn last_word(rest: &[u8]) -> u64 {
+/// The octets that a text begins with, made up to a word with what is neither ASCII nor looked at.
+#[inline]
+fn first_word(rest: &[u8]) -> u64 {
+    if let Some(word) = rest.first_chunk::<WORD>() {
+        return u64::from_le_bytes(*word);
+    }
     let mut word = [0x80; WORD];
     for (to, from) in word.iter_mut().zip(rest) {
         *to = *from;

@@ -3,7 +3,8 @@
 //! [`prelogin()`] serves strangers and ends in a [`Handover`]; [`run()`] takes it and serves the user.
 //! Octets come in through [`reader`] (cut by [`cut`]), become commands in [`crate::imap::parse`], are
 //! carried out one at a time and in order by a function of [`cmd`], and are answered through [`writer`].
-//! What went wrong becomes NO, BAD or BYE in [`reply`]; what others changed is told by [`updates`].
+//! What went wrong becomes NO, BAD or BYE in [`reply`]; what others changed is told by [`updates`],
+//! and what that changes in the result of a search by [`follow`].
 //!
 //! Rules that no type can hold:
 //! - A UID, UIDNEXT or UIDVALIDITY is spoken only when the uidlist that holds it is on disk.
@@ -14,6 +15,7 @@
 mod client;
 pub mod cmd;
 pub mod cut;
+pub mod follow;
 pub mod prelogin;
 pub mod reader;
 pub mod reply;
@@ -35,6 +37,7 @@ pub use crate::imap::response::Code;
 use crate::imap::response::{Data, ListAttribute, ListExtended, ListItem};
 use crate::mailbox::user::User;
 use crate::mailbox::view::View;
+use crate::session::follow::Followed;
 use crate::session::reader::Reader;
 use crate::session::reply::Failure;
 use crate::session::writer::Writer;
@@ -113,8 +116,9 @@ pub struct Handover<S> {
 pub(crate) enum State {
     /// No mailbox is selected.
     Authenticated,
-    /// A mailbox is, and this is the client's picture of it.
-    Selected(Box<View>),
+    /// A mailbox is. This is the client's picture of it, and these are the searches in it that the client wants to
+    /// hear of on and on.
+    Selected(Box<View>, Vec<Followed>),
 }
 
 /// What the client has asked for by ENABLE (RFC 5161). It is for the rest of the connection.
@@ -175,7 +179,7 @@ impl Session {
     /// The selected mailbox.
     fn view(&mut self) -> Result<&mut View, Failure> {
         match &mut self.state {
-            State::Selected(view) => Ok(view),
+            State::Selected(view, _) => Ok(view),
             State::Authenticated => Err(Failure::Bad("No mailbox selected".into())),
         }
     }

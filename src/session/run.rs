@@ -17,8 +17,8 @@ use crate::mailbox::fault::Fault;
 use crate::mailbox::user::User;
 use crate::mailbox::view::Expunge;
 use crate::session::cmd::{
-    any, append, check, close, copy, create, delete, enable, expunge, fetch, idle, list, namespace,
-    rename, search, select, sort, status, store, subscribe,
+    any, append, cancelupdate, check, close, copy, create, delete, enable, expunge, fetch, idle,
+    list, namespace, rename, search, select, sort, status, store, subscribe,
 };
 use crate::session::cut::{Cut, Refusal};
 use crate::session::reply::{self, End, Failure, Reply};
@@ -174,7 +174,7 @@ impl Session {
     ) -> Result<(), End> {
         let state = match self.state {
             State::Authenticated => StateName::Authenticated,
-            State::Selected(_) => StateName::Selected,
+            State::Selected(..) => StateName::Selected,
         };
         let name = body.name();
         let news = News::of(&body);
@@ -194,6 +194,7 @@ impl Session {
             CommandBody::Authenticate { .. }
             | CommandBody::Login { .. }
             | CommandBody::StartTls => Err(Failure::Bad("Already logged in".into())),
+            CommandBody::CancelUpdate { tags } => cancelupdate::run(self, &tags),
             CommandBody::Capability => {
                 let list = self.capabilities();
                 any::capability(&mut self.writer, list);
@@ -214,7 +215,8 @@ impl Session {
                 numbering,
                 set,
                 items,
-            } => fetch::run(self, numbering, &set, items).await,
+                partial,
+            } => fetch::run(self, numbering, &set, items, partial).await,
             CommandBody::Id(fields) => {
                 any::note_client(&fields.unwrap_or_default());
                 any::id(&mut self.writer);
@@ -255,10 +257,18 @@ impl Session {
             }
             CommandBody::Sort {
                 numbering,
+                returns,
                 criteria,
                 charset,
                 key,
-            } => sort::sort(self, numbering, criteria, &charset, &key).await,
+            } => {
+                let asked = search::Asked {
+                    tag,
+                    numbering,
+                    returns,
+                };
+                sort::sort(self, asked, criteria, &charset, &key).await
+            }
             CommandBody::Status { mailbox, items } => status::run(self, &mailbox, &items).await,
             CommandBody::Store {
                 numbering,
@@ -315,7 +325,7 @@ impl Session {
     }
 
     async fn tell_news(&mut self, name: &'static str, news: News) -> Result<(), End> {
-        let State::Selected(view) = &self.state else {
+        let State::Selected(view, _) = &self.state else {
             return Ok(());
         };
         let mailbox = Arc::clone(view.mailbox());
@@ -418,6 +428,7 @@ impl News {
             CommandBody::Expunge { uids } => (true, uids.is_some(), false),
             CommandBody::Append(_)
             | CommandBody::Authenticate { .. }
+            | CommandBody::CancelUpdate { .. }
             | CommandBody::Capability
             | CommandBody::Check
             | CommandBody::Create { .. }

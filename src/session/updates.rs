@@ -5,11 +5,12 @@ use tokio::io::AsyncWrite;
 use crate::imap::encode::fetch::Items;
 use crate::imap::response::{Code, Data, StatusKind};
 use crate::imap::sequence::{SeqNum, Uid};
+use crate::mailbox::news::{Synced, Update};
 use crate::mailbox::snapshot::{Message, Snapshot};
-use crate::mailbox::view::{Expunge, Update, View};
+use crate::mailbox::view::{Expunge, View};
 use crate::session::reply::Failure;
 use crate::session::writer::Writer;
-use crate::session::{Session, State};
+use crate::session::{Session, State, follow};
 
 /// Tells the client what is new in the selected mailbox, as far as `expunge` allows. With `by_uid`, FETCH
 /// responses name the UID.
@@ -21,14 +22,23 @@ pub(crate) async fn tell(
     // RFC 9051 §7.5.2: "If the server chooses to send unsolicited FETCH responses, they MUST include UID FETCH
     // item."
     let by_uid = by_uid || session.enabled.rev2;
-    let State::Selected(view) = &mut session.state else {
-        return Ok(());
+    let view = match &mut session.state {
+        State::Selected(view, _) => view,
+        State::Authenticated => return Ok(()),
     };
-    let updates = view.sync(expunge)?;
+    let Synced {
+        gone,
+        updates,
+        touched,
+    } = view.sync(expunge)?;
     if by_uid && let Some(highest) = updates.iter().filter_map(changed).max() {
         view.mailbox().durable(highest).await?;
     }
-    let writer = &mut session.writer;
+    follow::tell_gone(session, &gone);
+    let Session { writer, state, .. } = session;
+    let State::Selected(view, _) = state else {
+        return Ok(());
+    };
     for update in updates {
         match update {
             Update::Expunge(number) => writer.data(&Data::Expunge(number)),
@@ -51,7 +61,7 @@ pub(crate) async fn tell(
         }
         writer.relieve().await?;
     }
-    Ok(())
+    follow::tell_touched(session, &touched).await
 }
 
 fn changed(update: &Update) -> Option<Uid> {

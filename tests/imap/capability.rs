@@ -7,9 +7,11 @@ const AFTER_LOGIN: &[&str] = &[
     "APPENDLIMIT",
     "BINARY",
     "CHILDREN",
+    "CONTEXT=SEARCH",
     "CREATE-SPECIAL-USE",
     "ENABLE",
     "ESEARCH",
+    "ESORT",
     "ID",
     "IDLE",
     "IMAP4rev1",
@@ -20,6 +22,7 @@ const AFTER_LOGIN: &[&str] = &[
     "MOVE",
     "MULTIAPPEND",
     "NAMESPACE",
+    "PARTIAL",
     "SASL-IR",
     "SEARCHRES",
     "SORT",
@@ -36,10 +39,11 @@ const AFTER_LOGIN: &[&str] = &[
 ];
 
 /// What Dovecot 2.3 does not have of these.
-const NOT_DOVECOTS: [&str; 4] = [
+const NOT_DOVECOTS: [&str; 5] = [
     "APPENDLIMIT",
     "CREATE-SPECIAL-USE",
     "IMAP4rev2",
+    "PARTIAL",
     "UTF8=ACCEPT",
 ];
 

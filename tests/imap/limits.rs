@@ -85,6 +85,11 @@ const LISTS: &[List] = &[
         "OK",
     ),
     (
+        "tags of a CANCELUPDATE",
+        |count| words("CANCELUPDATE ", "\"x\"", count, ""),
+        "NO",
+    ),
+    (
         "items of a FETCH",
         |count| words("FETCH 1 (", "UID", count, ")"),
         "OK",
@@ -413,5 +418,58 @@ fn mailboxes_lie_so_deep() {
     assert_eq!(
         c.outcome(&format!("CREATE {}", vec!["b"; most + 1].join("/"))),
         answer
+    );
+}
+
+/// What SEARCH with UPDATE and a key is answered with: whether it is followed, and how it ended.
+fn followed(c: &mut Client, options: &str, key: &str) -> (bool, String) {
+    let tag = c.next_tag();
+    let refused = format!("* NO [NOUPDATE \"{tag}\"]");
+    let reply = c.run(&format!("SEARCH RETURN ({options}) {key}"));
+    (!reply.plain().contains(&refused), reply.outcome())
+}
+
+#[test]
+fn so_many_searches_are_followed() {
+    let (most, answer) = stated("searches followed");
+    assert_eq!(answer, "NO [NOUPDATE]");
+    let server = culver().start(&Arc::new(Maildir::new()));
+    let mut c = server.selected("INBOX");
+    let tags: Vec<String> = (0..most)
+        .map(|_| {
+            let tag = c.next_tag();
+            assert_eq!(followed(&mut c, "UPDATE", "ALL"), (true, "OK".into()));
+            tag
+        })
+        .collect();
+    // "Other return options specified SHALL still be honoured" (RFC 5267 §4.3.1).
+    let tag = c.next_tag();
+    c.check(
+        "SEARCH RETURN (UPDATE COUNT) ALL",
+        &[
+            &format!("* ESEARCH (TAG \"{tag}\") COUNT 0"),
+            &format!("* NO [NOUPDATE \"{tag}\"]"),
+        ],
+        "OK",
+    );
+    c.ok(&format!("CANCELUPDATE \"{}\"", tags[3]));
+    assert_eq!(followed(&mut c, "UPDATE", "ALL"), (true, "OK".into()));
+    assert_eq!(followed(&mut c, "UPDATE", "ALL"), (false, "OK".into()));
+    c.ok("SELECT INBOX");
+    // A key may not take more than 64 KiB.
+    let long = |octets: usize| format!("SUBJECT {{{octets}+}}\r\n{}", "x".repeat(octets));
+    assert_eq!(
+        followed(&mut c, "UPDATE", &long(65_000)),
+        (true, "OK".into())
+    );
+    assert_eq!(
+        followed(&mut c, "UPDATE", &long(65_536)),
+        (false, "OK".into())
+    );
+    let many = vec!["1"; 9000].join(",");
+    let none = format!("NOT UID {many}");
+    assert_eq!(
+        followed(&mut c, "UPDATE COUNT", &none),
+        (false, "OK".into())
     );
 }

@@ -49,6 +49,7 @@ fn all_of_them() {
         "UID EXPUNGE 1",
         "UID SEARCH ALL",
         "SORT (DATE) UTF-8 ALL",
+        "SORT RETURN () (DATE) UTF-8 ALL",
         "THREAD REFS UTF-8 ALL",
         "UID SORT (DATE) UTF-8 ALL",
         "UID THREAD REFS UTF-8 ALL",

@@ -42,6 +42,7 @@ const SELECTED: &[&str] = &[
     "MOVE 1 INBOX",
     "UID SEARCH ALL",
     "SORT (DATE) UTF-8 ALL",
+    "SORT RETURN () (DATE) UTF-8 ALL",
     "THREAD REFS UTF-8 ALL",
     "UID SORT (DATE) UTF-8 ALL",
     "UID THREAD REFS UTF-8 ALL",

@@ -6,12 +6,13 @@ mod structure;
 
 use crate::imap::command::StatusItem;
 use crate::imap::encode::string::{
-    astring, flag_list, nil, number, number_set, quoted, string, words,
+    astring, flag_list, nil, number, number_ranges, quoted, string, words,
 };
 use crate::imap::name::MailboxName;
 use crate::imap::response::{
-    Code, Data, Esearch, ListExtended, ListItem, Status, StatusKind, ThreadItem,
+    Code, Data, Esearch, ListExtended, ListItem, Returned, Status, StatusKind, ThreadItem,
 };
+use crate::imap::sequence::NumberSet;
 
 /// How mailbox names are written: modified UTF-7, or UTF-8 once the client enabled it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,6 +197,7 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         Code::NonExistent => "NONEXISTENT",
         Code::NoPerm => "NOPERM",
         Code::NotSaved => "NOTSAVED",
+        Code::NoUpdate(_) => "NOUPDATE",
         Code::OverQuota => "OVERQUOTA",
         Code::Parse => "PARSE",
         Code::PermanentFlags(..) => "PERMANENTFLAGS",
@@ -223,7 +225,7 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         Code::AppendUid(validity, uids) => {
             argument(out, validity.get());
             out.push(b' ');
-            number_set(out, uids);
+            number_ranges(out, uids.ranges());
         }
         Code::BadCharset(charsets) if !charsets.is_empty() => {
             out.extend_from_slice(b" (");
@@ -240,9 +242,13 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         Code::CopyUid(validity, from, to) => {
             argument(out, validity.get());
             out.push(b' ');
-            number_set(out, from);
+            number_ranges(out, from.ranges());
             out.push(b' ');
-            number_set(out, to);
+            number_ranges(out, to.ranges());
+        }
+        Code::NoUpdate(tag) => {
+            out.push(b' ');
+            quoted(out, tag.as_str().as_bytes());
         }
         Code::PermanentFlags(flags, keywords, any) => {
             out.push(b' ');
@@ -257,27 +263,54 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
 }
 
 /// `esearch-response` (RFC 4466 §2.6.2, RFC 4731 §4).
-fn esearch(out: &mut Vec<u8>, found: &Esearch) {
+fn esearch(out: &mut Vec<u8>, answer: &Esearch) {
     out.extend_from_slice(b"ESEARCH (TAG ");
-    quoted(out, found.tag.as_str().as_bytes());
+    quoted(out, answer.tag.as_str().as_bytes());
     out.push(b')');
-    if found.by_uid {
+    if answer.by_uid {
         out.extend_from_slice(b" UID");
     }
-    let mut item = |name: &str, value: Option<u64>| {
-        if let Some(value) = value {
-            out.push(b' ');
-            out.extend_from_slice(name.as_bytes());
-            out.push(b' ');
-            number(out, value);
-        }
+    for returned in &answer.returned {
+        out.push(b' ');
+        search_data(out, returned);
+    }
+}
+
+/// `search-return-data` (RFC 4731 §4, RFC 5267 §5, RFC 9394 §4).
+fn search_data(out: &mut Vec<u8>, returned: &Returned) {
+    let mut change = |name: &[u8], numbers: &NumberSet| {
+        out.extend_from_slice(name);
+        out.extend_from_slice(b" (0 ");
+        number_ranges(out, numbers.ranges());
+        out.push(b')');
     };
-    item("MIN", found.min.map(u64::from));
-    item("MAX", found.max.map(u64::from));
-    item("COUNT", found.count);
-    if let Some(all) = found.all.as_ref().filter(|all| !all.is_empty()) {
-        out.extend_from_slice(b" ALL ");
-        number_set(out, all);
+    match returned {
+        Returned::AddTo(numbers) => change(b"ADDTO", numbers),
+        Returned::RemoveFrom(numbers) => change(b"REMOVEFROM", numbers),
+        Returned::All(numbers) => {
+            out.extend_from_slice(b"ALL ");
+            number_ranges(out, numbers.ranges());
+        }
+        Returned::Count(count) => {
+            out.extend_from_slice(b"COUNT ");
+            number(out, *count);
+        }
+        Returned::Max(last) => {
+            out.extend_from_slice(b"MAX ");
+            number(out, u64::from(*last));
+        }
+        Returned::Min(first) => {
+            out.extend_from_slice(b"MIN ");
+            number(out, u64::from(*first));
+        }
+        Returned::Partial(range, numbers) => {
+            out.extend_from_slice(format!("PARTIAL ({range} ").as_bytes());
+            match numbers.is_empty() {
+                true => nil(out),
+                false => number_ranges(out, numbers.ranges()),
+            }
+            out.push(b')');
+        }
     }
 }
 

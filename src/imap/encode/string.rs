@@ -4,7 +4,6 @@ use std::io::Write;
 
 use crate::imap::core::is_astring_char;
 use crate::imap::flag::{Keyword, SystemFlags};
-use crate::imap::sequence::NumberSet;
 
 /// Longest string that goes between quotes, in octets; longer ones become literals.
 const LONGEST_QUOTED: usize = 1000;
@@ -112,9 +111,9 @@ pub(super) fn flag_list<'k>(
     out.push(b')');
 }
 
-/// `uid-set` (RFC 4315 §4): rising ranges. Nothing for an empty set.
-pub(super) fn number_set(out: &mut Vec<u8>, set: &NumberSet) {
-    for (at, &(from, to)) in set.ranges().iter().enumerate() {
+/// `sequence-set` or `uid-set` of ranges whose lower end comes first. Nothing where there are none.
+pub(super) fn number_ranges(out: &mut Vec<u8>, ranges: &[(u32, u32)]) {
+    for (at, &(from, to)) in ranges.iter().enumerate() {
         if at > 0 {
             out.push(b',');
         }
@@ -129,6 +128,7 @@ pub(super) fn number_set(out: &mut Vec<u8>, set: &NumberSet) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::imap::sequence::NumberSet;
 
     fn written(write: impl Fn(&mut Vec<u8>, &[u8]), text: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
@@ -175,7 +175,8 @@ mod tests {
     fn sets() {
         let set = |numbers: &[u32]| {
             let mut out = Vec::new();
-            number_set(&mut out, &numbers.iter().copied().collect());
+            let set: NumberSet = numbers.iter().copied().collect();
+            number_ranges(&mut out, set.ranges());
             String::from_utf8(out).unwrap()
         };
         assert_eq!(set(&[1, 2, 3, 5, 7, 8]), "1:3,5,7:8");

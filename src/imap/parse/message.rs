@@ -5,21 +5,37 @@ use nom::Parser;
 use crate::imap::command::{CommandBody, Numbering, StoreAction, WireName};
 use crate::imap::parse::fetch::fetch_items;
 use crate::imap::parse::flag::{flag_list, flags};
-use crate::imap::parse::lexical::{Parsed, argument, expected, named, sp, word};
+use crate::imap::parse::lexical::{Parsed, argument, expected, named, parenthesized, sp, word};
 use crate::imap::parse::mailbox::mailbox;
+use crate::imap::parse::search::partial_range;
 use crate::imap::parse::sequence::message_set;
+use crate::imap::search::PartialRange;
 use crate::imap::sequence::MessageSet;
 
 /// FETCH
 pub(super) fn fetch(input: &[u8], numbering: Numbering) -> Parsed<'_, CommandBody> {
     let (rest, set) = argument(message_set).parse(input)?;
     let (rest, items) = argument(fetch_items).parse(rest)?;
+    let (rest, partial) = match rest {
+        [b' ', b'(', ..] => argument(parenthesized(fetch_modifiers)).parse(rest)?,
+        _ => (rest, None),
+    };
     let body = CommandBody::Fetch {
         numbering,
         set,
         items,
+        partial,
     };
     Ok((rest, body))
+}
+
+/// `fetch-modifier *(SP fetch-modifier)` (RFC 4466 §6), of which PARTIAL is the one that is known (RFC 9394 §4).
+fn fetch_modifiers(input: &[u8]) -> Parsed<'_, Option<PartialRange>> {
+    let (rest, name) = named("PARTIAL", word).parse(input)?;
+    match name.as_str() {
+        "PARTIAL" => argument(partial_range).map(Some).parse(rest),
+        _ => Err(expected(input, "PARTIAL")),
+    }
 }
 
 /// STORE. The flags may be in parentheses or not.

@@ -176,6 +176,7 @@ fn body(input: &[u8]) -> Parsed<'_, CommandBody> {
     match verb.as_str() {
         "APPEND" => mailbox::append(rest),
         "AUTHENTICATE" => login::authenticate(rest),
+        "CANCELUPDATE" => search::cancel_update(rest),
         "CAPABILITY" => bare(Capability),
         "CHECK" => bare(Check),
         "CLOSE" => bare(Close),

@@ -2,6 +2,8 @@
 
 use nom::Parser;
 use nom::bytes::complete::tag_no_case;
+use nom::character::complete::char;
+use nom::sequence::{preceded, separated_pair};
 
 use crate::imap::command::{CommandBody, Numbering};
 use crate::imap::flag::SystemFlag;
@@ -11,23 +13,23 @@ use crate::imap::parse::lexical::{
     parenthesized, quoted, refused, sp, spaced, word,
 };
 use crate::imap::parse::sequence::message_set;
-use crate::imap::search::{Day, ReturnOptions, SearchKey, SortCriterion, SortKey, ThreadAlgorithm};
+use crate::imap::search::{
+    Day, PartialRange, ReturnOptions, SearchKey, SortCriterion, SortKey, ThreadAlgorithm,
+};
 use crate::imap::sequence::{MessageSet, SequenceSet};
 
 /// Most keys in a SEARCH, those within others counted too.
 const SEARCH_KEYS: usize = 1000;
 /// Most criteria in a SORT.
 const SORT_CRITERIA: usize = 64;
+/// Most tags in a CANCELUPDATE.
+const CANCELLED: usize = 100;
 /// How deep keys may be within NOT, OR and parentheses.
 const SEARCH_DEPTH: usize = 32;
 
 /// SEARCH's arguments: perhaps what to return, perhaps a charset, then keys that must all match.
 pub(super) fn search(input: &[u8], numbering: Numbering) -> Parsed<'_, CommandBody> {
-    let announced: Parsed<_> = (sp, tag_no_case("RETURN"), sp).parse(input);
-    let (input, returns) = match announced {
-        Ok((rest, _)) => return_options.map(Some).parse(rest)?,
-        Err(_) => (input, None),
-    };
+    let (input, returns) = returns(input)?;
     let announced: Parsed<_> = (sp, tag_no_case("CHARSET"), sp).parse(input);
     let (input, charset) = match announced {
         Ok((rest, _)) => astring.map(Some).parse(rest)?,
@@ -44,13 +46,15 @@ pub(super) fn search(input: &[u8], numbering: Numbering) -> Parsed<'_, CommandBo
     Ok((input, body))
 }
 
-/// `sort-criteria SP search-criteria` (RFC 5256 §5).
+/// `[search-return-opts] SP sort-criteria SP search-criteria` (RFC 5256 §5, RFC 5267 §5).
 pub(super) fn sort(input: &[u8], numbering: Numbering) -> Parsed<'_, CommandBody> {
+    let (input, returns) = returns(input)?;
     let criteria = spaced(SORT_CRITERIA, "sort criteria", sort_criterion);
     let (input, criteria) = argument(parenthesized(criteria)).parse(input)?;
     let (input, (charset, key)) = search_criteria(input)?;
     let body = CommandBody::Sort {
         numbering,
+        returns,
         criteria,
         charset,
         key,
@@ -102,34 +106,71 @@ fn search_criteria(input: &[u8]) -> Parsed<'_, (Vec<u8>, SearchKey)> {
         .parse(input)
 }
 
-/// `"(" [search-return-opt *(SP search-return-opt)] ")"`. "If the list of result options is empty, […] This is
-/// equivalent to (ALL)" (RFC 4731 §3.1).
-fn return_options(input: &[u8]) -> Parsed<'_, ReturnOptions> {
+/// `[SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"]` (RFC 4466 §3). "If the list of result
+/// options is empty, […] This is equivalent to (ALL)" (RFC 4731 §3.1), and CONTEXT asks for no result.
+fn returns(input: &[u8]) -> Parsed<'_, Option<ReturnOptions>> {
+    let announced: Parsed<_> = (sp, tag_no_case("RETURN"), sp).parse(input);
+    let Ok((input, _)) = announced else {
+        return Ok((input, None));
+    };
     if let [b'(', b')', rest @ ..] = input {
-        return Ok((rest, ReturnOptions::ALL));
+        return Ok((rest, Some(ReturnOptions::ALL)));
     }
-    let options = spaced(SEARCH_KEYS, "result options", return_option);
-    let (rest, names) = parenthesized(options).parse(input)?;
-    let mut all = ReturnOptions::default();
-    for set in names {
-        set(&mut all);
+    let mut options = ReturnOptions::default();
+    let option = |input| return_option(input, &mut options);
+    let (rest, _) = parenthesized(spaced(SEARCH_KEYS, "result options", option)).parse(input)?;
+    if options == ReturnOptions::default() {
+        options = ReturnOptions::ALL;
     }
-    Ok((rest, all))
+    Ok((rest, Some(options)))
 }
 
-/// `search-return-opt`: what it sets.
-fn return_option(input: &[u8]) -> Parsed<'_, fn(&mut ReturnOptions)> {
-    let what = "MIN, MAX, ALL, COUNT or SAVE";
-    let (rest, name) = named(what, word).parse(input)?;
-    let set: fn(&mut ReturnOptions) = match name.as_str() {
-        "MIN" => |options| options.min = true,
-        "MAX" => |options| options.max = true,
-        "ALL" => |options| options.all = true,
-        "COUNT" => |options| options.count = true,
-        "SAVE" => |options| options.save = true,
+/// `search-return-opt`, of which all but PARTIAL may be repeated.
+fn return_option<'a>(input: &'a [u8], options: &mut ReturnOptions) -> Parsed<'a, ()> {
+    let what = "MIN, MAX, ALL, COUNT, SAVE, PARTIAL, UPDATE or CONTEXT";
+    let (mut rest, name) = named(what, word).parse(input)?;
+    match name.as_str() {
+        "MIN" => options.min = true,
+        "MAX" => options.max = true,
+        "ALL" => options.all = true,
+        "COUNT" => options.count = true,
+        "SAVE" => options.save = true,
+        "PARTIAL" => {
+            let (behind, range) = argument(partial_range).parse(rest)?;
+            if options.partial.replace(range).is_some() {
+                return Err(refused(input, "PARTIAL can be used only once"));
+            }
+            rest = behind;
+        }
+        "UPDATE" => options.update = true,
+        "CONTEXT" => {}
         _ => return Err(expected(input, what)),
+    }
+    // "either one PARTIAL, one ALL, or neither PARTIAL nor ALL is allowed" (RFC 9394 §3.1).
+    if options.all && options.partial.is_some() {
+        return Err(refused(input, "PARTIAL cannot be used with ALL"));
+    }
+    Ok((rest, ()))
+}
+
+/// `partial-range` (RFC 9394 §4).
+pub(super) fn partial_range(input: &[u8]) -> Parsed<'_, PartialRange> {
+    let from_last = input.first() == Some(&b'-');
+    let end = |input| match from_last {
+        true => preceded(char('-'), nz_number).parse(input),
+        false => nz_number(input),
     };
-    Ok((rest, set))
+    separated_pair(end, char(':'), end)
+        .map(|ends| PartialRange { from_last, ends })
+        .parse(input)
+}
+
+/// `"CANCELUPDATE" 1*(SP quoted)` (RFC 5267 §5).
+pub(super) fn cancel_update(input: &[u8]) -> Parsed<'_, CommandBody> {
+    let tag = named("a tag in quotes", quoted);
+    argument(spaced(CANCELLED, "tags", tag))
+        .map(|tags| CommandBody::CancelUpdate { tags })
+        .parse(input)
 }
 
 /// `search-key *(SP search-key)`. `left` is how many more keys the command may have.

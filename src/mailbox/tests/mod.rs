@@ -11,8 +11,9 @@ use crate::imap::name::MailboxName;
 use crate::imap::sequence::{Bound, NumberSet, SequenceSet, Uid};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
+use crate::mailbox::news::Update;
 use crate::mailbox::user::{Account, Fsync, User};
-use crate::mailbox::view::{Expunge, Update, View};
+use crate::mailbox::view::{Expunge, View};
 use crate::spool::tree::{DiskNames, Layout, Location};
 
 mod faults;
@@ -87,7 +88,7 @@ fn deleted() -> [Flag; 1] {
 
 /// What a client would be told, in short.
 fn told(view: &mut View, expunge: Expunge) -> Vec<String> {
-    let updates = view.sync(expunge).unwrap();
+    let updates = view.sync(expunge).unwrap().updates;
     let snapshot = Arc::clone(view.snapshot());
     let short = |update| match update {
         Update::Expunge(number) => format!("{number} EXPUNGE"),

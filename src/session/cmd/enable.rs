@@ -19,7 +19,7 @@ pub(crate) fn run(session: &mut Session, names: &[String]) -> Result<Reply, Fail
     if session.enabled.utf8_names() {
         session.writer.use_utf8_names();
     }
-    if let State::Selected(view) = &mut session.state
+    if let State::Selected(view, _) = &mut session.state
         && session.enabled.rev2
     {
         view.without_recent();

@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_secs(30);
 pub(crate) async fn run(session: &mut Session) -> Result<Reply, Failure> {
     session.writer.continuation("idling");
     let mut changes = match &session.state {
-        State::Selected(view) => Some(view.mailbox().changes()),
+        State::Selected(view, _) => Some(view.mailbox().changes()),
         State::Authenticated => None,
     };
     let mut still_here = interval_at(Instant::now() + STILL_HERE, STILL_HERE);
@@ -69,7 +69,7 @@ async fn changed(changes: &mut Option<watch::Receiver<Arc<Snapshot>>>) {
 }
 
 async fn refresh(session: &mut Session) -> Result<(), Failure> {
-    let State::Selected(view) = &session.state else {
+    let State::Selected(view, _) = &session.state else {
         return Ok(());
     };
     let mailbox = Arc::clone(view.mailbox());

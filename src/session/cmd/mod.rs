@@ -4,6 +4,7 @@
 
 pub mod any;
 pub mod append;
+pub mod cancelupdate;
 pub mod check;
 pub mod close;
 pub mod copy;

@@ -1,12 +1,12 @@
-//! SEARCH (RFC 3501 §6.4.4, RFC 4731, RFC 5182): what [`crate::search`] finds, in this client's numbers.
+//! SEARCH (RFC 3501 §6.4.4, RFC 4731, RFC 5182, RFC 9394): what [`crate::search`] finds, in this client's numbers.
 
 use std::sync::Arc;
 
 use crate::imap::command::Numbering;
 use crate::imap::core::Tag;
-use crate::imap::response::{Code, Data, Esearch};
+use crate::imap::response::{Code, Data, Esearch, Returned, StatusKind};
 use crate::imap::search::{ReturnOptions, SearchKey};
-use crate::imap::sequence::{NumberSet, Uid};
+use crate::imap::sequence::{NumberList, NumberSet, Uid};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::view::{NotSaved, View};
 use crate::search::CHARSETS;
@@ -14,6 +14,7 @@ use crate::search::pool::Cancel;
 use crate::search::query::Query;
 use crate::search::scan::{self, Found, Wanted};
 use crate::session::cmd::unreadable;
+use crate::session::follow::Followed;
 use crate::session::reply::{End, Failure, Reply};
 use crate::session::{Session, State, stopped};
 
@@ -40,69 +41,125 @@ pub(crate) async fn run(
         // RFC 9051, Appendix E: "SEARCH command now requires to return the ESEARCH response".
         asked.returns.get_or_insert(ReturnOptions::ALL);
     }
-    let saves = asked.returns.is_some_and(|options| options.save);
-    let result = search(session, asked, charset, key).await;
-    // "A SEARCH command with the SAVE result option that caused the server to return the NO tagged response
-    // sets the value of the search result variable to the empty sequence" (RFC 5182 §2.1); BAD changes nothing.
-    if saves
+    let result = search(session, &asked, charset, key).await;
+    forget_if_failed(session, &asked, &result);
+    result
+}
+
+/// "A SEARCH command with the SAVE result option that caused the server to return the NO tagged response sets the
+/// value of the search result variable to the empty sequence" (RFC 5182 §2.1); BAD changes nothing.
+pub(crate) fn forget_if_failed(
+    session: &mut Session,
+    asked: &Asked<'_>,
+    result: &Result<Reply, Failure>,
+) {
+    if asked.returns.is_some_and(|options| options.save)
         && let Err(Failure::No(..) | Failure::Fault(_)) = result
-        && let State::Selected(view) = &mut session.state
+        && let State::Selected(view, _) = &mut session.state
     {
         view.forget_saved();
     }
-    result
 }
 
 async fn search(
     session: &mut Session,
-    asked: Asked<'_>,
+    asked: &Asked<'_>,
     charset: Option<&[u8]>,
     key: &SearchKey,
 ) -> Result<Reply, Failure> {
-    let wanted = match asked.returns {
-        Some(options) if options.only_ends() => match (options.min, options.max) {
-            (true, true) => Wanted::Ends,
-            (true, false) => Wanted::First,
-            (false, _) => Wanted::Last,
-        },
-        _ => Wanted::All,
+    let &Asked {
+        tag,
+        numbering,
+        returns,
+    } = asked;
+    let follows = match returns {
+        Some(ReturnOptions { update: true, .. }) => {
+            Some(Followed::new(session, tag, numbering, charset, key)?)
+        }
+        _ => None,
     };
-    let found = find(session, charset, key, wanted).await?;
-    let Session { writer, state, .. } = session;
-    let State::Selected(view) = state else {
-        return Err(Failure::Bad("No mailbox selected".into()));
+    let extent = returns.map_or(Extent::ALL, |options| Extent::of(&options));
+    let found = find(session, charset, key, extent).await?;
+    match returns {
+        None => {
+            let uids = found.uids.clone().into();
+            let numbers = spoken(session.view()?, numbering, uids).await?;
+            let numbers = numbers.iter().collect();
+            session.writer.data(&Data::Search(numbers));
+        }
+        Some(_) => answer(session, asked, found.uids.clone().into()).await?,
+    }
+    if found.unreadable.is_empty()
+        && let Some(follows) = follows
+        && let Err(text) = follows.and_then(|search| search.begin(session, found.uids))
+    {
+        not_followed(session, tag, text);
+    }
+    ended(session.view()?, "Search", found.expunged, &found.unreadable).await
+}
+
+/// Says and keeps what RETURN asks for of what was found: UIDs in the order asked for.
+pub(crate) async fn answer(
+    session: &mut Session,
+    asked: &Asked<'_>,
+    found: NumberList,
+) -> Result<(), Failure> {
+    let Some(options) = &asked.returns else {
+        return Ok(());
     };
-    let by_uid = asked.numbering == Numbering::Uid;
-    if by_uid && let Some(highest) = found.uids.last().and_then(Uid::new) {
+    let view = session.view()?;
+    let numbers = spoken(view, asked.numbering, found.clone()).await?;
+    if options.save {
+        view.save(kept(&found, options)).map_err(|NotSaved| {
+            let text = "The result has too many gaps to be saved";
+            Failure::No(Some(Code::NotSaved), text.into())
+        })?;
+    }
+    if options.is_answered() {
+        session.writer.data(&Data::Esearch(Esearch {
+            tag: asked.tag.clone(),
+            by_uid: asked.numbering == Numbering::Uid,
+            returned: Returned::of(numbers, options),
+        }));
+    }
+    Ok(())
+}
+
+/// "an untagged NO is generated during processing of the command with a response-code of NOUPDATE. […] Other return
+/// options specified SHALL still be honoured" (RFC 5267 §4.3.1).
+pub(crate) fn not_followed(session: &mut Session, tag: &Tag, text: &str) {
+    let code = Code::NoUpdate(tag.clone());
+    session
+        .writer
+        .status(None, StatusKind::No, Some(code), text);
+}
+
+/// What SAVE keeps of what was found (RFC 5182 §2.4, RFC 9394 §3.2).
+fn kept(found: &NumberList, options: &ReturnOptions) -> NumberSet {
+    if options.needs_all() {
+        return found.iter().collect();
+    }
+    let min = found.first().filter(|_| options.min);
+    let max = found.last().filter(|_| options.max);
+    let partial = options.partial.map(|range| found.at(range.of(found.len())));
+    let partial = partial.iter().flat_map(NumberList::iter);
+    min.into_iter().chain(max).chain(partial).collect()
+}
+
+/// UIDs as the client wants to hear of them, when they may be spoken.
+pub(crate) async fn spoken(
+    view: &View,
+    numbering: Numbering,
+    uids: NumberList,
+) -> Result<NumberList, Failure> {
+    if numbering == Numbering::Sequence {
+        return Ok(numbers(view, uids.iter()).collect());
+    }
+    let ends = uids.ranges().iter().map(|range| range.1);
+    if let Some(highest) = ends.max().and_then(Uid::new) {
         view.mailbox().durable(highest).await?;
     }
-    let numbers = match by_uid {
-        true => found.uids.clone(),
-        false => numbers(view, &found.uids),
-    };
-    match asked.returns {
-        None => writer.data(&Data::Search(numbers.iter().collect())),
-        Some(options) => {
-            if options.save {
-                // What was found is what is kept: of MIN and MAX alone, only these (RFC 5182 §2.4).
-                view.save(found.uids).map_err(|NotSaved| {
-                    let text = "The result has too many gaps to be saved";
-                    Failure::No(Some(Code::NotSaved), text.into())
-                })?;
-            }
-            if options.is_answered() {
-                writer.data(&Data::Esearch(Esearch {
-                    tag: asked.tag.clone(),
-                    by_uid,
-                    min: numbers.first().filter(|_| options.min),
-                    max: numbers.last().filter(|_| options.max),
-                    count: options.count.then(|| numbers.len()),
-                    all: options.all.then_some(numbers),
-                }));
-            }
-        }
-    }
-    ended(view, "Search", found.expunged, &found.unreadable).await
+    Ok(uids)
 }
 
 /// What a command that looked at messages ends with.
@@ -124,33 +181,89 @@ pub(crate) async fn ended(
     })
 }
 
+/// How much of what matches is to be found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All of it, or an end.
+    Wanted(Wanted),
+    /// So many from the first, or from the last.
+    Results { from_last: bool, count: usize },
+}
+
+impl Extent {
+    pub(crate) const ALL: Extent = Extent::Wanted(Wanted::All);
+
+    /// What it takes to return these options' results.
+    fn of(options: &ReturnOptions) -> Extent {
+        match (options.partial, options.min, options.max) {
+            _ if options.needs_all() || options.update => Extent::ALL,
+            (None, true, true) => Extent::Wanted(Wanted::Ends),
+            (None, true, false) => Extent::Wanted(Wanted::First),
+            (None, false, _) => Extent::Wanted(Wanted::Last),
+            (Some(range), min, max) => match (range.from_last, min, max) {
+                (false, _, false) | (true, false, _) => Extent::Results {
+                    from_last: range.from_last,
+                    count: range.reach(),
+                },
+                _ => Extent::ALL,
+            },
+        }
+    }
+}
+
+/// Messages looked at first where so many results are enough; twice as many each time they were not.
+const FIRST_LOOK: usize = 512;
+
 /// Finds messages in the selected mailbox.
 pub(crate) async fn find(
     session: &mut Session,
     charset: Option<&[u8]>,
     key: &SearchKey,
-    wanted: Wanted,
+    extent: Extent,
 ) -> Result<Found, Failure> {
     let view = session.view()?;
     let query = Query::compile(key, charset, view.saved()).map_err(|unknown| {
         let code = Code::BadCharset(CHARSETS.to_vec());
         Failure::No(Some(code), unknown.to_string().into())
     })?;
-    let picked = view.all();
-    let last = (
-        view.exists(),
-        picked.last().map_or(0, |picked| picked.message.uid.get()),
-    );
-    let scan = scan::run(
-        Arc::clone(view.mailbox()),
-        picked,
-        Arc::clone(view.snapshot()),
-        last,
-        query,
-        wanted,
-        Cancel::new(),
-    );
-    unless_gone(session, scan).await
+    let mut left = view.all();
+    let last = (view.exists(), view.last_uid().map_or(0, Uid::get));
+    let (mailbox, snapshot) = (Arc::clone(view.mailbox()), Arc::clone(view.snapshot()));
+    let scan = move |picked, query, wanted| {
+        let (mailbox, snapshot) = (Arc::clone(&mailbox), Arc::clone(&snapshot));
+        scan::run(
+            mailbox,
+            picked,
+            snapshot,
+            last,
+            query,
+            wanted,
+            Cancel::new(),
+        )
+    };
+    let (from_last, count) = match extent {
+        Extent::Wanted(wanted) => return unless_gone(session, scan(left, query, wanted)).await,
+        Extent::Results { from_last, count } => (from_last, count as u64),
+    };
+    let look = async {
+        let (mut found, mut step) = (Found::default(), FIRST_LOOK);
+        while !left.is_empty() && found.uids.len() < count {
+            let part = match from_last {
+                true => left.split_off(left.len().saturating_sub(step)),
+                false => {
+                    let behind = left.split_off(step.min(left.len()));
+                    std::mem::replace(&mut left, behind)
+                }
+            };
+            let more = scan(part, query.clone(), Wanted::All).await?;
+            found.uids = found.uids.union(&more.uids);
+            found.expunged |= more.expunged;
+            found.unreadable.extend(more.unreadable);
+            step = step.saturating_mul(2);
+        }
+        Ok(found)
+    };
+    unless_gone(session, look).await
 }
 
 /// Waits for what may take long. Nobody waits for it once the client is gone; dropped, it stops.
@@ -175,8 +288,6 @@ pub(crate) async fn unless_gone<T>(
 }
 
 /// The sequence numbers of these UIDs.
-fn numbers(view: &View, uids: &NumberSet) -> NumberSet {
-    uids.iter()
-        .filter_map(|uid| Some(view.number(Uid::new(uid)?)?.0.get()))
-        .collect()
+pub(crate) fn numbers(view: &View, uids: impl Iterator<Item = u32>) -> impl Iterator<Item = u32> {
+    uids.filter_map(|uid| Some(view.number(Uid::new(uid)?)?.0.get()))
 }

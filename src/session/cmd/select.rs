@@ -12,7 +12,7 @@ pub(crate) async fn run(
     wire: &[u8],
     read_only: bool,
 ) -> Result<Reply, Failure> {
-    if matches!(session.state, State::Selected(_)) {
+    if matches!(session.state, State::Selected(..)) {
         session.state = State::Authenticated;
         session.writer.status(
             None,
@@ -65,7 +65,7 @@ pub(crate) async fn run(
     } else {
         Code::ReadWrite
     };
-    session.state = State::Selected(Box::new(view));
+    session.state = State::Selected(Box::new(view), Vec::new());
     Ok(Reply::with(
         code,
         if read_only {

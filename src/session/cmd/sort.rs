@@ -1,23 +1,42 @@
-//! SORT and THREAD (RFC 5256, RFC 5957): what [`crate::search`] finds, in an order asked for.
+//! SORT and THREAD (RFC 5256, RFC 5957, RFC 5267 §3): what [`crate::search`] finds, in an order asked for.
 
 use std::sync::Arc;
 
 use crate::imap::command::Numbering;
 use crate::imap::response::{Data, ThreadItem};
 use crate::imap::search::{SearchKey, SortCriterion, ThreadAlgorithm};
-use crate::imap::sequence::Uid;
+use crate::imap::sequence::{NumberList, Uid};
 use crate::mailbox::snapshot::Message;
 use crate::mailbox::view::View;
 use crate::search::rank::{self, Ranked};
-use crate::search::scan::{Found, Wanted};
+use crate::search::scan::Found;
 use crate::search::thread::Forest;
 use crate::session::Session;
-use crate::session::cmd::search::{ended, find, unless_gone};
+use crate::session::cmd::search::{
+    Asked, Extent, answer, ended, find, forget_if_failed, not_followed, spoken, unless_gone,
+};
+use crate::session::follow::Followed;
 use crate::session::reply::{Failure, Reply};
 
 pub(crate) async fn sort(
     session: &mut Session,
-    numbering: Numbering,
+    asked: Asked<'_>,
+    criteria: Vec<SortCriterion>,
+    charset: &[u8],
+    key: &SearchKey,
+) -> Result<Reply, Failure> {
+    if asked.returns.is_some_and(|options| options.update) {
+        // For BAD where the tag is that of a search already followed. This one will not be.
+        Followed::check_tag(session, asked.tag)?;
+    }
+    let result = sorted(session, &asked, criteria, charset, key).await;
+    forget_if_failed(session, &asked, &result);
+    result
+}
+
+async fn sorted(
+    session: &mut Session,
+    asked: &Asked<'_>,
     criteria: Vec<SortCriterion>,
     charset: &[u8],
     key: &SearchKey,
@@ -25,10 +44,19 @@ pub(crate) async fn sort(
     let (found, messages) = found(session, charset, key).await?;
     let mailbox = Arc::clone(session.view()?.mailbox());
     let ranked = unless_gone(session, rank::sort(mailbox, messages, criteria)).await?;
-    let numbers = numbers(session.view()?, numbering, &ranked).await?;
-    session
-        .writer
-        .data(&Data::Sort(numbers.into_iter().flatten().collect()));
+    let uids: NumberList = ranked.uids.iter().map(|uid| uid.get()).collect();
+    match asked.returns {
+        None => {
+            let numbers = spoken(session.view()?, asked.numbering, uids).await?;
+            session.writer.data(&Data::Sort(numbers.iter().collect()));
+        }
+        Some(options) => {
+            answer(session, asked, uids).await?;
+            if options.update {
+                not_followed(session, asked.tag, "Sorted results are not followed");
+            }
+        }
+    }
     end(session, "Sort", found, ranked).await
 }
 
@@ -54,7 +82,7 @@ async fn found(
     charset: &[u8],
     key: &SearchKey,
 ) -> Result<(Found, Vec<Arc<Message>>), Failure> {
-    let found = find(session, Some(charset), key, Wanted::All).await?;
+    let found = find(session, Some(charset), key, Extent::ALL).await?;
     let view = session.view()?;
     let messages = view
         .all()

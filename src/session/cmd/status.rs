@@ -45,8 +45,10 @@ pub(super) async fn status(
             StatusItem::Recent => {
                 // Messages recent to this session are recent to nobody else.
                 let own = match &session.state {
-                    State::Selected(view) if Arc::ptr_eq(view.mailbox(), &mailbox) => view.recent(),
-                    State::Selected(_) | State::Authenticated => 0,
+                    State::Selected(view, _) if Arc::ptr_eq(view.mailbox(), &mailbox) => {
+                        view.recent()
+                    }
+                    State::Selected(..) | State::Authenticated => 0,
                 };
                 mailbox.unclaimed_recent() as u64 + u64::from(own)
             }

@@ -72,7 +72,7 @@ async fn show(session: &mut Session, named: &NumberSet, by_uid: bool) -> Result<
     }
     for uid in named.iter().filter_map(Uid::new) {
         let crate::session::Session { writer, state, .. } = &mut *session;
-        let crate::session::State::Selected(view) = state else {
+        let crate::session::State::Selected(view, _) = state else {
             return Ok(());
         };
         let Some(picked) = view.pick(uid).filter(|picked| !picked.gone) else {

@@ -113,6 +113,10 @@ impl Drive {
             // RFC 9755 §3: "it SHOULD reject the command with a BAD response".
             return Some("CHARSET after UTF8=ACCEPT");
         }
+        if text.contains("Tag reuse") && said.has("search-return-opts") {
+            // RFC 5267 §4.3: "SHALL result in the server rejecting the searching command with a BAD response."
+            return Some("tag reuse");
+        }
         // RFC 9051 §6.2.2: "If the server receives such a response [a single "*"], […] it MUST reject the
         // AUTHENTICATE command by sending a tagged BAD response."
         (answer.aborted && said.has("authenticate")).then_some("given up by the client")

@@ -126,6 +126,13 @@ pub(super) const RULES: &[Rule] = &[
         answer: "a BAD [LIMIT]",
         rows: &[
             Many(b"a FETCH 1 (UID", b" UID", 1000, b")\r\n"),
+            Many(b"a CANCELUPDATE", b" \"a\"", 101, b"\r\n"),
+            Many(
+                b"a SORT RETURN (MIN",
+                b" MIN",
+                1000,
+                b") (DATE) UTF-8 ALL\r\n",
+            ),
             Many(b"a FETCH 1 BODY[1", b".1", 1000, b"]\r\n"),
             Many(b"a FETCH 1 BODY[HEADER.FIELDS (A", b" A", 1000, b")]\r\n"),
             Many(b"a FETCH 1", b",1", 20_000, b" FLAGS\r\n"),

@@ -2,12 +2,15 @@
 
 mod round_trip;
 
+use std::num::NonZeroU32;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::imap::core::Tag;
 use crate::imap::flag::{Keyword, SystemFlag, SystemFlags};
 use crate::imap::response::ListAttribute;
+use crate::imap::search::PartialRange;
 use crate::imap::sequence::{NumberSet, SeqNum, Uid, UidValidity};
 
 fn name(text: &str) -> MailboxName {
@@ -108,6 +111,10 @@ fn codes() {
             "[UNSEEN 12] ",
         ),
         (Code::ReadOnly, "[READ-ONLY] "),
+        (
+            Code::NoUpdate(Tag::new(b"B02").unwrap()),
+            "[NOUPDATE \"B02\"] ",
+        ),
         (Code::TooBig, "[TOOBIG] "),
         (Code::UnknownCte, "[UNKNOWN-CTE] "),
         (Code::TryCreate, "[TRYCREATE] "),
@@ -119,17 +126,25 @@ fn codes() {
     }
 }
 
-fn esearch(tag: &str, by_uid: bool, fill: impl FnOnce(&mut Esearch)) -> Data {
-    let mut found = Esearch {
+fn esearch(tag: &str, by_uid: bool, returned: Vec<Returned>) -> Data {
+    Data::Esearch(Esearch {
         tag: Tag::new(tag.as_bytes()).unwrap(),
         by_uid,
-        min: None,
-        max: None,
-        all: None,
-        count: None,
-    };
-    fill(&mut found);
-    Data::Esearch(found)
+        returned,
+    })
+}
+
+/// A set, or a list.
+fn numbers<N: FromIterator<u32>>(numbers: &[u32]) -> N {
+    numbers.iter().copied().collect()
+}
+
+fn partial(from_last: bool, from: u32, to: u32) -> PartialRange {
+    let end = |number| NonZeroU32::new(number).unwrap();
+    PartialRange {
+        from_last,
+        ends: (end(from), end(to)),
+    }
 }
 
 #[test]
@@ -144,28 +159,61 @@ fn untagged_data() {
         (Data::Enabled(vec!["CONDSTORE"]), "ENABLED CONDSTORE"),
         // RFC 4731 §3.1 and RFC 4466 §2.6.2.
         (
-            esearch("A282", false, |found| {
-                found.min = Some(2);
-                found.count = Some(3);
-            }),
+            esearch("A282", false, vec![Returned::Min(2), Returned::Count(3)]),
             "ESEARCH (TAG \"A282\") MIN 2 COUNT 3",
         ),
         (
-            esearch("A283", false, |found| {
-                found.all = Some([2, 10, 11].into_iter().collect());
-            }),
+            esearch("A283", false, vec![Returned::All(numbers(&[2, 10, 11]))]),
             "ESEARCH (TAG \"A283\") ALL 2,10:11",
         ),
         (
-            esearch("A285", true, |found| {
-                found.min = Some(7);
-                found.max = Some(3800);
-            }),
+            esearch("A285", true, vec![Returned::Min(7), Returned::Max(3800)]),
             "ESEARCH (TAG \"A285\") UID MIN 7 MAX 3800",
         ),
+        (esearch("]'", true, vec![]), "ESEARCH (TAG \"]'\") UID"),
+        // RFC 5267 §3.3, §4.3, §4.4 and RFC 9394 §3.1.
         (
-            esearch("]'", true, |found| found.all = Some(NumberSet::new())),
-            "ESEARCH (TAG \"]'\") UID",
+            esearch(
+                "E01",
+                true,
+                vec![Returned::All(numbers(&[23765, 23764, 23763, 23761]))],
+            ),
+            "ESEARCH (TAG \"E01\") UID ALL 23765,23764,23763,23761",
+        ),
+        (
+            esearch("B01", true, vec![Returned::AddTo(numbers(&[32769, 32768]))]),
+            "ESEARCH (TAG \"B01\") UID ADDTO (0 32768:32769)",
+        ),
+        (
+            esearch("B01", true, vec![Returned::RemoveFrom(numbers(&[32768]))]),
+            "ESEARCH (TAG \"B01\") UID REMOVEFROM (0 32768)",
+        ),
+        (
+            esearch(
+                "A03",
+                true,
+                vec![Returned::Partial(partial(false, 1, 500), numbers(&[7, 8]))],
+            ),
+            "ESEARCH (TAG \"A03\") UID PARTIAL (1:500 7:8)",
+        ),
+        (
+            esearch(
+                "A04",
+                true,
+                vec![Returned::Partial(
+                    partial(false, 24000, 24500),
+                    numbers(&[]),
+                )],
+            ),
+            "ESEARCH (TAG \"A04\") UID PARTIAL (24000:24500 NIL)",
+        ),
+        (
+            esearch(
+                "A01",
+                false,
+                vec![Returned::Partial(partial(true, 1, 100), numbers(&[9]))],
+            ),
+            "ESEARCH (TAG \"A01\") PARTIAL (-1:-100 9)",
         ),
         (Data::Exists(23), "23 EXISTS"),
         (Data::Expunge(SeqNum::from_index(43).unwrap()), "44 EXPUNGE"),

@@ -395,7 +395,7 @@ proptest! {
         let name = MailboxName::from_utf8(&text, '/').unwrap_or(MailboxName::inbox());
         let numbers: NumberSet = numbers.into_iter().collect();
         let mut told = b"a COPY ".to_vec();
-        number_set(&mut told, &numbers);
+        number_ranges(&mut told, numbers.ranges());
         told.push(b' ');
         mailbox(&mut told, &name, names);
         match command(&told).map(|command| command.body) {

@@ -8,7 +8,9 @@ use crate::imap::core::Secret;
 use crate::imap::date::DateTime;
 use crate::imap::fetch::{FetchItem, Partial, Section, SectionText};
 use crate::imap::flag::{Flag, Keyword, SystemFlag};
-use crate::imap::search::{Day, ReturnOptions, SearchKey, SortCriterion, SortKey, ThreadAlgorithm};
+use crate::imap::search::{
+    Day, PartialRange, ReturnOptions, SearchKey, SortCriterion, SortKey, ThreadAlgorithm,
+};
 
 use CommandBody::*;
 use Numbering::{Sequence, Uid};
@@ -438,7 +440,8 @@ fn fetch() {
                     },
                     partial: None
                 }
-            ]
+            ],
+            partial: None
         }
     );
 }
@@ -574,6 +577,7 @@ fn sort_and_thread() {
         body("SORT (SUBJECT REVERSE DATE) UTF-8 ALL"),
         Sort {
             numbering: Sequence,
+            returns: None,
             criteria: vec![by(false, SortKey::Subject), by(true, SortKey::Date)],
             charset: b"UTF-8".into(),
             key: SearchKey::All
@@ -583,9 +587,21 @@ fn sort_and_thread() {
         body("uid sort (reverse displayfrom) \"us-ascii\" text \"not in mailbox\" 1:3"),
         Sort {
             numbering: Uid,
+            returns: None,
             criteria: vec![by(true, SortKey::DisplayFrom)],
             charset: b"us-ascii".into(),
             key: key("(TEXT \"not in mailbox\" 1:3)")
+        }
+    );
+    // RFC 5267 §3.3.
+    assert_eq!(
+        body("UID SORT RETURN () (REVERSE DATE) UTF-8 UNDELETED UNKEYWORD $Junk"),
+        Sort {
+            numbering: Uid,
+            returns: Some(ReturnOptions::ALL),
+            criteria: vec![by(true, SortKey::Date)],
+            charset: b"UTF-8".into(),
+            key: key("(UNDELETED UNKEYWORD $Junk)")
         }
     );
     assert_eq!(
@@ -626,6 +642,55 @@ fn search() {
     assert!(matches!(key(most), SearchKey::And(keys) if keys.len() == 1000));
 }
 
+fn partial(from_last: bool, from: u32, to: u32) -> PartialRange {
+    let end = |number| NonZeroU32::new(number).unwrap();
+    PartialRange {
+        from_last,
+        ends: (end(from), end(to)),
+    }
+}
+
+/// RFC 9394 §3.3.
+#[test]
+fn fetch_modifiers() {
+    for (text, partial) in [
+        ("UID FETCH 25900:26600 (UID FLAGS)", None),
+        (
+            "UID FETCH 25900:26600 (UID FLAGS) (PARTIAL -1:-3)",
+            Some(partial(true, 1, 3)),
+        ),
+        (
+            "UID FETCH 25900:26600 (UID FLAGS) (partial 1:5)",
+            Some(partial(false, 1, 5)),
+        ),
+    ] {
+        let fetch = Fetch {
+            numbering: Uid,
+            set: MessageSet::Numbers(set(&[(25900, 26600)])),
+            items: vec![FetchItem::Uid, FetchItem::Flags],
+            partial,
+        };
+        assert_eq!(body(text), fetch);
+    }
+    for text in ["FETCH 1 FAST (PARTIAL 1:1)", "FETCH 1 BODY[] (PARTIAL 1:1)"] {
+        let Fetch { partial: range, .. } = body(text) else {
+            panic!("{text}");
+        };
+        assert_eq!(range, Some(partial(false, 1, 1)));
+    }
+}
+
+/// RFC 5267 §4.3.5.
+#[test]
+fn cancelupdate() {
+    let tags = |tags: &[&str]| CancelUpdate {
+        tags: tags.iter().map(|tag| tag.as_bytes().to_vec()).collect(),
+    };
+    assert_eq!(body("CANCELUPDATE \"B01\""), tags(&["B01"]));
+    assert_eq!(body("cancelupdate \"B01\" \"b]\""), tags(&["B01", "b]"]));
+    assert_eq!(body("CANCELUPDATE \"no tag\" \"\""), tags(&["no tag", ""]));
+}
+
 #[test]
 fn search_return_options() {
     let none = ReturnOptions::default();
@@ -643,6 +708,37 @@ fn search_return_options() {
         ),
         ("(SAVE)", ReturnOptions { save: true, ..none }),
         ("(SAVE save)", ReturnOptions { save: true, ..none }),
+        // RFC 5267 §4.2: a hint; it asks for no result.
+        ("(CONTEXT)", ReturnOptions::ALL),
+        (
+            "(CONTEXT COUNT)",
+            ReturnOptions {
+                count: true,
+                ..none
+            },
+        ),
+        (
+            "(update UPDATE)",
+            ReturnOptions {
+                update: true,
+                ..none
+            },
+        ),
+        (
+            "(PARTIAL 500:400)",
+            ReturnOptions {
+                partial: Some(partial(false, 500, 400)),
+                ..none
+            },
+        ),
+        (
+            "(save partial -1:-100)",
+            ReturnOptions {
+                save: true,
+                partial: Some(partial(true, 1, 100)),
+                ..none
+            },
+        ),
     ] {
         let command = format!("UID SEARCH return {text} CHARSET UTF-8 1:5");
         assert_eq!(
@@ -666,6 +762,7 @@ fn the_saved_result() {
             numbering,
             set: MessageSet::Saved,
             items: items.clone(),
+            partial: None,
         };
         assert_eq!(body(format!("{prefix}FETCH $ FLAGS")), fetch);
         let copy = Copy {

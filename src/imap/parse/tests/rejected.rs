@@ -328,8 +328,48 @@ fn texts_and_places() {
         ),
         (
             "SEARCH RETURN (MIN LEAST) ALL",
-            "Expected MIN, MAX, ALL, COUNT or SAVE (octet 22)",
+            "Expected MIN, MAX, ALL, COUNT, SAVE, PARTIAL, UPDATE or CONTEXT (octet 22)",
         ),
+        ("SEARCH RETURN (PARTIAL) ALL", "Expected a space (octet 25)"),
+        (
+            "SEARCH RETURN (PARTIAL 0:1) ALL",
+            "Expected a number from 1 to 4294967295 (octet 26)",
+        ),
+        ("SEARCH RETURN (PARTIAL 1) ALL", "Expected : (octet 27)"),
+        (
+            "SEARCH RETURN (PARTIAL 1:*) ALL",
+            "Expected a number from 1 to 4294967295 (octet 28)",
+        ),
+        (
+            "SEARCH RETURN (PARTIAL 1:-2) ALL",
+            "Expected a number from 1 to 4294967295 (octet 28)",
+        ),
+        ("SEARCH RETURN (PARTIAL -1:2) ALL", "Expected - (octet 29)"),
+        (
+            "SEARCH RETURN (PARTIAL 1:2 PARTIAL 1:2) ALL",
+            "PARTIAL can be used only once",
+        ),
+        (
+            "SEARCH RETURN (ALL PARTIAL 1:2) ALL",
+            "PARTIAL cannot be used with ALL",
+        ),
+        (
+            "SORT RETURN (PARTIAL 1:2 ALL) (DATE) UTF-8 ALL",
+            "PARTIAL cannot be used with ALL",
+        ),
+        ("SORT RETURN () UTF-8 ALL", "Expected ( (octet 18)"),
+        (
+            "THREAD RETURN () REFS UTF-8 ALL",
+            "Unknown threading algorithm",
+        ),
+        ("FETCH 1 FLAGS (UID)", "Expected PARTIAL (octet 18)"),
+        ("FETCH 1 FLAGS ()", "Expected PARTIAL (octet 18)"),
+        (
+            "FETCH 1 FLAGS (PARTIAL 1:2 PARTIAL 1:2)",
+            "Expected ) (octet 29)",
+        ),
+        ("CANCELUPDATE", "Expected a space (octet 15)"),
+        ("CANCELUPDATE B01", "Expected a tag in quotes (octet 16)"),
         ("SEARCH RETURN MIN ALL", "Expected ( (octet 17)"),
         ("SEARCH RETURN (MIN)", "Expected a space (octet 22)"),
         ("SEARCH $,1", "Expected the command's end (octet 11)"),

@@ -11,7 +11,9 @@ use crate::imap::core::Secret;
 use crate::imap::date::DateTime;
 use crate::imap::fetch::{FetchItem, Partial, Section, SectionText};
 use crate::imap::flag::{Flag, Keyword, SystemFlag};
-use crate::imap::search::{Day, ReturnOptions, SearchKey, SortCriterion, SortKey, ThreadAlgorithm};
+use crate::imap::search::{
+    Day, PartialRange, ReturnOptions, SearchKey, SortCriterion, SortKey, ThreadAlgorithm,
+};
 
 fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
@@ -39,13 +41,21 @@ fn any_messages() -> impl Strategy<Value = MessageSet> {
 }
 
 fn any_return_options() -> impl Strategy<Value = ReturnOptions> {
-    (1u8..32).prop_map(|bits| ReturnOptions {
+    let partial = proptest::option::of(any_partial_range());
+    (1u8..64, partial).prop_map(|(bits, partial)| ReturnOptions {
         min: bits & 1 != 0,
         max: bits & 2 != 0,
-        all: bits & 4 != 0,
+        all: bits & 4 != 0 && partial.is_none() || bits == 4,
         count: bits & 8 != 0,
         save: bits & 16 != 0,
+        update: bits & 32 != 0,
+        partial: partial.filter(|_| bits != 4),
     })
+}
+
+fn any_partial_range() -> impl Strategy<Value = PartialRange> {
+    let end = || (1u32..).prop_map(|number| NonZeroU32::new(number).unwrap());
+    (any::<bool>(), (end(), end())).prop_map(|(from_last, ends)| PartialRange { from_last, ends })
 }
 
 fn any_flag() -> impl Strategy<Value = Flag> {
@@ -255,12 +265,14 @@ fn any_command() -> impl Strategy<Value = Command> {
             }),
         (
             numbering(),
+            proptest::option::of(any_return_options()),
             vec((proptest::bool::ANY, select(&SortKey::NAMES[..])), 1..4),
             any_bytes(),
             any_key()
         )
-            .prop_map(|(numbering, criteria, charset, key)| Sort {
+            .prop_map(|(numbering, returns, criteria, charset, key)| Sort {
                 numbering,
+                returns,
                 criteria: (criteria.into_iter())
                     .map(|(reverse, (_, key))| SortCriterion { reverse, key })
                     .collect(),
@@ -279,12 +291,20 @@ fn any_command() -> impl Strategy<Value = Command> {
                 charset,
                 key
             }),
-        (numbering(), any_messages(), vec(any_item(), 1..4)).prop_map(|(numbering, set, items)| {
-            Fetch {
+        (
+            numbering(),
+            any_messages(),
+            vec(any_item(), 1..4),
+            proptest::option::of(any_partial_range())
+        )
+            .prop_map(|(numbering, set, items, partial)| Fetch {
                 numbering,
                 set,
                 items,
-            }
+                partial
+            }),
+        vec("[ -~]{0,8}", 1..4).prop_map(|tags| CancelUpdate {
+            tags: tags.into_iter().map(String::into_bytes).collect()
         }),
         (
             numbering(),

@@ -48,22 +48,24 @@ impl Writer {
     fn string(&mut self, text: &[u8]) {
         let quotable = !text.iter().any(|byte| matches!(byte, b'\r' | b'\n'));
         match self.choose() % 3 {
-            0 if quotable => {
-                self.raw("\"");
-                for byte in text {
-                    if matches!(byte, b'"' | b'\\') {
-                        self.raw("\\");
-                    }
-                    self.raw([*byte]);
-                }
-                self.raw("\"");
-            }
+            0 if quotable => self.quoted(text),
             1 => self.raw(format!("{{{}+}}\r\n", text.len())),
             _ => self.raw(format!("{{{}}}\r\n", text.len())),
         }
         if self.out.ends_with(b"}\r\n") {
             self.raw(text);
         }
+    }
+
+    fn quoted(&mut self, text: &[u8]) {
+        self.raw("\"");
+        for byte in text {
+            if matches!(byte, b'"' | b'\\') {
+                self.raw("\\");
+            }
+            self.raw([*byte]);
+        }
+        self.raw("\"");
     }
 
     pub(super) fn astring(&mut self, text: &[u8]) {
@@ -208,6 +210,8 @@ impl Writer {
             all,
             count,
             save,
+            partial,
+            update,
         } = options;
         if options == ReturnOptions::ALL && self.either() {
             return self.raw("()");
@@ -218,10 +222,18 @@ impl Writer {
             (all, "ALL"),
             (count, "COUNT"),
             (save, "SAVE"),
+            (partial.is_some(), "PARTIAL"),
+            (update, "UPDATE"),
+            (self.either(), "CONTEXT"),
         ];
         names.retain(|(asked, _)| *asked);
         self.raw("(");
-        self.list(&names, |writer, (_, name)| writer.word(name));
+        self.list(&names, |writer, (_, name)| {
+            writer.word(name);
+            if let Some(range) = partial.filter(|_| *name == "PARTIAL") {
+                writer.raw(format!(" {range}"));
+            }
+        });
         self.raw(")");
     }
 
@@ -304,12 +316,21 @@ impl Writer {
             Capability | Check | Close | Idle | Logout | Namespace | Noop | StartTls | Unselect => {
             }
             Append(_) => unreachable!("not made here"),
+            CancelUpdate { tags } => {
+                self.raw(" ");
+                self.list(tags, |writer, tag| writer.quoted(tag));
+            }
             Sort {
+                returns,
                 criteria,
                 charset,
                 key,
                 ..
             } => {
+                if let Some(options) = returns {
+                    self.word(" RETURN ");
+                    self.return_options(*options);
+                }
                 self.raw(" (");
                 self.list(criteria, |writer, criterion| {
                     if criterion.reverse {
@@ -380,12 +401,21 @@ impl Writer {
                     self.message_set(uids);
                 }
             }
-            Fetch { set, items, .. } => {
+            Fetch {
+                set,
+                items,
+                partial,
+                ..
+            } => {
                 self.raw(" ");
                 self.message_set(set);
                 self.raw(" (");
                 self.list(items, Writer::item);
                 self.raw(")");
+                if let Some(range) = partial {
+                    self.word(" (PARTIAL ");
+                    self.raw(format!("{range})"));
+                }
             }
             Id(None) => self.word(" NIL"),
             Id(Some(fields)) => {

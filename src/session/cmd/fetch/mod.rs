@@ -15,6 +15,7 @@ use crate::imap::command::{Numbering, StoreAction};
 use crate::imap::fetch::FetchItem;
 use crate::imap::flag::{Flag, SystemFlag};
 use crate::imap::response::Code;
+use crate::imap::search::PartialRange;
 use crate::imap::sequence::MessageSet;
 use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
@@ -34,10 +35,16 @@ pub(crate) async fn run(
     numbering: Numbering,
     set: &MessageSet,
     items: Vec<FetchItem>,
+    partial: Option<PartialRange>,
 ) -> Result<Reply, Failure> {
     let plan = Arc::new(Plan::new(items, numbering, session.enabled.rev2));
     let view = session.view()?;
-    let picked = resolve(view, numbering, set)?;
+    let mut picked = resolve(view, numbering, set)?;
+    if let Some(range) = partial {
+        let range = range.of(picked.len());
+        picked.truncate(range.end);
+        picked.drain(..range.start);
+    }
     let mailbox = Arc::clone(view.mailbox());
     let Some(highest) = picked.last().map(|picked| picked.message.uid) else {
         return Ok(Reply::ok("Fetch completed"));

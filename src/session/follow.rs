@@ -1,0 +1,284 @@
+//! Searches with UPDATE (RFC 5267 §4.3): what comes to match, and what ceases to, is told as it happens.
+//!
+//! A search is kept as its key, with the UIDs that the client takes to match. Only what has changed is looked at
+//! again: by the client's picture where that decides, else by the search pool. A message that is gone ceases to
+//! match at once, though the client may not hear of its EXPUNGE yet; so its number is still good.
+
+use std::sync::Arc;
+
+use crate::imap::command::Numbering;
+use crate::imap::core::Tag;
+use crate::imap::response::{Code, Data, Esearch, Returned, StatusKind};
+use crate::imap::search::SearchKey;
+use crate::imap::sequence::{NumberSet, SeqNum, Uid};
+use crate::mailbox::view::{Picked, View};
+use crate::search::pool::Cancel;
+use crate::search::query::Query;
+use crate::search::scan::{self, Found, Wanted};
+use crate::session::cmd::search::{numbers, unless_gone};
+use crate::session::reply::{self, Failure};
+use crate::session::{Session, State};
+
+/// Searches followed at once in a session.
+const FOLLOWED: usize = 16;
+
+/// Octets that the key of a followed search takes.
+const KEY_OCTETS: usize = 64 << 10;
+
+/// Ranges of UIDs that the results of all of them have: they take 1 MiB.
+const RANGES: usize = 1 << 17;
+
+/// A search whose result is followed.
+pub(crate) struct Followed {
+    tag: Tag,
+    numbering: Numbering,
+    charset: Option<Vec<u8>>,
+    /// Without sequence numbers and `$`.
+    key: SearchKey,
+    /// UIDs that the client takes to match.
+    matching: NumberSet,
+}
+
+/// Why a search is not followed (`NO [NOUPDATE]`).
+pub(crate) type Refused = &'static str;
+
+impl Followed {
+    /// "An attempt to use UPDATE where a tag is already in use with a previous searching command that itself used
+    /// UPDATE SHALL result in the server rejecting the searching command with a BAD response" (RFC 5267 §4.3).
+    pub(crate) fn check_tag(session: &Session, tag: &Tag) -> Result<(), Failure> {
+        match &session.state {
+            State::Selected(_, followed) if followed.iter().any(|one| one.tag == *tag) => {
+                Err(Failure::Bad("Tag reuse".into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A search before it has run.
+    pub(crate) fn new(
+        session: &Session,
+        tag: &Tag,
+        numbering: Numbering,
+        charset: Option<&[u8]>,
+        key: &SearchKey,
+    ) -> Result<Result<Followed, Refused>, Failure> {
+        Followed::check_tag(session, tag)?;
+        let State::Selected(view, followed) = &session.state else {
+            return Err(Failure::Bad("No mailbox selected".into()));
+        };
+        if followed.len() >= FOLLOWED {
+            return Ok(Err("Too many searches are followed"));
+        }
+        let key = frozen(key, view);
+        if key.octets() > KEY_OCTETS {
+            return Ok(Err("The search is too long to be followed"));
+        }
+        Ok(Ok(Followed {
+            tag: tag.clone(),
+            numbering,
+            charset: charset.map(<[u8]>::to_vec),
+            key,
+            matching: NumberSet::new(),
+        }))
+    }
+
+    /// Whether this is its command's tag.
+    pub(crate) fn has_tag(&self, tag: &[u8]) -> bool {
+        self.tag.as_str().as_bytes() == tag
+    }
+
+    /// Follows it from what was found.
+    pub(crate) fn begin(
+        mut self,
+        session: &mut Session,
+        matching: NumberSet,
+    ) -> Result<(), Refused> {
+        let State::Selected(_, followed) = &mut session.state else {
+            return Ok(());
+        };
+        let kept: usize = followed.iter().map(Followed::ranges).sum();
+        if kept + matching.ranges().len() > RANGES {
+            return Err("The result has too many gaps to be followed");
+        }
+        self.matching = matching;
+        followed.push(self);
+        Ok(())
+    }
+
+    fn ranges(&self) -> usize {
+        self.matching.ranges().len()
+    }
+
+    /// Looks again at messages of the picture, `last` being the highest number and UID in it, and gives what has
+    /// come to match and what has ceased to.
+    async fn look(
+        &mut self,
+        session: &mut Session,
+        picked: Vec<Picked>,
+        last: (u32, u32),
+    ) -> Result<(NumberSet, NumberSet), Failure> {
+        let view = session.view()?;
+        let mut looked: NumberSet = picked.iter().map(|one| one.message.uid.get()).collect();
+        let query = Query::compile(&self.key, self.charset.as_deref(), view.saved())
+            .map_err(|unknown| Failure::No(None, unknown.to_string().into()))?;
+        let scan = scan::run(
+            Arc::clone(view.mailbox()),
+            picked,
+            Arc::clone(view.snapshot()),
+            last,
+            query,
+            Wanted::All,
+            Cancel::new(),
+        );
+        let Found {
+            uids, unreadable, ..
+        } = unless_gone(session, scan).await?;
+        // Of a message that cannot be read nothing new is known.
+        looked = looked.difference(&unreadable.into_iter().map(Uid::get).collect());
+        let came = uids.difference(&self.matching);
+        let failed = looked.difference(&uids);
+        let went = failed.iter().filter(|uid| self.matching.contains(*uid));
+        let went: NumberSet = went.collect();
+        self.matching = self.matching.union(&came).difference(&went);
+        Ok((came, went))
+    }
+
+    /// Its response with what has changed.
+    fn response(&self, returned: Vec<Returned>) -> Data {
+        Data::Esearch(Esearch {
+            tag: self.tag.clone(),
+            by_uid: self.numbering == Numbering::Uid,
+            returned,
+        })
+    }
+}
+
+/// Tells which results are gone. "a REMOVEFROM containing message sequence numbers removed as a result of those
+/// messages being expunged MUST be sent prior to the expunge notification itself" (RFC 5267 §4.3.4).
+pub(crate) fn tell_gone(session: &mut Session, gone: &[(SeqNum, Uid)]) {
+    let State::Selected(_, followed) = &mut session.state else {
+        return;
+    };
+    for one in followed {
+        let went = gone
+            .iter()
+            .filter(|(_, uid)| one.matching.contains(uid.get()));
+        let uids: NumberSet = went.clone().map(|(_, uid)| uid.get()).collect();
+        if uids.is_empty() {
+            continue;
+        }
+        let told = match one.numbering {
+            Numbering::Uid => uids.clone(),
+            Numbering::Sequence => went.map(|(number, _)| number.0.get()).collect(),
+        };
+        one.matching = one.matching.difference(&uids);
+        session
+            .writer
+            .data(&one.response(vec![Returned::RemoveFrom(told)]));
+    }
+}
+
+/// Looks again at messages that are new or changed, and tells what that changes. "an ADDTO containing message
+/// sequence numbers added as a result of those messages being delivered or appended MUST be sent after the EXISTS
+/// notification itself" (RFC 5267 §4.3.3).
+pub(crate) async fn tell_touched(
+    session: &mut Session,
+    touched: &NumberSet,
+) -> Result<(), Failure> {
+    let State::Selected(view, followed) = &mut session.state else {
+        return Ok(());
+    };
+    if followed.is_empty() || touched.is_empty() {
+        return Ok(());
+    }
+    let picked = view.pick_all(touched);
+    let last = (view.exists(), view.last_uid().map_or(0, Uid::get));
+    let mut kept = 0;
+    for mut one in std::mem::take(followed) {
+        let told = tell_one(session, &mut one, picked.clone(), last).await;
+        let refused = match told {
+            Ok(()) if kept + one.ranges() > RANGES => Some("The result has too many gaps by now"),
+            Ok(()) => None,
+            Err(Failure::End(end)) => return Err(end.into()),
+            Err(failure) => {
+                if let Failure::Fault(fault) = failure {
+                    reply::log(&fault, "UPDATE");
+                }
+                Some(reply::INTERNAL)
+            }
+        };
+        match refused {
+            // What cannot be told any more is said to be over; nothing else would be right for the client.
+            Some(text) => {
+                let code = Code::NoUpdate(one.tag);
+                let writer = &mut session.writer;
+                writer.status(None, StatusKind::No, Some(code), text);
+            }
+            None => {
+                kept += one.ranges();
+                if let State::Selected(_, followed) = &mut session.state {
+                    followed.push(one);
+                }
+            }
+        }
+        session.writer.relieve().await?;
+    }
+    Ok(())
+}
+
+async fn tell_one(
+    session: &mut Session,
+    one: &mut Followed,
+    picked: Vec<Picked>,
+    last: (u32, u32),
+) -> Result<(), Failure> {
+    let (came, went) = one.look(session, picked, last).await?;
+    let view = session.view()?;
+    if one.numbering == Numbering::Uid
+        && let Some(highest) = came.last().and_then(Uid::new)
+    {
+        view.mailbox().durable(highest).await?;
+    }
+    let told = |uids: NumberSet| match one.numbering {
+        Numbering::Uid => uids,
+        Numbering::Sequence => numbers(view, uids.iter()).collect(),
+    };
+    let changes = [
+        Some(told(went))
+            .filter(|went| !went.is_empty())
+            .map(Returned::RemoveFrom),
+        Some(told(came))
+            .filter(|came| !came.is_empty())
+            .map(Returned::AddTo),
+    ];
+    let changes: Vec<Returned> = changes.into_iter().flatten().collect();
+    if !changes.is_empty() {
+        let response = one.response(changes);
+        session.writer.data(&response);
+    }
+    Ok(())
+}
+
+/// The key with what its sequence numbers and `$` name by now: "any message sequence numbers used in the search
+/// program are evaluated at the time the command is received" (RFC 5267 §4.3). Recursion is as deep as the key,
+/// which the parser bounds.
+fn frozen(key: &SearchKey, view: &View) -> SearchKey {
+    let again = |key: &SearchKey| Box::new(frozen(key, view));
+    let uids = |uids: &NumberSet| match uids.to_sequence_set() {
+        Some(set) => SearchKey::Uid(set),
+        None => SearchKey::Not(Box::new(SearchKey::All)),
+    };
+    match key {
+        SearchKey::Sequence(set) => {
+            let numbers = set.resolve(view.exists());
+            let named = view.all().into_iter();
+            let named = named.filter(|picked| numbers.contains(picked.number.0.get()));
+            uids(&named.map(|picked| picked.message.uid.get()).collect())
+        }
+        SearchKey::Saved => uids(view.saved()),
+        SearchKey::And(keys) => SearchKey::And(keys.iter().map(|key| frozen(key, view)).collect()),
+        SearchKey::Or(one, other) => SearchKey::Or(again(one), again(other)),
+        SearchKey::Not(key) => SearchKey::Not(again(key)),
+        other => other.clone(),
+    }
+}
