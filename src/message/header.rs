@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn folds() {
         assert_eq!(unfolded(b"  a\r\n\tb\n c \n"), b"a\tb c");
-        assert_eq!(unfolded(b" a\rb\r\r\n c\r\r d\r\r\n"), b"a b c   d");
+        assert_eq!(unfolded(b" a\rb\r\r\n c\r\r d \r\re\r\r\n"), b"a b c d  e");
         assert_eq!(
             compressed(b"\n  a \t\n b\t\0c \n"),
             "a b \u{fffd}c".as_bytes()
