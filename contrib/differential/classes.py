@@ -10,6 +10,16 @@ CLASSES = {
     "boundary-spaces": (
         "takes the spaces at the end of a boundary for a part of it",
         "RFC 2046 5.1.1: boundary := 0*69<bchars> bcharsnospace"),
+    "boundary-long": (
+        "compares no more than the first octets of a very long boundary",
+        "RFC 2046 5.1.1: it is sufficient that the boundary appear in its entirety following the CRLF."),
+    "parameter-names": (
+        "writes name* as name*0*",
+        "RFC 2231 7: extended-initial-name := attribute [initial-section] \"*\""),
+    "not-mime": (
+        "does not read MIME fields where there is neither MIME-Version nor Content-Type",
+        "RFC 2045 4: In the absence of a MIME-Version field, a receiving mail user agent (whether conforming to MIME requirements or not) "
+        "may optionally choose to interpret the body of the message according to local conventions."),
     "type-invalid": (
         "shows a type that cannot be read as empty, or as application/octet-stream",
         "RFC 2045 5.2: It is also recommend that this default [text/plain; charset=us-ascii] be assumed when a syntactically invalid "
@@ -26,6 +36,9 @@ CLASSES = {
     "languages-broken": (
         "ends the list of languages at the first mistake; Culver passes over it",
         "RFC 3501 7.4.2: body language: A string or parenthesized list giving the body language value as defined in [LANGUAGE-TAGS]."),
+    "multipart-empty": (
+        "does not look into a multipart in which no part is found; Culver reads it as text",
+        "RFC 9051 6.4.4: Servers are allowed to implement flexible matching for this search key"),
     "message-global": (
         "takes message/global for a leaf",
         "RFC 6532 3.7: The content of a message/global part is otherwise identical to that of a message/rfc822 part."),
@@ -37,6 +50,9 @@ CLASSES = {
         "leaves out the blank line, if it answers from its cache, where the message ends within a field",
         "RFC 3501 6.4.5: Subsetting does not exclude the [RFC-2822] delimiting blank line between the header and the body; the blank line "
         "is included in all header fetches, except in the case of a message which has no body and no blank line."),
+    "partial-behind-cr": (
+        "counts a CR that belongs to no line end twice when it looks for an offset",
+        "RFC 3501 7.4.2: this string is a substring of the entire body contents, starting at that origin octet."),
     "white-space-at-ends": (
         "keeps white space before and behind a date or message-id",
         "RFC 5322 3.2.2: Runs of FWS, comment, or CFWS that occur between lexical tokens in a structured header field are semantically "
@@ -56,6 +72,18 @@ CLASSES = {
         "decodes the parts within a multipart or message and changes their headers",
         "RFC 9051 6.4.5: Requests that the specified section be transmitted after performing decoding of the section's "
         "Content-Transfer-Encoding."),
+    "encoding-twice": (
+        "shows the first of two transfer encodings in BODYSTRUCTURE and decodes by the last",
+        "RFC 9051 6.4.5: Requests that the specified section be transmitted after performing decoding of the section's "
+        "Content-Transfer-Encoding."),
+    "binary-size-of-others": (
+        "gives no size of a part where another part cannot be decoded",
+        "RFC 9051 6.4.5: Requests the decoded size of the section (i.e., the size to expect in response to the corresponding FETCH BINARY "
+        "request)."),
+    "binary-size-wrong": (
+        "gives a size that its own BINARY has not",
+        "RFC 9051 6.4.5: Requests the decoded size of the section (i.e., the size to expect in response to the corresponding FETCH BINARY "
+        "request)."),
     "base64-broken": (
         "gives up at the first octet that base64 has not",
         "RFC 2045 6.8: All line breaks or other characters not found in Table 1 must be ignored by decoding software."),

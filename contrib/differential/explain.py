@@ -8,6 +8,7 @@ from compare import MISSING, Difference
 
 ENVELOPE = ("date", "subject", "from", "sender", "reply-to", "to", "cc", "bcc", "in-reply-to", "message-id")
 ADDRESSES = ENVELOPE[2:8]
+ENCODINGS = (b"7bit", b"8bit", b"binary", b"base64", b"quoted-printable")
 
 
 class Message:
@@ -170,7 +171,7 @@ def fetch_classes(field, part, ours, theirs, difference, message):
         return section(field, ours, theirs, difference.command, message)
     if field == "BODY[HEADER.FIELDS (…)]":
         found = set()
-        if b"\r\r\n" in message.octets and ours != theirs:
+        if b"\r\r\n" in ours:
             ours, found = ours.replace(b"\r\r\n", b"\r\n"), {"cr-before-crlf"}
         if ours == theirs + b"\r\n" and not message.octets.endswith(b"\n") and b"\r\n\r\n" not in message.octets:
             ours, found = theirs, found | {"blank-line"}
@@ -185,17 +186,15 @@ def header_of(message, part):
 
 def addresses(field, header, ours, theirs):
     """An error in the field: both have the same addresses before it. Or a form that is only obsolete."""
-    bodies = grammar.fields(header, field)
-    if field in ("sender", "reply-to") and not any(grammar.sound_addresses(body) != (0, True) for body in bodies):
-        bodies = grammar.fields(header, "from")  # RFC 3501 7.4.2: they default to From
-    before = 0
-    for body in bodies:
-        count, broken = grammar.sound_addresses(body)
-        before += count
-        if broken:
-            return {"address-broken"} if (ours or [])[:before] == (theirs or [])[:before] else set()
-    if any(grammar.obsolete_addresses(body) for body in bodies) and len(ours or []) == before:
-        return {"address-obsolete"}
+    for name in [field] + ["from"] * (field in ("sender", "reply-to")):  # RFC 3501 7.4.2: they default to From
+        before, bodies = 0, grammar.fields(header, name)
+        for body in bodies:
+            count, broken = grammar.sound_addresses(body)
+            before += count
+            if broken and (ours or [])[:before] == (theirs or [])[:before]:
+                return {"address-broken"}
+        if any(grammar.obsolete_addresses(body) for body in bodies) and len(ours or []) == before:
+            return {"address-obsolete"}
     return set()
 
 
@@ -204,8 +203,13 @@ def structure_field(field, part, ours, theirs, message):
     content_type = (grammar.fields(header, "Content-Type") or [b""])[0]
     if field in ("size", "lines"):
         more = 2 if field == "size" else 1
-        return {"nested-line-end"} if theirs == ours + more and ends_before_delimiter(message, part) else follows_structure(message)
+        if theirs == ours + more and ends_before_delimiter(message, part):
+            return {"nested-line-end"}
+        return around(message, part)
     if field == "structure":
+        boundary = re.search(rb'boundary\s*=\s*"?([^";\s]*)', content_type)
+        if boundary and len(boundary[1]) > 70:
+            return {"boundary-long"}
         if isinstance(ours[0], list) and re.search(rb'boundary\s*=\s*"[^"]*\s"', content_type):
             return {"boundary-spaces"}
         if not grammar.sound_type(content_type):
@@ -221,12 +225,16 @@ def structure_field(field, part, ours, theirs, message):
         return set() if grammar.sound_type(content_type) else {"type-invalid"}
     if field == "case":
         return {"type-case"} if b"/".join(ours) in content_type else set()
-    if field == "parameters":
+    if field == "parameters" and renamed(theirs) != ours:
         if [one.lower() for one in ours or []] == [one.lower() for one in theirs or []]:
             return {"type-case"}
         return set() if grammar.sound_parameters(content_type) and grammar.sound_type(content_type) else {"parameters-broken"}
+    if field in ("parameters", "disposition") and renamed(theirs) == ours:
+        return {"parameter-names"}
     if field == "disposition":
         return set() if all(map(grammar.sound_parameters, grammar.fields(header, "Content-Disposition"))) else {"parameters-broken"}
+    if field == "encoding" and not grammar.fields(header, "Content-Type") and not grammar.fields(header, "MIME-Version"):
+        return {"not-mime"}
     if field == "encoding":
         return set() if all(map(grammar.sound_token, grammar.fields(header, "Content-Transfer-Encoding"))) else {"encoding-broken"}
     if field == "language":
@@ -234,9 +242,27 @@ def structure_field(field, part, ours, theirs, message):
     return set()
 
 
+def renamed(value):
+    """A list of parameters, or one within, with `name*0*` as `name*`."""
+    if isinstance(value, list):
+        return [renamed(one) for one in value]
+    return re.sub(rb"\*0\*$", b"*", value) if isinstance(value, bytes) else value
+
+
 def follows_structure(message):
     """Where the parts are others, so is what lies in them."""
-    return message.differing.get("structure", set()) & {"boundary-spaces", "type-invalid", "parameters-broken", "message-global"}
+    return message.differing.get("structure", set()) & {
+        "boundary-spaces", "boundary-long", "type-invalid", "parameters-broken", "message-global", "encoding-broken", "not-mime"}
+
+
+def around(message, part):
+    """Where the boundary of a multipart around the part cannot be read soundly, so can its parts not be told apart."""
+    while part:
+        part = part.rpartition(".")[0]
+        for content_type in grammar.fields(message.mime(part), "Content-Type")[:1]:
+            if content_type.strip().lower().startswith(b"multipart") and not grammar.sound_parameters(content_type):
+                return {"parameters-broken"}
+    return set()
 
 
 def ends_before_delimiter(message, part):
@@ -261,24 +287,156 @@ def section(field, ours, theirs, command, message):
         if body + b"\r\n--" in message.octets and ends_before_delimiter(message, part):
             return {"nested-line-end"}
     if field == "BODY[n]<>":
-        first, length = (int(text) for text in re.search(r"<(\d+)\.?(\d*)>", command + "").groups(default="0")) if False else (3, 40)
-        if theirs == (body + b"\r\n")[first : first + length] and ends_before_delimiter(message, part):
+        first = int(re.search(r"<(\d+)", command)[1])
+        if theirs == (body + b"\r\n")[first : first + len(theirs)] and ends_before_delimiter(message, part):
             return {"nested-line-end"}
+        if ours == body[first : first + len(ours)] and re.search(rb"\r[^\n]", body[: first + 1]):
+            return {"partial-behind-cr"}
     return follows_structure(message)
 
 
 def binary(ours, theirs, part, node, message):
-    encoding = (grammar.fields(message.mime(part), "Content-Transfer-Encoding") or [b""])[0].strip().lower()
+    own = problem(message, part)
+    encodings = grammar.fields(message.mime(part), "Content-Transfer-Encoding")
     if is_composite(node):
-        inner = message.body(part).lower()
-        return {"binary-composite"} if b"content-transfer-encoding:" in inner else set()
+        if own or encodings or b"content-transfer-encoding:" in message.body(part).lower():
+            return {"binary-composite"}
+    elif own:
+        return own
+    elif len(encodings) > 1 and encodings[0] != encodings[-1]:
+        return {"encoding-twice"}
     if isinstance(theirs, str):
-        if encoding.startswith(b"base64") and not grammar.sound_base64(message.body(part)):
-            return {"base64-broken"}
-        if encoding.startswith(b"quoted-printable") and not grammar.sound_quoted_printable(message.body(part)):
-            return {"quoted-printable-broken"}
-        if not encoding:
-            return {"encoding-empty"}
-        if not grammar.sound_token(encoding):
-            return {"encoding-broken"}
+        # Dovecot reads all parts for the size of one.
+        others = [problem(message, number) for number, other, _ in message.parts() if number != part]
+        everywhere = re.findall(rb"(?im)^content-transfer-encoding:[ \t]*([^\s;]+)", message.octets)
+        unknown = [one for one in everywhere if one.lower() not in ENCODINGS]
+        return {"binary-size-of-others"} if (any(others) or unknown) and isinstance(ours, int) else set()
+    if isinstance(ours, int) and ours == len(message.fetch(f"BINARY.PEEK[{part}]")) == len(message.body(part)):
+        return {"binary-size-wrong"}
     return set()
+
+
+def problem(message, part):
+    """What there is about a part's transfer encoding."""
+    field = (grammar.fields(message.mime(part), "Content-Transfer-Encoding") or [None])[0]
+    if field is None:
+        return set()
+    encoding = grammar.strip_comments(field).strip().lower()
+    if not encoding:
+        return {"encoding-empty"}
+    if not grammar.sound_token(field):
+        return {"encoding-broken"}
+    if encoding == b"base64" and not grammar.sound_base64(message.body(part)):
+        return {"base64-broken"}
+    if encoding == b"quoted-printable" and not grammar.sound_quoted_printable(message.body(part)):
+        return {"quoted-printable-broken"}
+    return set() if encoding in ENCODINGS else {"encoding-unknown"}
+
+
+# SEARCH.
+
+HEADER_KEYS = {"SUBJECT": "Subject", "FROM": "From", "TO": "To", "CC": "Cc", "BCC": "Bcc"}
+
+
+def search_classes(difference, message, ask):
+    """The classes of a SEARCH answer's difference. `ask` says of a single key whether each server finds the message."""
+    found = set()
+    keys = list(atoms(difference.command, difference.strings))
+    for key, name, string in keys:
+        ours, theirs = (difference.ours, difference.theirs) if len(keys) == 1 and "NOT" not in difference.command else ask(
+            message.number, key, name, string)
+        if ours == theirs:
+            continue
+        names = dates(message, key) if key.startswith("SENT") else words(message, key, name, string, ours)
+        if not names:
+            return set()
+        found |= names
+    return found
+
+
+def atoms(command, strings):
+    """The keys of a SEARCH command that look at the message's text, as (key, field name, string)."""
+    strings = list(strings)
+    charset = re.search(r"CHARSET (\S+)", command)
+    parts = command.split()
+    for at, word in enumerate(parts):
+        key = word.strip("()").upper()
+        if at == 0 or parts[at - 1].upper() == "CHARSET":
+            continue
+        if key in ("BODY", "TEXT", "HEADER") or key in HEADER_KEYS or key.startswith("SENT"):
+            name = parts[at + 1] if key == "HEADER" else HEADER_KEYS.get(key, "")
+            value = parts[at + 2 if key == "HEADER" else at + 1].strip("()")
+            string = strings.pop(0) if value == "%s" else value.strip('"').encode()
+            yield key, name, string.decode(charset[1]) if charset else string.decode()
+
+
+def dates(message, key):
+    bodies = grammar.fields(message.fetch("BODY.PEEK[HEADER]"), "Date")
+    if not any(body.strip() for body in bodies):
+        return {"date-missing"}
+    return set() if grammar.sound_date(bodies[0]) else {"date-odd"}
+
+
+def words(message, key, name, string, ours):
+    """Of what only Culver finds, what had to be forgiven to read the text that holds it; of what only Dovecot finds, the
+    texts that hold it undecoded, or that Culver does not take for text."""
+    wanted = reading.folded(" ".join(string.split()) or string)
+    holding = []
+    for where, raw, text, flags in texts(message):
+        if where != key and not (key == "TEXT" and where != "BODY+") and not (key == "HEADER" and where == "HEADER " + name.upper()) and not (
+                key in HEADER_KEYS and where == "HEADER " + name.upper()):
+            continue
+        if wanted in reading.folded(text) or not ours and (flags or wanted in reading.folded(raw.decode("latin-1"))):
+            holding.append(flags)
+    if not holding or not all(holding):
+        return set()
+    # One text that holds it is enough; the least odd one says why.
+    return {min(min(holding, key=len))}
+
+
+def texts(message):
+    """(where, raw octets, text, classes of what is odd) for each text of a message."""
+    yield from header_texts(message, message.fetch("BODY.PEEK[HEADER]"), True)
+    odd_structure = follows_structure(message)
+    for part, node, _ in message.parts():
+        header, body = message.mime(part), message.body(part)
+        if header != message.fetch("BODY.PEEK[HEADER]"):
+            yield from header_texts(message, header, False)
+        content_type = (grammar.fields(header, "Content-Type") or [b""])[0]
+        odd = set(odd_structure) | around(message, part)
+        if is_message(node):
+            yield from header_texts(message, message.fetch(f"BODY.PEEK[{part}.HEADER]"), False)
+            if node[1].lower() == b"global":
+                yield "BODY", body, "", {"message-global"}
+            if problem(message, part):
+                yield "BODY", body, "", problem(message, part)
+        elif isinstance(node[0], list):
+            if b"\r\n--" not in body and not body.startswith(b"--"):
+                yield "BODY", body, body.decode("latin-1"), {"multipart-empty"}
+        else:
+            encoding = (grammar.fields(header, "Content-Transfer-Encoding") or [b""])[0]
+            charset = next((value for at, value in enumerate(node[2] or []) if at % 2 and node[2][at - 1].lower() == b"charset"), b"")
+            if not grammar.sound_type(content_type) and content_type.strip():
+                odd.add("type-invalid")
+            if not grammar.sound_parameters(content_type):
+                odd.add("parameters-broken")
+            text, flags = reading.body_text(body, grammar.strip_comments(encoding).split(b";")[0], charset)
+            if node[0].lower() in (b"text", b"message"):
+                yield "BODY", body, text, flags | odd | (problem(message, part) - {"encoding-empty"})
+            elif odd:
+                yield "BODY", body, text, odd
+
+
+def header_texts(message, header, own):
+    lines = re.sub(rb"\n(?=[ \t])", b"\x00", grammar.head(header)).split(b"\n")
+    for line in lines:
+        name, colon, body = line.replace(b"\x00", b"\n").partition(b":")
+        text, flags = reading.header_text(body if colon else line)
+        field = name.strip().decode("latin-1")
+        if own and field.lower() in ADDRESSES:
+            count, broken = grammar.sound_addresses(body)
+            if broken:
+                flags = flags | {"address-broken"}
+            elif grammar.obsolete_addresses(body):
+                flags = flags | {"address-obsolete"}
+        yield "HEADER " + field.upper() if own else "INNER", body, f"{field}: {text}" if not own else text, flags
