@@ -38,7 +38,15 @@ CLASSES = {
         "RFC 3501 7.4.2: body language: A string or parenthesized list giving the body language value as defined in [LANGUAGE-TAGS]."),
     "multipart-empty": (
         "does not look into a multipart in which no part is found; Culver reads it as text",
-        "RFC 9051 6.4.4: Servers are allowed to implement flexible matching for this search key"),
+        "RFC 3501 6.4.4: Messages that contain the specified string in the body of the message."),
+    "multipart-encoded": (
+        "decodes a multipart that says it has a transfer encoding",
+        "RFC 2045 6.4: If an entity is of type \"multipart\" the Content-Transfer-Encoding is not permitted to have any value other than "
+        "\"7bit\", \"8bit\" or \"binary\"."),
+    "message-encoded": (
+        "does not look into a message that has a transfer encoding of its own",
+        "RFC 3501 6.4.4: [MIME-IMB] content transfer encodings, and [MIME-HDRS] strings in [RFC-2822]/[MIME-IMB] headers, MUST be decoded "
+        "before comparing text in a [CHARSET] other than US-ASCII"),
     "message-global": (
         "takes message/global for a leaf",
         "RFC 6532 3.7: The content of a message/global part is otherwise identical to that of a message/rfc822 part."),

@@ -356,7 +356,6 @@ def search_classes(difference, message, ask):
 
 def atoms(command, strings):
     """The keys of a SEARCH command that look at the message's text, as (key, field name, string)."""
-    strings = list(strings)
     charset = re.search(r"CHARSET (\S+)", command)
     parts = command.split()
     for at, word in enumerate(parts):
@@ -366,8 +365,8 @@ def atoms(command, strings):
         if key in ("BODY", "TEXT", "HEADER") or key in HEADER_KEYS or key.startswith("SENT"):
             name = parts[at + 1] if key == "HEADER" else HEADER_KEYS.get(key, "")
             value = parts[at + 2 if key == "HEADER" else at + 1].strip("()")
-            string = strings.pop(0) if value == "%s" else value.strip('"').encode()
-            yield key, name, string.decode(charset[1]) if charset else string.decode()
+            string = strings[0] if value == "%s" else value.strip('"').encode()
+            yield key, name, string.decode(charset[1] if charset else "utf-8")
 
 
 def dates(message, key):
@@ -383,10 +382,13 @@ def words(message, key, name, string, ours):
     wanted = reading.folded(" ".join(string.split()) or string)
     holding = []
     for where, raw, text, flags in texts(message):
+        if ours and "multipart-encoded" in flags:
+            continue
         if where != key and not (key == "TEXT" and where != "BODY+") and not (key == "HEADER" and where == "HEADER " + name.upper()) and not (
                 key in HEADER_KEYS and where == "HEADER " + name.upper()):
             continue
-        if wanted in reading.folded(text) or not ours and (flags or wanted in reading.folded(raw.decode("latin-1"))):
+        undecoded = reading.folded(raw.decode("utf-8", "best"))
+        if wanted in reading.folded(text) or flags and wanted in undecoded or not ours and "charset-1258" in flags:
             holding.append(flags)
     if not holding or not all(holding):
         return set()
@@ -398,21 +400,23 @@ def texts(message):
     """(where, raw octets, text, classes of what is odd) for each text of a message."""
     yield from header_texts(message, message.fetch("BODY.PEEK[HEADER]"), True)
     odd_structure = follows_structure(message)
+    yield from partless(message.structure, message.fetch("BODY.PEEK[TEXT]"))
     for part, node, _ in message.parts():
         header, body = message.mime(part), message.body(part)
-        if header != message.fetch("BODY.PEEK[HEADER]"):
-            yield from header_texts(message, header, False)
         content_type = (grammar.fields(header, "Content-Type") or [b""])[0]
         odd = set(odd_structure) | around(message, part)
+        if header != message.fetch("BODY.PEEK[HEADER]"):
+            yield from header_texts(message, header, False, odd)
         if is_message(node):
-            yield from header_texts(message, message.fetch(f"BODY.PEEK[{part}.HEADER]"), False)
+            yield from header_texts(message, message.fetch(f"BODY.PEEK[{part}.HEADER]"), False, odd)
             if node[1].lower() == b"global":
                 yield "BODY", body, "", {"message-global"}
-            if problem(message, part):
-                yield "BODY", body, "", problem(message, part)
+            encoding = grammar.strip_comments((grammar.fields(header, "Content-Transfer-Encoding") or [b""])[0])
+            if encoding.strip().lower() not in (b"", b"7bit", b"8bit", b"binary"):
+                yield "BODY", body, reading.body_text(body, encoding, b"")[0], {"message-encoded"}
+            yield from partless(node[8], message.fetch(f"BODY.PEEK[{part}.TEXT]"))
         elif isinstance(node[0], list):
-            if b"\r\n--" not in body and not body.startswith(b"--"):
-                yield "BODY", body, body.decode("latin-1"), {"multipart-empty"}
+            yield from partless(node, body)
         else:
             encoding = (grammar.fields(header, "Content-Transfer-Encoding") or [b""])[0]
             charset = next((value for at, value in enumerate(node[2] or []) if at % 2 and node[2][at - 1].lower() == b"charset"), b"")
@@ -427,11 +431,19 @@ def texts(message):
                 yield "BODY", body, text, odd
 
 
-def header_texts(message, header, own):
+def partless(node, body):
+    """The text of a multipart in which no part is found: it is shown as having one of nothing."""
+    if isinstance(node[0], list) and len(children(node)) == 1 and not isinstance(node[0][0], list) and node[0][6] == 0:
+        yield "BODY", body, reading.text_of(body, "")[0], {"multipart-empty"}
+        yield "BODY", body, reading.body_text(body, b"quoted-printable", b"")[0], {"multipart-encoded"}
+
+
+def header_texts(message, header, own, odd=frozenset()):
     lines = re.sub(rb"\n(?=[ \t])", b"\x00", grammar.head(header)).split(b"\n")
     for line in lines:
         name, colon, body = line.replace(b"\x00", b"\n").partition(b":")
         text, flags = reading.header_text(body if colon else line)
+        flags |= odd
         field = name.strip().decode("latin-1")
         if own and field.lower() in ADDRESSES:
             count, broken = grammar.sound_addresses(body)

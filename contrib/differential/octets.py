@@ -116,7 +116,7 @@ def obsolete_addresses(text):
     """Whether it uses what only RFC 5322 §4.4 has: empty elements, routes, dots with white space around them, dots in
     names, words of several kinds in a local part."""
     letters = tokens(text)
-    return bool(re.search(r"^,|,,|,$|<,*@|d|w[.]?<|_", letters) or re.search(rb'"[.@]|[.]"', text))
+    return bool(re.search(r"^,|,,|,$|<,*@|d|[.][^<>@,:;]*<|_", letters) or re.search(rb'"[.@]|[.]"', text))
 
 
 def strip_comments(text):
@@ -137,7 +137,7 @@ def strip_comments(text):
 
 ZONE = r"(?:[+-]\d{2}[0-5]\d|UT|GMT|[ECMP][SD]T|[A-IK-Za-ik-z])"
 DATE = re.compile(
-    rf"\s*(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\s*,)?\s*(\d{{1,2}})\s*(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\s*(\d{{2,}})\s+"
+    rf"\s*(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\s*,)?\s*(\d{{1,2}})\s*(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\s*(\d{{2,4}})\s+"
     rf"(\d{{2}})\s*:\s*(\d{{2}})(?:\s*:\s*(\d{{2}}))?\s*{ZONE}\s*", re.I)
 
 

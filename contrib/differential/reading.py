@@ -3,6 +3,7 @@ forgiven to read it. Uses Python's codecs, and `iconv` to learn which charsets D
 
 import base64
 import binascii
+import codecs
 import functools
 import re
 import subprocess
@@ -17,6 +18,9 @@ WIDER = {
     "iso-8859-8-i": "iso8859-8", "unicode-1-1-utf-7": "utf-7", "big5": "big5hkscs", "x-user-defined": "latin-1", "windows-874": "cp874",
     "macintosh": "mac-roman", "iso-8859-11": "cp874", "tis-620": "cp874",
 }
+
+
+codecs.register_error("best", lambda error: (error.object[error.start : error.end].decode("cp1252", "replace"), error.end))
 
 
 @functools.lru_cache(None)
@@ -38,18 +42,12 @@ def text_of(raw, charset):
     if name == "windows-1258":
         flags.add("charset-1258")
     flags.add("charset-invalid")
-    if not name or name in ("us-ascii", "ascii"):
-        try:
-            return raw.decode("utf-8"), flags
-        except UnicodeError:
-            pass
+    if name in ("", "us-ascii", "ascii", "utf-8", "utf8"):
+        return raw.decode("utf-8", "best"), flags
     try:
-        return raw.decode(WIDER.get(name, name or "cp1252"), "replace"), flags
+        return raw.decode(WIDER.get(name, name), "replace"), flags
     except LookupError:
-        try:
-            return raw.decode("utf-8"), flags
-        except UnicodeError:
-            return raw.decode("cp1252", "replace"), flags
+        return raw.decode("utf-8", "best"), flags
 
 
 def folded(text):
@@ -84,6 +82,8 @@ def header_text(raw):
             if not grammar.sound_quoted_printable(text) or re.search(rb"=(?:0[0-9A-D]|[01][0-9A-F])", text):
                 flags.add("encoded-word-odd")
             octets = binascii.a2b_qp(text, header=True)
+        if text_of(octets, charset)[1] & {"charset-invalid"}:
+            flags.add("encoded-word-odd")  # perhaps a character cut in two between words
         if last is not None and not between.strip():
             if last == (charset.lower(), kind):
                 out[-1] = (out[-1][0] + octets, charset)
@@ -99,11 +99,7 @@ def header_text(raw):
             one, odd = text_of(octets, "")
         else:
             one, odd = text_of(octets, charset)
-            if odd & {"charset-invalid"}:
-                # A character cut in two between words is a mistake of the words.
-                flags.add("encoded-word-odd")
-                odd -= {"charset-invalid"}
-            flags |= odd
+            flags |= odd - {"charset-invalid"}
             if charset.lower() == "windows-1258":
                 flags.add("charset-1258")
         text += one
@@ -111,10 +107,13 @@ def header_text(raw):
 
 
 def any_base64(text):
-    """What can be decoded, whatever stands between (RFC 2045 §6.8)."""
-    letters = re.sub(rb"[^A-Za-z0-9+/]", b"", text)
-    letters = letters[: len(letters) - (len(letters) % 4 == 1)]
-    return base64.b64decode(letters + b"=" * (-len(letters) % 4))
+    """What can be decoded, whatever stands between (RFC 2045 §6.8); padding ends a group, and another may follow."""
+    octets = b""
+    for group in re.split(rb"=+", text):
+        letters = re.sub(rb"[^A-Za-z0-9+/]", b"", group)
+        letters = letters[: len(letters) - (len(letters) % 4 == 1)]
+        octets += base64.b64decode(letters + b"=" * (-len(letters) % 4))
+    return octets
 
 
 def body_text(body, encoding, charset):
