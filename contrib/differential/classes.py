@@ -132,6 +132,9 @@ CLASSES = {
         "RFC 5256 2.2: If the time zone is invalid, the date and time SHOULD be treated as UTC.  If the time is also invalid, the time "
         "SHOULD be treated as 00:00:00."),
     # Threads.
+    "beside-odd": (
+        "puts it elsewhere only because of other messages, which are odd: without these, both servers agree",
+        "RFC 5256 2.2: the order in which the two messages appear in the mailbox (that is, by sequence number) is used as a tie-breaker"),
     "thread-ties": (
         "orders threads of one date by something else than their first message's number, where the first message is missing",
         "RFC 5256 2.2: When comparing two sent dates that match exactly, the order in which the two messages appear in the mailbox (that "

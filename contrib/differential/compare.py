@@ -53,30 +53,52 @@ def expand(lines):
             yield line.replace(found[0], "%s"), (string,)
 
 
-def run(one, other, commands, parts):
+class Both:
+    """Two connections that are asked at the same time."""
+
+    def __init__(self, one, other, pool):
+        self.connections, self.pool = (one, other), pool
+
+    def ask(self, text, strings=()):
+        return list(self.pool.map(lambda connection: ask(connection, text, strings), self.connections))
+
+    def fetch(self, which, items):
+        return list(self.pool.map(lambda connection: fetched(connection, which, items), self.connections))
+
+    @property
+    def messages(self):
+        return self.connections[0].messages
+
+
+def run(both, commands, parts):
     """Runs each command on both; gives a dict of how many answers there were of each kind, and the differences. `parts`
     gives the part numbers of a message."""
     totals, differences = {}, []
     for text, strings in commands:
-        kind = kind_of(text)
         if "{part}" in text:
-            for number in range(1, one.messages + 1):
-                numbers = parts(number)
-                asked = text.split(" ", 2)[2].strip("()")
-                fetch(one, other, number, [asked.replace("{part}", part) for part in numbers], totals, differences)
+            asked = text.split(" ", 2)[2].strip("()")
+            for number in range(1, both.messages + 1):
+                fetch(both, number, [asked.replace("{part}", part) for part in parts(number)], totals, differences)
         elif text.upper().startswith("FETCH"):
             _, which, items = text.split(" ", 2)
-            fetch(one, other, which, [items], totals, differences)
+            fetch(both, which, [items], totals, differences)
         else:
-            answers = [ask(connection, text, strings) for connection in (one, other)]
-            if any(isinstance(answer, Refused) for answer in answers):
-                totals[kind] = totals.get(kind, 0) + 1
-                if not all(isinstance(answer, Refused) for answer in answers):
-                    differences.append(Difference(kind, text, 0, *map(str, answers), strings))
-                continue
-            compare = {"SEARCH": search, "SORT": sort, "THREAD": thread}[kind.split(" ")[0]]
-            compare(kind, text, strings, *answers, totals, differences)
+            differences += compare_found(both, text, strings, totals)
     return totals, differences
+
+
+def compare_found(both, text, strings, totals):
+    """The differences of a SEARCH, SORT or THREAD command; its answers are added to `totals`."""
+    kind, differences = kind_of(text), []
+    answers = both.ask(text, strings)
+    if any(isinstance(answer, Refused) for answer in answers):
+        totals[kind] = totals.get(kind, 0) + 1
+        if not all(isinstance(answer, Refused) for answer in answers):
+            differences.append(Difference(kind, text, 0, *map(str, answers), strings))
+        return differences
+    compare = {"SEARCH": search, "SORT": sort, "THREAD": thread}[kind.split(" ")[0]]
+    compare(kind, text, strings, *answers, totals, differences)
+    return differences
 
 
 def ask(connection, text, strings=()):
@@ -108,8 +130,8 @@ def item_kind(key):
     return re.sub(r"\(.*\)", "(…)", key)
 
 
-def fetch(one, other, which, items, totals, differences):
-    ours, theirs = (fetched(connection, which, items) for connection in (one, other))
+def fetch(both, which, items, totals, differences):
+    ours, theirs = both.fetch(which, items)
     for number in sorted(ours.keys() | theirs.keys()):
         mine, its = ours.get(number, {}), theirs.get(number, {})
         for key in sorted(mine.keys() | its.keys()):

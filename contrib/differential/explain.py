@@ -4,7 +4,7 @@ import re
 
 import octets as grammar
 import reading
-from compare import MISSING, Difference
+from compare import MISSING, Difference, compare_found
 
 ENVELOPE = ("date", "subject", "from", "sender", "reply-to", "to", "cc", "bcc", "in-reply-to", "message-id")
 ADDRESSES = ENVELOPE[2:8]
@@ -310,6 +310,8 @@ def binary(ours, theirs, part, node, message):
         others = [problem(message, number) for number, other, _ in message.parts() if number != part]
         everywhere = re.findall(rb"(?im)^content-transfer-encoding:[ \t]*([^\s;]+)", message.octets)
         unknown = [one for one in everywhere if one.lower() not in ENCODINGS]
+        own = b"".join(grammar.fields(message.fetch("BODY.PEEK[HEADER]"), "Content-Transfer-Encoding")).strip().lower()
+        unknown += [own] * (isinstance(message.structure[0], list) and own not in (b"", *ENCODINGS[:3]))
         return {"binary-size-of-others"} if (any(others) or unknown) and isinstance(ours, int) else set()
     if isinstance(ours, int) and ours == len(message.fetch(f"BINARY.PEEK[{part}]")) == len(message.body(part)):
         return {"binary-size-wrong"}
@@ -452,3 +454,70 @@ def header_texts(message, header, own, odd=frozenset()):
             elif grammar.obsolete_addresses(body):
                 flags = flags | {"address-obsolete"}
         yield "HEADER " + field.upper() if own else "INNER", body, f"{field}: {text}" if not own else text, flags
+
+
+# SORT and THREAD.
+
+SORTED_BY = {"CC": "Cc", "DATE": "Date", "FROM": "From", "SUBJECT": "Subject", "TO": "To", "DISPLAYFROM": "From", "DISPLAYTO": "To"}
+
+
+def oddities(message, command):
+    """The classes of what is odd in the fields that a SORT or THREAD command looks at."""
+    header, found = message.fetch("BODY.PEEK[HEADER]"), set()
+    words = re.findall(r"\w+", command.upper().split(" UTF-8 ")[0])
+    if words[0] == "THREAD":
+        words = {"ORDEREDSUBJECT": ["DATE", "SUBJECT"], "REFS": ["DATE", "IDS"]}.get(words[1], ["DATE", "SUBJECT", "IDS"])
+    for word in words:
+        bodies = grammar.fields(header, SORTED_BY.get(word, "None"))
+        if word == "DATE" and bodies and not grammar.sound_date(bodies[0]):
+            found.add("date-odd")
+        if word in ("SUBJECT", "DISPLAYFROM", "DISPLAYTO"):
+            for body in bodies:
+                found |= reading.header_text(body)[1]
+        if word in SORTED_BY and word not in ("DATE", "SUBJECT"):
+            for body in bodies:
+                count, broken = grammar.sound_addresses(body)
+                found |= {"address-broken"} if broken and body.strip() else set()
+                found |= {"address-obsolete"} if not broken and grammar.obsolete_addresses(body) else set()
+            if len(bodies) > 1 and not bodies[0].strip():
+                found.add("first-address")
+        if word == "IDS":
+            for name in ("Message-ID", "References", "In-Reply-To"):
+                for body in grammar.fields(header, name):
+                    if not grammar.sound_ids(body, name != "Message-ID"):
+                        found.add("ids-odd")
+    return found
+
+
+def order_classes(differences, both, message_of):
+    """The classes of a SORT or THREAD command's differences: without the messages that are odd, both servers must agree.
+    What is left is unexplained; a message that only others have moved is of the class `beside-odd`."""
+    command, strings = differences[0].command, differences[0].strings
+    numbers = range(1, both.messages + 1)
+    odd = {number: oddities(message_of(number), command) for number in numbers}
+    for difference in differences:
+        if MISSING in (difference.ours, difference.theirs) or isinstance(difference.ours, tuple) and MISSING in (
+                difference.ours[0], difference.theirs[0]):
+            # The search found it on one server only.
+            found = Difference("SEARCH", "SEARCH " + command.split(" UTF-8 ")[1], difference.number, difference.theirs is MISSING or isinstance(
+                difference.theirs, tuple) and difference.theirs[0] is MISSING, False, strings)
+            found.theirs = not found.ours
+            odd[difference.number] = search_classes(found, message_of(difference.number), None) or {None}
+    rest = [number for number in numbers if not odd[number]]
+    head, tail = command.split(" UTF-8 ")
+    left = {difference.number for difference in compare_found(both, f"{head} UTF-8 {sequence_set(rest)} {tail}", strings, {})}
+    for difference in differences:
+        number = difference.number
+        difference.classes = sorted(odd[number] - {None}) if odd[number] else [] if number in left else ["beside-odd"]
+    return left - {difference.number for difference in differences}
+
+
+def sequence_set(numbers):
+    """Numbers as `1:3,5`."""
+    out = []
+    for number in numbers:
+        if out and out[-1][1] == number - 1:
+            out[-1][1] = number
+        else:
+            out.append([number, number])
+    return ",".join(str(low) if low == high else f"{low}:{high}" for low, high in out)
