@@ -17,8 +17,12 @@ use crate::search::fold::fold;
 use crate::search::subject::base_subject;
 use crate::search::thread::{IdHash, Threaded};
 
-/// Octets of a text that it is sorted by.
-const KEY_MAX: usize = 512;
+/// Octets of a text that it is sorted by: so many at least, and as many more as give all messages together
+/// [`KEYS_TOTAL`].
+const KEY_MIN: usize = 512;
+
+/// What a collation key may grow to in all messages together.
+const KEYS_TOTAL: usize = 8 * 1024 * 1024;
 
 /// References that count, the last of them.
 const REFERENCES_MAX: usize = 100;
@@ -41,6 +45,14 @@ pub struct Known {
     pub size: u64,
 }
 
+/// Octets of a text by which one of so many messages is sorted.
+pub fn key_max(messages: usize) -> usize {
+    KEYS_TOTAL
+        .checked_div(messages)
+        .unwrap_or_default()
+        .max(KEY_MIN)
+}
+
 /// Whether the header has to be read for these criteria.
 pub fn needs_header(criteria: &[SortCriterion]) -> bool {
     criteria
@@ -48,11 +60,13 @@ pub fn needs_header(criteria: &[SortCriterion]) -> bool {
         .any(|criterion| field(criterion.key).is_some())
 }
 
-/// The values of a message for these criteria, in their order. `source` may be empty where no header is needed.
+/// The values of a message for these criteria, in their order; of a text, `key_max` octets. `source` may be empty
+/// where no header is needed.
 pub fn values<S: Source + ?Sized>(
     source: &S,
     criteria: &[SortCriterion],
     known: Known,
+    key_max: usize,
 ) -> io::Result<Vec<Value>> {
     let fields = read(source, |name| {
         criteria
@@ -62,7 +76,7 @@ pub fn values<S: Source + ?Sized>(
     })?;
     Ok(criteria
         .iter()
-        .map(|criterion| value(&fields, criterion.key, known))
+        .map(|criterion| value(&fields, criterion.key, known, key_max))
         .collect())
 }
 
@@ -79,8 +93,12 @@ pub fn compare(criteria: &[SortCriterion], one: &[Value], other: &[Value]) -> Or
         .unwrap_or(Ordering::Equal)
 }
 
-/// What THREAD wants to know of a message.
-pub fn threaded<S: Source + ?Sized>(source: &S, arrival: i64) -> io::Result<Threaded> {
+/// What THREAD wants to know of a message; of its subject, `key_max` octets.
+pub fn threaded<S: Source + ?Sized>(
+    source: &S,
+    arrival: i64,
+    key_max: usize,
+) -> io::Result<Threaded> {
     const WANTED: [&[u8]; 5] = [
         b"Date",
         b"Subject",
@@ -106,7 +124,7 @@ pub fn threaded<S: Source + ?Sized>(source: &S, arrival: i64) -> io::Result<Thre
     let base = base_subject(&text(&fields, b"Subject"));
     Ok(Threaded {
         date: sent(&fields, arrival),
-        subject: collation_key(&base.text),
+        subject: collation_key(&base.text, key_max),
         is_reply: base.is_reply,
         id: ids(b"Message-ID").into_iter().next(),
         references,
@@ -129,20 +147,19 @@ fn field(key: SortKey) -> Option<&'static [u8]> {
     }
 }
 
-fn value(fields: &Header, key: SortKey, known: Known) -> Value {
-    match key {
-        SortKey::Arrival => Value::Number(known.arrival),
-        SortKey::Size => Value::Number(i64::try_from(known.size).unwrap_or(i64::MAX)),
-        SortKey::Date => Value::Number(sent(fields, known.arrival)),
-        SortKey::Subject => {
-            Value::Text(collation_key(&base_subject(&text(fields, b"Subject")).text))
-        }
+fn value(fields: &Header, key: SortKey, known: Known, key_max: usize) -> Value {
+    let text = match key {
+        SortKey::Arrival => return Value::Number(known.arrival),
+        SortKey::Size => return Value::Number(i64::try_from(known.size).unwrap_or(i64::MAX)),
+        SortKey::Date => return Value::Number(sent(fields, known.arrival)),
+        SortKey::Subject => base_subject(&text(fields, b"Subject")).text,
         SortKey::Cc => mailbox(fields, b"Cc"),
         SortKey::From => mailbox(fields, b"From"),
         SortKey::To => mailbox(fields, b"To"),
         SortKey::DisplayFrom => display(fields, b"From"),
         SortKey::DisplayTo => display(fields, b"To"),
-    }
+    };
+    Value::Text(collation_key(&text, key_max))
 }
 
 fn sent(fields: &Header, arrival: i64) -> i64 {
@@ -162,18 +179,17 @@ fn first_address(fields: &Header, name: &[u8]) -> Option<Address> {
 }
 
 /// `addr-mailbox` of the first address.
-fn mailbox(fields: &Header, name: &[u8]) -> Value {
+fn mailbox(fields: &Header, name: &[u8]) -> String {
     let first = first_address(fields, name).and_then(|address| address.mailbox);
-    let mailbox = first.unwrap_or_default();
-    Value::Text(collation_key(&String::from_utf8_lossy(&mailbox)))
+    String::from_utf8_lossy(&first.unwrap_or_default()).into_owned()
 }
 
 /// The display name of the first address, else `mailbox@host` (RFC 5957 §3).
-fn display(fields: &Header, name: &[u8]) -> Value {
+fn display(fields: &Header, name: &[u8]) -> String {
     let Some(address) = first_address(fields, name) else {
-        return Value::Text(Vec::new());
+        return String::new();
     };
-    let shown = match address.name.filter(|name| !name.is_empty()) {
+    match address.name.filter(|name| !name.is_empty()) {
         Some(name) => header_text(&name),
         None => {
             let mut shown = address.mailbox.unwrap_or_default();
@@ -183,8 +199,7 @@ fn display(fields: &Header, name: &[u8]) -> Value {
             }
             String::from_utf8_lossy(&shown).into_owned()
         }
-    };
-    Value::Text(collation_key(&shown))
+    }
 }
 
 /// Ids may be long and many, so hashes stand for them; with a key, so that nobody can make two that are equal.
@@ -195,9 +210,9 @@ fn id_hash(id: &[u8]) -> IdHash {
 }
 
 /// What texts are sorted by: `i;unicode-casemap` (RFC 5051).
-fn collation_key(text: &str) -> Vec<u8> {
+fn collation_key(text: &str, key_max: usize) -> Vec<u8> {
     let text = text
-        .get(..text.floor_char_boundary(KEY_MAX))
+        .get(..text.floor_char_boundary(key_max))
         .unwrap_or(text);
     let mut key = Vec::with_capacity(text.len());
     fold(text, &mut key);
@@ -208,4 +223,37 @@ fn collation_key(text: &str) -> Vec<u8> {
         }
     }
     key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_subjects_are_told_apart_where_memory_allows() {
+        assert_eq!(key_max(0), KEY_MIN);
+        assert_eq!(key_max(1), KEYS_TOTAL);
+        assert_eq!(key_max(1_000_000), KEY_MIN);
+        let criteria = [SortCriterion {
+            key: SortKey::Subject,
+            reverse: false,
+        }];
+        let known = Known {
+            arrival: 0,
+            size: 0,
+        };
+        let message = |last: &str| format!("Subject: {}{last}\n\n", "x".repeat(3000));
+        let [one, other] = ["a", "b"].map(message);
+        for (messages, order) in [(1000, Ordering::Less), (1_000_000, Ordering::Equal)] {
+            let key = |message: &str| {
+                values(message.as_bytes(), &criteria, known, key_max(messages)).unwrap()
+            };
+            assert_eq!(compare(&criteria, &key(&one), &key(&other)), order);
+            let subject = |message: &str| {
+                let threaded = threaded(message.as_bytes(), 0, key_max(messages));
+                threaded.unwrap().subject
+            };
+            assert_eq!(subject(&one).cmp(&subject(&other)), order);
+        }
+    }
 }
