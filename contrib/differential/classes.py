@@ -131,6 +131,12 @@ CLASSES = {
         "reads no date where its form is not RFC 5322's",
         "RFC 5256 2.2: If the time zone is invalid, the date and time SHOULD be treated as UTC.  If the time is also invalid, the time "
         "SHOULD be treated as 00:00:00."),
+    "subject-spaces": (
+        "compares subjects with the runs of white space that they have",
+        "RFC 5256 2.1: Convert all tabs and continuations to space.  Convert all multiple spaces to a single space."),
+    "name-spaces": (
+        "compares names with the runs of white space that they have, though its ENVELOPE does not show them",
+        "RFC 5957 4: A \"derived-addr\" value is created from the [IMAP] envelope structure resulting from a FETCH ENVELOPE on the message."),
     # Threads.
     "beside-odd": (
         "puts it elsewhere only because of other messages, which are odd: without these, both servers agree",

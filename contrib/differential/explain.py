@@ -1,10 +1,11 @@
 """Finds the classes of a difference, by what the message's octets say. No class: the difference is unexplained."""
 
+import email.utils
 import re
 
 import octets as grammar
 import reading
-from compare import MISSING, Difference, compare_found
+from compare import MISSING, Difference, compare_found, numbers_of
 
 ENVELOPE = ("date", "subject", "from", "sender", "reply-to", "to", "cc", "bcc", "in-reply-to", "message-id")
 ADDRESSES = ENVELOPE[2:8]
@@ -278,14 +279,14 @@ def is_composite_by_type(node, message, part):
 def section(field, ours, theirs, command, message):
     part = re.search(r"\[([\d.]*\d)", command)[1]
     node = next((node for number, node, _ in message.parts() if number == part), None)
+    body = message.body(part)
+    if field in ("BODY[n]", "BINARY[n]") and theirs == ours + b"\r\n" or field == "BINARY.SIZE[n]" and theirs == ours + 2:
+        if ends_before_delimiter(message, part):
+            return {"nested-line-end"}
     if node is not None and field.startswith("BINARY"):
         found = binary(ours, theirs, part, node, message)
         if found:
             return found
-    body = message.body(part)
-    if field in ("BODY[n]", "BINARY[n]") and theirs == ours + b"\r\n" or field == "BINARY.SIZE[n]" and theirs == ours + 2:
-        if body + b"\r\n--" in message.octets and ends_before_delimiter(message, part):
-            return {"nested-line-end"}
     if field == "BODY[n]<>":
         first = int(re.search(r"<(\d+)", command)[1])
         if theirs == (body + b"\r\n")[first : first + len(theirs)] and ends_before_delimiter(message, part):
@@ -392,6 +393,11 @@ def words(message, key, name, string, ours):
         undecoded = reading.folded(raw.decode("utf-8", "best"))
         if wanted in reading.folded(text) or flags and wanted in undecoded or not ours and "charset-1258" in flags:
             holding.append(flags)
+    if not holding and not ours and key in HEADER_KEYS:
+        # Dovecot looks into addresses put together again, whatever was missing.
+        broken = any(grammar.sound_addresses(body)[1] for body in grammar.fields(message.fetch("BODY.PEEK[HEADER]"), key))
+        together = [(mailbox or b"") + b"@" for _, _, mailbox, _ in message.fetch("ENVELOPE")[ENVELOPE.index(key.lower())] or []]
+        holding = [{"address-broken"} for one in together if broken and wanted in reading.folded(one.decode("utf-8", "best"))]
     if not holding or not all(holding):
         return set()
     # One text that holds it is enough; the least odd one says why.
@@ -474,6 +480,8 @@ def oddities(message, command):
         if word in ("SUBJECT", "DISPLAYFROM", "DISPLAYTO"):
             for body in bodies:
                 found |= reading.header_text(body)[1]
+                if re.search(rb"[ \t]{2}|\t", re.sub(rb"\r?\n", b"", body.strip())):
+                    found.add("subject-spaces" if word == "SUBJECT" else "name-spaces")
         if word in SORTED_BY and word not in ("DATE", "SUBJECT"):
             for body in bodies:
                 count, broken = grammar.sound_addresses(body)
@@ -505,11 +513,49 @@ def order_classes(differences, both, message_of):
             odd[difference.number] = search_classes(found, message_of(difference.number), None) or {None}
     rest = [number for number in numbers if not odd[number]]
     head, tail = command.split(" UTF-8 ")
-    left = {difference.number for difference in compare_found(both, f"{head} UTF-8 {sequence_set(rest)} {tail}", strings, {})}
+    sound = f"{head} UTF-8 {sequence_set(rest)} {tail}"
+    left = {difference.number for difference in compare_found(both, sound, strings, {})}
+    tied = ties(both, sound, strings, message_of) if left and head.startswith("THREAD") else set()
     for difference in differences:
         number = difference.number
-        difference.classes = sorted(odd[number] - {None}) if odd[number] else [] if number in left else ["beside-odd"]
-    return left - {difference.number for difference in differences}
+        difference.classes = sorted(odd[number] - {None}) if odd[number] else ["thread-ties"] if number in tied else [] if number in left else [
+            "beside-odd"]
+    return left - tied - {difference.number for difference in differences}
+
+
+def ties(both, command, strings, message_of):
+    """The messages of the threads whose places differ, if each thread stands otherwise only to threads of its own date, and one
+    of the two begins with a message that is missing."""
+    ours, theirs = ([sorted(flat(one)) for one in numbers_of(answer, "THREAD")] for answer in both.ask(command, strings))
+    if sorted(ours) != sorted(theirs):
+        return set()
+    place = {thread[0]: at for at, thread in enumerate(theirs)}
+    found = set()
+    for at, one in enumerate(ours):
+        for other in ours[at + 1 :]:
+            if place[one[0]] > place[other[0]]:
+                if not sent(message_of, one) & sent(message_of, other) or not (rootless(message_of, one) or rootless(message_of, other)):
+                    return set()
+                found.update(one, other)
+    return found
+
+
+def flat(members):
+    return [number for member in members for number in (flat(member) if isinstance(member, list) else [member])]
+
+
+def sent(message_of, thread):
+    """The dates that a thread may be put in its place by."""
+    dates = [grammar.fields(message_of(number).fetch("BODY.PEEK[HEADER]"), "Date") for number in thread]
+    return {email.utils.mktime_tz(email.utils.parsedate_tz(bodies[0].decode("latin-1"))) for bodies in dates if bodies}
+
+
+def rootless(message_of, thread):
+    """Whether a message of the thread names others, of which none is the thread's first."""
+    headers = [message_of(number).fetch("BODY.PEEK[HEADER]") for number in thread]
+    ids = {body.strip() for header in headers for body in grammar.fields(header, "Message-ID")}
+    named = [grammar.fields(header, "References") or grammar.fields(header, "In-Reply-To") for header in headers]
+    return any(bodies and bodies[0].split() and bodies[0].split()[0] not in ids for bodies in named)
 
 
 def sequence_set(numbers):

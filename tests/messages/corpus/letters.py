@@ -207,11 +207,13 @@ def part(content_type, body, *more):
     return fields(("Content-Type", content_type), *more) + b"\n" + body
 
 
-def multipart(boundary, parts, preamble=b"", epilogue=b""):
+def multipart(boundary, parts, preamble=b"", epilogue=b"", gap=b"\n"):
+    """Parts between delimiters. Behind a multipart or message most mailers leave an empty line, Gmail for one does not."""
     mark = boundary.encode()
     body = preamble
     for one in parts:
-        body += b"--" + mark + b"\n" + one + (b"" if one.endswith(b"\n") else b"\n")
+        nested = one.endswith(b"--\n") or b"content-type: message/rfc822" in one.split(b"\n\n")[0].lower()
+        body += b"--" + mark + b"\n" + one + (gap if nested else b"") + (b"" if one.endswith(b"\n") else b"\n")
     return body + b"--" + mark + b"--\n" + epilogue
 
 

@@ -247,9 +247,9 @@ def invitation(dice, letter):
         part(f'multipart/alternative; boundary="{boundary}x"', multipart(boundary + "x", [
             part("text/plain; charset=\"UTF-8\"; format=flowed; delsp=yes", b64(prose(dice).encode()),
                  ("Content-Transfer-Encoding", "base64")),
-            part("text/calendar; charset=\"UTF-8\"; method=REQUEST", event, ("Content-Transfer-Encoding", "8bit"))])),
+            part("text/calendar; charset=\"UTF-8\"; method=REQUEST", event, ("Content-Transfer-Encoding", "8bit"))], gap=b"")),
         part("application/ics; name=\"invite.ics\"", b64(event), ("Content-Disposition", "attachment; filename=\"invite.ics\""),
-             ("Content-Transfer-Encoding", "base64"))])
+             ("Content-Transfer-Encoding", "base64"))], gap=b"")
 
 
 def signed(dice, letter):
