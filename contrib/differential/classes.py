@@ -115,7 +115,7 @@ CLASSES = {
         "RFC 3501 6.4.4: [MIME-IMB] content transfer encodings, and [MIME-HDRS] strings in [RFC-2822]/[MIME-IMB] headers, MUST be decoded "
         "before comparing text in a [CHARSET] other than US-ASCII"),
     "charset-invalid": (
-        "reads octets that the charset has not as U+FFFD; Culver makes the best of them",
+        "reads octets that the charset has not, or only for controls, as they are not meant; Culver makes the best of them",
         "RFC 9051 6.4.4: Servers are allowed to implement flexible matching for this search key"),
     "raw-8bit": (
         "reads raw 8-bit text in header fields that is no UTF-8 as U+FFFD",

@@ -432,6 +432,10 @@ def texts(message):
                 odd.add("type-invalid")
             if not grammar.sound_parameters(content_type):
                 odd.add("parameters-broken")
+            encodings = grammar.fields(header, "Content-Transfer-Encoding")
+            if len(encodings) > 1 and encodings[0] != encodings[-1]:
+                odd.add("encoding-twice")
+                yield "BODY", body, reading.body_text(body, encodings[-1], charset)[0], {"encoding-twice"}
             text, flags = reading.body_text(body, grammar.strip_comments(encoding).split(b";")[0], charset)
             if node[0].lower() in (b"text", b"message"):
                 yield "BODY", body, text, flags | odd | (problem(message, part) - {"encoding-empty"})

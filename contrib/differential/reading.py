@@ -35,6 +35,8 @@ def text_of(raw, charset):
     flags = set()
     if name and not known_to_iconv(name):
         flags.add("charset-unknown")
+    if name in ("iso-8859-1", "latin1", "iso8859-1") and re.search(rb"[\x80-\x9f]", raw):
+        return raw.decode("cp1252", "replace"), flags | {"charset-invalid"}
     try:
         return raw.decode(name or "us-ascii"), flags
     except (LookupError, UnicodeError):

@@ -7,6 +7,8 @@ import os
 import pathlib
 import sys
 
+sys.dont_write_bytecode = True
+
 from letters import Dice
 from mutate import mutated
 from nasty import KINDS, nasty
