@@ -44,7 +44,12 @@ const AFTER: &[&str] = &[
     "SEARCHRES",
     "PARTIAL",
     "CONTEXT=SEARCH",
+    "MULTISEARCH",
+    "INPROGRESS",
     "MULTIAPPEND",
+    "CATENATE",
+    "URL-PARTIAL",
+    "REPLACE",
     "BINARY",
     "LIST-EXTENDED",
     "LIST-STATUS",
@@ -56,6 +61,7 @@ const AFTER: &[&str] = &[
     "THREAD=ORDEREDSUBJECT",
     "THREAD=REFERENCES",
     "THREAD=REFS",
+    "I18NLEVEL=1",
 ];
 
 /// The list before login. LITERAL- there: only literals up to 4096 octets may come unasked (RFC 7888 §5).

@@ -4,8 +4,10 @@ use crate::imap::core::{Secret, Tag};
 use crate::imap::date::DateTime;
 use crate::imap::fetch::FetchItem;
 use crate::imap::flag::Flag;
-use crate::imap::search::{PartialRange, ReturnOptions, SearchKey, SortCriterion, ThreadAlgorithm};
-use crate::imap::sequence::MessageSet;
+use crate::imap::search::{
+    PartialRange, ReturnOptions, SearchKey, SortCriterion, Source, ThreadAlgorithm,
+};
+use crate::imap::sequence::{Bound, MessageSet};
 
 /// A mailbox name or LIST pattern as the client sent it; what it means depends on the session
 /// (modified UTF-7 or UTF-8) and on the hierarchy separator: see [`crate::imap::name`].
@@ -86,8 +88,9 @@ pub enum CommandBody {
         mailbox: WireName,
         items: Vec<StatusItem>,
     },
-    /// The messages themselves are not part of the value: each is streamed after its options.
-    Append(Append),
+    /// APPEND and, in the selected state, REPLACE. Literals with messages are not part of the value: each is
+    /// streamed.
+    Append(AppendHead, Vec<AppendStep>),
     /// RFC 2177.
     Idle,
 
@@ -118,6 +121,14 @@ pub enum CommandBody {
         returns: Option<ReturnOptions>,
         criteria: Vec<SortCriterion>,
         charset: Vec<u8>,
+        key: SearchKey,
+    },
+    /// RFC 7377.
+    Esearch {
+        /// `None`: the selected mailbox.
+        sources: Option<Vec<Source>>,
+        returns: Option<ReturnOptions>,
+        charset: Option<Vec<u8>>,
         key: SearchKey,
     },
     /// RFC 5256.
@@ -174,13 +185,65 @@ pub enum StoreAction {
     Replace,
 }
 
-/// An APPEND without its messages (RFC 3501 §6.3.11, RFC 3502).
-#[derive(Clone, Debug, PartialEq)]
-pub struct Append {
+/// What an APPEND or REPLACE begins with (RFC 3501 §6.3.11, RFC 8508 §3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppendHead {
+    /// REPLACE: the one message that the new one is for.
+    pub replaces: Option<(Numbering, Bound)>,
     /// Where to.
     pub mailbox: WireName,
-    /// What is said of each message; one at least.
-    pub messages: Vec<AppendOptions>,
+}
+
+impl AppendHead {
+    /// The command's name.
+    pub fn name(&self) -> &'static str {
+        match self.replaces {
+            None => "APPEND",
+            Some((Numbering::Sequence, _)) => "REPLACE",
+            Some((Numbering::Uid, _)) => "UID REPLACE",
+        }
+    }
+}
+
+/// One of the steps that an APPEND's messages are made in, as its arguments name them. They are Begin, octets
+/// from literals and URLs, End, and so on for the next message (RFC 3502); one literal and nothing else but in
+/// CATENATE.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AppendStep {
+    /// A message begins.
+    Begin {
+        /// What is said of it.
+        options: AppendOptions,
+        /// Of CATENATE, several parts make the message (RFC 4469).
+        catenate: bool,
+    },
+    /// The octets of a literal are to be added.
+    Literal(Announced),
+    /// Those that this URL names, as the client wrote it.
+    Url(Vec<u8>),
+    /// The message is complete.
+    End,
+}
+
+impl AppendStep {
+    /// The literal that the steps so far end in, if more of the command comes after it.
+    pub fn announced(steps: &[AppendStep]) -> Option<Announced> {
+        match steps.last() {
+            Some(AppendStep::Literal(announced)) => Some(*announced),
+            _ => None,
+        }
+    }
+}
+
+/// A literal of an APPEND that is still to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Announced {
+    /// Its octets.
+    pub size: u64,
+    /// The client does not wait for `+ OK`.
+    pub non_sync: bool,
+    /// A literal8 (RFC 3516 §4.4).
+    pub binary: bool,
 }
 
 /// What an APPEND says of a message (RFC 4466 §3 `append-opts`).
@@ -267,7 +330,7 @@ impl CommandBody {
             Numbering::Uid => prefixed,
         };
         match self {
-            Append(_) => "APPEND",
+            Append(head, _) => head.name(),
             Authenticate { .. } => "AUTHENTICATE",
             CancelUpdate { .. } => "CANCELUPDATE",
             Capability => "CAPABILITY",
@@ -277,6 +340,7 @@ impl CommandBody {
             Create { .. } => "CREATE",
             Delete { .. } => "DELETE",
             Enable(_) => "ENABLE",
+            Esearch { .. } => "ESEARCH",
             Expunge { uids: None } => "EXPUNGE",
             Expunge { uids: Some(_) } => "UID EXPUNGE",
             Fetch { numbering, .. } => uid(numbering, "FETCH", "UID FETCH"),
@@ -313,8 +377,10 @@ impl CommandBody {
         use CommandBody::*;
         match self {
             Capability | Noop | Logout | Id(_) => true,
+            Append(head, _) if head.replaces.is_some() => state == StateName::Selected,
             StartTls | Authenticate { .. } | Login { .. } => state == StateName::NotAuthenticated,
             Enable(_)
+            | Esearch { .. }
             | Select { .. }
             | Create { .. }
             | Delete { .. }
@@ -325,7 +391,7 @@ impl CommandBody {
             | Lsub { .. }
             | Namespace
             | Status { .. }
-            | Append(_)
+            | Append(..)
             | Idle => state != StateName::NotAuthenticated,
             CancelUpdate { .. }
             | Check
@@ -352,7 +418,7 @@ impl CommandBody {
             | Search { numbering, .. }
             | Sort { numbering, .. }
             | Thread { numbering, .. } => *numbering == Numbering::Uid,
-            Append(_)
+            Append(..)
             | Authenticate { .. }
             | CancelUpdate { .. }
             | Capability
@@ -362,6 +428,7 @@ impl CommandBody {
             | Create { .. }
             | Delete { .. }
             | Enable(_)
+            | Esearch { .. }
             | Expunge { .. }
             | Id(_)
             | Idle

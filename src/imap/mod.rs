@@ -16,3 +16,4 @@ pub mod response;
 pub mod search;
 pub mod sequence;
 pub mod structure;
+pub mod url;

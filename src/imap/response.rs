@@ -44,6 +44,8 @@ pub enum Code {
     AuthorizationFailed,
     /// With the charsets that are known.
     BadCharset(Vec<&'static str>),
+    /// The URL as the client wrote it (RFC 4469 §4.1).
+    BadUrl(Vec<u8>),
     Cannot,
     Capability(Vec<Cow<'static, str>>),
     ClientBug,
@@ -53,6 +55,8 @@ pub enum Code {
     Corruption,
     ExpungeIssued,
     HasChildren,
+    /// The command of this tag has come so far of so far (RFC 9585 §4): the second is more than the first.
+    InProgress(Option<Tag>, u64, u64),
     InUse,
     Limit,
     NonExistent,
@@ -126,6 +130,8 @@ pub enum ThreadItem {
 pub struct Esearch {
     /// The command's tag.
     pub tag: Tag,
+    /// Which mailbox it is about, in the answer to ESEARCH (RFC 7377 §2.1).
+    pub mailbox: Option<(MailboxName, UidValidity)>,
     /// Whether the numbers are UIDs.
     pub by_uid: bool,
     /// Perhaps none.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::ops::Range;
 
+use crate::imap::command::WireName;
 use crate::imap::flag::{Keyword, SystemFlag};
 use crate::imap::sequence::SequenceSet;
 
@@ -74,6 +75,25 @@ impl ThreadAlgorithm {
     ];
 }
 
+/// Which mailboxes an ESEARCH looks into (RFC 7377 §2.2, RFC 5465 §6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Those that mail may be delivered to.
+    Inboxes,
+    /// Those named.
+    Mailboxes(Vec<WireName>),
+    /// All of the user's own.
+    Personal,
+    /// The selected one.
+    Selected,
+    /// Those subscribed to.
+    Subscribed,
+    /// Those named, and all below them.
+    Subtree(Vec<WireName>),
+    /// Those named, and the level below them.
+    SubtreeOne(Vec<WireName>),
+}
+
 /// A search key. Strings are as the client sent them, in the command's charset, until
 /// the search decodes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,12 +152,9 @@ pub enum SearchKey {
 }
 
 impl SearchKey {
-    /// Octets it takes in memory, about. Recursion is as deep as the key, which the parser bounds.
+    /// Octets it takes in memory, about, without keys within it.
     pub fn octets(&self) -> usize {
         let inside = match self {
-            SearchKey::And(keys) => keys.iter().map(SearchKey::octets).sum(),
-            SearchKey::Or(one, other) => one.octets() + other.octets(),
-            SearchKey::Not(key) => key.octets(),
             SearchKey::Header(name, text) => name.len() + text.len(),
             SearchKey::Body(text) | SearchKey::Text(text) => text.len(),
             SearchKey::Keyword(keyword) => keyword.as_str().len(),

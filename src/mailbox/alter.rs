@@ -208,7 +208,7 @@ impl Turn<'_> {
 
     /// Unlinks a message's file. If others have linked it under another name with the same base, that is the
     /// same message, and goes too.
-    fn unlink(&mut self, message: &Message) -> std::io::Result<()> {
+    pub(super) fn unlink(&mut self, message: &Message) -> std::io::Result<()> {
         let folder = &self.disk.folder;
         let doubled = self.disk.doubled.contains(message.name.base());
         let inode = match doubled {

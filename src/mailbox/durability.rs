@@ -114,21 +114,27 @@ impl Durability {
         };
         let result = batch.sync(&self.folder);
         let mut state = self.lock();
-        state.done = to;
+        state.done = state.done.max(to);
         match result {
             Ok(()) => {
                 self.note_safe(batch.uid);
                 Ok(())
             }
             Err(error) => {
-                // One who comes late to an earlier failure must hear of that, too.
-                let first = state.failed.map_or(from, |(first, _)| first);
-                state.failed = Some((first, to));
-                state.doubt = true;
+                state.fail(from, to);
                 let doing = format!("syncing {}", self.folder.path().display());
                 Err(Fault::from_io(doing, error))
             }
         }
+    }
+
+    /// Notes that a sync has failed that was not this one's: nothing noted so far counts as safe.
+    pub fn note_failed(&self) {
+        let mut state = self.lock();
+        state.pending = Pending::default();
+        let (from, to) = (state.done, state.noted);
+        state.fail(from, to);
+        state.done = to;
     }
 
     /// Whether the uidlist must be written as a new file because a sync failed.
@@ -147,6 +153,14 @@ impl Durability {
 }
 
 impl State {
+    /// A batch has failed: what was noted after the first number, up to the second.
+    fn fail(&mut self, from: u64, to: u64) {
+        // One who comes late to an earlier failure must hear of that, too.
+        let first = self.failed.map_or(from, |(first, _)| first);
+        self.failed = Some((first, to));
+        self.doubt = true;
+    }
+
     /// What has become of things noted up to `wanted`; `None` if they have not been synced yet.
     fn verdict(&self, wanted: u64) -> Option<Result<(), Fault>> {
         (self.done >= wanted).then(|| match self.failed {

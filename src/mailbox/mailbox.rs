@@ -219,6 +219,11 @@ impl Mailbox {
         Ok(View::new(selection, self.changes()))
     }
 
+    /// Its directory's device and inode: the same under whatever name it was reached.
+    pub fn identity(&self) -> (u64, u64) {
+        self.folder.identity()
+    }
+
     /// How many messages are recent to nobody yet (STATUS RECENT).
     pub fn unclaimed_recent(&self) -> usize {
         usize::try_from(lock(&self.unclaimed).len()).unwrap_or(usize::MAX)
@@ -251,12 +256,16 @@ impl Mailbox {
         }
     }
 
+    /// Whether answers to new or removed mail wait until that is safe.
+    pub(super) fn syncs_mail(&self) -> bool {
+        self.fsync != Fsync::Never
+    }
+
     /// What an answer to new or removed mail waits for.
     pub(super) async fn settle_mail(&self) -> Result<(), Fault> {
-        if self.fsync == Fsync::Never {
-            Ok(())
-        } else {
-            self.durability.flush().await
+        match self.syncs_mail() {
+            true => self.durability.flush().await,
+            false => Ok(()),
         }
     }
 

@@ -17,6 +17,7 @@ mod lookout;
 pub mod mailbox;
 pub mod news;
 mod queue;
+pub mod replace;
 mod size;
 pub mod snapshot;
 mod special_use;

@@ -29,7 +29,7 @@ pub struct Upload {
 }
 
 /// A message on its way that only has to be placed.
-struct Whole {
+pub(super) struct Whole {
     complete: Complete,
     flags: SystemFlags,
     keywords: Vec<Keyword>,
@@ -91,6 +91,11 @@ impl Upload {
         Ok(())
     }
 
+    /// The messages that are whole.
+    pub(super) fn into_whole(self) -> Vec<Whole> {
+        self.whole
+    }
+
     /// An error of the disk, or of the mailbox being gone.
     fn fault(&self, doing: &str, error: io::Error) -> Fault {
         match self.folder.is_removed() {
@@ -132,7 +137,7 @@ impl Mailbox {
     ) -> Result<(UidValidity, Vec<Uid>), Fault> {
         let straight = self.has_writers();
         let named = self
-            .change(move |turn| turn.append(upload.whole, straight))
+            .change(move |turn| turn.append(upload.into_whole(), straight))
             .await?;
         self.settle_or_take_back(&named.1).await?;
         Ok(named)
@@ -140,7 +145,7 @@ impl Mailbox {
 }
 
 impl Turn<'_> {
-    fn append(
+    pub(super) fn append(
         &mut self,
         messages: Vec<Whole>,
         straight: bool,

@@ -182,6 +182,18 @@ impl User {
         opened.await.cloned()
     }
 
+    /// What an open mailbox is called now; `None` where it is open no more.
+    pub async fn name_of(&self, mailbox: &Arc<Mailbox>) -> Option<MailboxName> {
+        let open = self.open.lock().await;
+        let is_it = |slot: &Slot| {
+            slot.mailbox
+                .get()
+                .is_some_and(|one| Arc::ptr_eq(one, mailbox))
+        };
+        let found = open.iter().find(|(_, slot)| is_it(slot));
+        found.map(|(name, _)| name.clone())
+    }
+
     /// Where the mailbox that `name` means now is, or will be, open.
     async fn slot(self: &Arc<Self>, name: &MailboxName) -> Result<Arc<Slot>, Fault> {
         let mut open = self.open.lock().await;

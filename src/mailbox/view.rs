@@ -411,7 +411,13 @@ impl View {
 
     /// Whether [`View::sync`] would have something to tell.
     pub fn is_stale(&self) -> bool {
-        !self.ghosts.is_empty() || !Arc::ptr_eq(&self.base, &*self.states.borrow())
+        let is_other = |(uid, known): (&Uid, &(SystemFlags, Letters))| {
+            let is = self.base.find(*uid);
+            is.is_some_and(|is| (is.flags, is.letters) != *known)
+        };
+        !self.ghosts.is_empty()
+            || !Arc::ptr_eq(&self.base, &*self.states.borrow())
+            || self.told.iter().any(is_other)
     }
 
     /// System flags and keywords defined in the mailbox, and whether the client may make more: for FLAGS and

@@ -432,6 +432,7 @@ mod tests {
             // RFC 5322 §4.4: obs-addr-list has empty elements.
             (",,a@b,,", "-|-|a|b"),
             ("a@b.", "-|-|a|b."),
+            ("a@\x0c", "-|-|a|\\x0c"),
             ("a@b <c@d>, e@f", "a@b|-|c|d ; -|-|e|f"),
             (
                 "one two@three, four@five",

@@ -3,7 +3,7 @@
 
 use crate::message::charset::Charset;
 pub use crate::message::charset::from_charset;
-pub use crate::message::encoded_word::header_text;
+pub use crate::message::encoded_word::{collated_text, header_text};
 use crate::message::parameter::token;
 use crate::message::transfer::Transfer;
 

@@ -1,6 +1,8 @@
 //! Encoded words in header fields (RFC 2047, RFC 2231 §5) → text, with what mailers get wrong: words in
 //! quoted strings or in the middle of others, blanks in them, characters cut in two between them.
 
+use std::borrow::Cow;
+
 use memchr::memmem;
 
 use crate::message::charset::Charset;
@@ -16,30 +18,84 @@ const CHARSET_MAX: usize = 64;
 pub fn header_text(raw: &[u8]) -> String {
     let body = compressed(raw);
     let mut out = String::with_capacity(body.len());
-    let mut plain = Charset::default();
-    let mut rest = body.as_slice();
-    let mut last: Option<Run> = None;
+    each_stretch(&body, |stretch| stretch.read(&mut out));
+    out
+}
+
+/// The same where every octet is of the charset that it is said to be in, and that is known; UTF-8, where none is
+/// named. If not, the octets themselves, without folds and encodings: what is then compared (RFC 5255 §4.6).
+pub fn collated_text(raw: &[u8]) -> Result<String, Vec<u8>> {
+    let body = compressed(raw);
+    let (mut text, mut octets, mut sound) = (String::new(), Vec::new(), true);
+    each_stretch(&body, |stretch| {
+        stretch.read(&mut text);
+        sound &= stretch.is_sound();
+        octets.extend_from_slice(&stretch.octets);
+    });
+    // What a decoder could not read it has put this for.
+    match sound && !text.contains(char::REPLACEMENT_CHARACTER) {
+        true => Ok(text),
+        false => Err(octets),
+    }
+}
+
+/// Octets of a field's body that belong together: encoded words of one charset and encoding, or what is none.
+struct Stretch<'a> {
+    /// `None` outside of encoded words.
+    charset: Option<&'a [u8]>,
+    octets: Cow<'a, [u8]>,
+}
+
+impl<'a> Stretch<'a> {
+    fn plain(octets: &'a [u8]) -> Stretch<'a> {
+        Stretch {
+            charset: None,
+            octets: octets.into(),
+        }
+    }
+
+    fn read(&self, out: &mut String) {
+        let mut charset = self.charset.and_then(Charset::named).unwrap_or_default();
+        charset.push(&self.octets, out);
+        charset.finish(out);
+    }
+
+    /// Whether the octets can be in its charset, as far as that is not for a decoder to say. ASCII is the same in
+    /// those that are not known.
+    fn is_sound(&self) -> bool {
+        let known = self.charset.map(Charset::named);
+        match known {
+            Some(Some(Charset::Known(_) | Charset::Utf7(_))) => true,
+            Some(Some(Charset::Mixed(_))) | None => std::str::from_utf8(&self.octets).is_ok(),
+            Some(None) => self.octets.is_ascii(),
+        }
+    }
+}
+
+/// Takes a field's body apart.
+fn each_stretch<'b>(body: &'b [u8], mut take: impl FnMut(Stretch<'b>)) {
+    let mut rest = body;
+    let mut last: Option<Run<'b>> = None;
     // Once no `?=` is found, none follows later: each is looked for once.
     let mut may_end = true;
     while let Some(at) = memmem::find(rest, b"=?").filter(|_| may_end) {
         let (before, from) = rest.split_at_checked(at).unwrap_or_default();
         let Some((word, after)) = Word::parse(from, &mut may_end) else {
             let (text, after) = rest.split_at_checked(at + 2).unwrap_or_default();
-            end(&mut last, &mut out);
-            plain.push(text, &mut out);
+            last.take().into_iter().for_each(|run| take(run.stretch()));
+            take(Stretch::plain(text));
             rest = after;
             continue;
         };
         // White space between two encoded words is not shown (RFC 2047 §6.2).
         if last.is_none() || !before.iter().copied().all(is_space) {
-            end(&mut last, &mut out);
-            plain.push(before, &mut out);
-            plain.finish(&mut out);
+            last.take().into_iter().for_each(|run| take(run.stretch()));
+            take(Stretch::plain(before));
         }
         match &mut last {
             Some(run) if run.word.continues(&word) => word.decode(&mut run.octets),
             _ => {
-                end(&mut last, &mut out);
+                last.take().into_iter().for_each(|run| take(run.stretch()));
                 let mut octets = Vec::new();
                 word.decode(&mut octets);
                 last = Some(Run { word, octets });
@@ -47,10 +103,8 @@ pub fn header_text(raw: &[u8]) -> String {
         }
         rest = after;
     }
-    end(&mut last, &mut out);
-    plain.push(rest, &mut out);
-    plain.finish(&mut out);
-    out
+    last.into_iter().for_each(|run| take(run.stretch()));
+    take(Stretch::plain(rest));
 }
 
 /// Encoded words of one charset and encoding, whose octets belong together.
@@ -59,11 +113,12 @@ struct Run<'a> {
     octets: Vec<u8>,
 }
 
-fn end(run: &mut Option<Run<'_>>, out: &mut String) {
-    if let Some(run) = run.take() {
-        let mut charset = Charset::named(run.word.charset).unwrap_or_default();
-        charset.push(&run.octets, out);
-        charset.finish(out);
+impl<'a> Run<'a> {
+    fn stretch(self) -> Stretch<'a> {
+        Stretch {
+            charset: Some(self.word.charset),
+            octets: self.octets.into(),
+        }
     }
 }
 
@@ -173,6 +228,26 @@ mod tests {
         ];
         for (raw, expected) in table {
             assert_eq!(header_text(raw), *expected, "{}", raw.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_converted_stays_octets() {
+        type Expected = Result<&'static str, &'static [u8]>;
+        let table: &[(&[u8], Expected)] = &[
+            (b" caf\xc3\xa9 =?iso-8859-1?q?=E9?=", Ok("caf\u{e9} \u{e9}")),
+            (b"=?utf-8?q?=C3?= =?utf-8?q?=A9?=", Ok("\u{e9}")),
+            (b"=?x-none?q?ascii?=", Ok("ascii")),
+            (b"=?us-ascii?q?=C3=A9?=", Ok("\u{e9}")),
+            (b"a =?x-none?q?=E9_b?=\r\n c", Err(b"a \xe9 b c")),
+            (b"caf\xe9 =?utf-8?q?=C3=A9?=", Err(b"caf\xe9 \xc3\xa9")),
+            (b"=?utf-8?b?wMA=?= =?utf-8?q?x?=", Err(b"\xc0\xc0x")),
+            (b"=?euc-jp?q?a=A4?=", Err(b"a\xa4")),
+        ];
+        for (raw, expected) in table {
+            let found = collated_text(raw);
+            let found = found.as_deref().map_err(Vec::as_slice);
+            assert_eq!(found, *expected, "{}", raw.escape_ascii());
         }
     }
 

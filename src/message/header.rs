@@ -7,6 +7,7 @@ use std::io;
 use std::ops::Range;
 
 use crate::message::Source;
+use crate::message::lexer::is_space;
 use crate::message::pieces::{Piece, Pieces};
 
 /// Octets kept of one field. What is longer is cut.
@@ -189,7 +190,7 @@ impl<W: Fn(&[u8]) -> bool> Collector<W> {
 pub fn unfolded(body: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(body.len());
     let mut after_return = false;
-    for &byte in body.trim_ascii() {
+    for &byte in trimmed(body) {
         if after_return && !byte.is_ascii_whitespace() {
             text.push(b' ');
         }
@@ -205,7 +206,7 @@ pub fn unfolded(body: &[u8]) -> Vec<u8> {
 /// A field's body for people: like [`unfolded`], and each run of white space is one space.
 pub fn compressed(body: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(body.len());
-    for &byte in body.trim_ascii() {
+    for &byte in trimmed(body) {
         match byte {
             b' ' | b'\t' | b'\r' | b'\n' => {
                 if text.last() != Some(&b' ') {
@@ -216,6 +217,14 @@ pub fn compressed(body: &[u8]) -> Vec<u8> {
         }
     }
     text
+}
+
+/// Without the white space at both ends, which is none but that of header fields.
+fn trimmed(body: &[u8]) -> &[u8] {
+    let is_text = |byte: &u8| !is_space(*byte);
+    let start = body.iter().position(is_text).unwrap_or(body.len());
+    let end = body.iter().rposition(is_text).map_or(start, |at| at + 1);
+    body.get(start..end).unwrap_or_default()
 }
 
 /// NUL cannot be said in IMAP (RFC 3501 §9, CHAR8): U+FFFD stands for it.
@@ -285,5 +294,8 @@ mod tests {
             "a b \u{fffd}c".as_bytes()
         );
         assert_eq!(unfolded(b" \n"), b"");
+        // A form feed is text, if not much of one (RFC 5322 §2.2.2 has SP and HTAB).
+        assert_eq!(unfolded(b" \x0c\t\r\n"), b"\x0c");
+        assert_eq!(compressed(b"\x0c a \x0c \r\n"), b"\x0c a \x0c");
     }
 }

@@ -112,7 +112,11 @@ impl<'a> Cursor<'a> {
         let mut bytes = self.rest.iter().enumerate().skip(1);
         while let Some((at, &byte)) = bytes.next() {
             match byte {
-                b'\\' => text.extend(bytes.next().map(|(_, quoted)| *quoted)),
+                // Also one before a line end, which is none even then (RFC 5322 §4.1).
+                b'\\' => {
+                    let quoted = bytes.next().map(|(_, quoted)| *quoted);
+                    text.extend(quoted.filter(|byte| !matches!(byte, b'\r' | b'\n')));
+                }
                 b'"' => {
                     self.rest = self.rest.get(at + 1..).unwrap_or_default();
                     return Some(text);
@@ -146,6 +150,8 @@ mod tests {
 
     #[test]
     fn quoted_pairs() {
+        let mut cursor = Cursor::new(b"\"a\\\r\nb\"");
+        assert_eq!(cursor.quoted_string().as_deref(), Some(&b"ab"[..]));
         let mut cursor = Cursor::new(b"\"a\\\"b\\\\\r\n c\"d");
         assert_eq!(cursor.quoted_string().as_deref(), Some(&b"a\"b\\ c"[..]));
         assert_eq!(cursor.peek(), Some(b'd'));

@@ -18,7 +18,7 @@ use crate::message::mime;
 use crate::message::pieces::{Pieces, read};
 use crate::message::structure::TextPart;
 use crate::search::needle::{Needle, Seeker};
-use crate::search::pool::Cancel;
+use crate::search::pool::Progress;
 use crate::search::query::{Cost, Query, Test, local_day};
 
 /// A file up to this size is read as a whole, once; a larger one in pieces, wherever they are needed.
@@ -49,13 +49,13 @@ pub struct Scratch {
 }
 
 /// Whether the message in `file` matches. `answers` are those of the picture, by test; `note_size` is told
-/// RFC822.SIZE if it came out on the way. Once `cancel` is set, any answer will do.
+/// RFC822.SIZE if it came out on the way. Once it was stopped through `progress`, any answer will do.
 pub fn examine(
     query: &Query,
     answers: Vec<Option<bool>>,
     file: &File,
     scratch: &mut Scratch,
-    cancel: &Cancel,
+    progress: &Progress,
     note_size: impl FnOnce(u64),
 ) -> io::Result<bool> {
     let metadata = file.metadata()?;
@@ -65,7 +65,7 @@ pub fn examine(
         query,
         answers,
         scratch,
-        cancel,
+        progress,
     };
     let mut loaded = Loaded {
         file,
@@ -106,7 +106,7 @@ struct Examination<'q, 's> {
     query: &'q Query,
     answers: Vec<Option<bool>>,
     scratch: &'s mut Scratch,
-    cancel: &'s Cancel,
+    progress: &'s Progress,
 }
 
 impl<'q> Examination<'q, '_> {
@@ -367,7 +367,7 @@ impl<'q> Examination<'q, '_> {
             found = true;
             self.note(number, true);
         });
-        (found && self.verdict().is_some()) || self.cancel.is_cancelled()
+        (found && self.verdict().is_some()) || self.progress.is_cancelled()
     }
 
     /// Tells the seeker that the text ends; true if nothing more has to be read.
@@ -377,7 +377,7 @@ impl<'q> Examination<'q, '_> {
             found = true;
             self.note(number, true);
         });
-        (found && self.verdict().is_some()) || self.cancel.is_cancelled()
+        (found && self.verdict().is_some()) || self.progress.is_cancelled()
     }
 
     fn note(&mut self, number: usize, value: bool) {

@@ -356,6 +356,28 @@ mod tests {
         assert!(!same("\u{10d0}", "\u{1c90}"));
     }
 
+    /// UnicodeData.txt has no titlecase form for them, though the full mapping of SpecialCasing.txt makes several
+    /// characters of each; or it has one that is shared.
+    #[test]
+    fn one_character_has_one_titlecase_form_at_most() {
+        for (c, expected) in [
+            ("ß", "ß"),
+            ("ŉ", "ʼN"),
+            ("ǰ", "J\u{30c}"),
+            ("ΐ", "ι\u{308}\u{301}"),
+            ("և", "եւ"),
+            ("ﬀ", "FF"),
+            ("ᾶ", "α\u{342}"),
+            ("ᾼ", "Α\u{345}"),
+            ("İ", "i\u{307}"),
+            ("ı", "i"),
+            ("ͅ", "Ι"),
+        ] {
+            // ASCII letters the other way round.
+            assert_eq!(folded(c), expected.as_bytes(), "{c}");
+        }
+    }
+
     #[test]
     fn digraphs_take_the_example_of_rfc_5051() {
         // U+01C4 becomes U+0044 U+007A U+030C: `D`, and a `z` that stays small.

@@ -4,12 +4,13 @@ use std::cmp::Ordering;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::io;
+use std::string::FromUtf8Error;
 use std::sync::LazyLock;
 
 use crate::imap::search::{SortCriterion, SortKey};
 use crate::imap::structure::Address;
 use crate::message::date::sent_time;
-use crate::message::decode::header_text;
+use crate::message::decode::collated_text;
 use crate::message::header::{HEADER_MAX, Header};
 use crate::message::ids::message_ids;
 use crate::message::{Source, address};
@@ -21,7 +22,7 @@ use crate::search::thread::{IdHash, Threaded};
 /// [`KEYS_TOTAL`].
 const KEY_MIN: usize = 512;
 
-/// What a collation key may grow to in all messages together.
+/// What the texts of one criterion may come to in all messages together.
 const KEYS_TOTAL: usize = 8 * 1024 * 1024;
 
 /// References that count, the last of them.
@@ -121,11 +122,11 @@ pub fn threaded<S: Source + ?Sized>(
         references.truncate(1);
     }
     references.drain(..references.len().saturating_sub(REFERENCES_MAX));
-    let base = base_subject(&text(&fields, b"Subject"));
+    let (subject, is_reply) = subject(&fields, key_max);
     Ok(Threaded {
         date: sent(&fields, arrival),
-        subject: collation_key(&base.text, key_max),
-        is_reply: base.is_reply,
+        subject,
+        is_reply,
         id: ids(b"Message-ID").into_iter().next(),
         references,
     })
@@ -148,26 +149,40 @@ fn field(key: SortKey) -> Option<&'static [u8]> {
 }
 
 fn value(fields: &Header, key: SortKey, known: Known, key_max: usize) -> Value {
-    let text = match key {
-        SortKey::Arrival => return Value::Number(known.arrival),
-        SortKey::Size => return Value::Number(i64::try_from(known.size).unwrap_or(i64::MAX)),
-        SortKey::Date => return Value::Number(sent(fields, known.arrival)),
-        SortKey::Subject => base_subject(&text(fields, b"Subject")).text,
-        SortKey::Cc => mailbox(fields, b"Cc"),
-        SortKey::From => mailbox(fields, b"From"),
-        SortKey::To => mailbox(fields, b"To"),
-        SortKey::DisplayFrom => display(fields, b"From"),
-        SortKey::DisplayTo => display(fields, b"To"),
-    };
-    Value::Text(collation_key(&text, key_max))
+    match key {
+        SortKey::Arrival => Value::Number(known.arrival),
+        SortKey::Size => Value::Number(i64::try_from(known.size).unwrap_or(i64::MAX)),
+        SortKey::Date => Value::Number(sent(fields, known.arrival)),
+        SortKey::Subject => Value::Text(subject(fields, key_max).0),
+        SortKey::Cc => mailbox(fields, b"Cc", key_max),
+        SortKey::From => mailbox(fields, b"From", key_max),
+        SortKey::To => mailbox(fields, b"To", key_max),
+        SortKey::DisplayFrom => display(fields, b"From", key_max),
+        SortKey::DisplayTo => display(fields, b"To", key_max),
+    }
 }
 
 fn sent(fields: &Header, arrival: i64) -> i64 {
     fields.first(b"Date").and_then(sent_time).unwrap_or(arrival)
 }
 
-fn text(fields: &Header, name: &[u8]) -> String {
-    fields.first(name).map(header_text).unwrap_or_default()
+/// The base subject as it is compared, and whether it is of a reply or forward. "the pre-processing necessary to
+/// extract the base subject text from a Subject header occurs prior to the application of a comparator" (RFC 5255
+/// §4.2).
+fn subject(fields: &Header, key_max: usize) -> (Vec<u8>, bool) {
+    match collated_text(fields.first(b"Subject").unwrap_or_default()) {
+        Ok(text) => {
+            let base = base_subject(&text);
+            (collation_key(&base.text, key_max), base.is_reply)
+        }
+        Err(octets) => {
+            // What is taken off is ASCII: so each octet may be a character as well.
+            let text: String = octets.iter().copied().map(char::from).collect();
+            let base = base_subject(&text);
+            let octets = base.text.chars().map(|octet| octet as u8).collect();
+            (octets_key(octets, key_max), base.is_reply)
+        }
+    }
 }
 
 fn first_address(fields: &Header, name: &[u8]) -> Option<Address> {
@@ -179,27 +194,31 @@ fn first_address(fields: &Header, name: &[u8]) -> Option<Address> {
 }
 
 /// `addr-mailbox` of the first address.
-fn mailbox(fields: &Header, name: &[u8]) -> String {
+fn mailbox(fields: &Header, name: &[u8], key_max: usize) -> Value {
     let first = first_address(fields, name).and_then(|address| address.mailbox);
-    String::from_utf8_lossy(&first.unwrap_or_default()).into_owned()
+    let text = String::from_utf8(first.unwrap_or_default()).map_err(FromUtf8Error::into_bytes);
+    Value::Text(key(text, key_max))
 }
 
 /// The display name of the first address, else `mailbox@host` (RFC 5957 §3).
-fn display(fields: &Header, name: &[u8]) -> String {
+fn display(fields: &Header, name: &[u8], key_max: usize) -> Value {
     let Some(address) = first_address(fields, name) else {
-        return String::new();
+        return Value::Text(Vec::new());
     };
-    match address.name.filter(|name| !name.is_empty()) {
-        Some(name) => header_text(&name),
+    Value::Text(match address.name.filter(|name| !name.is_empty()) {
+        Some(name) => key(collated_text(&name), key_max),
         None => {
             let mut shown = address.mailbox.unwrap_or_default();
             if let Some(host) = address.host {
                 shown.push(b'@');
                 shown.extend(host);
             }
-            String::from_utf8_lossy(&shown).into_owned()
+            key(
+                String::from_utf8(shown).map_err(FromUtf8Error::into_bytes),
+                key_max,
+            )
         }
-    }
+    })
 }
 
 /// Ids may be long and many, so hashes stand for them; with a key, so that nobody can make two that are equal.
@@ -207,6 +226,22 @@ fn id_hash(id: &[u8]) -> IdHash {
     static KEYS: LazyLock<[RandomState; 2]> = LazyLock::new(Default::default);
     let [high, low] = KEYS.each_ref().map(|key| IdHash::from(key.hash_one(id)));
     high << 64 | low
+}
+
+/// What is compared of a text, or of octets that are none.
+fn key(text: Result<String, Vec<u8>>, key_max: usize) -> Vec<u8> {
+    match text {
+        Ok(text) => collation_key(&text, key_max),
+        Err(octets) => octets_key(octets, key_max),
+    }
+}
+
+/// `i;octet`, behind all texts: "The resulting sorted list is produced by appending all collated "failed" strings
+/// after all strings collated using the active comparator" (RFC 5255 §4.6). No UTF-8 has the octet before them.
+fn octets_key(mut octets: Vec<u8>, key_max: usize) -> Vec<u8> {
+    octets.truncate(key_max);
+    octets.insert(0, 0xff);
+    octets
 }
 
 /// What texts are sorted by: `i;unicode-casemap` (RFC 5051).

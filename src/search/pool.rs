@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::thread;
 
@@ -25,24 +25,45 @@ const BATCHES_PER_THREAD: usize = 4;
 /// How much the pool gives way to the rest of the machine, the server's other threads included.
 const NICENESS: i32 = 10;
 
-/// Stops a search: its clones stop the same one.
+/// How far the work for a command is, and whether it is still wanted: clones speak of the same work.
 #[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Progress {
+    cancelled: Arc<AtomicBool>,
+    done: Arc<AtomicU64>,
+}
 
-impl Cancel {
-    /// Nothing is stopped yet.
-    pub fn new() -> Cancel {
-        Cancel::default()
+impl Progress {
+    /// Nothing is done yet.
+    pub fn new() -> Progress {
+        Progress::default()
     }
 
-    /// Stops it: the next message, or the next piece of a long one, is not looked at any more.
+    /// A part of the work, which stops with it and is counted for itself.
+    pub fn part(&self) -> Progress {
+        Progress {
+            cancelled: Arc::clone(&self.cancelled),
+            done: Arc::default(),
+        }
+    }
+
+    /// Stops the work: the next message, or the next piece of a long one, is not looked at any more.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.cancelled.store(true, Ordering::Relaxed);
     }
 
     /// Whether it was stopped.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// So many messages more are done with.
+    pub fn add(&self, messages: u64) {
+        self.done.fetch_add(messages, Ordering::Relaxed);
+    }
+
+    /// Messages done with, each as often as it was looked at.
+    pub fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
     }
 }
 
@@ -50,7 +71,7 @@ impl Cancel {
 /// up to a batch that has one that is `enough`.
 pub(super) async fn spread<T, R>(
     items: Vec<T>,
-    cancel: Cancel,
+    progress: Progress,
     enough: impl Fn(&R) -> bool,
     work: impl Fn(&T) -> R + Send + Sync + 'static,
 ) -> Result<Vec<(T, R)>, Fault>
@@ -64,7 +85,7 @@ where
     let pool = pool()?;
     let work = Arc::new(work);
     // Whatever ends this function early ends the batches under way too.
-    let abandoned = Abandon(Cancel::new());
+    let abandoned = Abandon(Progress::new());
     let mut results = Vec::with_capacity(items.len());
     let mut items = items.into_iter();
     let mut under_way = VecDeque::new();
@@ -75,14 +96,15 @@ where
                 break;
             }
             let (sender, receiver) = oneshot::channel();
-            let (work, cancel, abandoned) = (work.clone(), cancel.clone(), abandoned.0.clone());
+            let (work, progress, abandoned) = (work.clone(), progress.clone(), abandoned.0.clone());
             pool.spawn(move || {
                 let mut done = Vec::with_capacity(batch.len());
                 for item in batch {
-                    if cancel.is_cancelled() || abandoned.is_cancelled() {
+                    if progress.is_cancelled() || abandoned.is_cancelled() {
                         return;
                     }
                     let result = work(&item);
+                    progress.add(1);
                     done.push((item, result));
                 }
                 // Nobody may be waiting any more.
@@ -101,14 +123,14 @@ where
                     return Ok(results);
                 }
             }
-            Err(_) if cancel.is_cancelled() => break,
+            Err(_) if progress.is_cancelled() => break,
             Err(_) => {
                 let died = io::Error::other("a thread of the search pool died");
                 return Err(Fault::from_io("looking through messages", died));
             }
         }
     }
-    if cancel.is_cancelled() {
+    if progress.is_cancelled() {
         return Err(Fault::from_io(
             "looking through messages",
             io::ErrorKind::Interrupted.into(),
@@ -118,7 +140,7 @@ where
 }
 
 /// Cancels when it is dropped.
-struct Abandon(Cancel);
+struct Abandon(Progress);
 
 impl Drop for Abandon {
     fn drop(&mut self) {
@@ -158,7 +180,7 @@ mod tests {
     #[test]
     fn every_item_once_and_in_order() {
         for count in [0, 1, BATCH - 1, BATCH, 100 * BATCH + 1] {
-            let spread = spread((0..count).collect(), Cancel::new(), |_| false, |n| n * 2);
+            let spread = spread((0..count).collect(), Progress::new(), |_| false, |n| n * 2);
             let results = runtime().block_on(spread).unwrap();
             let expected: Vec<(usize, usize)> = (0..count).map(|n| (n, n * 2)).collect();
             assert_eq!(results, expected);
@@ -171,7 +193,7 @@ mod tests {
         let results = runtime()
             .block_on(spread(
                 (0..1_000_000).collect(),
-                Cancel::new(),
+                Progress::new(),
                 |n| *n >= 1000,
                 work,
             ))
@@ -182,7 +204,7 @@ mod tests {
 
     #[test]
     fn cancelling_stops_within_the_batches_under_way() {
-        let cancel = Cancel::new();
+        let cancel = Progress::new();
         let inner = cancel.clone();
         let seen = Arc::new(std::sync::atomic::AtomicUsize::new(0));
         let count = seen.clone();
@@ -203,9 +225,14 @@ mod tests {
     #[test]
     fn a_panic_fails_its_search_and_no_other() {
         let work = |n: &u32| assert!(*n != 500, "on purpose");
-        let panicking = spread((0..1000).collect(), Cancel::new(), |()| false, work);
+        let panicking = spread((0..1000).collect(), Progress::new(), |()| false, work);
         assert!(matches!(runtime().block_on(panicking), Err(Fault::Io(..))));
-        let next = spread((0..1000).collect(), Cancel::new(), |_| false, |n: &u32| *n);
+        let next = spread(
+            (0..1000).collect(),
+            Progress::new(),
+            |_| false,
+            |n: &u32| *n,
+        );
         assert_eq!(runtime().block_on(next).unwrap().len(), 1000);
     }
 
@@ -215,7 +242,7 @@ mod tests {
         let inner = held.clone();
         let mut search = Box::pin(spread(
             (0..1_000_000).collect(),
-            Cancel::new(),
+            Progress::new(),
             |()| false,
             move |_: &u32| {
                 let _ = &inner;
@@ -228,7 +255,7 @@ mod tests {
             drop(search);
             // What comes after it is served, and when it was, nothing holds the dropped one's work.
             while Arc::strong_count(&held) > 1 {
-                spread(vec![0], Cancel::new(), |()| false, |_| ())
+                spread(vec![0], Progress::new(), |()| false, |_| ())
                     .await
                     .unwrap();
             }

@@ -14,7 +14,7 @@ use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::snapshot::Message;
 use crate::message::{Source, crlf};
 use crate::search::order::{self, Known};
-use crate::search::pool::{Cancel, spread};
+use crate::search::pool::{Progress, spread};
 use crate::search::thread::{self, Forest};
 
 /// What came of it.
@@ -35,6 +35,7 @@ pub async fn sort(
     mailbox: Arc<Mailbox>,
     messages: Vec<Arc<Message>>,
     mut criteria: Vec<SortCriterion>,
+    progress: Progress,
 ) -> Result<Ranked, Fault> {
     // A key that comes again decides nothing.
     let mut keys = Vec::new();
@@ -61,7 +62,7 @@ pub async fn sort(
             None => order::values(&[][..], &by, known, key_max),
         }
     };
-    let (read, mut ranked) = read_all(mailbox, messages, needs, read).await?;
+    let (read, mut ranked) = read_all(mailbox, messages, needs, read, progress).await?;
     let in_order = on_pool(read, move |read| {
         let mut sorted: Vec<_> = read.iter().collect();
         sorted.sort_by(|(_, one), (_, other)| order::compare(&criteria, one, other));
@@ -76,13 +77,14 @@ pub async fn thread(
     mailbox: Arc<Mailbox>,
     messages: Vec<Arc<Message>>,
     algorithm: ThreadAlgorithm,
+    progress: Progress,
 ) -> Result<Ranked, Fault> {
     let key_max = order::key_max(messages.len());
     let read = move |file: Option<&File>, _: &Message, arrival| match file {
         Some(file) => order::threaded(file, arrival, key_max),
         None => order::threaded(&[][..], arrival, key_max),
     };
-    let (read, mut ranked) = read_all(mailbox, messages, |_| true, read).await?;
+    let (read, mut ranked) = read_all(mailbox, messages, |_| true, read, progress).await?;
     let (uids, messages): (Vec<Uid>, Vec<_>) = read.into_iter().unzip();
     ranked.uids = uids;
     ranked.forest = on_pool(messages, move |messages| match algorithm {
@@ -107,6 +109,7 @@ async fn read_all<T: Send + 'static>(
     messages: Vec<Arc<Message>>,
     needs: impl Fn(&Message) -> bool + Send + Sync + 'static,
     read: impl Fn(Option<&File>, &Message, i64) -> io::Result<T> + Send + Sync + 'static,
+    progress: Progress,
 ) -> Result<(Vec<(Uid, T)>, Ranked), Fault> {
     let look = move |message: &Arc<Message>| {
         let file = needs(message).then(|| mailbox.open(message)).transpose();
@@ -127,7 +130,7 @@ async fn read_all<T: Send + 'static>(
             }
         }
     };
-    let looked = spread(messages, Cancel::new(), |_| false, look).await?;
+    let looked = spread(messages, progress, |_| false, look).await?;
     let (mut values, mut ranked) = (Vec::with_capacity(looked.len()), Ranked::default());
     for (message, outcome) in looked {
         match outcome {
@@ -144,7 +147,7 @@ async fn on_pool<T: Send + 'static, R: Send + Default + 'static>(
     of: T,
     work: impl Fn(&T) -> R + Send + Sync + 'static,
 ) -> Result<R, Fault> {
-    let done = spread(vec![of], Cancel::new(), |_| false, work).await?;
+    let done = spread(vec![of], Progress::new(), |_| false, work).await?;
     Ok(done
         .into_iter()
         .next()

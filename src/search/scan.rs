@@ -12,7 +12,7 @@ use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::snapshot::Snapshot;
 use crate::mailbox::view::Picked;
 use crate::search::examine::{Scratch, examine};
-use crate::search::pool::{Cancel, spread};
+use crate::search::pool::{Progress, spread};
 use crate::search::query::{Picture, Query};
 
 /// Messages decided by memory between two looks at what else the session's thread has to do.
@@ -46,7 +46,7 @@ pub struct Found {
 /// client's picture. No more is looked at than it takes to find what is `wanted`.
 ///
 /// A message that is gone matches by what memory knows of it, or not at all. One that cannot be read is
-/// logged and named. Stopped by `cancel`, it fails with [`io::ErrorKind::Interrupted`]; dropping
+/// logged and named. Stopped through `progress`, it fails with [`io::ErrorKind::Interrupted`]; dropping
 /// the future stops it as well.
 pub async fn run(
     mailbox: Arc<Mailbox>,
@@ -55,14 +55,14 @@ pub async fn run(
     last: (u32, u32),
     query: Query,
     wanted: Wanted,
-    cancel: Cancel,
+    progress: Progress,
 ) -> Result<Found, Fault> {
     let picture = query.picture(last, &snapshot);
     let search = Arc::new(Search {
         mailbox,
         query,
         picture,
-        cancel,
+        progress,
     });
     let (mut uids, mut found) = (Vec::new(), Found::default());
     let forward = match wanted {
@@ -106,6 +106,9 @@ async fn look_through(
         let verdict = search
             .query
             .decide(|test| search.picture.answer(test, &message));
+        if verdict.is_some() {
+            search.progress.add(1);
+        }
         match verdict {
             Some(true) if only_first => {
                 known_first = Some(uid);
@@ -120,7 +123,7 @@ async fn look_through(
     let enough = |outcome: &Outcome| only_first && matches!(outcome, Outcome::Match);
     let looking = Arc::clone(search);
     let look = move |message: &Picked| looking.look(message);
-    let looked = spread(undecided, search.cancel.clone(), enough, look).await?;
+    let looked = spread(undecided, search.progress.clone(), enough, look).await?;
     for (message, outcome) in looked {
         match outcome {
             Outcome::Match => {
@@ -143,7 +146,7 @@ struct Search {
     mailbox: Arc<Mailbox>,
     query: Query,
     picture: Picture,
-    cancel: Cancel,
+    progress: Progress,
 }
 
 /// What looking at a message's file brought.
@@ -178,7 +181,7 @@ impl Search {
                 answers,
                 &file,
                 scratch,
-                &self.cancel,
+                &self.progress,
                 note_size,
             )
         });

@@ -6,10 +6,16 @@
 
 use zeroize::Zeroize;
 
-use crate::imap::command::{AppendOptions, WireName};
+use crate::imap::command::{AppendHead, AppendStep};
 use crate::imap::core::Tag;
-use crate::imap::parse::{self, LiteralMark};
+use crate::imap::parse;
 use crate::imap::response::Code;
+use crate::session::cut::append::Appending;
+
+pub use crate::session::cut::limits::{AFTER_LOGIN, BEFORE_LOGIN, Budget};
+
+mod append;
+mod limits;
 
 /// Of a line that is too long, this much of its end is kept: enough for any literal's mark.
 const LONGEST_MARK: usize = 32;
@@ -17,82 +23,29 @@ const LONGEST_MARK: usize = 32;
 /// And this much of its front: enough for any sensible tag.
 const LONGEST_TAG: usize = 128;
 
-/// Literals that can precede an APPEND's first message or be it: the mailbox's name, and the message.
-const HEAD_LITERALS: u32 = 2;
-
-/// How much a client may send before it has to stop for an answer.
-#[derive(Clone, Copy, Debug)]
-pub struct Budget {
-    /// Octets of one line, its CR included.
-    line: usize,
-    /// Octets of one literal.
-    literal: u64,
-    /// Octets of one literal that is sent without waiting (RFC 7888 §5).
-    non_sync: u64,
-    /// Octets of a whole command, its literals included, but not an APPEND's message.
-    command: usize,
-    /// Octets of a refused command that are read and dropped. Beyond that the connection ends.
-    swallow: u64,
-    /// Whether an APPEND's message is cut off to be streamed.
-    append: bool,
-}
-
-/// For strangers. LITERAL- is what is announced to them.
-pub const BEFORE_LOGIN: Budget = Budget {
-    line: 8 << 10,
-    literal: 4 << 10,
-    non_sync: 4 << 10,
-    command: 16 << 10,
-    swallow: 64 << 10,
-    append: false,
-};
-
-/// For users.
-pub const AFTER_LOGIN: Budget = Budget {
-    line: 64 << 10,
-    literal: 1 << 20,
-    non_sync: 1 << 20,
-    command: 1 << 20,
-    swallow: 64 << 20,
-    append: true,
-};
-
 /// What has been cut off.
 #[derive(Debug, PartialEq)]
 pub enum Cut {
-    /// An APPEND up to its first message, which is still to come.
+    /// An APPEND or REPLACE up to its first literal that is a message or part of one, and is still to come; or,
+    /// without such a literal, all of it.
     Append {
         /// The command's tag.
         tag: Tag,
-        /// Where to.
-        mailbox: WireName,
-        /// The message to come.
-        message: Announced,
+        /// What it is, and where to.
+        head: AppendHead,
+        /// Up to that literal.
+        steps: Vec<AppendStep>,
     },
-    /// A whole command, its literals inline, without the last CRLF. After an APPEND's last message: nothing,
-    /// for the line ended as it should.
+    /// The APPEND goes on: up to its next literal (RFC 3502, RFC 4469), or to its end.
+    AppendOn(Vec<AppendStep>),
+    /// A whole command, its literals inline, without the last CRLF.
     Command(Vec<u8>),
     /// A literal fits and the client waits for `+ OK` before it sends it.
     Literal,
-    /// The APPEND goes on, up to its next message (RFC 3502).
-    Message(Announced),
     /// A command that will not be run. All of it that the client sends has been swallowed.
     Refused(Refusal),
     /// More was announced or sent than is worth swallowing: the connection must end.
     Flood,
-}
-
-/// A message of an APPEND that is still to come.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Announced {
-    /// What is said of it.
-    pub options: AppendOptions,
-    /// Its octets.
-    pub size: u64,
-    /// The client does not wait for `+ OK`.
-    pub non_sync: bool,
-    /// A literal8 (RFC 3516 §4.4).
-    pub binary: bool,
 }
 
 /// Why a command is not run.
@@ -115,7 +68,7 @@ enum Phase {
     Line,
     /// This many octets of a literal, then a line.
     Literal(u64),
-    /// This many octets of an APPEND's message, which [`Cutter::message`] takes.
+    /// This many octets of an APPEND's literal, which [`Cutter::message`] takes.
     Message(u64),
 }
 
@@ -134,11 +87,8 @@ pub struct Cutter {
     command: Vec<u8>,
     /// How many literals it had.
     literals: u32,
-    /// The line after an APPEND's message is being read.
-    after_message: bool,
-    /// The tag of that APPEND, and the octets of its lines so far.
-    tag: Option<Tag>,
-    append_lines: usize,
+    /// The command is an APPEND or REPLACE whose head has been read.
+    append: Option<Appending>,
     refusal: Option<Refusal>,
     swallowed: u64,
 }
@@ -155,9 +105,7 @@ impl Cutter {
             phase: Phase::Line,
             command: Vec::new(),
             literals: 0,
-            after_message: false,
-            tag: None,
-            append_lines: 0,
+            append: None,
             refusal: None,
             swallowed: 0,
         }
@@ -185,7 +133,7 @@ impl Cutter {
         std::mem::take(self.input())
     }
 
-    /// The next cut, if enough octets have come. Not while a message is being taken.
+    /// The next cut, if enough octets have come. Not while an APPEND's literal is being taken.
     pub fn cut(&mut self) -> Option<Cut> {
         loop {
             let progress = match self.phase {
@@ -198,7 +146,7 @@ impl Cutter {
                     }
                     None => false,
                 },
-                Phase::Literal(0) => {
+                Phase::Literal(0) | Phase::Message(0) => {
                     self.phase = Phase::Line;
                     true
                 }
@@ -244,48 +192,6 @@ impl Cutter {
         })
     }
 
-    /// How much of an APPEND's message is still to be taken.
-    pub fn message_left(&self) -> u64 {
-        match self.phase {
-            Phase::Message(left) => left,
-            Phase::Line | Phase::Literal(_) => 0,
-        }
-    }
-
-    /// Takes up to `most` octets of the message; none if none have come. After its last octet the rest of
-    /// the line is [`Cutter::cut`]'s again.
-    pub fn message(&mut self, most: usize) -> Vec<u8> {
-        let Phase::Message(left) = self.phase else {
-            return Vec::new();
-        };
-        let count = self.available(left).min(most);
-        let octets = self.input[self.taken..self.taken + count].to_vec();
-        self.take(count);
-        let left = left - count as u64;
-        self.phase = if left == 0 {
-            self.after_message = true;
-            Phase::Line
-        } else {
-            Phase::Message(left)
-        };
-        octets
-    }
-
-    /// Gives up on an APPEND's message. If it is on its way (`coming`), the rest of it and of its line will
-    /// be swallowed, and then [`Cut::Refused`] says so; else the client is waiting and sends neither.
-    pub fn give_up_message(&mut self, coming: bool) {
-        let left = self.message_left();
-        let coming = coming || self.after_message;
-        let tag = self.tag.take();
-        self.reset();
-        if coming {
-            // Its octets would have been read had it been accepted: they cost nothing more now.
-            self.tag = tag;
-            self.refuse(None, "message refused".to_owned());
-            self.phase = Phase::Literal(left);
-        }
-    }
-
     /// The next line without its end, once that has come.
     fn line(&mut self) -> Option<Vec<u8>> {
         let end = memchr::memchr(b'\n', &self.input[self.seen..]).map(|at| self.seen + at);
@@ -320,7 +226,7 @@ impl Cutter {
     /// Decides what follows a line: a literal, or the command's end.
     fn end_line(&mut self, line: Vec<u8>) -> Option<Cut> {
         let mark = parse::literal_mark(&line);
-        self.judge_line(&line, !matches!(mark, Ok(None)));
+        self.judge_line(&line);
         let mark = match mark {
             Ok(Some(mark)) => mark,
             Ok(None) => return Some(self.end_command(line)),
@@ -333,31 +239,19 @@ impl Cutter {
             }
         };
         let (front, announcement) = line.split_at(mark.start.min(line.len()));
-        if self.refusal.is_none() && self.after_message {
-            match parse::append_options(front) {
-                Ok(options) => {
-                    self.append_lines += line.len();
-                    return Some(Cut::Message(self.announce(options, &mark)));
+        if self.refusal.is_none() {
+            let cut = match self.append {
+                None => {
+                    self.command.extend_from_slice(front);
+                    let begun = self.begin_append();
+                    begun.and_then(|()| self.append_on(announcement))
                 }
+                Some(_) => self.append_on(&line),
+            };
+            match cut {
+                Ok(None) => {}
+                Ok(cut) => return cut,
                 Err(error) => self.refuse(error.code, error.expected),
-            }
-        } else if self.refusal.is_none() {
-            self.command.extend_from_slice(front);
-            if self.budget.append && self.literals < HEAD_LITERALS {
-                match parse::append_head(&self.command) {
-                    Ok(Some((tag, mailbox, options))) => {
-                        self.append_lines = self.command.len();
-                        self.command = Vec::new();
-                        self.tag = Some(tag.clone());
-                        return Some(Cut::Append {
-                            tag,
-                            mailbox,
-                            message: self.announce(options, &mark),
-                        });
-                    }
-                    Ok(None) => {}
-                    Err(error) => self.refuse(error.code, error.expected),
-                }
             }
         }
         self.judge_literal(mark.size, mark.non_sync);
@@ -378,20 +272,15 @@ impl Cutter {
         (!mark.non_sync).then_some(Cut::Literal)
     }
 
-    /// A message of an APPEND comes next.
-    fn announce(&mut self, options: AppendOptions, mark: &LiteralMark) -> Announced {
-        self.after_message = false;
-        self.phase = Phase::Message(mark.size);
-        Announced {
-            options,
-            size: mark.size,
-            non_sync: mark.non_sync,
-            binary: mark.binary,
-        }
-    }
-
     /// The line was the command's last.
     fn end_command(&mut self, mut line: Vec<u8>) -> Cut {
+        if self.refusal.is_none() {
+            match self.append_on(&line) {
+                Ok(None) => {}
+                Ok(Some(cut)) => return cut,
+                Err(error) => self.refuse(error.code, error.expected),
+            }
+        }
         let refusal = self.refusal.take();
         let mut command = std::mem::take(&mut self.command);
         self.reset();
@@ -404,77 +293,6 @@ impl Cutter {
                 Cut::Command(command)
             }
         }
-    }
-
-    /// Refuses lines that no command may hold.
-    fn judge_line(&mut self, line: &[u8], announces: bool) {
-        if std::mem::take(&mut self.long_line) {
-            let text = self.too_long();
-            self.refuse(Some(Code::Limit), text);
-            if let Some(refusal) = &mut self.refusal {
-                refusal.long_line = true;
-            }
-        } else if self.refusal.is_none() {
-            let whole = self.command.len() + self.append_lines + line.len();
-            let (code, text) = if self.after_message && !line.is_empty() && !announces {
-                (
-                    None,
-                    "expected the end of the line after the message".to_owned(),
-                )
-            } else if memchr::memchr2(b'\r', 0, line).is_some() {
-                (None, "NUL or bare CR in a line".to_owned())
-            } else if whole > self.budget.command {
-                (Some(Code::Limit), self.command_too_long())
-            } else {
-                return;
-            };
-            self.command.extend_from_slice(line);
-            self.refuse(code, text);
-        }
-    }
-
-    /// Refuses literals that are too large.
-    fn judge_literal(&mut self, size: u64, non_sync: bool) {
-        let limit = if non_sync {
-            self.budget.non_sync
-        } else {
-            self.budget.literal
-        };
-        let whole = (self.command.len() as u64).saturating_add(size);
-        if self.refusal.is_some() {
-            return;
-        }
-        if size > limit {
-            let text = format!("literal too large, {limit} octets at the most");
-            self.refuse(Some(Code::TooBig), text);
-        } else if whole > self.budget.command as u64 {
-            self.refuse(Some(Code::Limit), self.command_too_long());
-        }
-    }
-
-    /// The command will not be run. The first reason stands; the rest is forgotten, but for the tag.
-    fn refuse(&mut self, code: Option<Code>, text: String) {
-        let mut command = std::mem::take(&mut self.command);
-        self.refusal.get_or_insert_with(|| Refusal {
-            tag: self.tag.take().or_else(|| parse::tag_of(&command)),
-            code,
-            text,
-            long_line: false,
-        });
-        command.zeroize();
-    }
-
-    fn is_flooded(&self) -> bool {
-        self.swallowed > self.budget.swallow
-    }
-
-    fn too_long(&self) -> String {
-        format!("line too long, {} octets at the most", self.budget.line)
-    }
-
-    fn command_too_long(&self) -> String {
-        let most = self.budget.command;
-        format!("command too long, {most} octets at the most")
     }
 
     /// How many of `wanted` octets have come.
@@ -494,9 +312,7 @@ impl Cutter {
         self.long_line = false;
         self.command = Vec::new();
         self.literals = 0;
-        self.after_message = false;
-        self.tag = None;
-        self.append_lines = 0;
+        self.append = None;
         self.refusal = None;
         self.swallowed = 0;
     }

@@ -10,13 +10,13 @@ use crate::imap::command::Numbering;
 use crate::imap::core::Tag;
 use crate::imap::response::{Code, Data, Esearch, Returned, StatusKind};
 use crate::imap::search::SearchKey;
-use crate::imap::sequence::{NumberSet, SeqNum, Uid};
-use crate::mailbox::view::{Picked, View};
-use crate::search::pool::Cancel;
+use crate::imap::sequence::{NumberSet, SeqNum, SequenceSet, Uid};
+use crate::mailbox::view::Picked;
 use crate::search::query::Query;
 use crate::search::scan::{self, Found, Wanted};
-use crate::session::cmd::search::{numbers, unless_gone};
+use crate::session::cmd::search::numbers;
 use crate::session::reply::{self, Failure};
+use crate::session::wait::Waiting;
 use crate::session::{Session, State};
 
 /// Searches followed at once in a session.
@@ -69,10 +69,14 @@ impl Followed {
         if followed.len() >= FOLLOWED {
             return Ok(Err("Too many searches are followed"));
         }
-        let key = frozen(key, view);
-        if key.octets() > KEY_OCTETS {
+        let mut freezer = Freezer {
+            uids: view.all().iter().map(|one| one.message.uid).collect(),
+            saved: view.saved(),
+            left: KEY_OCTETS.saturating_sub(charset.map_or(0, <[u8]>::len)),
+        };
+        let Some(key) = freezer.frozen(key) else {
             return Ok(Err("The search is too long to be followed"));
-        }
+        };
         Ok(Ok(Followed {
             tag: tag.clone(),
             numbering,
@@ -121,6 +125,7 @@ impl Followed {
         let mut looked: NumberSet = picked.iter().map(|one| one.message.uid.get()).collect();
         let query = Query::compile(&self.key, self.charset.as_deref(), view.saved())
             .map_err(|unknown| Failure::No(None, unknown.to_string().into()))?;
+        let mut waiting = Waiting::silently();
         let scan = scan::run(
             Arc::clone(view.mailbox()),
             picked,
@@ -128,11 +133,11 @@ impl Followed {
             last,
             query,
             Wanted::All,
-            Cancel::new(),
+            waiting.progress(),
         );
         let Found {
             uids, unreadable, ..
-        } = unless_gone(session, scan).await?;
+        } = waiting.wait(session, scan).await?;
         // Of a message that cannot be read nothing new is known.
         looked = looked.difference(&unreadable.into_iter().map(Uid::get).collect());
         let came = uids.difference(&self.matching);
@@ -147,6 +152,7 @@ impl Followed {
     fn response(&self, returned: Vec<Returned>) -> Data {
         Data::Esearch(Esearch {
             tag: self.tag.clone(),
+            mailbox: None,
             by_uid: self.numbering == Numbering::Uid,
             returned,
         })
@@ -191,7 +197,9 @@ pub(crate) async fn tell_touched(
     if followed.is_empty() || touched.is_empty() {
         return Ok(());
     }
-    let picked = view.pick_all(touched);
+    // Those that are gone no longer match, though the picture still has them.
+    let mut picked = view.pick_all(touched);
+    picked.retain(|one| !one.gone);
     let last = (view.exists(), view.last_uid().map_or(0, Uid::get));
     let mut kept = 0;
     for mut one in std::mem::take(followed) {
@@ -259,26 +267,122 @@ async fn tell_one(
     Ok(())
 }
 
-/// The key with what its sequence numbers and `$` name by now: "any message sequence numbers used in the search
-/// program are evaluated at the time the command is received" (RFC 5267 §4.3). Recursion is as deep as the key,
-/// which the parser bounds.
-fn frozen(key: &SearchKey, view: &View) -> SearchKey {
-    let again = |key: &SearchKey| Box::new(frozen(key, view));
-    let uids = |uids: &NumberSet| match uids.to_sequence_set() {
+/// Takes from a key what changes its meaning: "any message sequence numbers used in the search program are evaluated
+/// at the time the command is received" (RFC 5267 §4.3), and `$` is what it is then.
+struct Freezer<'v> {
+    /// UIDs of the picture's messages, in order.
+    uids: Vec<Uid>,
+    saved: &'v NumberSet,
+    /// Octets that the key may still take.
+    left: usize,
+}
+
+impl Freezer<'_> {
+    /// `None` where it takes too much. Recursion is as deep as the key, which the parser bounds.
+    fn frozen(&mut self, key: &SearchKey) -> Option<SearchKey> {
+        let mut boxed = |key: &SearchKey| self.frozen(key).map(Box::new);
+        let frozen = match key {
+            SearchKey::And(keys) => {
+                let keys: Option<Vec<SearchKey>> =
+                    keys.iter().map(|key| self.frozen(key)).collect();
+                return keys.map(SearchKey::And);
+            }
+            SearchKey::Or(one, other) => return Some(SearchKey::Or(boxed(one)?, boxed(other)?)),
+            SearchKey::Not(key) => return Some(SearchKey::Not(boxed(key)?)),
+            SearchKey::Sequence(set) => self.named(set),
+            SearchKey::Saved => {
+                self.left.checked_sub(size_of_val(self.saved.ranges()))?;
+                among(self.saved)
+            }
+            other => other.clone(),
+        };
+        self.left = self.left.checked_sub(frozen.octets())?;
+        Some(frozen)
+    }
+
+    /// The messages of these numbers. Between the UIDs of two messages no message will ever have one, so a range
+    /// stays one.
+    fn named(&self, set: &SequenceSet) -> SearchKey {
+        let count = u32::try_from(self.uids.len()).unwrap_or(u32::MAX);
+        let uid = |number: u32| Some(self.uids.get(number.checked_sub(1)? as usize)?.get());
+        let numbers = set.resolve(count);
+        let ranges = numbers.ranges().iter();
+        let ranges = ranges.filter_map(|&(from, to)| Some((uid(from)?, uid(to.min(count))?)));
+        among(&NumberSet::from_ranges(ranges))
+    }
+}
+
+/// The key for these UIDs.
+fn among(uids: &NumberSet) -> SearchKey {
+    match uids.to_sequence_set() {
         Some(set) => SearchKey::Uid(set),
         None => SearchKey::Not(Box::new(SearchKey::All)),
-    };
-    match key {
-        SearchKey::Sequence(set) => {
-            let numbers = set.resolve(view.exists());
-            let named = view.all().into_iter();
-            let named = named.filter(|picked| numbers.contains(picked.number.0.get()));
-            uids(&named.map(|picked| picked.message.uid.get()).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+    use crate::imap::sequence::Bound;
+
+    fn set(ranges: &[(u32, u32)]) -> SequenceSet {
+        let bound = |number| NonZeroU32::new(number).map_or(Bound::Last, Bound::Number);
+        let ranges = ranges.iter().map(|&(from, to)| (bound(from), bound(to)));
+        SequenceSet::new(ranges.collect()).unwrap()
+    }
+
+    #[test]
+    fn numbers_become_uids() {
+        let saved: NumberSet = [7, 20].into_iter().collect();
+        let mut freezer = Freezer {
+            uids: [3, 7, 8, 20, 21].into_iter().filter_map(Uid::new).collect(),
+            saved: &saved,
+            left: KEY_OCTETS,
+        };
+        let nothing = SearchKey::Not(Box::new(SearchKey::All));
+        // 0 is `*`.
+        for (numbers, expected) in [
+            (
+                set(&[(1, 1), (3, 4)]),
+                SearchKey::Uid(set(&[(3, 3), (8, 20)])),
+            ),
+            (set(&[(0, 4)]), SearchKey::Uid(set(&[(20, 21)]))),
+            (set(&[(4, 99)]), SearchKey::Uid(set(&[(20, 21)]))),
+            (set(&[(6, 7)]), nothing.clone()),
+        ] {
+            let key = SearchKey::Not(Box::new(SearchKey::Sequence(numbers)));
+            let expected = SearchKey::Not(Box::new(expected));
+            assert_eq!(freezer.frozen(&key), Some(expected));
         }
-        SearchKey::Saved => uids(view.saved()),
-        SearchKey::And(keys) => SearchKey::And(keys.iter().map(|key| frozen(key, view)).collect()),
-        SearchKey::Or(one, other) => SearchKey::Or(again(one), again(other)),
-        SearchKey::Not(key) => SearchKey::Not(again(key)),
-        other => other.clone(),
+        let key = SearchKey::And(vec![SearchKey::Saved, SearchKey::New]);
+        let uids = SearchKey::Uid(set(&[(7, 7), (20, 20)]));
+        let expected = SearchKey::And(vec![uids, SearchKey::New]);
+        assert_eq!(freezer.frozen(&key), Some(expected));
+        freezer.uids.clear();
+        let last = SearchKey::Sequence(set(&[(0, 0)]));
+        assert_eq!(freezer.frozen(&last), Some(nothing));
+    }
+
+    #[test]
+    fn a_key_takes_so_much() {
+        let scattered: NumberSet = (1..10_000).map(|number| number * 2).collect();
+        let few: NumberSet = [1, 3, 5, 7].into_iter().collect();
+        for (key, saved, fits) in [
+            (SearchKey::Text(vec![b'x'; 60_000]), &few, true),
+            (SearchKey::Text(vec![b'x'; KEY_OCTETS]), &few, false),
+            (SearchKey::Saved, &few, true),
+            (SearchKey::Saved, &scattered, false),
+            (SearchKey::And(vec![SearchKey::Saved; 1000]), &few, false),
+            (SearchKey::And(vec![SearchKey::All; 500]), &few, true),
+        ] {
+            let mut freezer = Freezer {
+                uids: Vec::new(),
+                saved,
+                left: KEY_OCTETS,
+            };
+            assert_eq!(freezer.frozen(&key).is_some(), fits);
+        }
     }
 }

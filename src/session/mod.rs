@@ -4,7 +4,8 @@
 //! Octets come in through [`reader`] (cut by [`cut`]), become commands in [`crate::imap::parse`], are
 //! carried out one at a time and in order by a function of [`cmd`], and are answered through [`writer`].
 //! What went wrong becomes NO, BAD or BYE in [`reply`]; what others changed is told by [`updates`],
-//! and what that changes in the result of a search by [`follow`].
+//! and what that changes in the result of a search by [`follow`]. What may take long is waited for in
+//! [`wait`], which tells the client now and then that it goes on.
 //!
 //! Rules that no type can hold:
 //! - A UID, UIDNEXT or UIDVALIDITY is spoken only when the uidlist that holds it is on disk.
@@ -21,6 +22,7 @@ pub mod reader;
 pub mod reply;
 pub mod run;
 pub mod updates;
+mod wait;
 pub mod writer;
 
 use std::sync::Arc;

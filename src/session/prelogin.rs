@@ -151,7 +151,7 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
                     self.bad(refusal.tag.as_ref(), refusal.code, &refusal.text)?;
                 }
                 // Messages are not cut off before login: here is nobody who may append one.
-                Cut::Append { .. } | Cut::Message(_) | Cut::Flood => return Err(End::FLOOD),
+                Cut::Append { .. } | Cut::AppendOn(_) | Cut::Flood => return Err(End::FLOOD),
             }
         }
     }
@@ -261,7 +261,7 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
                             self.bad(Some(&tag), refusal.code, &refusal.text)?;
                             return Ok(None);
                         }
-                        Cut::Literal | Cut::Append { .. } | Cut::Message(_) | Cut::Flood => {
+                        Cut::Literal | Cut::Append { .. } | Cut::AppendOn(_) | Cut::Flood => {
                             return Err(End::FLOOD);
                         }
                     };

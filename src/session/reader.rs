@@ -11,7 +11,7 @@ use crate::session::cut::{Budget, Cut, Cutter};
 /// Room made for input at a time.
 const CHUNK: usize = 4 << 10;
 
-/// An APPEND's message is taken in pieces of this size (the last one is shorter).
+/// An APPEND's literal is taken in pieces of this size (the last one is shorter).
 pub const PIECE: usize = 64 << 10;
 
 /// How far [`Reader::closed`] reads ahead of a running command.
@@ -58,7 +58,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         }
     }
 
-    /// The next piece of an APPEND's message; `None` after the last.
+    /// The next piece of an APPEND's literal; `None` after the last.
     pub async fn message(&mut self) -> io::Result<Option<Vec<u8>>> {
         let left = self.cutter.message_left();
         if left == 0 {
@@ -124,6 +124,7 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
+    use crate::imap::command::AppendStep;
     use crate::session::cut::AFTER_LOGIN;
 
     #[tokio::test(start_paused = true)]
@@ -162,7 +163,8 @@ mod tests {
         taken.extend(reader.message().await.unwrap().unwrap());
         assert_eq!(reader.message().await.unwrap(), None);
         assert!(taken == octets);
-        assert_eq!(reader.next().await.unwrap(), Cut::Command(Vec::new()));
+        let end = Cut::AppendOn(vec![AppendStep::End]);
+        assert_eq!(reader.next().await.unwrap(), end);
     }
 
     #[tokio::test(start_paused = true)]

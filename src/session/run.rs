@@ -9,16 +9,17 @@ use tokio::time::timeout;
 use tracing::Instrument;
 
 use crate::imap::capability;
-use crate::imap::command::{Command, CommandBody, Numbering, StateName};
+use crate::imap::command::{AppendHead, Command, CommandBody, Numbering, StateName};
 use crate::imap::core::Tag;
 use crate::imap::parse::{self, ParseError};
 use crate::imap::response::{Code, StatusKind};
+use crate::imap::search::{ReturnOptions, Source};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::user::User;
 use crate::mailbox::view::Expunge;
 use crate::session::cmd::{
-    any, append, cancelupdate, check, close, copy, create, delete, enable, expunge, fetch, idle,
-    list, namespace, rename, search, select, sort, status, store, subscribe,
+    any, append, cancelupdate, check, close, copy, create, delete, enable, esearch, expunge, fetch,
+    idle, list, namespace, rename, search, select, sort, status, store, subscribe,
 };
 use crate::session::cut::{Cut, Refusal};
 use crate::session::reply::{self, End, Failure, Reply};
@@ -130,18 +131,15 @@ impl Session {
                     }) => self.bad(tag.as_ref(), code, &expected, &mut patience)?,
                 },
                 Cut::Literal => self.writer.continuation("OK"),
-                Cut::Append {
-                    tag,
-                    mailbox,
-                    message,
-                } => {
-                    let result = append::run(self, &mailbox, message).await;
-                    self.conclude(&tag, "APPEND", News::ALL, result, &mut patience)
+                Cut::Append { tag, head, steps } => {
+                    let (name, news) = (head.name(), News::of_append(&head));
+                    let result = append::run(self, &head, steps).await;
+                    self.conclude(&tag, name, news, result, &mut patience)
                         .await?;
                 }
                 Cut::Refused(refusal) => self.refused(refusal, &mut patience)?,
-                // There is no message but in an APPEND, which takes all of its own.
-                Cut::Flood | Cut::Message(_) => return Err(End::FLOOD),
+                // An APPEND goes on nowhere else.
+                Cut::Flood | Cut::AppendOn(_) => return Err(End::FLOOD),
             }
             self.writer.relieve().await?;
         }
@@ -190,7 +188,7 @@ impl Session {
 
     async fn dispatch(&mut self, tag: &Tag, body: CommandBody) -> Result<Reply, Failure> {
         match body {
-            CommandBody::Append(_) => Err(Failure::Bad("APPEND needs a message".into())),
+            CommandBody::Append(head, steps) => append::run(self, &head, steps).await,
             CommandBody::Authenticate { .. }
             | CommandBody::Login { .. }
             | CommandBody::StartTls => Err(Failure::Bad("Already logged in".into())),
@@ -210,6 +208,20 @@ impl Session {
             CommandBody::Create { mailbox, uses } => create::run(self, &mailbox, &uses).await,
             CommandBody::Delete { mailbox } => delete::run(self, &mailbox).await,
             CommandBody::Enable(names) => enable::run(self, &names),
+            CommandBody::Esearch {
+                sources,
+                returns,
+                charset,
+                key,
+            } => {
+                let sources = sources.unwrap_or_else(|| vec![Source::Selected]);
+                let asked = search::Asked {
+                    tag,
+                    numbering: Numbering::Uid,
+                    returns: Some(returns.unwrap_or(ReturnOptions::ALL)),
+                };
+                esearch::run(self, asked, &sources, charset.as_deref(), &key).await
+            }
             CommandBody::Expunge { uids } => expunge::run(self, uids.as_ref()).await,
             CommandBody::Fetch {
                 numbering,
@@ -283,7 +295,7 @@ impl Session {
                 algorithm,
                 charset,
                 key,
-            } => sort::thread(self, numbering, algorithm, &charset, &key).await,
+            } => sort::thread(self, tag, numbering, algorithm, &charset, &key).await,
             CommandBody::Unselect => Ok(close::unselect(self)),
             CommandBody::Unsubscribe { mailbox } => subscribe::unsubscribe(self, &mailbox).await,
         }
@@ -410,6 +422,14 @@ impl News {
         may_end: false,
     };
 
+    fn of_append(head: &AppendHead) -> News {
+        let by_uid = matches!(head.replaces, Some((Numbering::Uid, _)));
+        News {
+            by_uid,
+            ..News::ALL
+        }
+    }
+
     fn of(body: &CommandBody) -> News {
         let (told, by_uid, may_end) = match body {
             // What is selected after these is news altogether, or nothing is.
@@ -425,9 +445,10 @@ impl News {
             | CommandBody::Sort { numbering, .. }
             | CommandBody::Thread { numbering, .. }
             | CommandBody::Store { numbering, .. } => (true, *numbering == Numbering::Uid, false),
+            CommandBody::Esearch { .. } => (true, true, false),
             CommandBody::Expunge { uids } => (true, uids.is_some(), false),
-            CommandBody::Append(_)
-            | CommandBody::Authenticate { .. }
+            CommandBody::Append(head, _) => return News::of_append(head),
+            CommandBody::Authenticate { .. }
             | CommandBody::CancelUpdate { .. }
             | CommandBody::Capability
             | CommandBody::Check

@@ -17,7 +17,7 @@ use crate::mailbox::user::{Account, DiskNames, Fsync, Layout, Location};
 use crate::session::client::Client;
 
 /// An account that several clients may use.
-struct House {
+pub(super) struct House {
     user: Arc<User>,
     limits: Limits,
     stop: watch::Sender<bool>,
@@ -25,7 +25,7 @@ struct House {
 }
 
 impl House {
-    fn new() -> House {
+    pub(super) fn new() -> House {
         let root = tempfile::tempdir().unwrap();
         let account = Account {
             location: Location {
@@ -62,6 +62,15 @@ impl House {
         let session = tokio::spawn(async move { preauth(stream, "u", user, limits, stop).await });
         let greeting = client.line().await;
         assert!(greeting.starts_with("* PREAUTH [CAPABILITY IMAP4rev1 "));
+        (client, session)
+    }
+
+    /// A session that nobody serves, and its client.
+    pub(super) fn session(&self) -> (Client, Session) {
+        let (client, stream) = Client::new(1 << 20);
+        let (user, limits) = (Arc::clone(&self.user), self.limits.clone());
+        let stop = self.stop.subscribe();
+        let session = Session::new(Box::new(stream), Vec::new(), user, limits, stop);
         (client, session)
     }
 

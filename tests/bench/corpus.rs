@@ -118,7 +118,7 @@ fn message(number: usize, vocabulary: &Vocabulary) -> Vec<u8> {
     match number % 10 {
         // ISO-8859-1 has no Cyrillic, and KOI8-R nothing else; what neither has is left out.
         0 => {
-            let (charset, kind) = if number % 20 == 0 {
+            let (charset, kind) = if number.is_multiple_of(20) {
                 ("KOI8-R", 2)
             } else {
                 ("ISO-8859-1", 1)

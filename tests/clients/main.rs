@@ -18,3 +18,4 @@ mod mbsync;
 mod mutt;
 mod offlineimap;
 mod program;
+mod words;

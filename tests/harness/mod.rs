@@ -11,6 +11,7 @@
     reason = "each test target uses its own part of the harness"
 )]
 
+pub mod bombs;
 pub mod client;
 pub mod maildir;
 pub mod server;

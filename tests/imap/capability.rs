@@ -6,23 +6,28 @@ use crate::harness::{Kind, Server};
 const AFTER_LOGIN: &[&str] = &[
     "APPENDLIMIT",
     "BINARY",
+    "CATENATE",
     "CHILDREN",
     "CONTEXT=SEARCH",
     "CREATE-SPECIAL-USE",
     "ENABLE",
     "ESEARCH",
     "ESORT",
+    "I18NLEVEL=1",
     "ID",
     "IDLE",
     "IMAP4rev1",
     "IMAP4rev2",
+    "INPROGRESS",
     "LIST-EXTENDED",
     "LIST-STATUS",
     "LITERAL+",
     "MOVE",
     "MULTIAPPEND",
+    "MULTISEARCH",
     "NAMESPACE",
     "PARTIAL",
+    "REPLACE",
     "SASL-IR",
     "SEARCHRES",
     "SORT",
@@ -34,16 +39,20 @@ const AFTER_LOGIN: &[&str] = &[
     "THREAD=REFS",
     "UIDPLUS",
     "UNSELECT",
+    "URL-PARTIAL",
     "UTF8=ACCEPT",
     "WITHIN",
 ];
 
 /// What Dovecot 2.3 does not have of these.
-const NOT_DOVECOTS: [&str; 5] = [
+const NOT_DOVECOTS: [&str; 8] = [
     "APPENDLIMIT",
     "CREATE-SPECIAL-USE",
     "IMAP4rev2",
+    "INPROGRESS",
+    "MULTISEARCH",
     "PARTIAL",
+    "REPLACE",
     "UTF8=ACCEPT",
 ];
 

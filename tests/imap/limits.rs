@@ -85,6 +85,11 @@ const LISTS: &[List] = &[
         "OK",
     ),
     (
+        "mailboxes of an ESEARCH",
+        |count| words("ESEARCH IN (mailboxes (", "nosuch", count, ")) ALL"),
+        "OK",
+    ),
+    (
         "tags of a CANCELUPDATE",
         |count| words("CANCELUPDATE ", "\"x\"", count, ""),
         "NO",
@@ -113,6 +118,20 @@ const LISTS: &[List] = &[
         "flags of a STORE or APPEND",
         |count| words("APPEND INBOX (", "\\Seen", count, ") {2+}\r\nx\n"),
         "OK [APPENDUID",
+    ),
+    (
+        "parts of a CATENATE",
+        |count| words("APPEND INBOX CATENATE (", "URL ;UID=1", count, ")"),
+        "OK [APPENDUID",
+    ),
+    (
+        "octets of a URL",
+        |count| {
+            let name = "%61".repeat(count / 3);
+            let rest = "x".repeat(count - 3 * (count / 3));
+            format!("APPEND INBOX CATENATE (URL \"{rest}{name}\")")
+        },
+        "NO [BADURL",
     ),
     (
         "octets of a keyword",

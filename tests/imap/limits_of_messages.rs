@@ -110,6 +110,23 @@ fn header_fields_are_given_so_far() {
     assert_eq!(all, text.len() - "body\r\n".len());
 }
 
+/// Said before any octet is sent, or copied.
+#[test]
+fn messages_are_made_so_large() {
+    let (most, answer) = stated("octets of a message made by CATENATE");
+    let server = Setup::new(Kind::Culver).start(&Arc::new(Maildir::new()));
+    let mut c = server.client();
+    c.append("INBOX", "", "Subject: x\r\n\r\n");
+    let append = |octets: usize| {
+        let parts = format!("URL /INBOX/;UID=1 TEXT {{{octets}}}");
+        format!("a APPEND INBOX CATENATE ({parts}\r\n")
+    };
+    c.send(append(most - 13).as_bytes());
+    assert_eq!(c.until_tagged("a").outcome(), answer);
+    c.send(append(most - 14).as_bytes());
+    assert_eq!(c.line(), b"+ OK");
+}
+
 #[test]
 fn mime_bombs_are_served_in_bounded_time_and_memory() {
     use std::fmt::Write;

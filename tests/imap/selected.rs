@@ -60,6 +60,15 @@ fn all_of_them() {
     ] {
         only_where_selected(&server, command);
     }
+    // RFC 8508 §3.5: "the REPLACE and UID REPLACE commands MUST only be valid in the selected state."
+    for command in [
+        "REPLACE 1 box {2+}\r\nab",
+        "UID REPLACE * box CATENATE (TEXT {2+}\r\nab)",
+    ] {
+        if server.either(true, false) {
+            only_where_selected(&server, command);
+        }
+    }
 }
 
 /// RFC 3501 §6.4: "In addition to the universal commands […] and the authenticated state commands […], the
@@ -125,10 +134,12 @@ fn after_examine() {
         "UID STORE 2 -FLAGS (\\Deleted)",
         "MOVE 2 box",
         "UID MOVE 2 box",
+        "REPLACE 2 INBOX {2+}\r\nab",
+        "UID REPLACE 2 box CATENATE (URL ;UID=2)",
     ] {
         if server.either(true, false) {
             c.check(command, &[], "NO");
-        } else if !command.contains("MOVE") {
+        } else if !command.contains("MOVE") && !command.contains("REPLACE") {
             c.check(command, &[], "OK");
         }
     }

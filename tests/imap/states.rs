@@ -28,7 +28,9 @@ const AUTHENTICATED: &[&str] = &[
     "LSUB \"\" *",
     "NAMESPACE",
     "STATUS INBOX (MESSAGES)",
+    "ESEARCH IN (personal) ALL",
     "APPEND INBOX {14+}\r\nSubject: x\r\n\r\n",
+    "APPEND INBOX CATENATE (TEXT {14+}\r\nSubject: x\r\n\r\n)",
 ];
 
 /// `command-select`.
@@ -41,6 +43,7 @@ const SELECTED: &[&str] = &[
     "COPY 1 INBOX",
     "MOVE 1 INBOX",
     "UID SEARCH ALL",
+    "ESEARCH ALL",
     "SORT (DATE) UTF-8 ALL",
     "SORT RETURN () (DATE) UTF-8 ALL",
     "THREAD REFS UTF-8 ALL",
@@ -55,12 +58,20 @@ const SELECTED: &[&str] = &[
     "CLOSE",
 ];
 
+/// The same; Dovecot does not have these.
+const REPLACE: &[&str] = &[
+    "REPLACE 1 INBOX {14+}\r\nSubject: x\r\n\r\n",
+    "UID REPLACE * INBOX {14+}\r\nSubject: x\r\n\r\n",
+    "REPLACE 1 INBOX CATENATE (TEXT {14+}\r\nSubject: x\r\n\r\n)",
+];
+
 /// RFC 3501 §3: "It is a protocol error for the client to attempt a command while the connection is in an
 /// inappropriate state, and the server will respond with a BAD or NO".
 #[test]
 fn not_authenticated() {
     let server = Server::start();
-    for command in [AUTHENTICATED, SELECTED, &["IDLE"]].concat() {
+    let replace = server.either(REPLACE, &[]);
+    for command in [AUTHENTICATED, SELECTED, replace, &["IDLE"]].concat() {
         let mut c = server.connect();
         // Dovecot ignores an early ENABLE.
         if command.starts_with("ENABLE") {
@@ -93,7 +104,8 @@ fn authenticated() {
     let mut c = server.client();
     // RFC 3501 §6.2: "Once authenticated (including as anonymous), it is not possible to re-enter not
     // authenticated state."
-    for command in [NOT_AUTHENTICATED, SELECTED].concat() {
+    let replace = server.either(REPLACE, &[]);
+    for command in [NOT_AUTHENTICATED, SELECTED, replace].concat() {
         c.bad(command);
         c.check("NOOP", &[], "OK");
     }
@@ -117,7 +129,7 @@ fn selected() {
         c.check("NOOP", &[], "OK");
     }
     // §6.4: the universal commands and those of the authenticated state are valid here too.
-    for command in [ANY, AUTHENTICATED, SELECTED].concat() {
+    for command in [ANY, AUTHENTICATED, SELECTED, server.either(REPLACE, &[])].concat() {
         let mut c = server.selected("INBOX");
         c.ok(command);
     }

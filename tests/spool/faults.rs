@@ -146,8 +146,12 @@ fn a_disk_without_inodes_refuses_what_needs_one_and_lets_room_be_made() {
     let begun = Instant::now();
     let text = message("four");
     let append = format!("APPEND INBOX {{{}+}}\r\n{text}", text.len());
+    let replace = format!("REPLACE 1 INBOX {{{}+}}\r\n{text}", text.len());
     for command in [
         append.as_str(),
+        "APPEND INBOX CATENATE (URL ;UID=1)",
+        replace.as_str(),
+        "REPLACE 1 Other CATENATE (URL ;UID=1)",
         "COPY 1:2 Other",
         "MOVE 1:2 Other",
         "STORE 1 +FLAGS (keyword)",
@@ -202,6 +206,11 @@ fn a_sync_that_fails_is_never_ok_and_leaves_the_mailbox_as_it_was() {
         assert_eq!(outcome, "NO [SERVERBUG]", "APPEND without {calls}");
         let outcome = c.outcome("COPY 1 Other");
         assert_eq!(outcome, "NO [SERVERBUG]", "COPY without {calls}");
+        for mailbox in ["INBOX", "Other"] {
+            let replace = format!("REPLACE 1 {mailbox} {{{}+}}\r\n{text}", text.len());
+            let outcome = c.outcome(&replace);
+            assert_eq!(outcome, "NO [SERVERBUG]", "REPLACE without {calls}");
+        }
         drop(injection);
         assert_eq!(c.ok("UID SEARCH ALL"), ["* SEARCH 1"]);
         let counted = c.ok("STATUS Other (MESSAGES)");
@@ -260,6 +269,14 @@ fn a_message_that_cannot_be_read_is_named() {
         "NO [SERVERBUG]",
     );
     c.check("SEARCH TEXT Hello", &["* SEARCH 2"], "NO [SERVERBUG]");
+    for command in ["APPEND INBOX", "REPLACE 2 INBOX"] {
+        let parts = "URL ;UID=2 URL ;UID=1 TEXT {5+}\r\nhello";
+        c.check(
+            &format!("{command} CATENATE ({parts})"),
+            &[],
+            "NO [SERVERBUG]",
+        );
+    }
     c.check("SEARCH SEEN", &["* SEARCH 1 2"], "OK");
     let dates = c.ok("FETCH 1 INTERNALDATE");
     assert_eq!(dates.len(), 1, "a date needs no reading: {dates:?}");

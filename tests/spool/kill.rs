@@ -32,6 +32,8 @@ enum Doing {
     Flag(String),
     Copy(String),
     Move(String),
+    /// The first by the second.
+    Replace(String, String),
     Expunge(String),
 }
 
@@ -57,10 +59,14 @@ fn choose(own: &Own, who: usize, count: &mut u32, chance: &mut Chance) -> Doing 
     }
     let mark = inbox[chance.below(inbox.len() as u64) as usize].clone();
     let archived = own.contains_key(&(mark.clone(), "Archive"));
-    match chance.below(4) {
+    match chance.below(5) {
         0 if !archived => Doing::Copy(mark),
         1 if !archived => Doing::Move(mark),
         2 => Doing::Flag(mark),
+        3 if Kind::chosen() == Kind::Culver => {
+            *count += 1;
+            Doing::Replace(mark, format!("c{who}n{count}"))
+        }
         _ => Doing::Expunge(mark),
     }
 }
@@ -124,6 +130,27 @@ fn act(c: &mut Client, own: &mut Own, doing: &Doing) -> Option<()> {
                 .find_map(|line| target(&line))
                 .unwrap();
             own.insert((mark.clone(), "Archive"), Known { uid, flagged });
+        }
+        Doing::Replace(mark, with) => {
+            let uid = uid_of(own, mark);
+            let text = message(with);
+            let size = text.len();
+            let reply = c.try_run(&format!("UID REPLACE {uid} INBOX {{{size}+}}\r\n{text}"))?;
+            fine(&reply.tagged);
+            own.remove(&(mark.clone(), "INBOX"));
+            let lines = reply
+                .untagged
+                .iter()
+                .map(|line| String::from_utf8_lossy(line));
+            let mut code = lines.filter_map(|line| {
+                let code = line.strip_prefix("* OK [APPENDUID ")?;
+                code.split([' ', ']']).nth(1)?.parse().ok()
+            });
+            let known = Known {
+                uid: code.next_back().unwrap(),
+                flagged: false,
+            };
+            own.insert((with.clone(), "INBOX"), known);
         }
         Doing::Expunge(mark) => {
             let uid = uid_of(own, mark);
@@ -246,6 +273,17 @@ fn settle(own: &mut Own, doing: &Doing, found: &BTreeMap<(String, &str), Known>,
                 own.remove(&(mark.clone(), "INBOX"));
             }
         }
+        // Both may be there, but never neither.
+        Doing::Replace(mark, with) => match (at(mark, "INBOX"), at(with, "INBOX")) {
+            (Some(_), None) => {}
+            (old, Some(known)) => {
+                if old.is_none() {
+                    own.remove(&(mark.clone(), "INBOX"));
+                }
+                own.insert((with.clone(), "INBOX"), known);
+            }
+            neither => panic!("round {round}: a REPLACE of {mark} left {neither:?}"),
+        },
         Doing::Move(mark) => match (at(mark, "INBOX"), at(mark, "Archive")) {
             (Some(_), None) => {}
             // Dovecot's MOVE is a copy and an expunge.

@@ -58,7 +58,7 @@ pub fn data(out: &mut Vec<u8>, data: &Data, names: NameForm) {
     match data {
         Data::Capability(capabilities) => named_words(out, "CAPABILITY", capabilities),
         Data::Enabled(capabilities) => named_words(out, "ENABLED", capabilities),
-        Data::Esearch(found) => esearch(out, found),
+        Data::Esearch(found) => esearch(out, found, names),
         Data::Exists(count) => {
             number(out, u64::from(*count));
             out.extend_from_slice(b" EXISTS");
@@ -183,6 +183,7 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         Code::AuthenticationFailed => "AUTHENTICATIONFAILED",
         Code::AuthorizationFailed => "AUTHORIZATIONFAILED",
         Code::BadCharset(_) => "BADCHARSET",
+        Code::BadUrl(_) => "BADURL",
         Code::Cannot => "CANNOT",
         Code::Capability(_) => "CAPABILITY",
         Code::ClientBug => "CLIENTBUG",
@@ -197,6 +198,7 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         Code::NonExistent => "NONEXISTENT",
         Code::NoPerm => "NOPERM",
         Code::NotSaved => "NOTSAVED",
+        Code::InProgress(..) => "INPROGRESS",
         Code::NoUpdate(_) => "NOUPDATE",
         Code::OverQuota => "OVERQUOTA",
         Code::Parse => "PARSE",
@@ -232,6 +234,10 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
             words(out, charsets);
             out.push(b')');
         }
+        Code::BadUrl(url) => {
+            out.push(b' ');
+            response_url(out, url);
+        }
         Code::Capability(capabilities) => {
             out.push(b' ');
             words(out, capabilities.iter().map(|name| name.as_bytes()));
@@ -245,6 +251,18 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
             number_ranges(out, from.ranges());
             out.push(b' ');
             number_ranges(out, to.ranges());
+        }
+        Code::InProgress(tag, done, goal) => {
+            out.extend_from_slice(b" (");
+            match tag {
+                Some(tag) => quoted(out, tag.as_str().as_bytes()),
+                None => nil(out),
+            }
+            for part in [done, goal] {
+                out.push(b' ');
+                number(out, *part);
+            }
+            out.push(b')');
         }
         Code::NoUpdate(tag) => {
             out.push(b' ');
@@ -262,10 +280,26 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
     out.extend_from_slice(b"] ");
 }
 
+/// `url-resp-text` (RFC 4469 §5): the URL, with what can stand in no URL or not here percent-encoded.
+fn response_url(out: &mut Vec<u8>, url: &[u8]) {
+    for byte in url {
+        match byte {
+            b'!'..=b'~' if *byte != b']' => out.push(*byte),
+            _ => out.extend_from_slice(format!("%{byte:02X}").as_bytes()),
+        }
+    }
+}
+
 /// `esearch-response` (RFC 4466 §2.6.2, RFC 4731 §4).
-fn esearch(out: &mut Vec<u8>, answer: &Esearch) {
+fn esearch(out: &mut Vec<u8>, answer: &Esearch, names: NameForm) {
     out.extend_from_slice(b"ESEARCH (TAG ");
     quoted(out, answer.tag.as_str().as_bytes());
+    if let Some((name, uid_validity)) = &answer.mailbox {
+        out.extend_from_slice(b" MAILBOX ");
+        mailbox(out, name, names);
+        out.extend_from_slice(b" UIDVALIDITY ");
+        number(out, u64::from(uid_validity.get()));
+    }
     out.push(b')');
     if answer.by_uid {
         out.extend_from_slice(b" UID");

@@ -99,7 +99,7 @@ fn section_binary(input: &[u8]) -> Parsed<'_, Vec<NonZeroU32>> {
 
 /// `section ["<" number "." nz-number ">"]`
 fn body_section(input: &[u8], peek: bool) -> Parsed<'_, FetchItem> {
-    let (rest, section) = delimited(char('['), section, char(']')).parse(input)?;
+    let (rest, section) = delimited(char('['), section_spec, char(']')).parse(input)?;
     let (rest, partial) = maybe_partial(rest)?;
     let item = FetchItem::BodySection {
         peek,
@@ -134,7 +134,7 @@ fn partial(input: &[u8]) -> Parsed<'_, Partial> {
 }
 
 /// `[section-spec]`: part numbers, then perhaps what of the part.
-fn section(input: &[u8]) -> Parsed<'_, Section> {
+pub(super) fn section_spec(input: &[u8]) -> Parsed<'_, Section> {
     let mut part: Vec<NonZeroU32> = Vec::new();
     let mut rest = input;
     while matches!(rest.first(), Some(b'0'..=b'9')) {

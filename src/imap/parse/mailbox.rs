@@ -1,16 +1,12 @@
-//! The arguments of commands about mailboxes: SELECT to STATUS, and APPEND (RFC 3501 §6.3).
+//! The arguments of commands about mailboxes: SELECT to STATUS (RFC 3501 §6.3).
 
 use nom::Parser;
 use nom::character::complete::char;
-use nom::combinator::opt;
-use nom::sequence::{preceded, terminated};
+use nom::sequence::preceded;
 
-use crate::imap::command::{Append, AppendOptions, CommandBody, StatusItem, WireName};
-use crate::imap::date::DateTime;
-use crate::imap::parse::flag::flag_list;
+use crate::imap::command::{CommandBody, StatusItem, WireName};
 use crate::imap::parse::lexical::{
-    Parsed, Wrong, argument, astring, atom, expected, literal_header, named, parenthesized, quoted,
-    refused, sp, spaced, word,
+    Parsed, argument, astring, atom, expected, named, parenthesized, refused, sp, spaced, word,
 };
 
 /// Most items in a STATUS.
@@ -100,59 +96,4 @@ fn status_item(input: &[u8]) -> Parsed<'_, StatusItem> {
         _ => return Err(expected(input, what)),
     };
     Ok((rest, item))
-}
-
-/// APPEND with its messages inline, which are measured and left out of the value.
-pub(super) fn append(input: &[u8]) -> Parsed<'_, CommandBody> {
-    let (mut rest, mailbox) = argument(mailbox).parse(input)?;
-    let mut messages = Vec::new();
-    while messages.is_empty() || rest.first() == Some(&b' ') {
-        let (after, options) = append_options(rest)?;
-        messages.push(options);
-        rest = skip_message(after)?;
-    }
-    Ok((rest, CommandBody::Append(Append { mailbox, messages })))
-}
-
-/// What follows a message.
-fn skip_message(input: &[u8]) -> Result<&[u8], nom::Err<Wrong>> {
-    let literal = (opt(char('~')), literal_header).map(|(_, size)| size);
-    let (octets, size) = named("a literal with the message", literal).parse(input)?;
-    usize::try_from(size)
-        .ok()
-        .and_then(|size| octets.get(size..))
-        .ok_or_else(|| expected(&[], "all octets of the literal"))
-}
-
-/// APPEND's arguments up to its first message, with the space before that.
-pub(super) fn append_head(input: &[u8]) -> Parsed<'_, (WireName, AppendOptions)> {
-    let (rest, mailbox) = argument(mailbox).parse(input)?;
-    let (rest, options) = append_options(rest)?;
-    Ok((rest, (mailbox, options)))
-}
-
-/// `append-opts SP`
-pub(super) fn append_options(input: &[u8]) -> Parsed<'_, AppendOptions> {
-    let (rest, _) = sp(input)?;
-    let (rest, flags) = match rest.first() {
-        Some(b'(') => terminated(flag_list, sp).parse(rest)?,
-        _ => (rest, Vec::new()),
-    };
-    let (rest, date) = match rest.first() {
-        Some(b'"') => terminated(date_time, sp).map(Some).parse(rest)?,
-        _ => (rest, None),
-    };
-    Ok((rest, AppendOptions { flags, date }))
-}
-
-/// `date-time`
-fn date_time(input: &[u8]) -> Parsed<'_, DateTime> {
-    let (rest, text) = quoted(input)?;
-    match DateTime::parse(&text) {
-        Some(date) => Ok((rest, date)),
-        None => Err(expected(
-            input,
-            "a date-time such as \"17-Jul-1996 02:44:25 -0700\"",
-        )),
-    }
 }

@@ -7,6 +7,7 @@
 //! Only bytes beyond ASCII in quoted strings are let through. What could make a command costly has a
 //! limit, a constant in the file it belongs to; what is not limited there is by the command's length.
 
+mod append;
 mod fetch;
 mod flag;
 mod lexical;
@@ -23,12 +24,15 @@ use nom::Parser;
 use nom::bytes::complete::take_while1;
 use nom::combinator::eof;
 
-use crate::imap::command::{AppendOptions, Command, CommandBody, Numbering, WireName};
+use crate::imap::command::{AppendHead, AppendStep, Command, CommandBody, Numbering};
 use crate::imap::core::{Tag, is_astring_char};
+use crate::imap::fetch::Section;
 use crate::imap::parse::lexical::{
     LARGEST_NUMBER, Parsed, Reason, Wrong, argument, capital_atom, expected, named, refused,
 };
 use crate::imap::response::Code;
+
+pub use crate::imap::parse::append::{Progress, Stop};
 
 /// Why a command is BAD. The text says what was expected and where; it goes to the client.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,7 +61,7 @@ pub struct LiteralMark {
 }
 
 /// Parses a whole command. An APPEND may have its messages inline, but the value is without them: a reader
-/// that keeps messages asks [`append_head`] first.
+/// that keeps messages asks [`append_head`] first, and then for [`append_steps`].
 pub fn command(bytes: &[u8]) -> Result<Command, ParseError> {
     let (rest, tag) = tag(bytes).map_err(|error| explain(bytes, None, error))?;
     match whole(rest) {
@@ -103,35 +107,61 @@ pub fn literal_mark(line: &[u8]) -> Result<Option<LiteralMark>, ParseError> {
     }))
 }
 
-/// For an APPEND cut off just before a literal's mark: what precedes its first message if this literal is
-/// that, `None` if it is still the mailbox's name (or the command is no APPEND).
-pub fn append_head(bytes: &[u8]) -> Result<Option<(Tag, WireName, AppendOptions)>, ParseError> {
+/// For an APPEND or REPLACE cut off just before its first literal's mark or its second's: its tag, what precedes
+/// its messages, and how many octets that is. `None` if this literal is the mailbox's name (or the command is
+/// another).
+pub fn append_head(bytes: &[u8]) -> Result<Option<(Tag, AppendHead, usize)>, ParseError> {
     let Ok((arguments, (tag, verb))) = (tag, verb).parse(bytes) else {
         return Ok(None);
     };
-    if verb != "APPEND" || arguments == b" " {
+    let (arguments, verb, by_uid) = match verb.as_str() {
+        "UID" => match argument(capital_atom).parse(arguments) {
+            Ok((arguments, verb)) => (arguments, verb, true),
+            Err(_) => return Ok(None),
+        },
+        _ => (arguments, verb, false),
+    };
+    let numbering = match (verb.as_str(), by_uid) {
+        ("APPEND", false) => None,
+        ("REPLACE", false) => Some(Numbering::Sequence),
+        ("REPLACE", true) => Some(Numbering::Uid),
+        _ => return Ok(None),
+    };
+    if append::lacks_mailbox(arguments, numbering) {
         return Ok(None);
     }
-    match mailbox::append_head(arguments).and_then(before_message) {
-        Ok((mailbox, options)) => Ok(Some((tag, mailbox, options))),
+    match append::head(arguments, numbering) {
+        Ok((rest, head)) => Ok(Some((tag, head, bytes.len().saturating_sub(rest.len())))),
         Err(error) => Err(explain(bytes, Some(tag), error)),
     }
 }
 
-/// For the same command cut off just before a later message's mark: what lies between the two messages
-/// (RFC 3502). The error is without tag, and counts octets from the first message's end.
-pub fn append_options(bytes: &[u8]) -> Result<AppendOptions, ParseError> {
-    mailbox::append_options(bytes)
-        .and_then(before_message)
-        .map_err(|error| explain(bytes, None, error))
+/// For the same command: the steps of its messages up to the next literal, whose mark `bytes` end in, or to its
+/// end. The error is without tag; `before` is how many octets of the command it counts before these.
+pub fn append_steps(
+    progress: &mut Progress,
+    bytes: &[u8],
+    before: usize,
+) -> Result<(Vec<AppendStep>, Stop), ParseError> {
+    let mut steps = Vec::new();
+    let piece = progress.piece(bytes, &mut steps);
+    let stop = piece.and_then(|(rest, stop)| match (rest, stop) {
+        ([], _) | (_, Stop::Url) => Ok(stop),
+        (rest, Stop::Literal) => Err(expected(rest, "a line's end")),
+        (rest, Stop::End) => Err(expected(rest, "the command's end")),
+    });
+    match stop {
+        Ok(stop) => Ok((steps, stop)),
+        Err(error) => Err(explain_at(before, bytes, None, error)),
+    }
 }
 
-/// What was parsed, if a message's mark can follow.
-fn before_message<T>((rest, value): (&[u8], T)) -> Result<T, nom::Err<Wrong>> {
-    match rest {
-        [] => Ok(value),
-        _ => Err(expected(rest, "a literal with the message")),
-    }
+/// `section-spec` as it stands between the brackets of `BODY[…]`, and in URLs (RFC 5092 §6). `None` for anything
+/// else.
+pub fn section(bytes: &[u8]) -> Option<Section> {
+    let text = [bytes, b"]"].concat();
+    let (rest, section) = fetch::section_spec(&text).ok()?;
+    (rest == b"]").then_some(section)
 }
 
 /// The tag that a command, or the beginning of one, has: for an answer to what is not parsed.
@@ -174,7 +204,7 @@ fn body(input: &[u8]) -> Parsed<'_, CommandBody> {
     let (rest, verb) = verb(input)?;
     let bare = |body| Ok((rest, body));
     match verb.as_str() {
-        "APPEND" => mailbox::append(rest),
+        "APPEND" => append::whole(rest, None),
         "AUTHENTICATE" => login::authenticate(rest),
         "CANCELUPDATE" => search::cancel_update(rest),
         "CAPABILITY" => bare(Capability),
@@ -183,6 +213,7 @@ fn body(input: &[u8]) -> Parsed<'_, CommandBody> {
         "CREATE" => mailbox::create(rest),
         "DELETE" => mailbox::one_mailbox(rest, |mailbox| Delete { mailbox }),
         "ENABLE" => login::enable(rest),
+        "ESEARCH" => search::esearch(rest),
         "EXAMINE" => mailbox::one_mailbox(rest, |mailbox| Select {
             mailbox,
             read_only: true,
@@ -234,6 +265,7 @@ fn numbered<'a>(verb: &str, rest: &'a [u8], numbering: Numbering) -> Parsed<'a, 
             set,
             mailbox,
         }),
+        "REPLACE" => append::whole(rest, Some(numbering)),
         "SEARCH" => search::search(rest, numbering),
         "SORT" => search::sort(rest, numbering),
         "STORE" => message::store(rest, numbering),
@@ -244,6 +276,11 @@ fn numbered<'a>(verb: &str, rest: &'a [u8], numbering: Numbering) -> Parsed<'a, 
 
 /// The error for the client: where in the command `bytes` it is, and what should be there.
 fn explain(bytes: &[u8], tag: Option<Tag>, error: nom::Err<Wrong>) -> ParseError {
+    explain_at(0, bytes, tag, error)
+}
+
+/// The same where `bytes` have so many octets of the command before them.
+fn explain_at(before: usize, bytes: &[u8], tag: Option<Tag>, error: nom::Err<Wrong>) -> ParseError {
     let expected = match error {
         nom::Err::Incomplete(_) => "Expected more".to_owned(),
         nom::Err::Error(wrong) | nom::Err::Failure(wrong) => {
@@ -261,7 +298,10 @@ fn explain(bytes: &[u8], tag: Option<Tag>, error: nom::Err<Wrong>) -> ParseError
                 (Reason::Character(' '), _) => "Expected a space".to_owned(),
                 (Reason::Character(character), _) => format!("Expected {character}"),
             };
-            format!("{expected} (octet {})", at + 1)
+            format!(
+                "{expected} (octet {})",
+                before.saturating_add(at).saturating_add(1)
+            )
         }
     };
     ParseError {

@@ -5,16 +5,17 @@ use nom::bytes::complete::tag_no_case;
 use nom::character::complete::char;
 use nom::sequence::{preceded, separated_pair};
 
-use crate::imap::command::{CommandBody, Numbering};
+use crate::imap::command::{CommandBody, Numbering, WireName};
 use crate::imap::flag::SystemFlag;
 use crate::imap::parse::flag::keyword;
 use crate::imap::parse::lexical::{
     Parsed, argument, astring, atom, beyond, capital_atom, expected, named, number, nz_number,
     parenthesized, quoted, refused, sp, spaced, word,
 };
+use crate::imap::parse::mailbox::mailbox;
 use crate::imap::parse::sequence::message_set;
 use crate::imap::search::{
-    Day, PartialRange, ReturnOptions, SearchKey, SortCriterion, SortKey, ThreadAlgorithm,
+    Day, PartialRange, ReturnOptions, SearchKey, SortCriterion, SortKey, Source, ThreadAlgorithm,
 };
 use crate::imap::sequence::{MessageSet, SequenceSet};
 
@@ -22,6 +23,8 @@ use crate::imap::sequence::{MessageSet, SequenceSet};
 const SEARCH_KEYS: usize = 1000;
 /// Most criteria in a SORT.
 const SORT_CRITERIA: usize = 64;
+/// Most mailboxes that an ESEARCH names.
+const MAILBOXES: usize = 1000;
 /// Most tags in a CANCELUPDATE.
 const CANCELLED: usize = 100;
 /// How deep keys may be within NOT, OR and parentheses.
@@ -30,13 +33,7 @@ const SEARCH_DEPTH: usize = 32;
 /// SEARCH's arguments: perhaps what to return, perhaps a charset, then keys that must all match.
 pub(super) fn search(input: &[u8], numbering: Numbering) -> Parsed<'_, CommandBody> {
     let (input, returns) = returns(input)?;
-    let announced: Parsed<_> = (sp, tag_no_case("CHARSET"), sp).parse(input);
-    let (input, charset) = match announced {
-        Ok((rest, _)) => astring.map(Some).parse(rest)?,
-        Err(_) => (input, None),
-    };
-    let mut left = SEARCH_KEYS;
-    let (input, key) = argument(|input| keys(input, 0, &mut left)).parse(input)?;
+    let (input, (charset, key)) = program(input)?;
     let body = CommandBody::Search {
         numbering,
         returns,
@@ -44,6 +41,71 @@ pub(super) fn search(input: &[u8], numbering: Numbering) -> Parsed<'_, CommandBo
         key,
     };
     Ok((input, body))
+}
+
+/// `["IN" SP "(" source-mbox ")"] [search-return-opts] SP search-program` (RFC 7377 §4). There are no scope options.
+pub(super) fn esearch(input: &[u8]) -> Parsed<'_, CommandBody> {
+    let announced: Parsed<_> = (sp, tag_no_case("IN"), sp).parse(input);
+    let (input, sources) = match announced {
+        Ok((rest, _)) => {
+            let mut left = MAILBOXES;
+            let source = |input| source(input, &mut left);
+            let sources = parenthesized(spaced(MAILBOXES, "sources", source));
+            named("mailboxes in parentheses", sources)
+                .map(Some)
+                .parse(rest)?
+        }
+        Err(_) => (input, None),
+    };
+    let (input, returns) = returns(input)?;
+    let (input, (charset, key)) = program(input)?;
+    let body = CommandBody::Esearch {
+        sources,
+        returns,
+        charset,
+        key,
+    };
+    Ok((input, body))
+}
+
+/// `filter-mailboxes` (RFC 5465 §8, RFC 7377 §4). `left` is how many more mailboxes the command may name.
+fn source<'a>(input: &'a [u8], left: &mut usize) -> Parsed<'a, Source> {
+    let what = "inboxes, mailboxes, personal, selected, subscribed, subtree or subtree-one";
+    let (rest, name) = named(what, capital_atom).parse(input)?;
+    let mut mailboxes = |make: fn(Vec<WireName>) -> Source| {
+        let (behind, names) = match rest {
+            [b' ', b'(', ..] => {
+                argument(parenthesized(spaced(MAILBOXES, "mailboxes", mailbox))).parse(rest)?
+            }
+            _ => argument(mailbox).map(|name| vec![name]).parse(rest)?,
+        };
+        *left = left
+            .checked_sub(names.len())
+            .ok_or_else(|| beyond(rest, format!("More than {MAILBOXES} mailboxes")))?;
+        Ok((behind, make(names)))
+    };
+    match name.as_str() {
+        "INBOXES" => Ok((rest, Source::Inboxes)),
+        "MAILBOXES" => mailboxes(Source::Mailboxes),
+        "PERSONAL" => Ok((rest, Source::Personal)),
+        "SELECTED" => Ok((rest, Source::Selected)),
+        "SUBSCRIBED" => Ok((rest, Source::Subscribed)),
+        "SUBTREE" => mailboxes(Source::Subtree),
+        "SUBTREE-ONE" => mailboxes(Source::SubtreeOne),
+        _ => Err(expected(input, what)),
+    }
+}
+
+/// `search-program` (RFC 4466 §6): perhaps a charset, then keys.
+fn program(input: &[u8]) -> Parsed<'_, (Option<Vec<u8>>, SearchKey)> {
+    let announced: Parsed<_> = (sp, tag_no_case("CHARSET"), sp).parse(input);
+    let (input, charset) = match announced {
+        Ok((rest, _)) => astring.map(Some).parse(rest)?,
+        Err(_) => (input, None),
+    };
+    let mut left = SEARCH_KEYS;
+    let (input, key) = argument(|input| keys(input, 0, &mut left)).parse(input)?;
+    Ok((input, (charset, key)))
 }
 
 /// `[search-return-opts] SP sort-criteria SP search-criteria` (RFC 5256 §5, RFC 5267 §5).

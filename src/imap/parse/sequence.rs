@@ -46,15 +46,15 @@ pub(super) fn message_set(input: &[u8]) -> Parsed<'_, MessageSet> {
 
 /// `seq-number` or `seq-range`.
 fn range(input: &[u8]) -> Parsed<'_, (Bound, Bound)> {
-    let (rest, from) = bound(input)?;
+    let (rest, from) = seq_number(input)?;
     match rest {
-        [b':', rest @ ..] => bound.map(|to| (from, to)).parse(rest),
+        [b':', rest @ ..] => seq_number.map(|to| (from, to)).parse(rest),
         _ => Ok((rest, (from, from))),
     }
 }
 
 /// `seq-number`
-fn bound(input: &[u8]) -> Parsed<'_, Bound> {
+pub(super) fn seq_number(input: &[u8]) -> Parsed<'_, Bound> {
     match input {
         [b'*', rest @ ..] => Ok((rest, Bound::Last)),
         _ => named("a number from 1 to 4294967295 or *", nz_number)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::imap::command::{Numbering, StoreAction};
 use crate::imap::flag::{Flag, Keyword, SystemFlag};
 use crate::imap::name::MailboxName;
-use crate::imap::sequence::{Bound, NumberSet, SequenceSet, Uid};
+use crate::imap::sequence::{Bound, NumberSet, SeqNum, SequenceSet, Uid};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::news::Update;
@@ -18,6 +18,7 @@ use crate::spool::tree::{DiskNames, Layout, Location};
 
 mod faults;
 mod others;
+mod replace;
 mod sessions;
 mod storm;
 

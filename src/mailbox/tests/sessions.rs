@@ -40,6 +40,44 @@ async fn store_renames_and_tells_others_once() {
 }
 
 #[tokio::test]
+async fn a_picture_knows_what_it_has_changed_in() {
+    let account = Account1::new();
+    (1..=5).for_each(|n| account.deliver(&format!("{n}.M1P1.host")));
+    let inbox = account.inbox().await;
+    let mut view = inbox.select(false).await.unwrap();
+    let sync = |view: &mut View, expunge| {
+        let synced = view.sync(expunge).unwrap();
+        let plain = |(number, uid): &(SeqNum, Uid)| (number.0.get(), uid.get());
+        let gone: Vec<_> = synced.gone.iter().map(plain).collect();
+        (gone, synced.touched)
+    };
+    assert_eq!(sync(&mut view, Expunge::Held), (vec![], uids(&[])));
+    // Changes that the client need not hear of count too.
+    let stored = inbox
+        .store(&uids(&[1, 4]), StoreAction::Add, &seen())
+        .await
+        .unwrap();
+    view.told(&uids(&[1]), &stored.snapshot);
+    assert_eq!(sync(&mut view, Expunge::Held), (vec![], uids(&[1, 4])));
+    inbox
+        .store(&uids(&[2, 5]), StoreAction::Add, &deleted())
+        .await
+        .unwrap();
+    inbox.expunge(None).await.unwrap();
+    account.deliver("6.M1P1.host");
+    inbox.refresh().await.unwrap();
+    // The one that was the last, though it is gone, and the one that is.
+    let gone = vec![(2, 2), (5, 5)];
+    assert_eq!(
+        sync(&mut view, Expunge::Held),
+        (gone.clone(), uids(&[5, 6]))
+    );
+    // As long as they are not told, with numbers that are still good; and once more with those.
+    assert_eq!(sync(&mut view, Expunge::Allowed), (gone, uids(&[])));
+    assert_eq!(sync(&mut view, Expunge::Allowed), (vec![], uids(&[])));
+}
+
+#[tokio::test]
 async fn held_expunges_keep_numbers_until_they_are_told() {
     let account = Account1::new();
     (1..=5).for_each(|n| account.deliver(&format!("{n}.M1P1.host")));
@@ -306,6 +344,5 @@ async fn a_silent_store_that_missed_a_file_is_told_when_it_is_there() {
     assert_eq!(stored.gone, one);
     fs::rename(&away, &here).unwrap();
     view.silenced(&one, &stored);
-    inbox.refresh().await.unwrap();
-    assert_eq!(told(&mut view, Expunge::Allowed), ["1 FETCH "]);
+    assert_eq!(awaited(&mut view).await, ["1 FETCH "]);
 }

@@ -64,7 +64,7 @@ fn look(message: &[u8], key: &SearchKey) -> Looked {
         vec![None; query.tests().len()],
         &file,
         &mut scratch,
-        &Cancel::new(),
+        &Progress::new(),
         |known| size = Some(known),
     );
     Looked {
@@ -255,7 +255,7 @@ fn the_internal_date_is_the_files_time() {
     ] {
         let query = Query::compile(&key, None, &NumberSet::new()).unwrap();
         let scratch = &mut Scratch::default();
-        let matches = examine(&query, vec![None], &file, scratch, &Cancel::new(), |_| {});
+        let matches = examine(&query, vec![None], &file, scratch, &Progress::new(), |_| {});
         assert_eq!(matches.unwrap(), expected, "{key:?}");
     }
 }
@@ -378,11 +378,11 @@ fn a_cancelled_look_ends_soon() {
     // 4 GiB, were it read.
     file.set_len(4 << 30).unwrap();
     let query = Query::compile(&header("Subject", "absent"), None, &NumberSet::new()).unwrap();
-    let cancel = Cancel::new();
-    cancel.cancel();
+    let progress = Progress::new();
+    progress.cancel();
     let answers = vec![None; query.tests().len()];
     let scratch = &mut Scratch::default();
-    assert!(!examine(&query, answers, &file, scratch, &cancel, |_| {}).unwrap());
+    assert!(!examine(&query, answers, &file, scratch, &progress, |_| {}).unwrap());
 }
 
 /// RFC 5032 §2: "Both OLDER and YOUNGER searches always result in exact matching, to the resolution of a
@@ -411,7 +411,7 @@ fn ages_to_the_second() {
                 vec![None],
                 &file,
                 &mut Scratch::default(),
-                &Cancel::new(),
+                &Progress::new(),
                 |_| {},
             );
             assert_eq!(matches.unwrap(), expected, "{query:?} {seconds}");

@@ -1,51 +1,75 @@
 //! APPEND (RFC 3501 §6.3.11, RFC 3502, RFC 4315 §3): messages are streamed into the target's `tmp/`, and are in
-//! the mailbox, whole and durable, all of them or none, before the client hears OK.
+//! the mailbox, whole and durable, all of them or none, before the client hears OK. Of CATENATE (RFC 4469) a
+//! message's octets come from several literals and from messages that are here already ([`part`]).
 
 use tokio::time::timeout;
 
+use crate::imap::command::{AppendHead, AppendOptions, AppendStep};
 use crate::imap::response::Code;
-use crate::session::cmd::{target, target_is_gone};
-use crate::session::cut::{Announced, Cut};
+use crate::mailbox::mailbox::Mailbox;
+use crate::mailbox::upload::Upload;
+use crate::session::cmd::part::{self, Part};
+use crate::session::cmd::{replace, target, target_is_gone};
+use crate::session::cut::Cut;
 use crate::session::reply::{End, Failure, Reply};
 use crate::session::{Session, stopped};
 
 /// Messages of one APPEND at the most.
 const MESSAGES: usize = 10_000;
 
-/// Where a message's octets are.
+/// Octets of a message made by CATENATE, where no size is set: the largest that RFC 3501 has a number for.
+/// "TOOBIG response code is returned if the resulting message will exceed the 4-GB IMAP message limit" (RFC 4469
+/// §4.2).
+const LARGEST: u64 = u32::MAX as u64;
+
+/// Where the octets of the next literal are.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Literal {
     /// The client waits for `+ OK`.
     Held,
     /// On their way.
     Coming,
-    /// All here, the end of the line too.
+    /// There is none: the whole command is here.
     Read,
 }
 
 impl Literal {
-    fn of(message: &Announced) -> Literal {
-        match message.non_sync {
-            true => Literal::Coming,
-            false => Literal::Held,
+    fn of(steps: &[AppendStep]) -> Literal {
+        match AppendStep::announced(steps) {
+            None => Literal::Read,
+            Some(literal) if literal.non_sync => Literal::Coming,
+            Some(_) => Literal::Held,
         }
     }
+}
+
+/// The messages of an APPEND or REPLACE, as far as they have come.
+pub(crate) struct Incoming {
+    /// Up to the next literal.
+    steps: Vec<AppendStep>,
+    literal: Literal,
 }
 
 /// Reads the messages announced and appends them. If they cannot be, the rest of the command is swallowed,
 /// so that nothing of it is taken for another.
 pub(crate) async fn run(
     session: &mut Session,
-    wire: &[u8],
-    first: Announced,
+    head: &AppendHead,
+    steps: Vec<AppendStep>,
 ) -> Result<Reply, Failure> {
-    let mut literal = Literal::of(&first);
-    let result = receive(session, wire, first, &mut literal).await;
+    let mut incoming = Incoming {
+        literal: Literal::of(&steps),
+        steps,
+    };
+    let result = match head.replaces {
+        None => append(session, &head.mailbox, &mut incoming).await,
+        Some(replaced) => replace::run(session, replaced, &head.mailbox, &mut incoming).await,
+    };
     if let Err(failure) = &result
         && !matches!(failure, Failure::End(_))
-        && literal != Literal::Read
+        && incoming.literal != Literal::Read
     {
-        let coming = literal == Literal::Coming;
+        let coming = incoming.literal == Literal::Coming;
         session.reader.give_up_message(coming);
         if coming && session.next().await? == Cut::Flood {
             return Err(End::FLOOD.into());
@@ -54,47 +78,13 @@ pub(crate) async fn run(
     result
 }
 
-async fn receive(
+async fn append(
     session: &mut Session,
     wire: &[u8],
-    first: Announced,
-    literal: &mut Literal,
+    incoming: &mut Incoming,
 ) -> Result<Reply, Failure> {
     let mailbox = target(session, wire).await?;
-    let mut upload = mailbox.upload()?;
-    let mut count = 0;
-    let mut next = Some(first);
-    while let Some(message) = next {
-        count += 1;
-        if count > MESSAGES {
-            let text = format!("{MESSAGES} messages at the most");
-            return Err(Failure::No(Some(Code::Limit), text.into()));
-        }
-        judge(session, &message)?;
-        upload.begin(message.binary).await.map_err(target_is_gone)?;
-        if *literal == Literal::Held {
-            session.writer.continuation("OK");
-            *literal = Literal::Coming;
-        }
-        session.writer.flush().await?;
-        while let Some(piece) = next_piece(session).await? {
-            upload.write(piece).await?;
-        }
-        let options = message.options;
-        let ended = upload.end(&options.flags, options.date).await;
-        ended.map_err(target_is_gone)?;
-        let rest = session.next().await?;
-        *literal = Literal::Read;
-        next = match rest {
-            Cut::Command(_) => None,
-            Cut::Message(message) => {
-                *literal = Literal::of(&message);
-                Some(message)
-            }
-            Cut::Refused(refusal) => return Err(Failure::Refused(refusal)),
-            Cut::Append { .. } | Cut::Flood | Cut::Literal => return Err(End::FLOOD.into()),
-        };
-    }
+    let upload = receive(session, &mailbox, incoming).await?;
     let (uid_validity, uids) = mailbox.append(upload).await.map_err(target_is_gone)?;
     let uids = uids.iter().map(|uid| uid.get()).collect();
     Ok(if mailbox.uids_are_sticky() {
@@ -104,22 +94,143 @@ async fn receive(
     })
 }
 
-/// "A zero-length message literal argument is an error, and MUST return a NO. This can be used to cancel the
-/// append" (RFC 3502).
-fn judge(session: &Session, message: &Announced) -> Result<(), Failure> {
-    if message.size == 0 {
-        return Err(Failure::No(None, "Can't save a zero byte message".into()));
+/// A message that is being written.
+struct Draft {
+    options: AppendOptions,
+    catenate: bool,
+    /// Its octets so far.
+    size: u64,
+}
+
+/// Reads all messages into the `tmp/` of the mailbox that they are for.
+pub(crate) async fn receive(
+    session: &mut Session,
+    mailbox: &Mailbox,
+    incoming: &mut Incoming,
+) -> Result<Upload, Failure> {
+    let mut upload = mailbox.upload()?;
+    let mut draft = None;
+    let mut source = None;
+    let mut count = 0;
+    loop {
+        let steps = std::mem::take(&mut incoming.steps);
+        let binary = AppendStep::announced(&steps).is_some_and(|literal| literal.binary);
+        for step in steps {
+            match (step, &mut draft) {
+                (AppendStep::Begin { options, catenate }, None) => {
+                    count += 1;
+                    if count > MESSAGES {
+                        let text = format!("{MESSAGES} messages at the most");
+                        return Err(Failure::No(Some(Code::Limit), text.into()));
+                    }
+                    let begun = upload.begin(binary && !catenate).await;
+                    begun.map_err(target_is_gone)?;
+                    draft = Some(Draft {
+                        options,
+                        catenate,
+                        size: 0,
+                    });
+                }
+                (AppendStep::Literal(announced), Some(draft))
+                    if incoming.literal != Literal::Read =>
+                {
+                    draft.grow(session, announced.size)?;
+                    take(session, &mut upload, incoming).await?;
+                }
+                (AppendStep::Url(url), Some(draft)) => {
+                    let part = part::open(session, &url, &mut source).await?;
+                    draft.grow(session, part.remaining())?;
+                    copy(session, &mut upload, part).await?;
+                }
+                (AppendStep::End, Some(Draft { size: 0, .. })) => return Err(empty()),
+                (AppendStep::End, Some(Draft { options, .. })) => {
+                    let ended = upload.end(&options.flags, options.date).await;
+                    ended.map_err(target_is_gone)?;
+                    draft = None;
+                }
+                // The grammar has no others.
+                _ => return Err(Failure::Bad("APPEND needs a message".into())),
+            }
+        }
+        if incoming.literal == Literal::Read {
+            return Ok(upload);
+        }
+        let next = next_steps(session).await?;
+        incoming.literal = Literal::Read;
+        match next {
+            Cut::AppendOn(steps) => {
+                incoming.literal = Literal::of(&steps);
+                incoming.steps = steps;
+            }
+            Cut::Refused(refusal) => return Err(Failure::Refused(refusal)),
+            _ => return Err(End::FLOOD.into()),
+        }
     }
-    if let Some(most) = session.limits.max_message_size
-        && message.size > most
-    {
-        let text = format!("Message too large, {most} octets at the most");
-        return Err(Failure::No(Some(Code::TooBig), text.into()));
+}
+
+/// What comes after a literal; another one in between that is a URL is asked for.
+async fn next_steps(session: &mut Session) -> Result<Cut, End> {
+    loop {
+        match session.next().await? {
+            Cut::Literal => session.writer.continuation("OK"),
+            next => return Ok(next),
+        }
+    }
+}
+
+impl Draft {
+    /// More octets are to come: before they do, it is known whether they are too many.
+    ///
+    /// "A zero-length message literal argument is an error, and MUST return a NO. This can be used to cancel the
+    /// append" (RFC 3502).
+    fn grow(&mut self, session: &Session, octets: u64) -> Result<(), Failure> {
+        if octets == 0 && !self.catenate {
+            return Err(empty());
+        }
+        self.size = self.size.saturating_add(octets);
+        let catenated = self.catenate.then_some(LARGEST);
+        match session.limits.max_message_size.or(catenated) {
+            Some(most) if self.size > most => {
+                let text = format!("Message too large, {most} octets at the most");
+                Err(Failure::No(Some(Code::TooBig), text.into()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn empty() -> Failure {
+    Failure::No(None, "Can't save a zero byte message".into())
+}
+
+/// Takes a literal's octets from the client.
+async fn take(
+    session: &mut Session,
+    upload: &mut Upload,
+    incoming: &mut Incoming,
+) -> Result<(), Failure> {
+    if incoming.literal == Literal::Held {
+        session.writer.continuation("OK");
+        incoming.literal = Literal::Coming;
+    }
+    session.writer.flush().await?;
+    while let Some(piece) = next_piece(session).await? {
+        upload.write(piece).await?;
     }
     Ok(())
 }
 
-/// The next piece of a message. The client has as much time for each as for a command.
+/// Takes octets from a message that is here.
+async fn copy(session: &mut Session, upload: &mut Upload, mut part: Part) -> Result<(), Failure> {
+    while part.remaining() > 0 {
+        let octets;
+        (part, octets) = part.read(session).await?;
+        upload.write(octets).await?;
+    }
+    Ok(())
+}
+
+/// The next piece of a literal. The client has as much time for each as for a command.
 async fn next_piece(session: &mut Session) -> Result<Option<Vec<u8>>, End> {
     tokio::select! {
         biased;

@@ -1,22 +1,26 @@
 //! SEARCH (RFC 3501 §6.4.4, RFC 4731, RFC 5182, RFC 9394): what [`crate::search`] finds, in this client's numbers.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::imap::command::Numbering;
 use crate::imap::core::Tag;
 use crate::imap::response::{Code, Data, Esearch, Returned, StatusKind};
 use crate::imap::search::{ReturnOptions, SearchKey};
-use crate::imap::sequence::{NumberList, NumberSet, Uid};
+use crate::imap::sequence::{NumberList, NumberSet, SeqNum, Uid};
 use crate::mailbox::fault::Fault;
-use crate::mailbox::view::{NotSaved, View};
+use crate::mailbox::mailbox::Mailbox;
+use crate::mailbox::snapshot::Snapshot;
+use crate::mailbox::view::{NotSaved, Picked, View};
 use crate::search::CHARSETS;
-use crate::search::pool::Cancel;
+use crate::search::pool::Progress;
 use crate::search::query::Query;
 use crate::search::scan::{self, Found, Wanted};
 use crate::session::cmd::unreadable;
 use crate::session::follow::Followed;
-use crate::session::reply::{End, Failure, Reply};
-use crate::session::{Session, State, stopped};
+use crate::session::reply::{Failure, Reply};
+use crate::session::wait::Waiting;
+use crate::session::{Session, State};
 
 /// How the client wants to hear of what is found.
 pub(crate) struct Asked<'t> {
@@ -33,10 +37,7 @@ pub(crate) async fn run(
     charset: Option<&[u8]>,
     key: &SearchKey,
 ) -> Result<Reply, Failure> {
-    if session.enabled.utf8 && charset.is_some() {
-        // RFC 9755 §3: "it SHOULD reject the command with a BAD response (due to the conflicting charset labels)."
-        return Err(Failure::Bad("No CHARSET after ENABLE UTF8=ACCEPT".into()));
-    }
+    check_charset(session, charset)?;
     if session.enabled.rev2 {
         // RFC 9051, Appendix E: "SEARCH command now requires to return the ESEARCH response".
         asked.returns.get_or_insert(ReturnOptions::ALL);
@@ -44,6 +45,15 @@ pub(crate) async fn run(
     let result = search(session, &asked, charset, key).await;
     forget_if_failed(session, &asked, &result);
     result
+}
+
+/// After ENABLE UTF8=ACCEPT strings are UTF-8.
+pub(crate) fn check_charset(session: &Session, charset: Option<&[u8]>) -> Result<(), Failure> {
+    if session.enabled.utf8 && charset.is_some() {
+        // RFC 9755 §3: "it SHOULD reject the command with a BAD response (due to the conflicting charset labels)."
+        return Err(Failure::Bad("No CHARSET after ENABLE UTF8=ACCEPT".into()));
+    }
+    Ok(())
 }
 
 /// "A SEARCH command with the SAVE result option that caused the server to return the NO tagged response sets the
@@ -79,7 +89,8 @@ async fn search(
         _ => None,
     };
     let extent = returns.map_or(Extent::ALL, |options| Extent::of(&options));
-    let found = find(session, charset, key, extent).await?;
+    let mut waiting = Waiting::new(tag, u64::from(session.view()?.exists()));
+    let found = find(session, &mut waiting, charset, key, extent).await?;
     match returns {
         None => {
             let uids = found.uids.clone().into();
@@ -109,20 +120,31 @@ pub(crate) async fn answer(
     };
     let view = session.view()?;
     let numbers = spoken(view, asked.numbering, found.clone()).await?;
-    if options.save {
-        view.save(kept(&found, options)).map_err(|NotSaved| {
-            let text = "The result has too many gaps to be saved";
-            Failure::No(Some(Code::NotSaved), text.into())
-        })?;
-    }
+    save(view, &found, options)?;
     if options.is_answered() {
         session.writer.data(&Data::Esearch(Esearch {
             tag: asked.tag.clone(),
+            mailbox: None,
             by_uid: asked.numbering == Numbering::Uid,
             returned: Returned::of(numbers, options),
         }));
     }
     Ok(())
+}
+
+/// Keeps what SAVE asks for.
+pub(crate) fn save(
+    view: &mut View,
+    found: &NumberList,
+    options: &ReturnOptions,
+) -> Result<(), Failure> {
+    if !options.save {
+        return Ok(());
+    }
+    view.save(kept(found, options)).map_err(|NotSaved| {
+        let text = "The result has too many gaps to be saved";
+        Failure::No(Some(Code::NotSaved), text.into())
+    })
 }
 
 /// "an untagged NO is generated during processing of the command with a response-code of NOUPDATE. […] Other return
@@ -194,7 +216,7 @@ impl Extent {
     pub(crate) const ALL: Extent = Extent::Wanted(Wanted::All);
 
     /// What it takes to return these options' results.
-    fn of(options: &ReturnOptions) -> Extent {
+    pub(crate) fn of(options: &ReturnOptions) -> Extent {
         match (options.partial, options.min, options.max) {
             _ if options.needs_all() || options.update => Extent::ALL,
             (None, true, true) => Extent::Wanted(Wanted::Ends),
@@ -214,38 +236,82 @@ impl Extent {
 /// Messages looked at first where so many results are enough; twice as many each time they were not.
 const FIRST_LOOK: usize = 512;
 
-/// Finds messages in the selected mailbox.
-pub(crate) async fn find(
-    session: &mut Session,
-    charset: Option<&[u8]>,
-    key: &SearchKey,
-    extent: Extent,
-) -> Result<Found, Failure> {
-    let view = session.view()?;
-    let query = Query::compile(key, charset, view.saved()).map_err(|unknown| {
-        let code = Code::BadCharset(CHARSETS.to_vec());
-        Failure::No(Some(code), unknown.to_string().into())
-    })?;
-    let mut left = view.all();
-    let last = (view.exists(), view.last_uid().map_or(0, Uid::get));
-    let (mailbox, snapshot) = (Arc::clone(view.mailbox()), Arc::clone(view.snapshot()));
-    let scan = move |picked, query, wanted| {
-        let (mailbox, snapshot) = (Arc::clone(&mailbox), Arc::clone(&snapshot));
-        scan::run(
+/// What is searched, and for what.
+pub(crate) struct Scope {
+    mailbox: Arc<Mailbox>,
+    snapshot: Arc<Snapshot>,
+    messages: Vec<Picked>,
+    /// The highest sequence number and UID.
+    last: (u32, u32),
+    query: Query,
+}
+
+impl Scope {
+    /// The selected mailbox, as its client sees it.
+    pub(crate) fn selected(
+        view: &View,
+        charset: Option<&[u8]>,
+        key: &SearchKey,
+    ) -> Result<Scope, Failure> {
+        Ok(Scope {
+            mailbox: Arc::clone(view.mailbox()),
+            snapshot: Arc::clone(view.snapshot()),
+            messages: view.all(),
+            last: (view.exists(), view.last_uid().map_or(0, Uid::get)),
+            query: compile(key, charset, view.saved())?,
+        })
+    }
+
+    /// Any other mailbox, as it is now. Nothing in it is recent to this client, and nothing saved is of it.
+    pub(crate) fn other(mailbox: Arc<Mailbox>, query: Query) -> Scope {
+        let snapshot = mailbox.snapshot();
+        let numbers = (1..).map_while(NonZeroU32::new).map(SeqNum);
+        let messages = numbers
+            .zip(snapshot.iter())
+            .map(|(number, message)| Picked {
+                number,
+                message: Arc::clone(message),
+                gone: false,
+                recent: false,
+            });
+        let messages: Vec<Picked> = messages.collect();
+        let last = messages
+            .last()
+            .map_or((0, 0), |last| (last.number.0.get(), last.message.uid.get()));
+        Scope {
             mailbox,
-            picked,
             snapshot,
+            messages,
             last,
             query,
-            wanted,
-            Cancel::new(),
-        )
-    };
-    let (from_last, count) = match extent {
-        Extent::Wanted(wanted) => return unless_gone(session, scan(left, query, wanted)).await,
-        Extent::Results { from_last, count } => (from_last, count as u64),
-    };
-    let look = async {
+        }
+    }
+
+    /// Finds as much as is wanted.
+    pub(crate) async fn look(self, extent: Extent, progress: Progress) -> Result<Found, Fault> {
+        let Scope {
+            mailbox,
+            snapshot,
+            messages: mut left,
+            last,
+            query,
+        } = self;
+        let scan = |picked, query, wanted| {
+            let (mailbox, snapshot) = (Arc::clone(&mailbox), Arc::clone(&snapshot));
+            scan::run(
+                mailbox,
+                picked,
+                snapshot,
+                last,
+                query,
+                wanted,
+                progress.clone(),
+            )
+        };
+        let (from_last, count) = match extent {
+            Extent::Wanted(wanted) => return scan(left, query, wanted).await,
+            Extent::Results { from_last, count } => (from_last, count as u64),
+        };
         let (mut found, mut step) = (Found::default(), FIRST_LOOK);
         while !left.is_empty() && found.uids.len() < count {
             let part = match from_last {
@@ -262,29 +328,32 @@ pub(crate) async fn find(
             step = step.saturating_mul(2);
         }
         Ok(found)
-    };
-    unless_gone(session, look).await
+    }
 }
 
-/// Waits for what may take long. Nobody waits for it once the client is gone; dropped, it stops.
-pub(crate) async fn unless_gone<T>(
+/// The key as a query, `saved` being what `$` stands for.
+pub(crate) fn compile(
+    key: &SearchKey,
+    charset: Option<&[u8]>,
+    saved: &NumberSet,
+) -> Result<Query, Failure> {
+    Query::compile(key, charset, saved).map_err(|unknown| {
+        let code = Code::BadCharset(CHARSETS.to_vec());
+        Failure::No(Some(code), unknown.to_string().into())
+    })
+}
+
+/// Finds messages in the selected mailbox.
+pub(crate) async fn find(
     session: &mut Session,
-    work: impl Future<Output = Result<T, Fault>>,
-) -> Result<T, Failure> {
-    let Session {
-        reader,
-        writer,
-        stop,
-        ..
-    } = session;
-    writer.flush().await?;
-    tokio::select! {
-        done = work => Ok(done?),
-        () = reader.closed() => {
-            Err(End::from(std::io::Error::from(std::io::ErrorKind::UnexpectedEof)).into())
-        }
-        () = stopped(stop) => Err(End::STOP.into()),
-    }
+    waiting: &mut Waiting,
+    charset: Option<&[u8]>,
+    key: &SearchKey,
+    extent: Extent,
+) -> Result<Found, Failure> {
+    let scope = Scope::selected(session.view()?, charset, key)?;
+    let look = scope.look(extent, waiting.progress());
+    waiting.wait(session, look).await
 }
 
 /// The sequence numbers of these UIDs.

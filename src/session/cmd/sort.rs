@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::imap::command::Numbering;
+use crate::imap::core::Tag;
 use crate::imap::response::{Data, ThreadItem};
 use crate::imap::search::{SearchKey, SortCriterion, ThreadAlgorithm};
 use crate::imap::sequence::{NumberList, Uid};
@@ -13,10 +14,11 @@ use crate::search::scan::Found;
 use crate::search::thread::Forest;
 use crate::session::Session;
 use crate::session::cmd::search::{
-    Asked, Extent, answer, ended, find, forget_if_failed, not_followed, spoken, unless_gone,
+    Asked, Extent, answer, ended, find, forget_if_failed, not_followed, spoken,
 };
 use crate::session::follow::Followed;
 use crate::session::reply::{Failure, Reply};
+use crate::session::wait::Waiting;
 
 pub(crate) async fn sort(
     session: &mut Session,
@@ -41,9 +43,10 @@ async fn sorted(
     charset: &[u8],
     key: &SearchKey,
 ) -> Result<Reply, Failure> {
-    let (found, messages) = found(session, charset, key).await?;
+    let (mut waiting, found, messages) = found(session, asked.tag, charset, key).await?;
     let mailbox = Arc::clone(session.view()?.mailbox());
-    let ranked = unless_gone(session, rank::sort(mailbox, messages, criteria)).await?;
+    let sorting = rank::sort(mailbox, messages, criteria, waiting.progress());
+    let ranked = waiting.wait(session, sorting).await?;
     let uids: NumberList = ranked.uids.iter().map(|uid| uid.get()).collect();
     match asked.returns {
         None => {
@@ -62,14 +65,16 @@ async fn sorted(
 
 pub(crate) async fn thread(
     session: &mut Session,
+    tag: &Tag,
     numbering: Numbering,
     algorithm: ThreadAlgorithm,
     charset: &[u8],
     key: &SearchKey,
 ) -> Result<Reply, Failure> {
-    let (found, messages) = found(session, charset, key).await?;
+    let (mut waiting, found, messages) = found(session, tag, charset, key).await?;
     let mailbox = Arc::clone(session.view()?.mailbox());
-    let ranked = unless_gone(session, rank::thread(mailbox, messages, algorithm)).await?;
+    let threading = rank::thread(mailbox, messages, algorithm, waiting.progress());
+    let ranked = waiting.wait(session, threading).await?;
     let numbers = numbers(session.view()?, numbering, &ranked).await?;
     let items = written(&ranked.forest, &numbers);
     session.writer.data(&Data::Thread(items));
@@ -79,10 +84,13 @@ pub(crate) async fn thread(
 /// The messages that match, in the mailbox's order.
 async fn found(
     session: &mut Session,
+    tag: &Tag,
     charset: &[u8],
     key: &SearchKey,
-) -> Result<(Found, Vec<Arc<Message>>), Failure> {
-    let found = find(session, Some(charset), key, Extent::ALL).await?;
+) -> Result<(Waiting, Found, Vec<Arc<Message>>), Failure> {
+    // Each message is looked at twice at the most: whether it matches, and where it belongs.
+    let mut waiting = Waiting::new(tag, 2 * u64::from(session.view()?.exists()));
+    let found = find(session, &mut waiting, Some(charset), key, Extent::ALL).await?;
     let view = session.view()?;
     let messages = view
         .all()
@@ -90,7 +98,7 @@ async fn found(
         .map(|picked| picked.message)
         .filter(|message| found.uids.contains(message.uid.get()))
         .collect();
-    Ok((found, messages))
+    Ok((waiting, found, messages))
 }
 
 /// The end, with what the search and the ordering have met.

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::imap::command::AppendOptions;
 
 /// Cuts as many as `input` has, up to a flood; the same whether it comes at once or octet by octet.
 fn cuts(budget: Budget, input: &[u8]) -> Vec<Cut> {
@@ -207,16 +208,23 @@ fn many_small_literals() {
     assert_eq!(cutter.cut(), None);
 }
 
-/// Cuts an APPEND's head off, or what leads to a later message.
+/// Cuts an APPEND's head off, or what leads to a later literal.
 fn message(cutter: &mut Cutter) -> (u64, bool) {
-    match cutter.cut() {
-        Some(Cut::Append { tag, message, .. }) => {
+    let steps = match cutter.cut() {
+        Some(Cut::Append { tag, steps, .. }) => {
             assert_eq!(tag.as_str(), "a");
-            (message.size, message.non_sync)
+            steps
         }
-        Some(Cut::Message(message)) => (message.size, message.non_sync),
+        Some(Cut::AppendOn(steps)) => steps,
         other => panic!("{other:?}"),
-    }
+    };
+    let literal = AppendStep::announced(&steps).unwrap();
+    (literal.size, literal.non_sync)
+}
+
+/// The line ended as it should.
+fn ended(cutter: &mut Cutter) {
+    assert_eq!(cutter.cut(), Some(Cut::AppendOn(vec![AppendStep::End])));
 }
 
 #[test]
@@ -231,7 +239,7 @@ fn a_message_is_cut_off() {
     assert_eq!(cutter.message_left(), 6);
     assert_eq!(cutter.message(100), b"456789");
     assert_eq!(cutter.message(100), b"");
-    assert_eq!(cutter.cut(), Some(command("")), "the line ended");
+    ended(&mut cutter);
     assert_eq!(cutter.cut(), Some(command("b NOOP")));
 }
 
@@ -243,7 +251,7 @@ fn the_mailbox_may_be_a_literal_too() {
     );
     assert_eq!(message(&mut cutter), (3, false));
     assert_eq!(cutter.message(3), b"abc");
-    assert_eq!(cutter.cut(), Some(command("")));
+    ended(&mut cutter);
 }
 
 #[test]
@@ -256,10 +264,7 @@ fn the_line_must_end_after_the_message() {
         message(&mut cutter);
         cutter.message(3);
         let cut = cutter.cut().unwrap();
-        assert_eq!(
-            refused(&cut),
-            ("a", "expected the end of the line after the message")
-        );
+        assert_eq!(refused(&cut).0, "a");
         assert_eq!(cutter.cut(), Some(command("b NOOP")));
     }
 }
@@ -274,24 +279,30 @@ fn several_messages() {
     );
     assert_eq!(message(&mut cutter), (3, false));
     assert_eq!(cutter.message(3), b"abc");
-    match cutter.cut() {
-        Some(Cut::Message(next)) => {
-            assert_eq!((next.size, next.non_sync, next.binary), (2, true, false));
-            assert_eq!(next.options.flags.len(), 1);
-            assert!(next.options.date.is_some());
-        }
+    let literal = |cut| match cut {
+        Some(Cut::AppendOn(steps)) => match <[AppendStep; 3]>::try_from(steps).unwrap() {
+            [
+                AppendStep::End,
+                AppendStep::Begin {
+                    options,
+                    catenate: false,
+                },
+                AppendStep::Literal(literal),
+            ] => (options, (literal.size, literal.non_sync, literal.binary)),
+            other => panic!("{other:?}"),
+        },
         other => panic!("{other:?}"),
-    }
+    };
+    let (options, next) = literal(cutter.cut());
+    assert_eq!(next, (2, true, false));
+    assert_eq!(options.flags.len(), 1);
+    assert!(options.date.is_some());
     assert_eq!(cutter.message(3), b"de");
-    match cutter.cut() {
-        Some(Cut::Message(next)) => {
-            assert_eq!((next.size, next.non_sync, next.binary), (1, true, true));
-            assert_eq!(next.options, AppendOptions::default());
-        }
-        other => panic!("{other:?}"),
-    }
+    let (options, next) = literal(cutter.cut());
+    assert_eq!(next, (1, true, true));
+    assert_eq!(options, AppendOptions::default());
     assert_eq!(cutter.message(3), b"f");
-    assert_eq!(cutter.cut(), Some(command("")));
+    ended(&mut cutter);
     assert_eq!(cutter.cut(), Some(command("b NOOP")));
 }
 
@@ -342,6 +353,32 @@ fn a_later_message_given_up_is_swallowed_if_it_comes() {
             assert_eq!(refused(&cutter.cut().unwrap()).0, "a");
         }
         assert_eq!(cutter.cut(), Some(command("c NOOP")));
+    }
+}
+
+/// RFC 4469: a literal that is a URL belongs to the command, one that is a text is handed out.
+#[test]
+fn parts_of_a_message() {
+    let head = b"a APPEND x CATENATE (URL {3}\r\nabc URL {3+}\r\n{5} TEXT {0+}\r\n TEXT {2}\r\n";
+    let url = |text: &str| AppendStep::Url(text.into());
+    for coming in [true, false] {
+        let mut cutter = Cutter::new(AFTER_LOGIN, head.to_vec());
+        assert_eq!(cutter.cut(), Some(Cut::Literal));
+        let Some(Cut::Append { steps, .. }) = cutter.cut() else {
+            panic!("no APPEND");
+        };
+        assert_eq!(steps[1..3], [url("abc"), url("{5}")]);
+        assert_eq!(message(&mut cutter), (2, false));
+        if coming {
+            cutter.input().extend_from_slice(b"de URL f)\r\n");
+            assert_eq!(cutter.message(2), b"de");
+            let steps = vec![url("f"), AppendStep::End];
+            assert_eq!(cutter.cut(), Some(Cut::AppendOn(steps)));
+        } else {
+            cutter.give_up_message(false);
+        }
+        cutter.input().extend_from_slice(b"b NOOP\r\n");
+        assert_eq!(cutter.cut(), Some(command("b NOOP")));
     }
 }
 
@@ -457,6 +494,6 @@ proptest! {
             taken.extend(cutter.message(most));
         }
         prop_assert_eq!(taken, octets);
-        prop_assert_eq!(cutter.cut(), Some(command("")));
+        ended(&mut cutter);
     }
 }

@@ -24,6 +24,16 @@ fn run(target: &str, check: fn(&[u8])) {
 }
 
 #[test]
+fn address() {
+    run("address", crate::address::check);
+}
+
+#[test]
+fn date() {
+    run("date", crate::date::check);
+}
+
+#[test]
 fn grammar() {
     run("grammar", crate::grammar::check);
 }
@@ -44,6 +54,11 @@ fn reader() {
 }
 
 #[test]
+fn section() {
+    run("section", crate::section::check);
+}
+
+#[test]
 fn sequence() {
     run("sequence", crate::sequence::check);
 }
@@ -56,4 +71,9 @@ fn session() {
 #[test]
 fn spool() {
     run("spool", crate::spool::check);
+}
+
+#[test]
+fn words() {
+    run("words", crate::words::check);
 }

@@ -6,12 +6,16 @@
 // The writer of commands, which is shared with the grammar's unit tests, knows the room by this path.
 use culver::imap;
 
+pub mod address;
 #[cfg(test)]
 mod corpus;
+pub mod date;
 pub mod grammar;
 pub mod message;
 pub mod mutf7;
 pub mod reader;
+pub mod section;
 pub mod sequence;
 pub mod session;
 pub mod spool;
+pub mod words;

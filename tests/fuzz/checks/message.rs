@@ -22,7 +22,7 @@ use culver::message::{Source, date};
 const PATHS: usize = 40;
 
 /// A file that gives at most so many octets at a read.
-struct Short<'m>(&'m [u8], usize);
+pub(crate) struct Short<'m>(pub(crate) &'m [u8], pub(crate) usize);
 
 impl Source for Short<'_> {
     fn len(&self) -> io::Result<u64> {
@@ -322,12 +322,12 @@ fn without_binary(message: &[u8], short: &Short) {
     );
 }
 
-fn slice<'m>(message: &'m [u8], range: &std::ops::Range<u64>) -> &'m [u8] {
+pub(crate) fn slice<'m>(message: &'m [u8], range: &std::ops::Range<u64>) -> &'m [u8] {
     &message[range.start as usize..range.end as usize]
 }
 
 /// With every line end as CRLF.
-fn as_sent(octets: &[u8]) -> Vec<u8> {
+pub(crate) fn as_sent(octets: &[u8]) -> Vec<u8> {
     let mut out: Vec<u8> = Vec::with_capacity(octets.len() + 16);
     for octet in octets {
         if *octet == b'\n' && out.last() != Some(&b'\r') {
@@ -338,7 +338,7 @@ fn as_sent(octets: &[u8]) -> Vec<u8> {
     out
 }
 
-fn partial(octets: &[u8], skip: u64, length: u64) -> &[u8] {
+pub(crate) fn partial(octets: &[u8], skip: u64, length: u64) -> &[u8] {
     let size = octets.len() as u64;
     let from = skip.min(size);
     let to = skip.saturating_add(length).min(size);

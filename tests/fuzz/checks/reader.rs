@@ -9,7 +9,8 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
-use culver::session::cut::{AFTER_LOGIN, Announced, BEFORE_LOGIN, Budget, Cut, Cutter};
+use culver::imap::command::{Announced, AppendStep};
+use culver::session::cut::{AFTER_LOGIN, BEFORE_LOGIN, Budget, Cut, Cutter};
 use culver::session::reader::Reader;
 use tokio::io::{AsyncRead, ReadBuf};
 
@@ -36,11 +37,11 @@ enum Event {
 struct Taker {
     budget: Budget,
     line: usize,
-    /// Two bits for each message of an APPEND, used in a circle.
+    /// Two bits for each literal of an APPEND, used in a circle.
     messages: u8,
 }
 
-/// What is done with the message of an APPEND.
+/// What is done with a literal of an APPEND.
 #[derive(Clone, Copy, PartialEq)]
 enum Fate {
     Taken,
@@ -49,7 +50,7 @@ enum Fate {
 }
 
 impl Taker {
-    fn fate(self, events: &[Event], message: &Announced) -> Fate {
+    fn fate(self, events: &[Event], message: Announced) -> Fate {
         let choice = self.messages.rotate_right(2 * (events.len() as u32 % 4)) & 3;
         match choice {
             _ if message.size == 0 => Fate::Refused(message.non_sync),
@@ -57,6 +58,14 @@ impl Taker {
             2 => Fate::Refused(message.non_sync),
             _ => Fate::Refused(true),
         }
+    }
+}
+
+/// The literal of an APPEND that comes next.
+fn announced(cut: &Cut) -> Option<Announced> {
+    match cut {
+        Cut::Append { steps, .. } | Cut::AppendOn(steps) => AppendStep::announced(steps),
+        _ => None,
     }
 }
 
@@ -130,8 +139,8 @@ fn cut(taker: Taker, pieces: &[&[u8]]) -> Vec<Event> {
             let Some(cut) = cutter.cut() else {
                 break;
             };
-            if let Cut::Append { message, .. } | Cut::Message(message) = &cut
-                && let Fate::Refused(coming) = taker.fate(&events, message)
+            if let Some(literal) = announced(&cut)
+                && let Fate::Refused(coming) = taker.fate(&events, literal)
             {
                 cutter.give_up_message(coming);
             }
@@ -162,11 +171,12 @@ fn read(taker: Taker, pieces: &[&[u8]], anew: bool) -> Vec<Event> {
                 continue;
             }
             let cut = reader.next().await?;
-            let mut fate = None;
-            if let Cut::Append { message, .. } | Cut::Message(message) = &cut {
-                fate = Some(taker.fate(&events, message));
-            }
-            let is_command = matches!(cut, Cut::Command(_));
+            let fate = announced(&cut).map(|literal| taker.fate(&events, literal));
+            let is_command = match &cut {
+                Cut::Command(_) => true,
+                Cut::Append { .. } | Cut::AppendOn(_) => fate.is_none(),
+                _ => false,
+            };
             let is_end = cut == Cut::Flood;
             events.push(Event::Cut(cut));
             match fate {

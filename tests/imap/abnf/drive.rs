@@ -117,6 +117,13 @@ impl Drive {
             // RFC 5267 §4.3: "SHALL result in the server rejecting the searching command with a BAD response."
             return Some("tag reuse");
         }
+        if said.has("esearch")
+            && (text.contains("No mailbox selected") && !self.selected
+                || text.contains("SAVE is for the selected mailbox alone"))
+        {
+            // RFC 7377 §2.2: each of these "MUST return a "BAD" result."
+            return Some("not in this state, or not saved");
+        }
         // RFC 9051 §6.2.2: "If the server receives such a response [a single "*"], […] it MUST reject the
         // AUTHENTICATE command by sending a tagged BAD response."
         (answer.aborted && said.has("authenticate")).then_some("given up by the client")

@@ -33,6 +33,9 @@ pub fn of(rule: &str) -> Option<Producer> {
         "capability" => Around(|walk| {
             known(walk, &["IMAP4rev2", "UTF8=ACCEPT", "CONDSTORE", "IDLE"], 3);
         }),
+        "cat-url" => Around(|walk| {
+            known(walk, &["/INBOX/;UID=1", "\";UID=*\"", "{6+}\r\n;UID=2"], 3);
+        }),
         "charset" => Around(|walk| known(walk, &["UTF-8", "US-ASCII", "\"ISO-8859-1\""], 2)),
         "crlf" => Instead(|walk| {
             walk.say(b"\r\n");
@@ -102,7 +105,7 @@ fn number(walk: &mut Walk<'_>, least: u64, most: u64) {
 /// than 4096 octets" (RFC 9051 §4.3).
 fn literal(walk: &mut Walk<'_>, binary: bool) {
     let is_message = walk.within.iter().any(|rule| rule.starts_with("append"))
-        && !walk.within.iter().any(|rule| rule == "mailbox");
+        && !(walk.within.iter()).any(|rule| rule == "mailbox" || rule == "cat-url");
     let octets = match walk.chance.below(40) {
         0 => Vec::new(),
         // Of ID, values "MUST NOT be longer than 1024 octets" (RFC 2971 §3.3).

@@ -2,7 +2,7 @@
 
 use super::Rule;
 use super::Sent::{Line, Octets};
-use super::State::{Empty, Selected};
+use super::State::{Empty, Selected, User};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -281,6 +281,31 @@ pub(super) const RULES: &[Rule] = &[
             Line(b"SEARCH RETURN (PARTIAL \"1:2\") ALL"),
             Line(b"SEARCH RETURN (UPDATE 1) ALL"),
             Line(b"UID SEARCH"),
+        ],
+    },
+    Rule {
+        says: "RFC 7377 §4: ESEARCH names its mailboxes in parentheses, each kind by its word",
+        states: &[User, Selected],
+        answer: "a BAD",
+        rows: &[
+            Line(b"ESEARCH"),
+            Line(b"ESEARCH "),
+            Line(b"ESEARCH IN"),
+            Line(b"ESEARCH IN ALL"),
+            Line(b"ESEARCH IN () ALL"),
+            Line(b"ESEARCH IN (personal ALL"),
+            Line(b"ESEARCH IN (personal)"),
+            Line(b"ESEARCH IN (personal) RETURN (ALL)"),
+            Line(b"ESEARCH IN (BOGUS) ALL"),
+            Line(b"ESEARCH IN (selected-delayed) ALL"),
+            Line(b"ESEARCH IN (mailboxes) ALL"),
+            Line(b"ESEARCH IN (mailboxes ()) ALL"),
+            Line(b"ESEARCH IN (mailboxes (a b) ALL"),
+            Line(b"ESEARCH IN (subtree-two a) ALL"),
+            Line(b"ESEARCH IN (personal (scope)) ALL"),
+            Line(b"ESEARCH RETURN (ALL) IN (personal) ALL"),
+            Line(b"ESEARCH IN (personal) RETURN (SAVE) ALL"),
+            Line(b"UID ESEARCH ALL"),
         ],
     },
     Rule {

@@ -112,6 +112,11 @@ fn codes() {
         ),
         (Code::ReadOnly, "[READ-ONLY] "),
         (
+            Code::InProgress(Some(Tag::new(b"A1").unwrap()), 454, 1000),
+            "[INPROGRESS (\"A1\" 454 1000)] ",
+        ),
+        (Code::InProgress(None, 0, 1), "[INPROGRESS (NIL 0 1)] "),
+        (
             Code::NoUpdate(Tag::new(b"B02").unwrap()),
             "[NOUPDATE \"B02\"] ",
         ),
@@ -128,6 +133,7 @@ fn codes() {
 
 fn esearch(tag: &str, by_uid: bool, returned: Vec<Returned>) -> Data {
     Data::Esearch(Esearch {
+        mailbox: None,
         tag: Tag::new(tag.as_bytes()).unwrap(),
         by_uid,
         returned,

@@ -1,15 +1,12 @@
 //! Commands and their values, by section of RFC 3501 §6, its examples among them.
 
 use super::*;
-use crate::imap::command::{
-    self, AppendOptions, ListOptions, ReturnOption, SelectOption, StatusItem, StoreAction,
-};
+use crate::imap::command::{ListOptions, ReturnOption, SelectOption, StatusItem, StoreAction};
 use crate::imap::core::Secret;
-use crate::imap::date::DateTime;
 use crate::imap::fetch::{FetchItem, Partial, Section, SectionText};
 use crate::imap::flag::{Flag, Keyword, SystemFlag};
 use crate::imap::search::{
-    Day, PartialRange, ReturnOptions, SearchKey, SortCriterion, SortKey, ThreadAlgorithm,
+    Day, PartialRange, ReturnOptions, SearchKey, SortCriterion, SortKey, Source, ThreadAlgorithm,
 };
 
 use CommandBody::*;
@@ -692,6 +689,56 @@ fn cancelupdate() {
 }
 
 #[test]
+fn esearch() {
+    let all = |sources, returns| CommandBody::Esearch {
+        sources,
+        returns,
+        charset: None,
+        key: SearchKey::All,
+    };
+    let names = |names: &[&str]| names.iter().map(|name| name.as_bytes().to_vec()).collect();
+    assert_eq!(body("ESEARCH ALL"), all(None, None));
+    assert_eq!(
+        body("esearch in (Personal) return () all"),
+        all(Some(vec![Source::Personal]), Some(ReturnOptions::ALL))
+    );
+    // RFC 7377 §3.
+    for (text, sources) in [
+        (
+            "mailboxes \"folder1\" subtree \"folder2\"",
+            vec![
+                Source::Mailboxes(names(&["folder1"])),
+                Source::Subtree(names(&["folder2"])),
+            ],
+        ),
+        (
+            "selected inboxes SUBTREE-ONE (a \"\" b) subscribed",
+            vec![
+                Source::Selected,
+                Source::Inboxes,
+                Source::SubtreeOne(names(&["a", "", "b"])),
+                Source::Subscribed,
+            ],
+        ),
+        // A mailbox may have the name of a source.
+        (
+            "mailboxes personal personal",
+            vec![Source::Mailboxes(names(&["personal"])), Source::Personal],
+        ),
+    ] {
+        let command = format!("ESEARCH IN ({text}) ALL");
+        assert_eq!(body(command), all(Some(sources), None), "{text}");
+    }
+    let charset = CommandBody::Esearch {
+        sources: None,
+        returns: None,
+        charset: Some(b"UTF-8".to_vec()),
+        key: SearchKey::All,
+    };
+    assert_eq!(body("ESEARCH CHARSET UTF-8 ALL"), charset);
+}
+
+#[test]
 fn search_return_options() {
     let none = ReturnOptions::default();
     for (text, value) in [
@@ -791,76 +838,6 @@ fn the_saved_result() {
     // The rule calls itself: RFC 9051 §9, `sequence-set = (seq-number / seq-range) ["," sequence-set]`.
     let uids = Some(MessageSet::NumbersAndSaved(set(&[(2, 2), (4, 0)])));
     assert_eq!(body("UID EXPUNGE 2,4:*,$"), Expunge { uids });
-}
-
-#[test]
-fn append() {
-    let seen = Flag::System(SystemFlag::Seen);
-    let date = DateTime::parse(b"07-Feb-1994 21:52:25 -0800");
-    for (text, mailbox, flags, date) in [
-        ("saved-messages ", "saved-messages", vec![], None),
-        ("\"a b\" (\\Seen) ", "a b", vec![seen.clone()], None),
-        ("{5}\r\na b c () ", "a b c", vec![], None),
-        ("x (\\Future \\Seen) ", "x", vec![seen.clone()], None),
-        ("{5+}\r\nINBOX (\\seen) ", "INBOX", vec![seen.clone()], None),
-        ("x \" 7-Feb-1994 21:52:25 -0800\" ", "x", vec![], date),
-        (
-            "x (\\Seen) \"07-Feb-1994 21:52:25 -0800\" ",
-            "x",
-            vec![seen.clone()],
-            date,
-        ),
-    ] {
-        let options = AppendOptions { flags, date };
-        let line = format!("a APPEND {text}");
-        let (tag, found, first) = append_head(line.as_bytes()).unwrap().unwrap();
-        assert_eq!(
-            (tag.as_str(), &found[..], &first),
-            ("a", mailbox.as_bytes(), &options)
-        );
-        for message in ["{5}\r\nhello", "{5+}\r\nhello", "~{5}\r\nhe\0lo", "{0}\r\n"] {
-            let one = command::Append {
-                mailbox: mailbox.into(),
-                messages: vec![options.clone()],
-            };
-            assert_eq!(body(format!("APPEND {text}{message}")), Append(one));
-            let three = command::Append {
-                mailbox: mailbox.into(),
-                messages: vec![
-                    options.clone(),
-                    AppendOptions::default(),
-                    AppendOptions {
-                        flags: vec![seen.clone()],
-                        date: None,
-                    },
-                ],
-            };
-            let whole = format!("APPEND {text}{message} {message} (\\Seen) {message}");
-            assert_eq!(body(whole), Append(three));
-        }
-    }
-    // RFC 3502.
-    assert_eq!(
-        append_options(b" (\\Seen) \" 7-Feb-1994 21:52:25 -0800\" "),
-        Ok(AppendOptions {
-            flags: vec![seen],
-            date
-        })
-    );
-    assert_eq!(append_options(b" "), Ok(AppendOptions::default()));
-    for other in [
-        "a APPEND ",
-        "a append ",
-        "a LOGIN ",
-        "a SEARCH TEXT ",
-        "a SEARCH TEXT {1}\r\n1 TEXT ",
-        "",
-        "a",
-        "+ APPEND x ",
-        "(",
-    ] {
-        assert_eq!(append_head(other.as_bytes()), Ok(None), "{other}");
-    }
 }
 
 #[test]

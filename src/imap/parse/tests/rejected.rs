@@ -357,6 +357,26 @@ fn texts_and_places() {
             "SORT RETURN (PARTIAL 1:2 ALL) (DATE) UTF-8 ALL",
             "PARTIAL cannot be used with ALL",
         ),
+        ("ESEARCH", "Expected a space (octet 10)"),
+        (
+            "ESEARCH IN ALL",
+            "Expected mailboxes in parentheses (octet 14)",
+        ),
+        (
+            "ESEARCH IN () ALL",
+            "Expected inboxes, mailboxes, personal, selected, subscribed, subtree or subtree-one (octet 15)",
+        ),
+        (
+            "ESEARCH IN (selected-delayed) ALL",
+            "Expected inboxes, mailboxes, personal, selected, subscribed, subtree or subtree-one (octet 15)",
+        ),
+        ("ESEARCH IN (mailboxes) ALL", "Expected a space (octet 24)"),
+        (
+            "ESEARCH IN (mailboxes ()) ALL",
+            "Expected a mailbox name (octet 26)",
+        ),
+        ("ESEARCH IN (personal)", "Expected a space (octet 24)"),
+        ("UID ESEARCH ALL", "Unknown command"),
         ("SORT RETURN () UTF-8 ALL", "Expected ( (octet 18)"),
         (
             "THREAD RETURN () REFS UTF-8 ALL",
@@ -395,84 +415,8 @@ fn texts_and_places() {
         ("MOVE 1 ", "Expected a mailbox name (octet 10)"),
         ("EXPUNGE 1", "Expected the command's end (octet 10)"),
         ("UID EXPUNGE", "Expected a space (octet 14)"),
-        ("APPEND", "Expected a space (octet 9)"),
-        ("APPEND x", "Expected a space (octet 11)"),
-        (
-            "APPEND x ",
-            "Expected a literal with the message (octet 12)",
-        ),
-        (
-            "APPEND x hello",
-            "Expected a literal with the message (octet 12)",
-        ),
-        (
-            "APPEND x \"hello\"",
-            "Expected a date-time such as \"17-Jul-1996 02:44:25 -0700\" (octet 12)",
-        ),
-        ("APPEND x (\\Seen)", "Expected a space (octet 19)"),
-        ("APPEND x (\\Recent) {1}\r\nx", "\\Recent cannot be set"),
-        (
-            "APPEND x {5}\r\nabc",
-            "Expected all octets of the literal (octet 20)",
-        ),
-        (
-            "APPEND x {3}\r\nabc ",
-            "Expected a literal with the message (octet 21)",
-        ),
-        (
-            "APPEND x {3}\r\nabc {3}\r\nab",
-            "Expected all octets of the literal (octet 28)",
-        ),
-        (
-            "APPEND x {3}\r\nabcd",
-            "Expected the command's end (octet 20)",
-        ),
     ] {
         assert_eq!(error(text), expected, "{text}");
-    }
-}
-
-#[test]
-fn options_of_later_messages() {
-    for (between, expected) in [
-        ("", "Expected a space (octet 1)"),
-        ("x ", "Expected a space (octet 1)"),
-        ("  ", "Expected a literal with the message (octet 2)"),
-        (" x ", "Expected a literal with the message (octet 2)"),
-        (" (\\Seen)", "Expected a space (octet 9)"),
-        (" (\\Recent) ", "\\Recent cannot be set"),
-    ] {
-        let error = append_options(between.as_bytes()).unwrap_err();
-        assert_eq!((error.tag, &error.expected[..]), (None, expected));
-    }
-}
-
-#[test]
-fn append_heads() {
-    for (line, expected) in [
-        ("a APPEND", "Expected a space (octet 9)"),
-        ("a APPEND  ", "Expected a mailbox name (octet 10)"),
-        ("a APPEND x", "Expected a space (octet 11)"),
-        (
-            "a APPEND x  ",
-            "Expected a literal with the message (octet 12)",
-        ),
-        ("a APPEND x (\\Seen", "Expected ) (octet 18)"),
-        ("a APPEND x (\\Seen)", "Expected a space (octet 19)"),
-        ("a APPEND x (\\Recent) ", "\\Recent cannot be set"),
-        (
-            "a APPEND x \"bad date\" ",
-            "Expected a date-time such as \"17-Jul-1996 02:44:25 -0700\" (octet 12)",
-        ),
-        (
-            "a APPEND x \"17-Jul-1996 02:44:25 -0700\" () ",
-            "Expected a literal with the message (octet 41)",
-        ),
-        ("a APPEND {3}\r\nab ", "Expected a space (octet 18)"),
-    ] {
-        let error = append_head(line.as_bytes()).unwrap_err();
-        assert_eq!(error.expected, expected, "{line}");
-        assert_eq!(error.tag.unwrap().as_str(), "a");
     }
 }
 

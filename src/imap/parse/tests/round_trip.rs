@@ -6,13 +6,15 @@ use proptest::sample::{Index, select};
 
 use super::writer::Writer;
 use super::*;
-use crate::imap::command::{ListOptions, ReturnOption, SelectOption, StatusItem, StoreAction};
+use crate::imap::command::{
+    Announced, AppendOptions, ListOptions, ReturnOption, SelectOption, StatusItem, StoreAction,
+};
 use crate::imap::core::Secret;
 use crate::imap::date::DateTime;
 use crate::imap::fetch::{FetchItem, Partial, Section, SectionText};
 use crate::imap::flag::{Flag, Keyword, SystemFlag};
 use crate::imap::search::{
-    Day, PartialRange, ReturnOptions, SearchKey, SortCriterion, SortKey, ThreadAlgorithm,
+    Day, PartialRange, ReturnOptions, SearchKey, SortCriterion, SortKey, Source, ThreadAlgorithm,
 };
 
 fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -158,6 +160,65 @@ fn any_key() -> impl Strategy<Value = SearchKey> {
     })
 }
 
+/// Of each message: what is said of it, and its parts, where it is one of CATENATE's.
+fn any_append() -> impl Strategy<Value = CommandBody> {
+    let date = proptest::option::of((-62_167_000_000i64..253_402_000_000, -1439i16..1440));
+    let options = (vec(any_flag(), 0..4), date).prop_map(|(flags, date)| AppendOptions {
+        flags,
+        date: date.map(|(seconds, offset)| DateTime { seconds, offset }),
+    });
+    let literal = || {
+        (0u64..4, any::<bool>(), any::<bool>()).prop_map(|(size, non_sync, binary)| {
+            AppendStep::Literal(Announced {
+                size,
+                non_sync,
+                binary,
+            })
+        })
+    };
+    let part = prop_oneof![literal(), any_bytes().prop_map(AppendStep::Url)];
+    let message = prop_oneof![
+        literal().prop_map(|literal| (false, vec![literal])),
+        vec(part, 1..5).prop_map(|parts| (true, parts)),
+    ];
+    let number = prop_oneof![
+        Just(Bound::Last),
+        any::<NonZeroU32>().prop_map(Bound::Number)
+    ];
+    let numbering = select(&[Numbering::Sequence, Numbering::Uid][..]);
+    let replaces = proptest::option::of((numbering, number));
+    let all = (any_bytes(), replaces, vec((options, message), 1..4));
+    all.prop_map(|(mailbox, replaces, mut messages)| {
+        if replaces.is_some() {
+            messages.truncate(1);
+        }
+        let steps = messages
+            .into_iter()
+            .flat_map(|(options, (catenate, parts))| {
+                let begin = AppendStep::Begin { options, catenate };
+                [vec![begin], parts, vec![AppendStep::End]].concat()
+            });
+        let head = AppendHead { replaces, mailbox };
+        CommandBody::Append(head, steps.collect())
+    })
+}
+
+fn any_source() -> impl Strategy<Value = Source> {
+    let names = vec(any_bytes(), 1..3);
+    let fixed = [
+        Source::Inboxes,
+        Source::Personal,
+        Source::Selected,
+        Source::Subscribed,
+    ];
+    prop_oneof![
+        select(fixed.to_vec()),
+        (names, select(vec![0, 1, 2])).prop_map(|(names, which)| {
+            [Source::Mailboxes, Source::Subtree, Source::SubtreeOne][which](names)
+        }),
+    ]
+}
+
 fn any_command() -> impl Strategy<Value = Command> {
     use CommandBody::*;
     let numbering = || select(&[Numbering::Sequence, Numbering::Uid][..]);
@@ -196,6 +257,7 @@ fn any_command() -> impl Strategy<Value = Command> {
             .prop_map(|(mechanism, initial)| Authenticate { mechanism, initial }),
         (any_bytes(), secret()).prop_map(|(user, password)| Login { user, password }),
         vec(any_name(), 1..4).prop_map(Enable),
+        any_append(),
         proptest::option::of(fields).prop_map(Id),
         (any_bytes(), 0usize..6).prop_map(|(mailbox, which)| match which {
             0 => Create {
@@ -259,6 +321,18 @@ fn any_command() -> impl Strategy<Value = Command> {
         )
             .prop_map(|(numbering, returns, charset, key)| Search {
                 numbering,
+                returns,
+                charset,
+                key
+            }),
+        (
+            proptest::option::of(vec(any_source(), 1..4)),
+            proptest::option::of(any_return_options()),
+            proptest::option::of(any_bytes()),
+            any_key()
+        )
+            .prop_map(|(sources, returns, charset, key)| Esearch {
+                sources,
                 returns,
                 charset,
                 key
@@ -359,32 +433,12 @@ proptest! {
     }
 
     #[test]
-    fn append_heads_come_back(
-        mailbox in any_bytes(),
-        flags in vec(any_flag(), 0..4),
-        date in proptest::option::of((-62_167_000_000i64..253_402_000_000, -1439i16..1440)),
-        choices in vec(any::<u8>(), 1..8),
-    ) {
-        let date = date.map(|(seconds, offset)| DateTime { seconds, offset });
-        let mut writer = Writer { out: Vec::new(), choices };
-        writer.raw("a APPEND ");
-        writer.astring(&mailbox);
-        writer.options(&AppendOptions { flags: flags.clone(), date });
-        let options = AppendOptions { flags, date };
-        prop_assert_eq!(
-            append_head(&writer.out),
-            Ok(Some((Tag::new(b"a").unwrap(), mailbox, options.clone())))
-        );
-        let between = writer.out.len();
-        writer.options(&options);
-        prop_assert_eq!(append_options(&writer.out[between..]), Ok(options));
-    }
-
-    #[test]
     fn no_bytes_panic(bytes in vec(any::<u8>(), 0..60)) {
         let _ = command(&bytes);
         let _ = append_head(&bytes);
-        let _ = append_options(&bytes);
+        let head = AppendHead { replaces: None, mailbox: Vec::new() };
+        let _ = append_steps(&mut Progress::new(&head), &bytes, 0);
+        let _ = section(&bytes);
         let _ = literal_mark(&bytes);
         let _ = (tag_of(&bytes), verb_of(&bytes));
     }

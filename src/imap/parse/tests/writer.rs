@@ -4,13 +4,14 @@
 use std::num::NonZeroU32;
 
 use crate::imap::command::{
-    AppendOptions, Command, CommandBody, ReturnOption, SelectOption, StatusItem, StoreAction,
+    Announced, AppendOptions, AppendStep, Command, CommandBody, ReturnOption, SelectOption,
+    StatusItem, StoreAction,
 };
 use crate::imap::core::is_astring_char;
 use crate::imap::encode::fetch::Items;
 use crate::imap::fetch::FetchItem;
 use crate::imap::flag::Flag;
-use crate::imap::search::{Day, ReturnOptions, SearchKey, SortKey, ThreadAlgorithm};
+use crate::imap::search::{Day, ReturnOptions, SearchKey, SortKey, Source, ThreadAlgorithm};
 use crate::imap::sequence::{Bound, MessageSet, SeqNum, SequenceSet};
 
 /// Writes commands; `choices` decides where the grammar has several ways to write a thing.
@@ -117,8 +118,61 @@ impl Writer {
         }
     }
 
+    /// Everything behind an APPEND's mailbox. Literals are of zeroes, for their octets are not in the value.
+    fn append(&mut self, steps: &[AppendStep]) {
+        let mut first_part = false;
+        let mut catenates = false;
+        for step in steps {
+            match step {
+                AppendStep::Begin { options, catenate } => {
+                    self.options(options);
+                    (first_part, catenates) = (true, *catenate);
+                    if catenates {
+                        self.word("CATENATE");
+                        self.raw(" (");
+                    }
+                    continue;
+                }
+                AppendStep::End if catenates => self.raw(")"),
+                AppendStep::End => {}
+                AppendStep::Literal(_) | AppendStep::Url(_) if catenates && !first_part => {
+                    self.raw(" ");
+                }
+                AppendStep::Literal(_) | AppendStep::Url(_) => {}
+            }
+            first_part = false;
+            match step {
+                AppendStep::Literal(literal) => self.append_literal(*literal, catenates),
+                AppendStep::Url(url) => {
+                    self.word("URL");
+                    self.raw(" ");
+                    self.astring(url);
+                }
+                AppendStep::Begin { .. } | AppendStep::End => {}
+            }
+        }
+    }
+
+    fn append_literal(&mut self, literal: Announced, catenates: bool) {
+        let utf8 = literal.binary && (catenates || self.either());
+        if utf8 {
+            self.word("UTF8");
+            self.raw(" (");
+        } else if catenates {
+            self.word("TEXT");
+            self.raw(" ");
+        }
+        let tilde = if literal.binary { "~" } else { "" };
+        let plus = if literal.non_sync { "+" } else { "" };
+        self.raw(format!("{tilde}{{{}{plus}}}\r\n", literal.size));
+        self.raw(vec![0; usize::try_from(literal.size).unwrap()]);
+        if utf8 {
+            self.raw(")");
+        }
+    }
+
     /// `append-opts SP`
-    pub(super) fn options(&mut self, options: &AppendOptions) {
+    fn options(&mut self, options: &AppendOptions) {
         self.raw(" ");
         if !options.flags.is_empty() {
             self.flags(&options.flags);
@@ -200,6 +254,50 @@ impl Writer {
             FetchItem::Rfc822Size => self.word("RFC822.SIZE"),
             FetchItem::Rfc822Text => self.word("RFC822.TEXT"),
             FetchItem::Uid => self.word("UID"),
+        }
+    }
+
+    fn search_program(
+        &mut self,
+        returns: &Option<ReturnOptions>,
+        charset: &Option<Vec<u8>>,
+        key: &SearchKey,
+    ) {
+        if let Some(options) = returns {
+            self.word("RETURN ");
+            self.return_options(*options);
+            self.raw(" ");
+        }
+        if let Some(charset) = charset {
+            self.word("CHARSET ");
+            self.astring(charset);
+            self.raw(" ");
+        }
+        self.key(key);
+    }
+
+    fn source(&mut self, source: &Source) {
+        let (word, names) = match source {
+            Source::Inboxes => ("inboxes", None),
+            Source::Mailboxes(names) => ("mailboxes", Some(names)),
+            Source::Personal => ("personal", None),
+            Source::Selected => ("selected", None),
+            Source::Subscribed => ("subscribed", None),
+            Source::Subtree(names) => ("subtree", Some(names)),
+            Source::SubtreeOne(names) => ("subtree-one", Some(names)),
+        };
+        self.word(word);
+        match names.map(Vec::as_slice) {
+            None => {}
+            Some([only]) if self.either() => {
+                self.raw(" ");
+                self.astring(only);
+            }
+            Some(names) => {
+                self.raw(" (");
+                self.list(names, |writer, name| writer.astring(name));
+                self.raw(")");
+            }
         }
     }
 
@@ -315,7 +413,18 @@ impl Writer {
         match &command.body {
             Capability | Check | Close | Idle | Logout | Namespace | Noop | StartTls | Unselect => {
             }
-            Append(_) => unreachable!("not made here"),
+            Append(head, steps) => {
+                if let Some((_, number)) = head.replaces {
+                    self.raw(" ");
+                    self.raw(match number {
+                        Bound::Number(number) => number.to_string(),
+                        Bound::Last => "*".to_owned(),
+                    });
+                }
+                self.raw(" ");
+                self.astring(&head.mailbox);
+                self.append(steps);
+            }
             CancelUpdate { tags } => {
                 self.raw(" ");
                 self.list(tags, |writer, tag| writer.quoted(tag));
@@ -501,17 +610,21 @@ impl Writer {
                 ..
             } => {
                 self.raw(" ");
-                if let Some(options) = returns {
-                    self.word("RETURN ");
-                    self.return_options(*options);
-                    self.raw(" ");
+                self.search_program(returns, charset, key);
+            }
+            Esearch {
+                sources,
+                returns,
+                charset,
+                key,
+            } => {
+                self.raw(" ");
+                if let Some(sources) = sources {
+                    self.word("IN (");
+                    self.list(sources, Writer::source);
+                    self.raw(") ");
                 }
-                if let Some(charset) = charset {
-                    self.word("CHARSET ");
-                    self.astring(charset);
-                    self.raw(" ");
-                }
-                self.key(key);
+                self.search_program(returns, charset, key);
             }
             Status { mailbox, items } => {
                 self.raw(" ");

@@ -183,8 +183,8 @@ impl Disk {
         }
         let said = said.to_ascii_lowercase();
         let says = |word: &str| said.windows(word.len()).any(|text| text == word.as_bytes());
-        // DELETE and \Deleted.
-        if says("delete") {
+        // DELETE and \Deleted; REPLACE names any message.
+        if says("delete") || says("replace") {
             return;
         }
         let expunges = says("expunge") || says("close");

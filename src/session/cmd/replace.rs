@@ -1,0 +1,59 @@
+//! REPLACE and UID REPLACE (RFC 8508): a message for another, as one act.
+//!
+//! What the client hears comes in the order of the RFC's examples: APPENDUID, EXISTS, and the EXPUNGE last.
+
+use std::sync::Arc;
+
+use crate::imap::command::Numbering;
+use crate::imap::response::{Code, StatusKind};
+use crate::imap::sequence::{Bound, SequenceSet};
+use crate::mailbox::fault::Fault;
+use crate::mailbox::view::Expunge;
+use crate::session::cmd::append::{self, Incoming};
+use crate::session::cmd::{target, target_is_gone};
+use crate::session::reply::{Failure, Reply};
+use crate::session::{Session, updates};
+
+pub(crate) async fn run(
+    session: &mut Session,
+    (numbering, number): (Numbering, Bound),
+    wire: &[u8],
+    incoming: &mut Incoming,
+) -> Result<Reply, Failure> {
+    let view = session.writable_view()?;
+    let mailbox = Arc::clone(view.mailbox());
+    let invalid = || Failure::Bad("Invalid messageset".into());
+    let set = SequenceSet::new(vec![(number, number)]).ok_or_else(invalid)?;
+    let picked = view.resolve(numbering, &set).map_err(|_| invalid())?;
+    let Some(old) = picked.first() else {
+        return Err(Failure::No(
+            Some(Code::NonExistent),
+            "There is no such message".into(),
+        ));
+    };
+    if old.gone {
+        return Err(Fault::Expunged.into());
+    }
+    let old = old.message.uid;
+    let target = target(session, wire).await?;
+    let upload = append::receive(session, &target, incoming).await?;
+    let replaced = mailbox.replace(old, upload, &target).await;
+    let (uid_validity, uids) = match Arc::ptr_eq(&mailbox, &target) {
+        true => replaced?,
+        false => replaced.map_err(target_is_gone)?,
+    };
+    // "Servers implementing REPLACE and UIDPLUS are also advised to send the APPENDUID response code in an untagged
+    // OK before sending the EXPUNGE" (§4.3).
+    if target.uids_are_sticky() {
+        let uids = uids.iter().map(|uid| uid.get()).collect();
+        let code = Code::AppendUid(uid_validity, uids);
+        session.writer.status(
+            None,
+            StatusKind::Ok,
+            Some(code),
+            "Replacement message ready",
+        );
+    }
+    updates::tell(session, Expunge::Held, numbering == Numbering::Uid).await?;
+    Ok(Reply::ok("Replace completed"))
+}

@@ -1,0 +1,102 @@
+//! What messages made to cost do cost: `cargo bench --bench bombs`. Each shape is served at three sizes, every one
+//! twice the one before; the processor's time that the server takes for it is printed, and may about double too.
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+use std::fs;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use harness::bombs::SHAPES;
+use harness::{Kind, Maildir, Server, Setup};
+
+/// Octets of the smallest message.
+const SMALLEST: usize = 1 << 20;
+/// Each size is measured so often, and the least counts.
+const RUNS: usize = 3;
+/// Time for a message of twice the size, at the most.
+const MOST: f64 = 3.0;
+/// What is shorter is not compared: the commands themselves and the clock are seen in it.
+const FLOOR: Duration = Duration::from_millis(10);
+
+/// What is done with each message: everything that reads it.
+const COMMANDS: [&str; 7] = [
+    "FETCH # (ENVELOPE BODYSTRUCTURE)",
+    "FETCH # (BODY.PEEK[1] BODY.PEEK[HEADER.FIELDS (SUBJECT FROM)])",
+    "FETCH # (BINARY.SIZE[1] BINARY.PEEK[1.1.1])",
+    "SEARCH # TEXT absent",
+    "SEARCH # OR HEADER SUBJECT absent OR FROM absent SENTON 1-Jan-2024",
+    "SORT (SUBJECT FROM CC DISPLAYTO DATE) UTF-8 #",
+    "THREAD REFERENCES UTF-8 #",
+];
+
+fn main() -> ExitCode {
+    println!(
+        "{:<34} {:>9} {:>9} {:>9}  ratios",
+        "shape", "1 MiB", "2 MiB", "4 MiB"
+    );
+    let mut slow = Vec::new();
+    for shape in SHAPES {
+        let maildir = Arc::new(Maildir::new());
+        for doubled in 0..3 {
+            let name = format!("{doubled}.bomb:2,S");
+            maildir.place("INBOX", "cur", &name, &(shape.make)(SMALLEST << doubled));
+        }
+        let server = Setup::new(Kind::Culver).start(&maildir);
+        let times = [1, 2, 3].map(|number| measure(&server, number));
+        let ratios = [(0, 1), (1, 2)].map(|(one, two)| {
+            times[two].max(FLOOR).as_secs_f64() / times[one].max(FLOOR).as_secs_f64()
+        });
+        let [one, two, four] = times.map(|time| format!("{time:.1?}"));
+        let [first, second] = ratios;
+        println!(
+            "{:<34} {one:>9} {two:>9} {four:>9}  {first:.2} {second:.2}",
+            shape.name
+        );
+        if first.max(second) > MOST {
+            slow.push(shape.name);
+        }
+    }
+    if slow.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    println!("more than {MOST} times as long for twice the size: {slow:?}");
+    ExitCode::FAILURE
+}
+
+/// The processor's time for all commands with one message.
+fn measure(server: &Server, number: u32) -> Duration {
+    let run = || {
+        let mut c = server.selected("INBOX");
+        let start = processor_time(server);
+        for command in COMMANDS {
+            let reply = c.run(&command.replace('#', &number.to_string()));
+            assert!(
+                reply.tagged.starts_with("OK"),
+                "{command}: {}",
+                reply.tagged
+            );
+        }
+        processor_time(server).saturating_sub(start)
+    };
+    (0..RUNS).map(|_| run()).min().unwrap_or_default()
+}
+
+/// What the server's threads have taken so far.
+fn processor_time(server: &Server) -> Duration {
+    let tasks = format!("/proc/{}/task", server.pid());
+    let mut total = 0;
+    for task in fs::read_dir(tasks).unwrap() {
+        // A thread may end meanwhile.
+        let spent = fs::read_to_string(task.unwrap().path().join("schedstat"));
+        let spent = spent.unwrap_or_default();
+        total += spent
+            .split(' ')
+            .next()
+            .and_then(|time| time.parse().ok())
+            .unwrap_or(0);
+    }
+    Duration::from_nanos(total)
+}
