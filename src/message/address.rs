@@ -54,6 +54,29 @@ pub fn parse(body: &[u8], list: &mut Vec<Address>) {
     }
 }
 
+/// The addresses of a field, `local@domain` with a comma behind each, without the white space and comments that may
+/// stand around their dots and their `@` (RFC 5322 §4.4). `None` where there is nothing of the kind.
+pub fn without_blanks(body: &[u8]) -> Option<String> {
+    let is_blank = |at: usize| {
+        body.get(at)
+            .is_some_and(|byte| is_space(*byte) || matches!(byte, b'(' | b')'))
+    };
+    memchr::memchr2_iter(b'@', b'.', body)
+        .find(|at| at.checked_sub(1).is_some_and(is_blank) || is_blank(at + 1))?;
+    let mut list = Vec::new();
+    parse(body, &mut list);
+    let mut text = Vec::new();
+    for address in list {
+        if let (Some(mailbox), Some(host)) = (address.mailbox, address.host) {
+            text.extend(mailbox);
+            text.push(b'@');
+            text.extend(host);
+            text.push(b',');
+        }
+    }
+    Some(String::from_utf8_lossy(&text).into_owned())
+}
+
 enum Element {
     Mailbox(Address),
     /// The beginning of a group.
@@ -431,6 +454,17 @@ mod tests {
         for (body, expected) in table {
             assert_eq!(render(body.as_bytes()), *expected, "{body}");
         }
+    }
+
+    #[test]
+    fn addresses_without_blanks() {
+        let plain = |body: &str| without_blanks(body.as_bytes());
+        assert_eq!(plain("Ann <ann@example.org>, b@c"), None);
+        assert_eq!(
+            plain("Dr. Ann <ann (x) . b @(at)example .\r\n org>, c@d").unwrap(),
+            "ann.b@example.org,c@d,"
+        );
+        assert_eq!(plain("a.(x)").unwrap(), "a.@MISSING_DOMAIN,");
     }
 
     #[test]

@@ -130,7 +130,7 @@ impl BinaryStream {
         let range = encoded.range.clone();
         BinaryStream {
             encoded: CrlfStream::new(range, encoded.virtual_size, 0, u64::MAX),
-            transfer: Some(Transfer::new(encoded.encoding)),
+            transfer: Some(Transfer::exact(encoded.encoding)),
             read: Vec::new(),
             decoded: Vec::new(),
             given: 0,
@@ -362,7 +362,7 @@ mod tests {
     const MIXED: &[u8] = b"Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: base64\n\n\
         --b\n\nplain\ntext\n\
         --b\nContent-Transfer-Encoding: BASE64\n\nAAEC\n/w==\n\
-        --b\nContent-Transfer-Encoding: quoted-printable\n\ncaf=C3=A9 =\nand\nmore=0A\n\
+        --b\nContent-Transfer-Encoding: quoted-printable\n\ncaf=C3=A9 = \nand \t\nmore=0A  \n\
         --b\nContent-Type: message/rfc822\n\nSubject: x\nContent-Transfer-Encoding: base64\n\nSGkK\n\
         --b\nContent-Transfer-Encoding: x-uuencode\n\nbegin\n\
         --b\nContent-Transfer-Encoding: 8bit (really)\n\na\0b\n\

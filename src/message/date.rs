@@ -42,13 +42,12 @@ pub fn sent_time(raw: &[u8]) -> Option<i64> {
     let mut cursor = Cursor::new(raw);
     let (mut time, mut zone) = (None, None);
     for _ in 0..WORDS_MAX {
-        cursor.skip_cfws();
-        let word = cursor.take_while(|byte| byte > b' ' && !b"(),".contains(&byte));
+        let word = word_of_time(&mut cursor);
         match time {
             None if word.is_empty() && cursor.bump().is_none() => break,
-            None => time = clock(word),
+            None => time = clock(&word),
             Some(_) => {
-                zone = offset(word);
+                zone = offset(&word);
                 break;
             }
         }
@@ -58,7 +57,22 @@ pub fn sent_time(raw: &[u8]) -> Option<i64> {
     Some(days_since_1970(day) * 86_400 + seconds - zone)
 }
 
-/// `21:52`, `21:52:25`, also behind `1994-02-07T` and before a `Z`: seconds since midnight, and whether there was
+/// The next word. White space and comments around a colon do not end it (RFC 5322 §4.3, `obs-hour` and its like).
+fn word_of_time(cursor: &mut Cursor<'_>) -> Vec<u8> {
+    let mut word = Vec::new();
+    loop {
+        cursor.skip_cfws();
+        if !word.is_empty() && !word.ends_with(b":") && cursor.peek() != Some(b':') {
+            return word;
+        }
+        match cursor.take_while(|byte| byte > b' ' && !b"(),".contains(&byte)) {
+            b"" => return word,
+            more => word.extend_from_slice(more),
+        }
+    }
+}
+
+/// `21:52`, `21:52:25`, `21.52.25`, also behind `1994-02-07T` and before a `Z`: seconds since midnight, and whether there was
 /// one.
 fn clock(word: &[u8]) -> Option<(i64, bool)> {
     let time = match word.iter().rposition(|byte| matches!(byte, b'T' | b't')) {
@@ -69,7 +83,7 @@ fn clock(word: &[u8]) -> Option<(i64, bool)> {
         Some(time) => (time, true),
         None => (time, false),
     };
-    let mut parts = time.split(|byte| *byte == b':');
+    let mut parts = time.split(|byte| matches!(byte, b':' | b'.'));
     let mut part = |below: u32| {
         let (value, digits) = number(parts.next()?)?;
         (digits <= 2 && value < below).then_some(i64::from(value))
@@ -231,6 +245,8 @@ mod tests {
             ("2001-01-01T00:01:33Z", Some(978_307_293)),
             ("1 (x) Jan 2001 (y) 00:01:33 (z) +0000", Some(978_307_293)),
             ("1 Jan 2001 00:01", Some(978_307_260)),
+            ("1 Jan 2001 00.01.33 +0000", Some(978_307_293)),
+            ("1 Jan 2001 00 : 01\r\n :(x)33 -0100", Some(978_310_893)),
             ("1 Jan 2001 25:01:33 +0000", Some(978_307_200)),
             ("1 Jan 2001", Some(978_307_200)),
             ("29 Feb 2000 23:59:60 +0000", Some(951_868_800)),

@@ -185,10 +185,16 @@ impl<W: Fn(&[u8]) -> bool> Collector<W> {
     }
 }
 
-/// A field's body on one line: white space at its ends and all line ends taken away.
+/// A field's body on one line: white space at its ends and all line ends taken away. A CR that belongs to no line
+/// end divides words: it becomes a space where there is none.
 pub fn unfolded(body: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(body.len());
+    let mut after_return = false;
     for &byte in trimmed(body) {
+        if after_return && !byte.is_ascii_whitespace() {
+            text.push(b' ');
+        }
+        after_return = byte == b'\r';
         match byte {
             b'\r' | b'\n' => {}
             _ => push(&mut text, byte),
@@ -282,6 +288,7 @@ mod tests {
     #[test]
     fn folds() {
         assert_eq!(unfolded(b"  a\r\n\tb\n c \n"), b"a\tb c");
+        assert_eq!(unfolded(b" a\rb\r\r\n c\r\r d \r\re\r\r\n"), b"a b c d  e");
         assert_eq!(
             compressed(b"\n  a \t\n b\t\0c \n"),
             "a b \u{fffd}c".as_bytes()

@@ -12,6 +12,8 @@ pub enum Transfer {
     Base64(Base64),
     /// quoted-printable
     QuotedPrintable(QuotedPrintable),
+    /// The same, octet for octet.
+    Exact(Exact),
 }
 
 impl Transfer {
@@ -26,9 +28,19 @@ impl Transfer {
         }
     }
 
+    /// The same for those who want the content's octets, not its words: white space at the ends of
+    /// quoted-printable lines, which transport has added, is not among them.
+    pub fn exact(encoding: TransferEncoding) -> Transfer {
+        match encoding {
+            TransferEncoding::QuotedPrintable => Transfer::Exact(Exact::default()),
+            other => Transfer::new(other),
+        }
+    }
+
     /// Decodes a piece onto `out`.
     pub fn push(&mut self, input: &[u8], out: &mut Vec<u8>) {
         match self {
+            Transfer::Exact(exact) => exact.push(input, out),
             Transfer::Identity => out.extend_from_slice(input),
             Transfer::Base64(base64) => base64.push(input, out),
             Transfer::QuotedPrintable(quoted) => quoted.push(input, out),
@@ -41,7 +53,39 @@ impl Transfer {
             Transfer::Identity => {}
             Transfer::Base64(base64) => base64.finish(out),
             Transfer::QuotedPrintable(quoted) => quoted.finish(out),
+            Transfer::Exact(exact) => exact.quoted.finish(out),
         }
+    }
+}
+
+/// White space that is kept until it is known whether its line ends; of a longer run the rest stays.
+const WHITE_MAX: usize = 1000;
+
+/// Quoted-printable as RFC 2045 §6.7 (3) wants it decoded: "any trailing white space on a line must be deleted".
+#[derive(Default)]
+pub struct Exact {
+    /// White space that may be a line's end.
+    white: Vec<u8>,
+    /// A piece without it.
+    trimmed: Vec<u8>,
+    quoted: QuotedPrintable,
+}
+
+impl Exact {
+    fn push(&mut self, input: &[u8], out: &mut Vec<u8>) {
+        self.trimmed.clear();
+        for &byte in input {
+            match byte {
+                b' ' | b'\t' if self.white.len() < WHITE_MAX => {
+                    self.white.push(byte);
+                    continue;
+                }
+                b'\r' | b'\n' => self.white.clear(),
+                _ => self.trimmed.append(&mut self.white),
+            }
+            self.trimmed.push(byte);
+        }
+        self.quoted.push(&self.trimmed, out);
     }
 }
 

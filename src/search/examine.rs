@@ -9,6 +9,7 @@ use std::os::unix::fs::MetadataExt;
 
 use crate::imap::search::Day;
 use crate::message::Source;
+use crate::message::address;
 use crate::message::crlf::virtual_size;
 use crate::message::date::sent_day;
 use crate::message::decode::{TextDecoder, header_text};
@@ -31,6 +32,9 @@ const PIECE: usize = 32 * 1024;
 
 /// Octets of a header field decoded at once. An encoded word across the border is not seen as one.
 const FIELD_PIECE: usize = 64 * 1024;
+
+/// The fields of addresses that have a search key (RFC 3501 §6.4.4).
+const ADDRESSES: [&[u8]; 4] = [b"From", b"To", b"Cc", b"Bcc"];
 
 /// A thread's buffers, used again for each message: at most [`WHOLE`], a few pieces decoded and folded,
 /// and the folded needles twice.
@@ -237,6 +241,14 @@ impl<'q> Examination<'q, '_> {
                     if field.is_last {
                         over |= self.end_text(seeker);
                     }
+                }
+                // "In the envelope structure's FROM field": there an address has no blanks and comments.
+                if !in_field.is_done()
+                    && ADDRESSES.iter().any(|name| has_name(name))
+                    && let Some(addresses) = address::without_blanks(field.body)
+                {
+                    over |= self.seek(&mut in_field, &addresses);
+                    over |= self.end_text(&mut in_field);
                 }
             }
             // Of several Date: fields the first counts.

@@ -18,8 +18,12 @@ use crate::search::fold::fold;
 use crate::search::subject::base_subject;
 use crate::search::thread::{IdHash, Threaded};
 
-/// Octets of a text that it is sorted by.
-const KEY_MAX: usize = 512;
+/// Octets of a text that it is sorted by: so many at least, and as many more as give all messages together
+/// [`KEYS_TOTAL`].
+const KEY_MIN: usize = 512;
+
+/// What the texts of one criterion may come to in all messages together.
+const KEYS_TOTAL: usize = 8 * 1024 * 1024;
 
 /// References that count, the last of them.
 const REFERENCES_MAX: usize = 100;
@@ -42,6 +46,14 @@ pub struct Known {
     pub size: u64,
 }
 
+/// Octets of a text by which one of so many messages is sorted.
+pub fn key_max(messages: usize) -> usize {
+    KEYS_TOTAL
+        .checked_div(messages)
+        .unwrap_or_default()
+        .max(KEY_MIN)
+}
+
 /// Whether the header has to be read for these criteria.
 pub fn needs_header(criteria: &[SortCriterion]) -> bool {
     criteria
@@ -49,11 +61,13 @@ pub fn needs_header(criteria: &[SortCriterion]) -> bool {
         .any(|criterion| field(criterion.key).is_some())
 }
 
-/// The values of a message for these criteria, in their order. `source` may be empty where no header is needed.
+/// The values of a message for these criteria, in their order; of a text, `key_max` octets. `source` may be empty
+/// where no header is needed.
 pub fn values<S: Source + ?Sized>(
     source: &S,
     criteria: &[SortCriterion],
     known: Known,
+    key_max: usize,
 ) -> io::Result<Vec<Value>> {
     let fields = read(source, |name| {
         criteria
@@ -63,7 +77,7 @@ pub fn values<S: Source + ?Sized>(
     })?;
     Ok(criteria
         .iter()
-        .map(|criterion| value(&fields, criterion.key, known))
+        .map(|criterion| value(&fields, criterion.key, known, key_max))
         .collect())
 }
 
@@ -80,8 +94,12 @@ pub fn compare(criteria: &[SortCriterion], one: &[Value], other: &[Value]) -> Or
         .unwrap_or(Ordering::Equal)
 }
 
-/// What THREAD wants to know of a message.
-pub fn threaded<S: Source + ?Sized>(source: &S, arrival: i64) -> io::Result<Threaded> {
+/// What THREAD wants to know of a message; of its subject, `key_max` octets.
+pub fn threaded<S: Source + ?Sized>(
+    source: &S,
+    arrival: i64,
+    key_max: usize,
+) -> io::Result<Threaded> {
     const WANTED: [&[u8]; 5] = [
         b"Date",
         b"Subject",
@@ -104,7 +122,7 @@ pub fn threaded<S: Source + ?Sized>(source: &S, arrival: i64) -> io::Result<Thre
         references.truncate(1);
     }
     references.drain(..references.len().saturating_sub(REFERENCES_MAX));
-    let (subject, is_reply) = subject(&fields);
+    let (subject, is_reply) = subject(&fields, key_max);
     Ok(Threaded {
         date: sent(&fields, arrival),
         subject,
@@ -130,17 +148,17 @@ fn field(key: SortKey) -> Option<&'static [u8]> {
     }
 }
 
-fn value(fields: &Header, key: SortKey, known: Known) -> Value {
+fn value(fields: &Header, key: SortKey, known: Known, key_max: usize) -> Value {
     match key {
         SortKey::Arrival => Value::Number(known.arrival),
         SortKey::Size => Value::Number(i64::try_from(known.size).unwrap_or(i64::MAX)),
         SortKey::Date => Value::Number(sent(fields, known.arrival)),
-        SortKey::Subject => Value::Text(subject(fields).0),
-        SortKey::Cc => mailbox(fields, b"Cc"),
-        SortKey::From => mailbox(fields, b"From"),
-        SortKey::To => mailbox(fields, b"To"),
-        SortKey::DisplayFrom => display(fields, b"From"),
-        SortKey::DisplayTo => display(fields, b"To"),
+        SortKey::Subject => Value::Text(subject(fields, key_max).0),
+        SortKey::Cc => mailbox(fields, b"Cc", key_max),
+        SortKey::From => mailbox(fields, b"From", key_max),
+        SortKey::To => mailbox(fields, b"To", key_max),
+        SortKey::DisplayFrom => display(fields, b"From", key_max),
+        SortKey::DisplayTo => display(fields, b"To", key_max),
     }
 }
 
@@ -151,18 +169,18 @@ fn sent(fields: &Header, arrival: i64) -> i64 {
 /// The base subject as it is compared, and whether it is of a reply or forward. "the pre-processing necessary to
 /// extract the base subject text from a Subject header occurs prior to the application of a comparator" (RFC 5255
 /// §4.2).
-fn subject(fields: &Header) -> (Vec<u8>, bool) {
+fn subject(fields: &Header, key_max: usize) -> (Vec<u8>, bool) {
     match collated_text(fields.first(b"Subject").unwrap_or_default()) {
         Ok(text) => {
             let base = base_subject(&text);
-            (collation_key(&base.text), base.is_reply)
+            (collation_key(&base.text, key_max), base.is_reply)
         }
         Err(octets) => {
             // What is taken off is ASCII: so each octet may be a character as well.
             let text: String = octets.iter().copied().map(char::from).collect();
             let base = base_subject(&text);
             let octets = base.text.chars().map(|octet| octet as u8).collect();
-            (octets_key(octets), base.is_reply)
+            (octets_key(octets, key_max), base.is_reply)
         }
     }
 }
@@ -176,27 +194,29 @@ fn first_address(fields: &Header, name: &[u8]) -> Option<Address> {
 }
 
 /// `addr-mailbox` of the first address.
-fn mailbox(fields: &Header, name: &[u8]) -> Value {
+fn mailbox(fields: &Header, name: &[u8], key_max: usize) -> Value {
     let first = first_address(fields, name).and_then(|address| address.mailbox);
-    Value::Text(key(
-        String::from_utf8(first.unwrap_or_default()).map_err(FromUtf8Error::into_bytes)
-    ))
+    let text = String::from_utf8(first.unwrap_or_default()).map_err(FromUtf8Error::into_bytes);
+    Value::Text(key(text, key_max))
 }
 
 /// The display name of the first address, else `mailbox@host` (RFC 5957 §3).
-fn display(fields: &Header, name: &[u8]) -> Value {
+fn display(fields: &Header, name: &[u8], key_max: usize) -> Value {
     let Some(address) = first_address(fields, name) else {
         return Value::Text(Vec::new());
     };
     Value::Text(match address.name.filter(|name| !name.is_empty()) {
-        Some(name) => key(collated_text(&name)),
+        Some(name) => key(collated_text(&name), key_max),
         None => {
             let mut shown = address.mailbox.unwrap_or_default();
             if let Some(host) = address.host {
                 shown.push(b'@');
                 shown.extend(host);
             }
-            key(String::from_utf8(shown).map_err(FromUtf8Error::into_bytes))
+            key(
+                String::from_utf8(shown).map_err(FromUtf8Error::into_bytes),
+                key_max,
+            )
         }
     })
 }
@@ -209,25 +229,25 @@ fn id_hash(id: &[u8]) -> IdHash {
 }
 
 /// What is compared of a text, or of octets that are none.
-fn key(text: Result<String, Vec<u8>>) -> Vec<u8> {
+fn key(text: Result<String, Vec<u8>>, key_max: usize) -> Vec<u8> {
     match text {
-        Ok(text) => collation_key(&text),
-        Err(octets) => octets_key(octets),
+        Ok(text) => collation_key(&text, key_max),
+        Err(octets) => octets_key(octets, key_max),
     }
 }
 
 /// `i;octet`, behind all texts: "The resulting sorted list is produced by appending all collated "failed" strings
 /// after all strings collated using the active comparator" (RFC 5255 §4.6). No UTF-8 has the octet before them.
-fn octets_key(mut octets: Vec<u8>) -> Vec<u8> {
-    octets.truncate(KEY_MAX);
+fn octets_key(mut octets: Vec<u8>, key_max: usize) -> Vec<u8> {
+    octets.truncate(key_max);
     octets.insert(0, 0xff);
     octets
 }
 
 /// What texts are sorted by: `i;unicode-casemap` (RFC 5051).
-fn collation_key(text: &str) -> Vec<u8> {
+fn collation_key(text: &str, key_max: usize) -> Vec<u8> {
     let text = text
-        .get(..text.floor_char_boundary(KEY_MAX))
+        .get(..text.floor_char_boundary(key_max))
         .unwrap_or(text);
     let mut key = Vec::with_capacity(text.len());
     fold(text, &mut key);
@@ -238,4 +258,37 @@ fn collation_key(text: &str) -> Vec<u8> {
         }
     }
     key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_subjects_are_told_apart_where_memory_allows() {
+        assert_eq!(key_max(0), KEY_MIN);
+        assert_eq!(key_max(1), KEYS_TOTAL);
+        assert_eq!(key_max(1_000_000), KEY_MIN);
+        let criteria = [SortCriterion {
+            key: SortKey::Subject,
+            reverse: false,
+        }];
+        let known = Known {
+            arrival: 0,
+            size: 0,
+        };
+        let message = |last: &str| format!("Subject: {}{last}\n\n", "x".repeat(3000));
+        let [one, other] = ["a", "b"].map(message);
+        for (messages, order) in [(1000, Ordering::Less), (1_000_000, Ordering::Equal)] {
+            let key = |message: &str| {
+                values(message.as_bytes(), &criteria, known, key_max(messages)).unwrap()
+            };
+            assert_eq!(compare(&criteria, &key(&one), &key(&other)), order);
+            let subject = |message: &str| {
+                let threaded = threaded(message.as_bytes(), 0, key_max(messages));
+                threaded.unwrap().subject
+            };
+            assert_eq!(subject(&one).cmp(&subject(&other)), order);
+        }
+    }
 }

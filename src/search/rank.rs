@@ -47,6 +47,7 @@ pub async fn sort(
     let criteria = Arc::new(criteria);
     let by = Arc::clone(&criteria);
     let sizes = by.iter().any(|criterion| criterion.key == SortKey::Size);
+    let key_max = order::key_max(messages.len());
     let header = order::needs_header(&criteria);
     let needs = move |message: &Message| header || sizes && message.virtual_size().is_none();
     let read = move |file: Option<&File>, message: &Message, arrival| {
@@ -57,8 +58,8 @@ pub async fn sort(
             .unwrap_or(0);
         let known = Known { arrival, size };
         match file.filter(|_| header) {
-            Some(file) => order::values(file, &by, known),
-            None => order::values(&[][..], &by, known),
+            Some(file) => order::values(file, &by, known, key_max),
+            None => order::values(&[][..], &by, known, key_max),
         }
     };
     let (read, mut ranked) = read_all(mailbox, messages, needs, read, progress).await?;
@@ -78,9 +79,10 @@ pub async fn thread(
     algorithm: ThreadAlgorithm,
     progress: Progress,
 ) -> Result<Ranked, Fault> {
-    let read = |file: Option<&File>, _: &Message, arrival| match file {
-        Some(file) => order::threaded(file, arrival),
-        None => order::threaded(&[][..], arrival),
+    let key_max = order::key_max(messages.len());
+    let read = move |file: Option<&File>, _: &Message, arrival| match file {
+        Some(file) => order::threaded(file, arrival, key_max),
+        None => order::threaded(&[][..], arrival, key_max),
     };
     let (read, mut ranked) = read_all(mailbox, messages, |_| true, read, progress).await?;
     let (uids, messages): (Vec<Uid>, Vec<_>) = read.into_iter().unzip();

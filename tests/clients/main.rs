@@ -7,6 +7,7 @@
 mod harness;
 
 mod curl;
+mod differential;
 mod disk;
 mod fetchmail;
 mod imapclient;

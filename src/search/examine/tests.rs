@@ -134,6 +134,7 @@ Received: from one
 received: from two
 From: =?utf-8?q?J=C3=BCrgen?= <j@example.org>
 To: undisclosed-recipients:;
+Bcc: old . form @ example (x) . org
 Subject: =?iso-8859-1?b?Y2Fm6Q==?=
  =?utf-8?q?_au_lait?= folded
 \tline
@@ -146,6 +147,8 @@ Subject: body
         ("From", "j@example", true),
         ("from", "Jurgen", false),
         ("To", "undisclosed", true),
+        ("Bcc", "OLD.form@example.org", true),
+        ("Bcc", "form @", true),
         ("Subject", "café au lait folded line", true),
         ("Subject", "subject", false),
         ("Subject", "body", false),

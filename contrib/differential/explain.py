@@ -1,0 +1,573 @@
+"""Finds the classes of a difference, by what the message's octets say. No class: the difference is unexplained."""
+
+import email.utils
+import re
+
+import octets as grammar
+import reading
+from compare import MISSING, Difference, compare_found, numbers_of
+
+ENVELOPE = ("date", "subject", "from", "sender", "reply-to", "to", "cc", "bcc", "in-reply-to", "message-id")
+ADDRESSES = ENVELOPE[2:8]
+ENCODINGS = (b"7bit", b"8bit", b"binary", b"base64", b"quoted-printable")
+
+
+class Message:
+    """A message as its octets and its structure show it. What is asked for is fetched from Culver once."""
+
+    def __init__(self, connection, number):
+        self.connection, self.number, self.known = connection, number, {}
+        self.differing = {}  # classes of this message's differences, by the place in ENVELOPE or BODYSTRUCTURE
+
+    def fetch(self, item):
+        if item not in self.known:
+            for response in self.connection.command(f"FETCH {self.number} ({item})"):
+                if response[0] == self.number and response[1] == "FETCH":
+                    self.known[item] = response[2][response[2].index(item.replace(".PEEK", "")) + 1]
+        return self.known[item]
+
+    @property
+    def octets(self):
+        return self.fetch("BODY.PEEK[]")
+
+    @property
+    def structure(self):
+        return self.fetch("BODYSTRUCTURE")
+
+    def mime(self, part):
+        """The header that says what a part is; of part 1 of a message without parts, the message's own."""
+        return self.fetch(f"BODY.PEEK[{part}.MIME]") if part else self.fetch("BODY.PEEK[HEADER]")
+
+    def body(self, part):
+        return self.fetch(f"BODY.PEEK[{part}]") if part else self.fetch("BODY.PEEK[TEXT]")
+
+    def parts(self):
+        """(part number, its node, that of the multipart around it) for each part that BODY[n] names, outermost first."""
+        yield from _parts(self.structure, "")
+
+
+def _parts(node, prefix, around=None):
+    if isinstance(node[0], list):
+        for at, inner in enumerate(children(node)):
+            number = f"{prefix}{at + 1}"
+            yield number, inner, node
+            yield from within(inner, number)
+    else:
+        yield prefix + "1", node, around
+        yield from within(node, prefix + "1")
+
+
+def within(node, number):
+    if isinstance(node[0], list):
+        yield from _parts(node, number + ".")
+    elif is_message(node):
+        yield from _parts(node[8], number + ".")
+
+
+def children(node):
+    return [one for one in node if isinstance(one, list) and one and isinstance(one[0], (list, bytes)) and node.index(one) < first_string(node)]
+
+
+def first_string(node):
+    return next(at for at, one in enumerate(node) if not isinstance(one, list))
+
+
+def is_message(node):
+    return isinstance(node[0], bytes) and node[0].lower() == b"message" and len(node) > 9 and isinstance(node[8], list) and isinstance(node[7], list)
+
+
+def is_composite(node):
+    return isinstance(node[0], list) or is_message(node)
+
+
+# The parts of a compound answer that differ.
+
+
+def leaves(difference):
+    """An ENVELOPE's or BODYSTRUCTURE's difference as (field, part, ours, theirs); any other as it is."""
+    if difference.kind == "ENVELOPE":
+        yield from envelope_leaves(difference.ours, difference.theirs, "")
+    elif difference.kind in ("BODY", "BODYSTRUCTURE"):
+        yield from structure_leaves(difference.ours, difference.theirs, "", "")
+    else:
+        yield difference.kind, "", difference.ours, difference.theirs
+
+
+def envelope_leaves(ours, theirs, part):
+    for name, a, b in zip(ENVELOPE, ours, theirs):
+        if a != b:
+            yield name, part, a, b
+
+
+def structure_leaves(ours, theirs, prefix, me):
+    """`me` is the part's own number, `prefix` what stands before those of the parts in it."""
+    if isinstance(ours[0], list) != isinstance(theirs[0], list):
+        yield "structure", me or prefix + "1", ours, theirs
+    elif isinstance(ours[0], list):
+        mine, its = children(ours), children(theirs)
+        if len(mine) != len(its):
+            yield "structure", me, ours, theirs
+            return
+        for at, (a, b) in enumerate(zip(mine, its)):
+            number = f"{prefix}{at + 1}"
+            yield from structure_leaves(a, b, number + ".", number)
+        rest = zip(("subtype", "parameters", "disposition", "language", "location"), ours[len(mine) :], theirs[len(its) :])
+        yield from ((name, me, a, b) for name, a, b in rest if a != b)
+    else:
+        number = me or prefix + "1"
+        if [one.lower() for one in ours[:2]] != [one.lower() for one in theirs[:2]]:
+            yield "type", number, ours[:3], theirs[:3]
+            # The lines of text and the inside of a message are where the other has nothing.
+            ours, theirs = plain(ours), plain(theirs)
+        elif ours[:2] != theirs[:2]:
+            yield "case", number, ours[:2], theirs[:2]
+        names = ["type", "type", "parameters", "id", "description", "encoding", "size"]
+        if is_message(ours) and is_message(theirs):
+            yield from envelope_leaves(ours[7], theirs[7], number)
+            yield from structure_leaves(ours[8], theirs[8], number + ".", "")
+            ours, theirs = (node[:7] + node[9:] for node in (ours, theirs))
+            names.append("lines")
+        elif len(ours) in (8, 12):
+            names.append("lines")
+        names += ["md5", "disposition", "language", "location"]
+        skip = 3 if plain(ours) == ours and ours[:2] != theirs[:2] else 2
+        for at, (name, a, b) in enumerate(zip(names, ours, theirs)):
+            if a != b and at >= skip:
+                yield name, number, a, b
+
+
+def plain(node):
+    """A leaf's node without what only text or messages have."""
+    if is_message(node):
+        return node[:7] + node[10:]
+    return node[:7] + node[8:] if len(node) in (8, 12) else node
+
+
+# What a leaf's difference comes from.
+
+
+def classes_of(difference, message):
+    """The classes of a FETCH answer's difference: of all its leaves, or none if one is unexplained."""
+    found = set()
+    for field, part, ours, theirs in leaves(difference):
+        names = fetch_classes(field, part, ours, theirs, difference, message)
+        if not names:
+            return set()
+        found |= names
+        if difference.kind == "BODYSTRUCTURE":
+            message.differing.setdefault("structure", set()).update(names)
+        if difference.kind == "ENVELOPE":
+            message.differing.setdefault(field, set()).update(names)
+    return found
+
+
+def fetch_classes(field, part, ours, theirs, difference, message):
+    if field in ADDRESSES:
+        return addresses(field, header_of(message, part), ours, theirs)
+    if field in ENVELOPE:
+        if isinstance(ours, bytes) and isinstance(theirs, bytes) and theirs != ours == theirs.strip(b" \t"):
+            return {"white-space-at-ends"}
+        return set()
+    if field in ("BODY[n]", "BODY[n]<>", "BODY[n.MIME]", "BINARY[n]", "BINARY.SIZE[n]"):
+        return section(field, ours, theirs, difference.command, message)
+    if field == "BODY[HEADER.FIELDS (…)]":
+        found = set()
+        if b"\r\r\n" in ours:
+            ours, found = ours.replace(b"\r\r\n", b"\r\n"), {"cr-before-crlf"}
+        if ours == theirs + b"\r\n" and not message.octets.endswith(b"\n") and b"\r\n\r\n" not in message.octets:
+            ours, found = theirs, found | {"blank-line"}
+        return found if ours == theirs else set()
+    return structure_field(field, part, ours, theirs, message)
+
+
+def header_of(message, part):
+    """The header of the message in a part, or the message's own."""
+    return message.fetch(f"BODY.PEEK[{part}.HEADER]") if part else message.fetch("BODY.PEEK[HEADER]")
+
+
+def addresses(field, header, ours, theirs):
+    """An error in the field: both have the same addresses before it. Or a form that is only obsolete."""
+    for name in [field] + ["from"] * (field in ("sender", "reply-to")):  # RFC 3501 7.4.2: they default to From
+        before, bodies = 0, grammar.fields(header, name)
+        for body in bodies:
+            count, broken = grammar.sound_addresses(body)
+            before += count
+            if broken and (ours or [])[:before] == (theirs or [])[:before]:
+                return {"address-broken"}
+        if any(grammar.obsolete_addresses(body) for body in bodies) and len(ours or []) == before:
+            return {"address-obsolete"}
+    return set()
+
+
+def structure_field(field, part, ours, theirs, message):
+    header = message.mime(part)
+    content_type = (grammar.fields(header, "Content-Type") or [b""])[0]
+    if field in ("size", "lines"):
+        more = 2 if field == "size" else 1
+        if theirs == ours + more and ends_before_delimiter(message, part):
+            return {"nested-line-end"}
+        return around(message, part)
+    if field == "structure":
+        boundary = re.search(rb'boundary\s*=\s*"?([^";\s]*)', content_type)
+        if boundary and len(boundary[1]) > 70:
+            return {"boundary-long"}
+        if isinstance(ours[0], list) and re.search(rb'boundary\s*=\s*"[^"]*\s"', content_type):
+            return {"boundary-spaces"}
+        if not grammar.sound_type(content_type):
+            return {"type-invalid"}
+        if b"message/global" in content_type.lower():
+            return {"message-global"}
+        return set() if grammar.sound_parameters(content_type) else {"parameters-broken"}
+    if field == "type":
+        if b"message/global" in content_type.lower():
+            return {"message-global"}
+        return set() if grammar.sound_type(content_type) else {"type-invalid"}
+    if field == "subtype":
+        return set() if grammar.sound_type(content_type) else {"type-invalid"}
+    if field == "case":
+        return {"type-case"} if b"/".join(ours) in content_type else set()
+    if field == "parameters" and renamed(theirs) != ours:
+        if [one.lower() for one in ours or []] == [one.lower() for one in theirs or []]:
+            return {"type-case"}
+        return set() if grammar.sound_parameters(content_type) and grammar.sound_type(content_type) else {"parameters-broken"}
+    if field in ("parameters", "disposition") and renamed(theirs) == ours:
+        return {"parameter-names"}
+    if field == "disposition":
+        return set() if all(map(grammar.sound_parameters, grammar.fields(header, "Content-Disposition"))) else {"parameters-broken"}
+    if field == "encoding" and not grammar.fields(header, "Content-Type") and not grammar.fields(header, "MIME-Version"):
+        return {"not-mime"}
+    if field == "encoding":
+        return set() if all(map(grammar.sound_token, grammar.fields(header, "Content-Transfer-Encoding"))) else {"encoding-broken"}
+    if field == "language":
+        return set() if all(map(grammar.sound_languages, grammar.fields(header, "Content-Language"))) else {"languages-broken"}
+    return set()
+
+
+def renamed(value):
+    """A list of parameters, or one within, with `name*0*` as `name*`."""
+    if isinstance(value, list):
+        return [renamed(one) for one in value]
+    return re.sub(rb"\*0\*$", b"*", value) if isinstance(value, bytes) else value
+
+
+def follows_structure(message):
+    """Where the parts are others, so is what lies in them."""
+    return message.differing.get("structure", set()) & {
+        "boundary-spaces", "boundary-long", "type-invalid", "parameters-broken", "message-global", "encoding-broken", "not-mime"}
+
+
+def around(message, part):
+    """Where the boundary of a multipart around the part cannot be read soundly, so can its parts not be told apart."""
+    while part:
+        part = part.rpartition(".")[0]
+        for content_type in grammar.fields(message.mime(part), "Content-Type")[:1]:
+            if content_type.strip().lower().startswith(b"multipart") and not grammar.sound_parameters(content_type):
+                return {"parameters-broken"}
+    return set()
+
+
+def ends_before_delimiter(message, part):
+    """Whether a part is a multipart or message behind which a line end and a delimiter come."""
+    node = next((node for number, node, _ in message.parts() if number == part), None)
+    return node is not None and is_composite_by_type(node, message, part) and message.body(part) + b"\r\n--" in message.octets
+
+
+def is_composite_by_type(node, message, part):
+    return is_composite(node) or (grammar.fields(message.mime(part), "Content-Type") or [b""])[0].strip().lower().startswith((b"multipart", b"message/"))
+
+
+def section(field, ours, theirs, command, message):
+    part = re.search(r"\[([\d.]*\d)", command)[1]
+    node = next((node for number, node, _ in message.parts() if number == part), None)
+    body = message.body(part)
+    if field in ("BODY[n]", "BINARY[n]") and theirs == ours + b"\r\n" or field == "BINARY.SIZE[n]" and theirs == ours + 2:
+        if ends_before_delimiter(message, part):
+            return {"nested-line-end"}
+    if node is not None and field.startswith("BINARY"):
+        found = binary(ours, theirs, part, node, message)
+        if found:
+            return found
+    if field == "BODY[n]<>":
+        first = int(re.search(r"<(\d+)", command)[1])
+        if theirs == (body + b"\r\n")[first : first + len(theirs)] and ends_before_delimiter(message, part):
+            return {"nested-line-end"}
+        if ours == body[first : first + len(ours)] and re.search(rb"\r[^\n]", body[: first + 1]):
+            return {"partial-behind-cr"}
+    return follows_structure(message)
+
+
+def binary(ours, theirs, part, node, message):
+    own = problem(message, part)
+    encodings = grammar.fields(message.mime(part), "Content-Transfer-Encoding")
+    if is_composite(node):
+        if own or encodings or b"content-transfer-encoding:" in message.body(part).lower():
+            return {"binary-composite"}
+    elif own:
+        return own
+    elif len(encodings) > 1 and encodings[0] != encodings[-1]:
+        return {"encoding-twice"}
+    if isinstance(theirs, str):
+        # Dovecot reads all parts for the size of one.
+        others = [problem(message, number) for number, other, _ in message.parts() if number != part]
+        everywhere = re.findall(rb"(?im)^content-transfer-encoding:[ \t]*([^\s;]+)", message.octets)
+        unknown = [one for one in everywhere if one.lower() not in ENCODINGS]
+        own = b"".join(grammar.fields(message.fetch("BODY.PEEK[HEADER]"), "Content-Transfer-Encoding")).strip().lower()
+        unknown += [own] * (isinstance(message.structure[0], list) and own not in (b"", *ENCODINGS[:3]))
+        return {"binary-size-of-others"} if (any(others) or unknown) and isinstance(ours, int) else set()
+    if isinstance(ours, int) and ours == len(message.fetch(f"BINARY.PEEK[{part}]")) == len(message.body(part)):
+        return {"binary-size-wrong"}
+    return set()
+
+
+def problem(message, part):
+    """What there is about a part's transfer encoding."""
+    field = (grammar.fields(message.mime(part), "Content-Transfer-Encoding") or [None])[0]
+    if field is None:
+        return set()
+    encoding = grammar.strip_comments(field).strip().lower()
+    if not encoding:
+        return {"encoding-empty"}
+    if not grammar.sound_token(field):
+        return {"encoding-broken"}
+    if encoding == b"base64" and not grammar.sound_base64(message.body(part)):
+        return {"base64-broken"}
+    if encoding == b"quoted-printable" and not grammar.sound_quoted_printable(message.body(part)):
+        return {"quoted-printable-broken"}
+    return set() if encoding in ENCODINGS else {"encoding-unknown"}
+
+
+# SEARCH.
+
+HEADER_KEYS = {"SUBJECT": "Subject", "FROM": "From", "TO": "To", "CC": "Cc", "BCC": "Bcc"}
+
+
+def search_classes(difference, message, ask):
+    """The classes of a SEARCH answer's difference. `ask` says of a single key whether each server finds the message."""
+    found = set()
+    keys = list(atoms(difference.command, difference.strings))
+    for key, name, string in keys:
+        ours, theirs = (difference.ours, difference.theirs) if len(keys) == 1 and "NOT" not in difference.command else ask(
+            message.number, key, name, string)
+        if ours == theirs:
+            continue
+        names = dates(message, key) if key.startswith("SENT") else words(message, key, name, string, ours)
+        if not names:
+            return set()
+        found |= names
+    return found
+
+
+def atoms(command, strings):
+    """The keys of a SEARCH command that look at the message's text, as (key, field name, string)."""
+    charset = re.search(r"CHARSET (\S+)", command)
+    parts = command.split()
+    for at, word in enumerate(parts):
+        key = word.strip("()").upper()
+        if at == 0 or parts[at - 1].upper() == "CHARSET":
+            continue
+        if key in ("BODY", "TEXT", "HEADER") or key in HEADER_KEYS or key.startswith("SENT"):
+            name = parts[at + 1] if key == "HEADER" else HEADER_KEYS.get(key, "")
+            value = parts[at + 2 if key == "HEADER" else at + 1].strip("()")
+            string = strings[0] if value == "%s" else value.strip('"').encode()
+            yield key, name, string.decode(charset[1] if charset else "utf-8")
+
+
+def dates(message, key):
+    bodies = grammar.fields(message.fetch("BODY.PEEK[HEADER]"), "Date")
+    if not any(body.strip() for body in bodies):
+        return {"date-missing"}
+    return set() if grammar.sound_date(bodies[0]) else {"date-odd"}
+
+
+def words(message, key, name, string, ours):
+    """Of what only Culver finds, what had to be forgiven to read the text that holds it; of what only Dovecot finds, the
+    texts that hold it undecoded, or that Culver does not take for text."""
+    wanted = reading.folded(" ".join(string.split()) or string)
+    holding = []
+    for where, raw, text, flags in texts(message):
+        if ours and "multipart-encoded" in flags:
+            continue
+        if where != key and not (key == "TEXT" and where != "BODY+") and not (key == "HEADER" and where == "HEADER " + name.upper()) and not (
+                key in HEADER_KEYS and where == "HEADER " + name.upper()):
+            continue
+        undecoded = reading.folded(raw.decode("utf-8", "best"))
+        if wanted in reading.folded(text) or flags and wanted in undecoded or not ours and "charset-1258" in flags:
+            holding.append(flags)
+    if not holding and not ours and key in HEADER_KEYS:
+        # Dovecot looks into addresses put together again, whatever was missing.
+        broken = any(grammar.sound_addresses(body)[1] for body in grammar.fields(message.fetch("BODY.PEEK[HEADER]"), key))
+        together = [(mailbox or b"") + b"@" for _, _, mailbox, _ in message.fetch("ENVELOPE")[ENVELOPE.index(key.lower())] or []]
+        holding = [{"address-broken"} for one in together if broken and wanted in reading.folded(one.decode("utf-8", "best"))]
+    if not holding or not all(holding):
+        return set()
+    # One text that holds it is enough; the least odd one says why.
+    return {min(min(holding, key=len))}
+
+
+def texts(message):
+    """(where, raw octets, text, classes of what is odd) for each text of a message."""
+    yield from header_texts(message, message.fetch("BODY.PEEK[HEADER]"), True)
+    odd_structure = follows_structure(message)
+    yield from partless(message.structure, message.fetch("BODY.PEEK[TEXT]"))
+    for part, node, _ in message.parts():
+        header, body = message.mime(part), message.body(part)
+        content_type = (grammar.fields(header, "Content-Type") or [b""])[0]
+        odd = set(odd_structure) | around(message, part)
+        if header != message.fetch("BODY.PEEK[HEADER]"):
+            yield from header_texts(message, header, False, odd)
+        if is_message(node):
+            yield from header_texts(message, message.fetch(f"BODY.PEEK[{part}.HEADER]"), False, odd)
+            if node[1].lower() == b"global":
+                yield "BODY", body, "", {"message-global"}
+            encoding = grammar.strip_comments((grammar.fields(header, "Content-Transfer-Encoding") or [b""])[0])
+            if encoding.strip().lower() not in (b"", b"7bit", b"8bit", b"binary"):
+                yield "BODY", body, reading.body_text(body, encoding, b"")[0], {"message-encoded"}
+            yield from partless(node[8], message.fetch(f"BODY.PEEK[{part}.TEXT]"))
+        elif isinstance(node[0], list):
+            yield from partless(node, body)
+        else:
+            encoding = (grammar.fields(header, "Content-Transfer-Encoding") or [b""])[0]
+            charset = next((value for at, value in enumerate(node[2] or []) if at % 2 and node[2][at - 1].lower() == b"charset"), b"")
+            if not grammar.sound_type(content_type) and content_type.strip():
+                odd.add("type-invalid")
+            if not grammar.sound_parameters(content_type):
+                odd.add("parameters-broken")
+            encodings = grammar.fields(header, "Content-Transfer-Encoding")
+            if len(encodings) > 1 and encodings[0] != encodings[-1]:
+                odd.add("encoding-twice")
+                yield "BODY", body, reading.body_text(body, encodings[-1], charset)[0], {"encoding-twice"}
+            text, flags = reading.body_text(body, grammar.strip_comments(encoding).split(b";")[0], charset)
+            if node[0].lower() in (b"text", b"message"):
+                yield "BODY", body, text, flags | odd | (problem(message, part) - {"encoding-empty"})
+            elif odd:
+                yield "BODY", body, text, odd
+
+
+def partless(node, body):
+    """The text of a multipart in which no part is found: it is shown as having one of nothing."""
+    if isinstance(node[0], list) and len(children(node)) == 1 and not isinstance(node[0][0], list) and node[0][6] == 0:
+        yield "BODY", body, reading.text_of(body, "")[0], {"multipart-empty"}
+        yield "BODY", body, reading.body_text(body, b"quoted-printable", b"")[0], {"multipart-encoded"}
+
+
+def header_texts(message, header, own, odd=frozenset()):
+    lines = re.sub(rb"\n(?=[ \t])", b"\x00", grammar.head(header)).split(b"\n")
+    for line in lines:
+        name, colon, body = line.replace(b"\x00", b"\n").partition(b":")
+        text, flags = reading.header_text(body if colon else line)
+        flags |= odd
+        field = name.strip().decode("latin-1")
+        if own and field.lower() in ADDRESSES:
+            count, broken = grammar.sound_addresses(body)
+            if broken:
+                flags = flags | {"address-broken"}
+            elif grammar.obsolete_addresses(body):
+                flags = flags | {"address-obsolete"}
+        yield "HEADER " + field.upper() if own else "INNER", body, f"{field}: {text}" if not own else text, flags
+
+
+# SORT and THREAD.
+
+SORTED_BY = {"CC": "Cc", "DATE": "Date", "FROM": "From", "SUBJECT": "Subject", "TO": "To", "DISPLAYFROM": "From", "DISPLAYTO": "To"}
+
+
+def oddities(message, command):
+    """The classes of what is odd in the fields that a SORT or THREAD command looks at."""
+    header, found = message.fetch("BODY.PEEK[HEADER]"), set()
+    words = re.findall(r"\w+", command.upper().split(" UTF-8 ")[0])
+    if words[0] == "THREAD":
+        words = {"ORDEREDSUBJECT": ["DATE", "SUBJECT"], "REFS": ["DATE", "IDS"]}.get(words[1], ["DATE", "SUBJECT", "IDS"])
+    for word in words:
+        bodies = grammar.fields(header, SORTED_BY.get(word, "None"))
+        if word == "DATE" and bodies and not grammar.sound_date(bodies[0]):
+            found.add("date-odd")
+        if word in ("SUBJECT", "DISPLAYFROM", "DISPLAYTO"):
+            for body in bodies:
+                found |= reading.header_text(body)[1]
+                if re.search(rb"[ \t]{2}|\t", re.sub(rb"\r?\n", b"", body.strip())):
+                    found.add("subject-spaces" if word == "SUBJECT" else "name-spaces")
+        if word in SORTED_BY and word not in ("DATE", "SUBJECT"):
+            for body in bodies:
+                count, broken = grammar.sound_addresses(body)
+                found |= {"address-broken"} if broken and body.strip() else set()
+                found |= {"address-obsolete"} if not broken and grammar.obsolete_addresses(body) else set()
+            if len(bodies) > 1 and not bodies[0].strip():
+                found.add("first-address")
+        if word == "IDS":
+            for name in ("Message-ID", "References", "In-Reply-To"):
+                for body in grammar.fields(header, name):
+                    if not grammar.sound_ids(body, name != "Message-ID"):
+                        found.add("ids-odd")
+    return found
+
+
+def order_classes(differences, both, message_of):
+    """The classes of a SORT or THREAD command's differences: without the messages that are odd, both servers must agree.
+    What is left is unexplained; a message that only others have moved is of the class `beside-odd`."""
+    command, strings = differences[0].command, differences[0].strings
+    numbers = range(1, both.messages + 1)
+    odd = {number: oddities(message_of(number), command) for number in numbers}
+    for difference in differences:
+        if MISSING in (difference.ours, difference.theirs) or isinstance(difference.ours, tuple) and MISSING in (
+                difference.ours[0], difference.theirs[0]):
+            # The search found it on one server only.
+            found = Difference("SEARCH", "SEARCH " + command.split(" UTF-8 ")[1], difference.number, difference.theirs is MISSING or isinstance(
+                difference.theirs, tuple) and difference.theirs[0] is MISSING, False, strings)
+            found.theirs = not found.ours
+            odd[difference.number] = search_classes(found, message_of(difference.number), None) or {None}
+    rest = [number for number in numbers if not odd[number]]
+    head, tail = command.split(" UTF-8 ")
+    sound = f"{head} UTF-8 {sequence_set(rest)} {tail}"
+    left = {difference.number for difference in compare_found(both, sound, strings, {})}
+    tied = ties(both, sound, strings, message_of) if left and head.startswith("THREAD") else set()
+    for difference in differences:
+        number = difference.number
+        difference.classes = sorted(odd[number] - {None}) if odd[number] else ["thread-ties"] if number in tied else [] if number in left else [
+            "beside-odd"]
+    return left - tied - {difference.number for difference in differences}
+
+
+def ties(both, command, strings, message_of):
+    """The messages of the threads whose places differ, if each thread stands otherwise only to threads of its own date, and one
+    of the two begins with a message that is missing."""
+    ours, theirs = ([sorted(flat(one)) for one in numbers_of(answer, "THREAD")] for answer in both.ask(command, strings))
+    if sorted(ours) != sorted(theirs):
+        return set()
+    place = {thread[0]: at for at, thread in enumerate(theirs)}
+    found = set()
+    for at, one in enumerate(ours):
+        for other in ours[at + 1 :]:
+            if place[one[0]] > place[other[0]]:
+                if not sent(message_of, one) & sent(message_of, other) or not (rootless(message_of, one) or rootless(message_of, other)):
+                    return set()
+                found.update(one, other)
+    return found
+
+
+def flat(members):
+    return [number for member in members for number in (flat(member) if isinstance(member, list) else [member])]
+
+
+def sent(message_of, thread):
+    """The dates that a thread may be put in its place by."""
+    dates = [grammar.fields(message_of(number).fetch("BODY.PEEK[HEADER]"), "Date") for number in thread]
+    return {email.utils.mktime_tz(email.utils.parsedate_tz(bodies[0].decode("latin-1"))) for bodies in dates if bodies}
+
+
+def rootless(message_of, thread):
+    """Whether a message of the thread names others, of which none is the thread's first."""
+    headers = [message_of(number).fetch("BODY.PEEK[HEADER]") for number in thread]
+    ids = {body.strip() for header in headers for body in grammar.fields(header, "Message-ID")}
+    named = [grammar.fields(header, "References") or grammar.fields(header, "In-Reply-To") for header in headers]
+    return any(bodies and bodies[0].split() and bodies[0].split()[0] not in ids for bodies in named)
+
+
+def sequence_set(numbers):
+    """Numbers as `1:3,5`."""
+    out = []
+    for number in numbers:
+        if out and out[-1][1] == number - 1:
+            out[-1][1] = number
+        else:
+            out.append([number, number])
+    return ",".join(str(low) if low == high else f"{low}:{high}" for low, high in out)
