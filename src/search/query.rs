@@ -4,7 +4,7 @@
 
 use std::cmp::Ordering;
 use std::num::NonZeroU32;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -53,6 +53,8 @@ pub enum Test {
     Numbers(SequenceSet),
     /// The UID is one of these.
     Uids(SequenceSet),
+    /// The UID is one of those saved.
+    Saved(Arc<NumberSet>),
     /// RFC822.SIZE is this or more.
     SizeAtLeast(u64),
     /// INTERNALDATE's day in the server's zone stands so to the one given.
@@ -96,6 +98,7 @@ enum Known {
     Recent,
     Numbers(NumberSet),
     Uids(NumberSet),
+    Saved(Arc<NumberSet>),
     SizeAtLeast(u64),
     /// The file has to say.
     Nothing,
@@ -121,6 +124,7 @@ impl Query {
         let expression = Builder {
             charset,
             saved,
+            shared: None,
             tests: &mut tests,
         }
         .build(key, true);
@@ -150,6 +154,7 @@ impl Query {
             Test::Recent => Known::Recent,
             Test::Numbers(set) => Known::Numbers(set.resolve(last_number)),
             Test::Uids(set) => Known::Uids(set.resolve(last_uid)),
+            Test::Saved(set) => Known::Saved(Arc::clone(set)),
             Test::SizeAtLeast(size) => Known::SizeAtLeast(*size),
             Test::Received(..)
             | Test::ReceivedBy(_)
@@ -186,6 +191,8 @@ impl Query {
 struct Builder<'b> {
     charset: Option<&'b [u8]>,
     saved: &'b NumberSet,
+    /// The same, once a key has named it.
+    shared: Option<Arc<NumberSet>>,
     tests: &'b mut Vec<Test>,
 }
 
@@ -223,10 +230,13 @@ impl Builder<'_> {
                 Expression::join(vec![recent, unseen], wanted, self.tests)
             }
             SearchKey::Sequence(set) => one(Test::Numbers(set.clone()), wanted),
-            SearchKey::Saved => match self.saved.to_sequence_set() {
-                Some(set) => one(Test::Uids(set), wanted),
-                None => Expression::Always(!wanted),
-            },
+            SearchKey::Saved => {
+                // However often it is named, it is kept once: it may be large.
+                let saved = self
+                    .shared
+                    .get_or_insert_with(|| Arc::new(self.saved.clone()));
+                one(Test::Saved(Arc::clone(saved)), wanted)
+            }
             SearchKey::Uid(set) => one(Test::Uids(set.clone()), wanted),
 
             SearchKey::Larger(size) => match size.checked_add(1) {
@@ -345,9 +355,12 @@ impl Test {
     /// What answering it takes at the least.
     pub fn cost(&self) -> Cost {
         match self {
-            Test::Flag(_) | Test::Keyword(_) | Test::Recent | Test::Numbers(_) | Test::Uids(_) => {
-                Cost::Memory
-            }
+            Test::Flag(_)
+            | Test::Keyword(_)
+            | Test::Recent
+            | Test::Numbers(_)
+            | Test::Uids(_)
+            | Test::Saved(_) => Cost::Memory,
             Test::SizeAtLeast(_) | Test::Received(..) | Test::ReceivedBy(_) => Cost::Stat,
             Test::Sent(..) | Test::Field(..) | Test::Header(_) => Cost::Header,
             Test::Body(_) | Test::InnerHeader(_) => Cost::Body,
@@ -365,6 +378,7 @@ impl Picture {
             Known::Recent => Some(picked.recent),
             Known::Numbers(set) => Some(set.contains(picked.number.0.get())),
             Known::Uids(set) => Some(set.contains(message.uid.get())),
+            Known::Saved(set) => Some(set.contains(message.uid.get())),
             Known::SizeAtLeast(least) => message.virtual_size().map(|size| size >= *least),
             Known::Nothing => None,
         }

@@ -5,6 +5,7 @@
 mod writer;
 
 use culver::imap::parse;
+use culver::imap::response::Code;
 use culver::imap::url::MessageUrl;
 
 use self::writer::Writer;
@@ -49,6 +50,12 @@ pub fn check(octets: &[u8]) {
     writer.command(&command);
     let written = writer.out;
     let again = parse::command(&written);
+    // `NOT SEEN` for `UNSEEN` is one level deeper, and may be one too deep.
+    if let Err(error) = &again
+        && error.code == Some(Code::Limit)
+    {
+        return;
+    }
     assert!(
         again.as_ref() == Ok(&command),
         "{command:?} became {again:?}"
