@@ -79,7 +79,11 @@ impl Model {
             Test::Field(_, needle) | Test::Header(needle) => has(&self.header, needle),
             Test::Body(needle) => has(&self.body, needle),
             Test::InnerHeader(_) => false,
-            Test::Keyword(_) | Test::Numbers(_) | Test::ReceivedBy(_) | Test::Uids(_) => {
+            Test::Keyword(_)
+            | Test::Numbers(_)
+            | Test::ReceivedBy(_)
+            | Test::Saved(_)
+            | Test::Uids(_) => {
                 unreachable!("not made below")
             }
         }
