@@ -280,9 +280,9 @@ def section(field, ours, theirs, command, message):
     part = re.search(r"\[([\d.]*\d)", command)[1]
     node = next((node for number, node, _ in message.parts() if number == part), None)
     body = message.body(part)
-    if field in ("BODY[n]", "BINARY[n]") and theirs == ours + b"\r\n" or field == "BINARY.SIZE[n]" and theirs == ours + 2:
-        if ends_before_delimiter(message, part):
-            return {"nested-line-end"}
+    longer = isinstance(ours, bytes) and theirs == ours + b"\r\n" or isinstance(ours, int) and theirs == ours + 2
+    if longer and ends_before_delimiter(message, part):
+        return {"nested-line-end"}
     if node is not None and field.startswith("BINARY"):
         found = binary(ours, theirs, part, node, message)
         if found:
