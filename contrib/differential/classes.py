@@ -123,6 +123,9 @@ CLASSES = {
     "encoded-word-odd": (
         "leaves encoded words with a mistake as they stand; Culver makes the best of them",
         "RFC 2047 6.2: make a \"best effort\" to display using such characters as are available"),
+    "search-beside": (
+        "finds it only where other messages are searched by the same command, and agrees when asked for this one alone",
+        "RFC 3501 6.4.4: Messages that contain the specified string in the body of the message."),
     # Dates.
     "date-missing": (
         "takes a message without a date for one of 1970",

@@ -351,6 +351,8 @@ def search_classes(difference, message, ask):
         if ours == theirs:
             continue
         names = dates(message, key) if key.startswith("SENT") else words(message, key, name, string, ours)
+        if not names and ask and len(set(ask(message.number, key, name, string))) == 1:
+            names = {"search-beside"}
         if not names:
             return set()
         found |= names
