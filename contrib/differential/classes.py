@@ -22,7 +22,7 @@ CLASSES = {
         "may optionally choose to interpret the body of the message according to local conventions."),
     "type-invalid": (
         "shows a type that cannot be read as empty, or as application/octet-stream",
-        "RFC 2045 5.2: It is also recommend that this default [text/plain; charset=us-ascii] be assumed when a syntactically invalid "
+        "RFC 2045 5.2: It is also recommend that this default be assumed when a syntactically invalid "
         "Content-Type header field is encountered."),
     "type-case": (
         "shows the commonest type in lower case, though others as written",
@@ -35,7 +35,7 @@ CLASSES = {
         "RFC 2045 6.1: encoding := \"Content-Transfer-Encoding\" \":\" mechanism"),
     "languages-broken": (
         "ends the list of languages at the first mistake; Culver passes over it",
-        "RFC 3501 7.4.2: body language: A string or parenthesized list giving the body language value as defined in [LANGUAGE-TAGS]."),
+        "RFC 3501 7.4.2: body language A string or parenthesized list giving the body language value as defined in [LANGUAGE-TAGS]."),
     "multipart-empty": (
         "does not look into a multipart in which no part is found; Culver reads it as text",
         "RFC 3501 6.4.4: Messages that contain the specified string in the body of the message."),
@@ -74,7 +74,7 @@ CLASSES = {
         "RFC 1122 1.2.2: Be liberal in what you accept, and conservative in what you send."),
     "first-address": (
         "sorts by the first field of the name, though that has no address",
-        "RFC 5256 3: FROM: [IMAP] addr-mailbox of the first \"From\" address."),
+        "RFC 5256 3: FROM [IMAP] addr-mailbox of the first \"From\" address."),
     # Transfer encodings.
     "binary-composite": (
         "decodes the parts within a multipart or message and changes their headers",

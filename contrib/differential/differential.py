@@ -17,6 +17,7 @@ sys.dont_write_bytecode = True
 
 import compare
 import explain
+import explain_found
 from classes import CLASSES
 from imap import Connection
 from servers import Servers
@@ -103,11 +104,11 @@ def classify(differences, both, message):
     for difference in differences:
         kind = difference.kind.split(" ")[0]
         if kind == "SEARCH" and difference.number:
-            difference.classes = sorted(explain.search_classes(difference, message(difference.number), ask))
+            difference.classes = sorted(explain_found.search_classes(difference, message(difference.number), ask))
         elif kind in ("SORT", "THREAD") and difference.number:
             orders[difference.command].append(difference)
     for group in orders.values():
-        beyond = explain.order_classes(group, both, message)
+        beyond = explain_found.order_classes(group, both, message)
         differences.extend(compare.Difference(group[0].kind, group[0].command, number, None, None) for number in sorted(beyond))
 
 
