@@ -22,7 +22,7 @@ CLASSES = {
         "may optionally choose to interpret the body of the message according to local conventions."),
     "type-invalid": (
         "shows a type that cannot be read as empty, or as application/octet-stream",
-        "RFC 2045 5.2: It is also recommend that this default [text/plain; charset=us-ascii] be assumed when a syntactically invalid "
+        "RFC 2045 5.2: It is also recommend that this default be assumed when a syntactically invalid "
         "Content-Type header field is encountered."),
     "type-case": (
         "shows the commonest type in lower case, though others as written",
@@ -35,7 +35,7 @@ CLASSES = {
         "RFC 2045 6.1: encoding := \"Content-Transfer-Encoding\" \":\" mechanism"),
     "languages-broken": (
         "ends the list of languages at the first mistake; Culver passes over it",
-        "RFC 3501 7.4.2: body language: A string or parenthesized list giving the body language value as defined in [LANGUAGE-TAGS]."),
+        "RFC 3501 7.4.2: body language A string or parenthesized list giving the body language value as defined in [LANGUAGE-TAGS]."),
     "multipart-empty": (
         "does not look into a multipart in which no part is found; Culver reads it as text",
         "RFC 3501 6.4.4: Messages that contain the specified string in the body of the message."),
@@ -74,7 +74,7 @@ CLASSES = {
         "RFC 1122 1.2.2: Be liberal in what you accept, and conservative in what you send."),
     "first-address": (
         "sorts by the first field of the name, though that has no address",
-        "RFC 5256 3: FROM: [IMAP] addr-mailbox of the first \"From\" address."),
+        "RFC 5256 3: FROM [IMAP] addr-mailbox of the first \"From\" address."),
     # Transfer encodings.
     "binary-composite": (
         "decodes the parts within a multipart or message and changes their headers",
@@ -123,6 +123,9 @@ CLASSES = {
     "encoded-word-odd": (
         "leaves encoded words with a mistake as they stand; Culver makes the best of them",
         "RFC 2047 6.2: make a \"best effort\" to display using such characters as are available"),
+    "search-beside": (
+        "finds it only where other messages are searched by the same command, and agrees when asked for this one alone",
+        "RFC 3501 6.4.4: Messages that contain the specified string in the body of the message."),
     # Dates.
     "date-missing": (
         "takes a message without a date for one of 1970",

@@ -3,7 +3,7 @@
 
 The first server is Culver: where the two differ, a class must carry the sentence of an RFC that is on its side
 (`classes.py`), and the message's own octets must show the cause (`explain.py`). The exit status is 0 if every difference
-has a class and no class holds more than 1 % of all answers."""
+has a class and no class holds more than 1 % of all answers (`--share`)."""
 
 import argparse
 import collections
@@ -17,12 +17,12 @@ sys.dont_write_bytecode = True
 
 import compare
 import explain
+import explain_found
 from classes import CLASSES
 from imap import Connection
 from servers import Servers
 
 HERE = pathlib.Path(__file__).resolve().parent
-SHARE_MAX = 0.01
 
 
 def main():
@@ -51,6 +51,7 @@ def arguments():
     parser.add_argument("--mutations", default="900", metavar="N", help="how many of them are changed at random (900)")
     parser.add_argument("--every", default="1", metavar="N", help="take only every Nth of them (1)")
     parser.add_argument("--commands", default=HERE / "commands", metavar="FILE", help="what to ask; see there for its form")
+    parser.add_argument("--share", type=float, default=1, metavar="PERCENT", help="how much of all answers a class may hold (1)")
     parser.add_argument("--show", metavar="CLASS", help="print the differences of this class")
     given = parser.parse_args()
     if bool(given.culver) == (len(given.server) == 2):
@@ -83,7 +84,7 @@ def run(one, other, pool, given):
     both = compare.Both(one, other, pool)
     totals, differences = compare.run(both, commands, parts)
     classify(differences, both, message)
-    return report(totals, differences, len(commands), one.messages, given.show)
+    return report(totals, differences, len(commands), one.messages, given)
 
 
 def classify(differences, both, message):
@@ -103,15 +104,15 @@ def classify(differences, both, message):
     for difference in differences:
         kind = difference.kind.split(" ")[0]
         if kind == "SEARCH" and difference.number:
-            difference.classes = sorted(explain.search_classes(difference, message(difference.number), ask))
+            difference.classes = sorted(explain_found.search_classes(difference, message(difference.number), ask))
         elif kind in ("SORT", "THREAD") and difference.number:
             orders[difference.command].append(difference)
     for group in orders.values():
-        beyond = explain.order_classes(group, both, message)
+        beyond = explain_found.order_classes(group, both, message)
         differences.extend(compare.Difference(group[0].kind, group[0].command, number, None, None) for number in sorted(beyond))
 
 
-def report(totals, differences, commands, messages, show):
+def report(totals, differences, commands, messages, given):
     answers = sum(totals.values())
     kinds, classes, examples = collections.Counter(), collections.Counter(), {}
     for difference in differences:
@@ -119,7 +120,7 @@ def report(totals, differences, commands, messages, show):
         for name in difference.classes or ["unexplained"]:
             classes[name] += 1
             examples.setdefault(name, difference)
-            if name == show or name == "unexplained":
+            if name == given.show or name == "unexplained":
                 print(f"{name}: {difference.command} {[string.decode('utf-8', 'replace') for string in difference.strings] or ''} "
                       f"message {difference.number}\n  Culver: {str(difference.ours)[:300]}\n  other:  {str(difference.theirs)[:300]}")
     print(f"\n{messages} messages, {commands} commands, {answers} answers, {len(differences)} of them differ\n")
@@ -130,7 +131,7 @@ def report(totals, differences, commands, messages, show):
     failed = False
     for name, count in classes.most_common():
         share = count / answers
-        verdict = "UNEXPLAINED" if name == "unexplained" else "OVER 1 %" if share > SHARE_MAX else "Culver's"
+        verdict = "UNEXPLAINED" if name == "unexplained" else "TOO MANY" if share > given.share / 100 else "Culver's"
         failed |= verdict != "Culver's"
         print(f"{name:28} {count:7} {share:8.3%}  {verdict}")
         if name in CLASSES:

@@ -150,13 +150,12 @@ def sound_date(text):
     return 1 <= day <= 31 and hour < 24 and minute < 60 and second <= 60
 
 
-MESSAGE_ID = re.compile(rb"\s*<[^\s<>@()\",;:\\\[\]]+@(?:[^\s<>@()\",;:\\\[\]]+|\[[^\s<>\[\]\\]*\])>\s*")
+MESSAGE_ID = rb"<[^\s<>@()\",;:\\\[\]]+@(?:[^\s<>@()\",;:\\\[\]]+|\[[^\s<>\[\]\\]*\])>\s*"
 
 
 def sound_ids(text, several):
     """Whether a field holds one msg-id, or several, and nothing else."""
-    text = strip_comments(text)
-    return bool(re.fullmatch(rb"(?:%s)%s" % (MESSAGE_ID.pattern, b"+" if several else b""), text))
+    return bool(re.fullmatch(rb"\s*(?:%s)%s" % (MESSAGE_ID, b"+" if several else b""), strip_comments(text)))
 
 
 def sound_type(text):

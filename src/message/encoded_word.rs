@@ -93,7 +93,7 @@ fn each_stretch<'b>(body: &'b [u8], mut take: impl FnMut(Stretch<'b>)) {
             take(Stretch::plain(before));
         }
         match &mut last {
-            Some(run) if run.word.continues(&word) => word.decode(&mut run.octets),
+            Some(run) if run.word.continues(&word) => run.add(&word),
             _ => {
                 last.take().into_iter().for_each(|run| take(run.stretch()));
                 let mut octets = Vec::new();
@@ -113,7 +113,27 @@ struct Run<'a> {
     octets: Vec<u8>,
 }
 
+/// What ends a word of ISO-2022: it holds "control codes such that ASCII mode is again selected at the end of the
+/// 'encoded-word'" (RFC 2047 §3).
+const TO_ASCII: &[u8] = b"\x1b(B";
+
 impl<'a> Run<'a> {
+    /// Adds the next word. Where it leaves ASCII mode at once, the run need not return to it: a decoder takes two
+    /// escape sequences in a row for a mistake.
+    fn add(&mut self, next: &Word<'_>) {
+        let end = self.octets.len();
+        next.decode(&mut self.octets);
+        let (before, after) = self.octets.split_at_checked(end).unwrap_or_default();
+        let is_2022 = self
+            .word
+            .charset
+            .get(..8)
+            .is_some_and(|start| start.eq_ignore_ascii_case(b"iso-2022"));
+        if is_2022 && before.ends_with(TO_ASCII) && after.starts_with(b"\x1b") {
+            self.octets.drain(end - TO_ASCII.len()..end);
+        }
+    }
+
     fn stretch(self) -> Stretch<'a> {
         Stretch {
             charset: Some(self.word.charset),
@@ -205,6 +225,10 @@ mod tests {
             // A character in two words.
             (b"=?utf-8?q?=C3?= =?UTF-8?q?=A9?=", "é"),
             (b"=?utf-8?b?4g==?= =?utf-8?b?gqw=?=", "€"),
+            (
+                b"=?ISO-2022-JP?B?GyRCJDMbKEI=?= =?iso-2022-jp?B?GyRCJHMbKEI=?=",
+                "こん",
+            ),
             (
                 b"=?iso-2022-jp?b?GyRCJDM=?= =?iso-2022-jp?b?JHMbKEI=?=",
                 "こん",

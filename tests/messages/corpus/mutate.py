@@ -120,7 +120,8 @@ def charset(dice, message):
 def wrap_multipart(dice, message):
     mark = dice.pick([b"w", b"b", b"=_w", b"------------"])
     end = dice.pick([b"--\n", b"\n", b""])
-    return b"From: wrap@example.org\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=\"" + mark + b'"\n\n--' + mark + b"\n" + message + b"\n--" + mark + end
+    head = b"From: wrap@example.org\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=\"" + mark + b'"\n\n'
+    return head + b"--" + mark + b"\n" + message + b"\n--" + mark + end
 
 
 def wrap_message(dice, message):

@@ -1,0 +1,248 @@
+"""Finds the classes of a difference between what SEARCH, SORT and THREAD find, by what the messages' octets say. No class: it
+is unexplained."""
+
+import email.utils
+import re
+
+import octets as grammar
+import reading
+from compare import MISSING, Difference, compare_found, numbers_of
+from explain import ADDRESSES, ENVELOPE, around, children, follows_structure, is_message, problem
+
+# SEARCH.
+
+HEADER_KEYS = {"SUBJECT": "Subject", "FROM": "From", "TO": "To", "CC": "Cc", "BCC": "Bcc"}
+
+
+def search_classes(difference, message, ask):
+    """The classes of a SEARCH answer's difference. `ask` says of a single key whether each server finds the message."""
+    found = set()
+    keys = list(atoms(difference.command, difference.strings))
+    for key, name, string in keys:
+        ours, theirs = (difference.ours, difference.theirs) if len(keys) == 1 and "NOT" not in difference.command else ask(
+            message.number, key, name, string)
+        if ours == theirs:
+            continue
+        names = dates(message, key) if key.startswith("SENT") else words(message, key, name, string, ours)
+        if not names and ask and len(set(ask(message.number, key, name, string))) == 1:
+            names = {"search-beside"}
+        if not names:
+            return set()
+        found |= names
+    return found
+
+
+def atoms(command, strings):
+    """The keys of a SEARCH command that look at the message's text, as (key, field name, string)."""
+    charset = re.search(r"CHARSET (\S+)", command)
+    parts = command.split()
+    for at, word in enumerate(parts):
+        key = word.strip("()").upper()
+        if at == 0 or parts[at - 1].upper() == "CHARSET":
+            continue
+        if key in ("BODY", "TEXT", "HEADER") or key in HEADER_KEYS or key.startswith("SENT"):
+            name = parts[at + 1] if key == "HEADER" else HEADER_KEYS.get(key, "")
+            value = parts[at + 2 if key == "HEADER" else at + 1].strip("()")
+            string = strings[0] if value == "%s" else value.strip('"').encode()
+            yield key, name, string.decode(charset[1] if charset else "utf-8")
+
+
+def dates(message, key):
+    bodies = grammar.fields(message.fetch("BODY.PEEK[HEADER]"), "Date")
+    if not any(body.strip() for body in bodies):
+        return {"date-missing"}
+    return set() if grammar.sound_date(bodies[0]) else {"date-odd"}
+
+
+def words(message, key, name, string, ours):
+    """Of what only Culver finds, what had to be forgiven to read the text that holds it; of what only Dovecot finds, the
+    texts that hold it undecoded, or that Culver does not take for text."""
+    wanted = reading.folded(" ".join(string.split()) or string)
+    holding = []
+    for where, raw, text, flags in texts(message):
+        if ours and "multipart-encoded" in flags:
+            continue
+        if where != key and not (key == "TEXT" and where != "BODY+") and not (key == "HEADER" and where == "HEADER " + name.upper()) and not (
+                key in HEADER_KEYS and where == "HEADER " + name.upper()):
+            continue
+        undecoded = reading.folded(raw.decode("utf-8", "best"))
+        if wanted in reading.folded(text) or flags and wanted in undecoded or not ours and "charset-1258" in flags:
+            holding.append(flags)
+    if not holding and not ours and key in HEADER_KEYS:
+        # Dovecot looks into addresses put together again, whatever was missing.
+        broken = any(grammar.sound_addresses(body)[1] for body in grammar.fields(message.fetch("BODY.PEEK[HEADER]"), key))
+        together = [(mailbox or b"") + b"@" for _, _, mailbox, _ in message.fetch("ENVELOPE")[ENVELOPE.index(key.lower())] or []]
+        holding = [{"address-broken"} for one in together if broken and wanted in reading.folded(one.decode("utf-8", "best"))]
+    if not holding or not all(holding):
+        return set()
+    # One text that holds it is enough; the least odd one says why.
+    return {min(min(holding, key=len))}
+
+
+def texts(message):
+    """(where, raw octets, text, classes of what is odd) for each text of a message."""
+    yield from header_texts(message, message.fetch("BODY.PEEK[HEADER]"), True)
+    odd_structure = follows_structure(message)
+    yield from partless(message.structure, message.fetch("BODY.PEEK[TEXT]"))
+    for part, node, _ in message.parts():
+        header, body = message.mime(part), message.body(part)
+        content_type = (grammar.fields(header, "Content-Type") or [b""])[0]
+        odd = set(odd_structure) | around(message, part)
+        if header != message.fetch("BODY.PEEK[HEADER]"):
+            yield from header_texts(message, header, False, odd)
+        if is_message(node):
+            yield from header_texts(message, message.fetch(f"BODY.PEEK[{part}.HEADER]"), False, odd)
+            if node[1].lower() == b"global":
+                yield "BODY", body, "", {"message-global"}
+            encoding = grammar.strip_comments((grammar.fields(header, "Content-Transfer-Encoding") or [b""])[0])
+            if encoding.strip().lower() not in (b"", b"7bit", b"8bit", b"binary"):
+                yield "BODY", body, reading.body_text(body, encoding, b"")[0], {"message-encoded"}
+            yield from partless(node[8], message.fetch(f"BODY.PEEK[{part}.TEXT]"))
+        elif isinstance(node[0], list):
+            yield from partless(node, body)
+        else:
+            encoding = (grammar.fields(header, "Content-Transfer-Encoding") or [b""])[0]
+            charset = next((value for at, value in enumerate(node[2] or []) if at % 2 and node[2][at - 1].lower() == b"charset"), b"")
+            if not grammar.sound_type(content_type) and content_type.strip():
+                odd.add("type-invalid")
+            if not grammar.sound_parameters(content_type):
+                odd.add("parameters-broken")
+            encodings = grammar.fields(header, "Content-Transfer-Encoding")
+            if len(encodings) > 1 and encodings[0] != encodings[-1]:
+                odd.add("encoding-twice")
+                yield "BODY", body, reading.body_text(body, encodings[-1], charset)[0], {"encoding-twice"}
+            text, flags = reading.body_text(body, grammar.strip_comments(encoding).split(b";")[0], charset)
+            if node[0].lower() in (b"text", b"message"):
+                yield "BODY", body, text, flags | odd | (problem(message, part) - {"encoding-empty"})
+            elif odd:
+                yield "BODY", body, text, odd
+
+
+def partless(node, body):
+    """The text of a multipart in which no part is found: it is shown as having one of nothing."""
+    if isinstance(node[0], list) and len(children(node)) == 1 and not isinstance(node[0][0], list) and node[0][6] == 0:
+        yield "BODY", body, reading.text_of(body, "")[0], {"multipart-empty"}
+        yield "BODY", body, reading.body_text(body, b"quoted-printable", b"")[0], {"multipart-encoded"}
+
+
+def header_texts(message, header, own, odd=frozenset()):
+    lines = re.sub(rb"\n(?=[ \t])", b"\x00", grammar.head(header)).split(b"\n")
+    for line in lines:
+        name, colon, body = line.replace(b"\x00", b"\n").partition(b":")
+        text, flags = reading.header_text(body if colon else line)
+        flags |= odd
+        field = name.strip().decode("latin-1")
+        if own and field.lower() in ADDRESSES:
+            count, broken = grammar.sound_addresses(body)
+            if broken:
+                flags = flags | {"address-broken"}
+            elif grammar.obsolete_addresses(body):
+                flags = flags | {"address-obsolete"}
+        yield "HEADER " + field.upper() if own else "INNER", body, f"{field}: {text}" if not own else text, flags
+
+
+# SORT and THREAD.
+
+SORTED_BY = {"CC": "Cc", "DATE": "Date", "FROM": "From", "SUBJECT": "Subject", "TO": "To", "DISPLAYFROM": "From", "DISPLAYTO": "To"}
+
+
+def oddities(message, command):
+    """The classes of what is odd in the fields that a SORT or THREAD command looks at."""
+    header, found = message.fetch("BODY.PEEK[HEADER]"), set()
+    words = re.findall(r"\w+", command.upper().split(" UTF-8 ")[0])
+    if words[0] == "THREAD":
+        words = {"ORDEREDSUBJECT": ["DATE", "SUBJECT"], "REFS": ["DATE", "IDS"]}.get(words[1], ["DATE", "SUBJECT", "IDS"])
+    for word in words:
+        bodies = grammar.fields(header, SORTED_BY.get(word, "None"))
+        if word == "DATE" and bodies and not grammar.sound_date(bodies[0]):
+            found.add("date-odd")
+        if word in ("SUBJECT", "DISPLAYFROM", "DISPLAYTO"):
+            for body in bodies:
+                found |= reading.header_text(body)[1]
+                if re.search(rb"[ \t]{2}|\t", re.sub(rb"\r?\n", b"", body.strip())):
+                    found.add("subject-spaces" if word == "SUBJECT" else "name-spaces")
+        if word in SORTED_BY and word not in ("DATE", "SUBJECT"):
+            for body in bodies:
+                count, broken = grammar.sound_addresses(body)
+                found |= {"address-broken"} if broken and body.strip() else set()
+                found |= {"address-obsolete"} if not broken and grammar.obsolete_addresses(body) else set()
+            if len(bodies) > 1 and not bodies[0].strip():
+                found.add("first-address")
+        if word == "IDS":
+            for name in ("Message-ID", "References", "In-Reply-To"):
+                for body in grammar.fields(header, name):
+                    if not grammar.sound_ids(body, name != "Message-ID"):
+                        found.add("ids-odd")
+    return found
+
+
+def order_classes(differences, both, message_of):
+    """The classes of a SORT or THREAD command's differences: without the messages that are odd, both servers must agree.
+    What is left is unexplained; a message that only others have moved is of the class `beside-odd`."""
+    command, strings = differences[0].command, differences[0].strings
+    numbers = range(1, both.messages + 1)
+    odd = {number: oddities(message_of(number), command) for number in numbers}
+    for difference in differences:
+        if MISSING in (difference.ours, difference.theirs) or isinstance(difference.ours, tuple) and MISSING in (
+                difference.ours[0], difference.theirs[0]):
+            # The search found it on one server only.
+            found = Difference("SEARCH", "SEARCH " + command.split(" UTF-8 ")[1], difference.number, difference.theirs is MISSING or isinstance(
+                difference.theirs, tuple) and difference.theirs[0] is MISSING, False, strings)
+            found.theirs = not found.ours
+            odd[difference.number] = search_classes(found, message_of(difference.number), None) or {None}
+    rest = [number for number in numbers if not odd[number]]
+    head, tail = command.split(" UTF-8 ")
+    sound = f"{head} UTF-8 {sequence_set(rest)} {tail}"
+    left = {difference.number for difference in compare_found(both, sound, strings, {})}
+    tied = ties(both, sound, strings, message_of) if left and head.startswith("THREAD") else set()
+    for difference in differences:
+        number = difference.number
+        difference.classes = sorted(odd[number] - {None}) if odd[number] else ["thread-ties"] if number in tied else [] if number in left else [
+            "beside-odd"]
+    return left - tied - {difference.number for difference in differences}
+
+
+def ties(both, command, strings, message_of):
+    """The messages of the threads whose places differ, if each thread stands otherwise only to threads of its own date, and one
+    of the two begins with a message that is missing."""
+    ours, theirs = ([sorted(flat(one)) for one in numbers_of(answer, "THREAD")] for answer in both.ask(command, strings))
+    if sorted(ours) != sorted(theirs):
+        return set()
+    place = {thread[0]: at for at, thread in enumerate(theirs)}
+    found = set()
+    for at, one in enumerate(ours):
+        for other in ours[at + 1 :]:
+            if place[one[0]] > place[other[0]]:
+                if not sent(message_of, one) & sent(message_of, other) or not (rootless(message_of, one) or rootless(message_of, other)):
+                    return set()
+                found.update(one, other)
+    return found
+
+
+def flat(members):
+    return [number for member in members for number in (flat(member) if isinstance(member, list) else [member])]
+
+
+def sent(message_of, thread):
+    """The dates that a thread may be put in its place by."""
+    dates = [grammar.fields(message_of(number).fetch("BODY.PEEK[HEADER]"), "Date") for number in thread]
+    return {email.utils.mktime_tz(email.utils.parsedate_tz(bodies[0].decode("latin-1"))) for bodies in dates if bodies}
+
+
+def rootless(message_of, thread):
+    """Whether a message of the thread names others, of which none is the thread's first."""
+    headers = [message_of(number).fetch("BODY.PEEK[HEADER]") for number in thread]
+    ids = {body.strip() for header in headers for body in grammar.fields(header, "Message-ID")}
+    named = [grammar.fields(header, "References") or grammar.fields(header, "In-Reply-To") for header in headers]
+    return any(bodies and bodies[0].split() and bodies[0].split()[0] not in ids for bodies in named)
+
+
+def sequence_set(numbers):
+    """Numbers as `1:3,5`."""
+    out = []
+    for number in numbers:
+        if out and out[-1][1] == number - 1:
+            out[-1][1] = number
+        else:
+            out.append([number, number])
+    return ",".join(str(low) if low == high else f"{low}:{high}" for low, high in out)
