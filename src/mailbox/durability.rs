@@ -137,6 +137,24 @@ impl Durability {
         state.done = to;
     }
 
+    /// Notes that directories and the uidlist, whose last record has this UID, were synced by another than
+    /// [`Durability::flush`], and nobody has changed them since: that need not be done again. To be called in the turn
+    /// that did it.
+    pub fn note_synced(&self, subs: &[Sub], last: Option<Uid>) {
+        let mut state = self.lock();
+        if state.doubt {
+            return;
+        }
+        state.pending.new &= !subs.contains(&Sub::New);
+        state.pending.cur &= !subs.contains(&Sub::Cur);
+        if let Some(last) = last.map(Uid::get)
+            && state.pending.uid <= last
+        {
+            state.pending.uidlist = None;
+            self.note_safe(last);
+        }
+    }
+
     /// Whether the uidlist must be written as a new file because a sync failed.
     pub fn has_doubt(&self) -> bool {
         self.lock().doubt
@@ -145,6 +163,12 @@ impl Durability {
     /// Asks so once.
     pub fn take_doubt(&self) -> bool {
         std::mem::take(&mut self.lock().doubt)
+    }
+
+    /// No UID is safe any more, as after a start of the machine that forgets all.
+    #[cfg(test)]
+    pub fn forget_safe(&self) {
+        self.safe_uid.store(0, Ordering::Release);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

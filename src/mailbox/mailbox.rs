@@ -197,7 +197,7 @@ impl Mailbox {
     }
 
     /// Whether it has ended.
-    pub(super) fn has_ended(&self) -> bool {
+    pub fn has_ended(&self) -> bool {
         self.published.borrow().ended
     }
 

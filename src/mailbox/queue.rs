@@ -238,6 +238,11 @@ impl Mailbox {
                         }
                         Ok(Held::Busy) => break,
                         Ok(lock) => held.push(lock),
+                        Err(Fault::Ended) => {
+                            // Who asks which of them ended must find it out.
+                            mailbox.end();
+                            return Tried::Done(Err(Fault::Ended));
+                        }
                         Err(fault) => return Tried::Done(Err(fault)),
                     }
                 }

@@ -12,10 +12,14 @@ use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::turn::Turn;
 use crate::mailbox::upload::{Upload, Whole};
+use crate::spool::folder::Sub;
 
 impl Mailbox {
     /// Appends what was uploaded to `target`, durably, and expunges this mailbox's message `uid` for it: both or
     /// neither. Gives the new message's UID. `Fault::Expunged` if the old one is gone.
+    ///
+    /// The old one's end is synced after that; if this fails it is logged, for nothing can be taken back any more, and
+    /// a power cut may bring the old one back at worst.
     pub async fn replace(
         self: &Arc<Self>,
         uid: Uid,
@@ -43,8 +47,11 @@ impl Mailbox {
             })
             .await?
         };
-        target.settle_mail().await?;
-        self.settle_mail().await?;
+        for mailbox in [target, self] {
+            if let Err(fault) = mailbox.settle_mail().await {
+                tracing::error!(mailbox = %mailbox.folder().path().display(), %fault, "a message was replaced, and syncing failed after that");
+            }
+        }
         Ok(named)
     }
 }
@@ -75,15 +82,21 @@ impl Turn<'_> {
     fn sync_names(&mut self, uids: &[Uid]) -> Result<(), Fault> {
         let folder = &self.disk.folder;
         let messages = uids.iter().filter_map(|uid| self.draft.find(*uid));
-        let mut subs = messages.map(|message| message.sub);
-        let mut synced = subs.try_for_each(|sub| folder.sync(sub));
+        let subs: Vec<Sub> = messages.map(|message| message.sub).collect();
+        let mut synced = subs.iter().try_for_each(|sub| folder.sync(*sub));
         if let (Ok(()), Some(list)) = (&synced, &self.disk.uidlist) {
             synced = list.sync(folder);
         }
-        synced.map_err(|error| {
-            self.durability.note_failed();
-            self.fault("syncing", error)
-        })
+        match synced {
+            Ok(()) => {
+                self.durability.note_synced(&subs, uids.last().copied());
+                Ok(())
+            }
+            Err(error) => {
+                self.durability.note_failed();
+                Err(self.fault("syncing", error))
+            }
+        }
     }
 
     /// Unlinks one message's file, whatever its flags.

@@ -30,6 +30,8 @@ pub struct View {
     ghosts: Vec<Arc<Message>>,
     /// Flags that the client takes messages to have, whatever `base` says.
     told: HashMap<Uid, (SystemFlags, Letters)>,
+    /// UIDs of messages whose flags the client must hear, whatever it was told.
+    owed: NumberSet,
     recent: NumberSet,
     /// UIDs that the last SEARCH with SAVE found, without those told as expunged (RFC 5182 §2.1).
     saved: NumberSet,
@@ -76,6 +78,7 @@ impl View {
             states,
             ghosts: Vec::new(),
             told: HashMap::new(),
+            owed: NumberSet::new(),
             recent: NumberSet::new(),
             saved: NumberSet::new(),
             knows_recent: true,
@@ -318,6 +321,11 @@ impl View {
         }
     }
 
+    /// What [`View::sync`] gave could not be told of the FLAGS of these messages: it gives them again.
+    pub fn owe(&mut self, uids: &NumberSet) {
+        self.owed = self.owed.union(uids);
+    }
+
     /// Moves the picture on to the mailbox's present state and gives what the client must hear.
     /// `Fault::Ended` if the mailbox is gone or another one has taken its place.
     pub fn sync(&mut self, expunge: Expunge) -> Result<Synced, Fault> {
@@ -327,6 +335,7 @@ impl View {
         }
         if Arc::ptr_eq(&self.base, &new)
             && self.told.is_empty()
+            && self.owed.is_empty()
             && (self.ghosts.is_empty() || expunge == Expunge::Held)
         {
             return Ok(Synced::default());
@@ -334,6 +343,7 @@ impl View {
         let last = self.last_uid();
         let old = std::mem::replace(&mut self.base, new);
         let told = std::mem::take(&mut self.told);
+        let owed = std::mem::take(&mut self.owed);
         let (mut changed, mut removed) = (Vec::new(), Vec::new());
         let mut touched = NumberSet::new();
         old.compare(&self.base, |difference| match difference {
@@ -351,7 +361,10 @@ impl View {
             let is = self.base.find(uid);
             changed.extend(is.filter(|is| (is.flags, is.letters) != known).cloned());
         }
+        let owed = owed.iter().filter_map(Uid::new);
+        changed.extend(owed.filter_map(|uid| self.base.find(uid)).cloned());
         changed.sort_by_key(|message| message.uid);
+        changed.dedup_by_key(|message| message.uid);
         if !removed.is_empty() {
             self.ghosts.append(&mut removed);
             self.ghosts.sort_by_key(|ghost| ghost.uid);
@@ -416,6 +429,7 @@ impl View {
             is.is_some_and(|is| (is.flags, is.letters) != *known)
         };
         !self.ghosts.is_empty()
+            || !self.owed.is_empty()
             || !Arc::ptr_eq(&self.base, &*self.states.borrow())
             || self.told.iter().any(is_other)
     }

@@ -1,5 +1,6 @@
 //! Whole sessions over an account in a temporary directory, without a network.
 
+mod faults;
 mod life;
 mod mailboxes;
 mod messages;
@@ -26,6 +27,10 @@ pub(super) struct House {
 
 impl House {
     pub(super) fn new() -> House {
+        House::with(Fsync::Never)
+    }
+
+    fn with(fsync: Fsync) -> House {
         let root = tempfile::tempdir().unwrap();
         let account = Account {
             location: Location {
@@ -35,7 +40,7 @@ impl House {
                 names: DiskNames::Utf7,
                 follow_links_out: false,
             },
-            fsync: Fsync::Never,
+            fsync,
             auto_create: Vec::new(),
         };
         House {

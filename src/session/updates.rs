@@ -4,16 +4,20 @@ use tokio::io::AsyncWrite;
 
 use crate::imap::encode::fetch::Items;
 use crate::imap::response::{Code, Data, StatusKind};
-use crate::imap::sequence::{SeqNum, Uid};
+use crate::imap::sequence::{NumberSet, SeqNum, Uid};
 use crate::mailbox::news::{Synced, Update};
 use crate::mailbox::snapshot::{Message, Snapshot};
 use crate::mailbox::view::{Expunge, View};
-use crate::session::reply::Failure;
+use crate::session::reply::{self, Failure};
 use crate::session::writer::Writer;
 use crate::session::{Session, State, follow};
 
 /// Tells the client what is new in the selected mailbox, as far as `expunge` allows. With `by_uid`, FETCH
-/// responses name the UID.
+/// responses name the UID; those of messages whose UID may not be spoken, because the disk fails, are left for the
+/// next time.
+///
+/// Once the picture has moved on, nothing but the end of the session keeps the client from hearing of it: without one
+/// EXPUNGE it would take every number after that for another message.
 pub(crate) async fn tell(
     session: &mut Session,
     expunge: Expunge,
@@ -31,8 +35,15 @@ pub(crate) async fn tell(
         updates,
         touched,
     } = view.sync(expunge)?;
-    if by_uid && let Some(highest) = updates.iter().filter_map(changed).max() {
-        view.mailbox().durable(highest).await?;
+    let changed: NumberSet = updates.iter().filter_map(changed).collect();
+    let mut owes = false;
+    if by_uid
+        && let Some(highest) = changed.last().and_then(Uid::new)
+        && let Err(fault) = view.mailbox().durable(highest).await
+    {
+        reply::log(&fault, "FETCH");
+        view.owe(&changed);
+        owes = true;
     }
     follow::tell_gone(session, &gone);
     let Session { writer, state, .. } = session;
@@ -45,6 +56,7 @@ pub(crate) async fn tell(
             Update::Exists(count) => writer.data(&Data::Exists(count)),
             Update::Recent(count) => writer.data(&Data::Recent(count)),
             Update::Keywords => defined_flags(writer, view),
+            Update::Flags { .. } if owes => {}
             Update::Flags {
                 number,
                 message,
@@ -64,9 +76,9 @@ pub(crate) async fn tell(
     follow::tell_touched(session, &touched).await
 }
 
-fn changed(update: &Update) -> Option<Uid> {
+fn changed(update: &Update) -> Option<u32> {
     match update {
-        Update::Flags { message, .. } => Some(message.uid),
+        Update::Flags { message, .. } => Some(message.uid.get()),
         Update::Expunge(_) | Update::Exists(_) | Update::Recent(_) | Update::Keywords => None,
     }
 }

@@ -13,8 +13,9 @@ use crate::imap::response::{Code, Data, Status, StatusKind};
 /// A client that takes nothing for so long is gone.
 const STALL: Duration = Duration::from_secs(5 * 60);
 
-/// [`Writer::relieve`] sends once so much is queued. What is added between two calls is bounded too
-/// (a FETCH step renders 128 KiB), so the queue stays under 256 KiB.
+/// [`Writer::relieve`] sends once so much is queued. A FETCH step renders as much at the most, so the queue stays under
+/// 256 KiB there. The result of a SEARCH, SORT, THREAD or ESEARCH is one line and queued as a whole: it takes up to 11
+/// octets for each message that is found, and THREAD's parentheses beside that.
 pub(super) const RELIEF: usize = 128 << 10;
 
 /// A queue that grew beyond this is let go when it is empty: idle sessions cost little.

@@ -9,6 +9,27 @@ use std::time::SystemTime;
 use super::*;
 use crate::spool::folder::Sub;
 
+impl Mailbox {
+    /// No UID is safe from now on, and every sync of the uidlist fails.
+    pub(crate) fn break_syncs(&self) {
+        fs::create_dir_all(self.folder().path().join("dovecot-uidlist.tmp/full")).unwrap();
+        self.note_unsyncable(self.snapshot().iter().last().unwrap().uid);
+        self.durability().forget_safe();
+    }
+
+    /// The next look makes all safe again.
+    pub(crate) fn mend_syncs(&self) {
+        fs::remove_dir_all(self.folder().path().join("dovecot-uidlist.tmp")).unwrap();
+    }
+
+    /// A pipe cannot be synced: who waits for this UID hears that it is not safe.
+    pub(super) fn note_unsyncable(&self, last: Uid) {
+        let (_reader, writer) = std::io::pipe().unwrap();
+        let pipe = fs::File::from(std::os::fd::OwnedFd::from(writer));
+        self.durability().note_uids(pipe, last);
+    }
+}
+
 /// Polls a future once and drops it, as when a client goes away.
 fn begun_and_dropped(future: impl Future) {
     let _ = pin!(future).poll(&mut Context::from_waker(Waker::noop()));
@@ -55,10 +76,7 @@ fn bases(mailbox: &Mailbox) -> Vec<(u32, String)> {
 async fn a_flush_that_nobody_waits_for_any_more_still_counts() {
     let account = Account1::new();
     let inbox = account.inbox().await;
-    // A pipe cannot be synced: whoever waits for this UID must hear that it is not safe.
-    let (_reader, writer) = std::io::pipe().unwrap();
-    let pipe = fs::File::from(std::os::fd::OwnedFd::from(writer));
-    inbox.durability().note_uids(pipe, Uid::new(7).unwrap());
+    inbox.note_unsyncable(Uid::new(7).unwrap());
     begun_and_dropped(inbox.flush());
     assert!(inbox.flush().await.is_err());
     assert!(inbox.durable(Uid::new(7).unwrap()).await.is_err());
@@ -71,9 +89,7 @@ async fn a_failed_sync_is_mended_by_a_new_uidlist_at_the_next_look() {
     let inbox = account.inbox().await;
     inbox.refresh().await.unwrap();
     let before = fs::metadata(account.root().join("dovecot-uidlist")).unwrap();
-    let (_reader, writer) = std::io::pipe().unwrap();
-    let pipe = fs::File::from(std::os::fd::OwnedFd::from(writer));
-    inbox.durability().note_uids(pipe, Uid::new(1).unwrap());
+    inbox.note_unsyncable(Uid::new(1).unwrap());
     assert!(inbox.flush().await.is_err());
     forbid_rewriting(&account);
     inbox.refresh().await.unwrap();

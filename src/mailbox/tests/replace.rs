@@ -141,3 +141,40 @@ async fn a_sync_that_fails_is_everybodys() {
     inbox.flush().await.unwrap();
     assert!(inbox.durability().has_doubt());
 }
+
+/// "both or neither": what has been replaced is not refused afterwards.
+#[tokio::test]
+async fn a_sync_that_fails_afterwards_is_no_refusal() {
+    let (account, mut view, sent) = house().await;
+    let inbox = Arc::clone(view.mailbox());
+    let upload = uploaded(&sent, "sent").await;
+    inbox.note_unsyncable(uid(2));
+    let (_, uids) = inbox.replace(uid(1), upload, &sent).await.unwrap();
+    assert_eq!(uids, [uid(1)]);
+    assert_eq!(told(&mut view, Expunge::Allowed), ["1 EXPUNGE", "1 RECENT"]);
+    assert_eq!(count(&account, ".Sent", "cur"), 1);
+}
+
+#[tokio::test]
+async fn what_was_synced_in_a_turn_is_not_synced_again() {
+    let account = Account1::new();
+    account.deliver("1.M1P1.host");
+    let inbox = account.inbox().await;
+    inbox.note_unsyncable(uid(7));
+    inbox.durability().note_synced(&[], Some(uid(6)));
+    assert!(!inbox.durability().is_safe(uid(6)));
+    inbox.durability().note_synced(&[], Some(uid(7)));
+    assert!(inbox.durability().is_safe(uid(7)));
+    inbox.flush().await.unwrap();
+}
+
+#[tokio::test]
+async fn it_is_known_which_of_two_mailboxes_ended() {
+    let (account, _view, sent) = house().await;
+    let inbox = account.inbox().await;
+    let upload = uploaded(&inbox, "new").await;
+    fs::remove_dir_all(account.root().join(".Sent")).unwrap();
+    let replaced = sent.replace(uid(1), upload, &inbox).await;
+    assert!(matches!(replaced, Err(Fault::Ended)), "{replaced:?}");
+    assert!(sent.has_ended() && !inbox.has_ended());
+}

@@ -9,7 +9,7 @@ use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::transfer::Copied;
 use crate::session::Session;
-use crate::session::cmd::{resolve, target, target_is_gone, uids};
+use crate::session::cmd::{one_is_gone, resolve, target, target_is_gone, uids};
 use crate::session::reply::{Failure, Reply};
 
 pub(crate) async fn copy(
@@ -42,7 +42,8 @@ pub(crate) async fn move_to(
     let Some(work) = prepare(session, numbering, set, wire).await? else {
         return Ok(Reply::ok("No messages found"));
     };
-    let moved = work.source.move_to(&work.uids, &work.target).await?;
+    let moved = work.source.move_to(&work.uids, &work.target).await;
+    let moved = moved.map_err(|fault| one_is_gone(fault, &work.source))?;
     if let Some(code) = code(&moved, &work.target) {
         session
             .writer

@@ -68,6 +68,14 @@ fn target_is_gone(fault: Fault) -> Failure {
     }
 }
 
+/// The same where the mailbox that they come from may be the one that was removed.
+fn one_is_gone(fault: Fault, source: &Mailbox) -> Failure {
+    match source.has_ended() {
+        true => fault.into(),
+        false => target_is_gone(fault),
+    }
+}
+
 /// The messages that a command names.
 fn resolve(view: &View, numbering: Numbering, set: &MessageSet) -> Result<Vec<Picked>, Failure> {
     let numbered = |set| {

@@ -10,7 +10,7 @@ use crate::imap::sequence::{Bound, SequenceSet};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::view::Expunge;
 use crate::session::cmd::append::{self, Incoming};
-use crate::session::cmd::{target, target_is_gone};
+use crate::session::cmd::{one_is_gone, target};
 use crate::session::reply::{Failure, Reply};
 use crate::session::{Session, updates};
 
@@ -40,7 +40,7 @@ pub(crate) async fn run(
     let replaced = mailbox.replace(old, upload, &target).await;
     let (uid_validity, uids) = match Arc::ptr_eq(&mailbox, &target) {
         true => replaced?,
-        false => replaced.map_err(target_is_gone)?,
+        false => replaced.map_err(|fault| one_is_gone(fault, &mailbox))?,
     };
     // "Servers implementing REPLACE and UIDPLUS are also advised to send the APPENDUID response code in an untagged
     // OK before sending the EXPUNGE" (§4.3).
@@ -54,6 +54,10 @@ pub(crate) async fn run(
             "Replacement message ready",
         );
     }
-    updates::tell(session, Expunge::Held, numbering == Numbering::Uid).await?;
+    let told = updates::tell(session, Expunge::Held, numbering == Numbering::Uid).await;
+    // The message is replaced, whatever else is wrong: that will be said where news is told the next time.
+    if let Err(Failure::End(end)) = told {
+        return Err(end.into());
+    }
     Ok(Reply::ok("Replace completed"))
 }

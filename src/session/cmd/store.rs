@@ -68,7 +68,10 @@ async fn show(session: &mut Session, named: &NumberSet, by_uid: bool) -> Result<
     updates::tell(session, Expunge::Held, by_uid).await?;
     if by_uid && let Some(highest) = named.ranges().last().and_then(|range| Uid::new(range.1)) {
         let mailbox = Arc::clone(session.view()?.mailbox());
-        mailbox.durable(highest).await?;
+        if let Err(fault) = mailbox.durable(highest).await {
+            session.view()?.owe(named);
+            return Err(fault.into());
+        }
     }
     for uid in named.iter().filter_map(Uid::new) {
         let crate::session::Session { writer, state, .. } = &mut *session;
