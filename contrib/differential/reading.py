@@ -61,11 +61,19 @@ WORD = re.compile(rb"=\?([^?]*)\?([^?]*)\?(.*?)\?=", re.S)
 SOUND_WORD = re.compile(rb"=\?[^?\s*()<>@,;:\"/\[\].=]+\?[bBqQ]\?[!->@-~]+\?=")
 
 
+def is_utf8(octets):
+    try:
+        octets.decode("utf-8")
+    except UnicodeError:
+        return False
+    return True
+
+
 def header_text(raw):
     """A field's body with its encoded words decoded, and the classes of what was odd."""
     flags = set()
     unfolded = re.sub(rb"\r?\n", b"", raw)
-    if re.search(rb"[\x80-\xff]", unfolded):
+    if not is_utf8(unfolded):
         flags.add("raw-8bit")
     out, at, last = [], 0, None
     for word in WORD.finditer(unfolded):
