@@ -2,18 +2,19 @@
 what Culver says. Where no grammar tells the answer, what Culver gives must at least stand in the field."""
 
 import binascii
-import datetime
+import calendar
 import re
 
 import octets as grammar
 import reading
 
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+MONTHS = [one.lower() for one in calendar.month_abbr[1:]]
+MONTH = "|".join(f"{one[:3]}(?:{one[3:]})?" for one in map(str.lower, calendar.month_name[1:]))
 
 
 def squeezed(text):
-    """Without what quoting and folding add."""
-    return re.sub(rb'[\s"\\]', b"", text or b"")
+    """Without what quoting and folding add. A NUL is U+FFFD within quotes, and 0x80 in a literal."""
+    return re.sub(rb'[\s"\\]', b"", text or b"").replace(b"\xef\xbf\xbd", b"\x80")
 
 
 def stands_in(value, text):
@@ -80,7 +81,15 @@ def right_addresses(given, bodies):
     else:
         return at == len(given)
     rest = b"\n".join(bodies)
-    return all(stands_in(one, rest) and (not one[2] or not one[3] or stands_in(one[2] + b"@" + one[3], rest)) for one in given[at:])
+    return all(broken_address(one, rest) for one in given[at:])
+
+
+def broken_address(given, text):
+    """Whether an address behind a mistake stands in the field: each word, and its domain behind its own local part. What is
+    missing is said by the words that clients know from Dovecot."""
+    words = b" ".join((one or b"").replace(b"MISSING_MAILBOX", b"") for one in given[:3]).split()
+    domain = given[3] if given[3] not in (b"MISSING_DOMAIN", b"SYNTAX_ERROR") else None
+    return all(stands_in(word, text) for word in words) and (not domain or stands_in((given[2] or b"") + b"@" + domain, text))
 
 
 # Parameters.
@@ -108,6 +117,8 @@ def parameters(text):
 def right_parameters(given, text):
     """Whether a list of parameters has those that keep to the grammar, the first of each name, and no others than stand there."""
     pairs = list(zip((given or [])[::2], (given or [])[1::2]))
+    if b"charset" not in text.lower():
+        pairs = [pair for pair in pairs if pair != (b"charset", b"us-ascii")]  # the default of text (RFC 2045 §5.2)
     have = [(name.lower(), squeezed(value)) for name, value in pairs]
     first = {}
     for name, value in parameters(text):
@@ -115,9 +126,7 @@ def right_parameters(given, text):
     if any((name, value) not in have for name, value in first.items() if b"*" not in name):
         return False
     joined = re.sub(rb";\s*[^;=\s]+\*\d+\*?\s*=\s*", b"", squeezed(grammar.strip_comments(text)))
-    return all(
-        stands_in(name.split(b"*")[0], text) and (stands_in(value, text) or b"*" in name and squeezed(value) in joined or squeezed(value) in joined)
-        for name, value in pairs)
+    return all(stands_in(name.split(b"*")[0], text) and (stands_in(value, text) or squeezed(value) in joined) for name, value in pairs)
 
 
 # Transfer encodings.
@@ -129,7 +138,6 @@ def decoded(body, encoding):
         return reading.any_base64(body)
     if encoding == b"quoted-printable":
         lines = re.sub(rb"[ \t]+(?=\r\n|$)", b"", body).replace(b"=\r\n", b"")
-        lines = lines[:-1] if re.search(rb"=$", lines) else lines
         return re.sub(rb"=([0-9A-Fa-f]{2})", lambda found: binascii.unhexlify(found[1]), lines)
     return body
 
@@ -138,12 +146,11 @@ def decoded(body, encoding):
 
 
 def sent_day(text):
-    """The day that a Date field names in any of the usual forms; `None` if there is none."""
+    """The year, month and day that a Date field names in any of the usual forms; `None` if there is none."""
     text = grammar.strip_comments(text).decode("latin-1").lower()
-    month = "|".join(MONTHS)
     forms = (
-        rf"(?<!\d)(?P<d>\d{{1,2}})[\s,.-]*(?P<m>{month})[a-z]*[\s,.-]*(?P<y>\d{{2,}})(?![\d:])",
-        rf"(?P<m>{month})[a-z]*[\s,.-]+(?P<d>\d{{1,2}})(?![\d:])\D.*?(?<![\d:+-])(?P<y>\d{{4}})(?!\d)",
+        rf"(?<!\d)(?P<d>\d{{1,2}})[\s,.-]*(?P<m>{MONTH})(?!\w*[a-z])[\s,.-]*(?P<y>\d{{2,}})(?![\w:])",
+        rf"(?P<m>{MONTH})[\s,.-]+(?P<d>\d{{1,2}})(?![\w:]).*?(?<![\w:+-])(?P<y>\d{{4}})(?!\w)",
         r"^\s*(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})(?!\d)")
     for form in forms:
         found = re.search(form, text, re.S)
@@ -151,10 +158,10 @@ def sent_day(text):
             year = int(found["y"])
             if len(found["y"]) < 4:  # RFC 5322 §4.3
                 year += 2000 if len(found["y"]) == 2 and year < 50 else 1900
-            try:
-                return datetime.date(year, int(found["m"]) if found["m"].isdigit() else MONTHS.index(found["m"]) + 1, int(found["d"]))
-            except ValueError:
-                return None
+            month = int(found["m"]) if found["m"].isdigit() else MONTHS.index(found["m"][:3]) + 1
+            # Every fourth century's calendar is the same; a Date may name years that Python's has not.
+            sound = 1 <= month <= 12 and 1 <= int(found["d"]) <= calendar.monthrange(2000 + year % 400, month)[1]
+            return (year, month, int(found["d"])) if sound else None
     return None
 
 
@@ -164,5 +171,5 @@ def found_by_date(text, key, value):
     if day is None:
         return False
     number, month, year = value.strip('"').split("-")
-    wanted = datetime.date(int(year), MONTHS.index(month.lower()) + 1, int(number))
+    wanted = (int(year), MONTHS.index(month.lower()) + 1, int(number))
     return {"SENTBEFORE": day < wanted, "SENTON": day == wanted, "SENTSINCE": day >= wanted}[key]

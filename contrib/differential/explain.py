@@ -284,13 +284,19 @@ def follows_structure(message, part):
 
 def stands(message, part, body):
     """Whether these octets are where BODYSTRUCTURE says that the part is: behind its header, and of its size; and a part of a
-    multipart behind a delimiter of that."""
+    multipart behind a delimiter of that. Where no delimiter is found, there must be nothing."""
     node, around_it = next(((node, around_it) for number, node, around_it in message.parts() if number == part), (None, None))
-    header = message.mime(part)
-    place = message.octets.find(header + body)
-    if node is None or place < 0 or not isinstance(node[0], list) and node[6] != len(body):
+    whole = message.mime(part) + body
+    if node is None or not isinstance(node[0], list) and node[6] != len(body):
         return False
-    return around_it is None or bool(re.search(rb"(?:^|\n)--[^\r\n]*\r\n$", message.octets[:place]))
+    if around_it is None:
+        return whole in message.octets
+    listed = next((one for one in around_it[len(children(around_it)) + 1 :] if isinstance(one, list)), [])
+    boundary = next((value for name, value in zip(listed[::2], listed[1::2]) if name.lower() == b"boundary"), b"")
+    delimiter = rb"(?:^|\n)--" + re.escape(boundary.rstrip())
+    if not whole and not (boundary and re.search(delimiter, message.octets)):
+        return True
+    return bool(re.search(delimiter + rb"[^\r\n]*(?:\r\n|\Z)" + re.escape(whole), message.octets))
 
 
 def around(message, part):
@@ -321,7 +327,7 @@ def section(field, ours, theirs, command, message):
         return set()
     if field.startswith("BINARY"):
         encoding = grammar.strip_comments((grammar.fields(message.mime(part), "Content-Transfer-Encoding") or [b""])[0]).strip().lower()
-        encoding = b"" if is_composite(node) else (re.match(grammar.TOKEN, encoding) or [b""])[0]
+        encoding = b"" if isinstance(node[0], list) else (re.match(grammar.TOKEN, encoding) or [b""])[0]
         content = expected.decoded(body, encoding)
         right = ours in ("NO [UNKNOWN-CTE]",) if encoding not in (b"", *ENCODINGS) else ours == (
             len(content) if isinstance(ours, int) else content)

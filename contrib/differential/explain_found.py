@@ -98,7 +98,11 @@ def texts(message):
         odd = follows_structure(message, part) | around(message, part)
         if header != message.fetch("BODY.PEEK[HEADER]"):
             yield from header_texts(message, header, False, odd)
-        if is_message(node):
+        if [one.lower() for one in node[:2] if isinstance(one, bytes)] == [b"message", b"global"] and not is_message(node):
+            # Shown as a leaf, as RFC 3501 has no other message than message/rfc822; but SEARCH looks into it.
+            yield from header_texts(message, body, False, odd | {"message-global"})
+            yield "BODY", body, reading.text_of(body.replace(b"\r\n", b"\n")[len(grammar.head(body)) :], "utf-8")[0], {"message-global"}
+        elif is_message(node):
             yield from header_texts(message, message.fetch(f"BODY.PEEK[{part}.HEADER]"), False, odd)
             if node[1].lower() == b"global":
                 yield "BODY", body, "", {"message-global"}
