@@ -84,6 +84,11 @@ def right_addresses(given, bodies):
     return all(broken_address(one, rest) for one in given[at:])
 
 
+def whole(given):
+    """The addresses of which no piece is missing, without their names."""
+    return {(mailbox, domain) for _, _, mailbox, domain in given if mailbox and domain and domain not in (b"MISSING_DOMAIN", b"SYNTAX_ERROR")}
+
+
 def broken_address(given, text):
     """Whether an address behind a mistake stands in the field: each word, and its domain behind its own local part. What is
     missing is said by the words that clients know from Dovecot."""

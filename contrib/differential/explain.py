@@ -185,8 +185,8 @@ def header_of(message, part):
 
 
 def addresses(field, header, ours, theirs):
-    """An error in the field: both have the same addresses before it. Or a form that is only obsolete. Culver's addresses must be
-    those of the field."""
+    """An error in the field: both have the same addresses before it, and Culver has each that the other has. Or a form that is
+    only obsolete. Culver's addresses must be those of the field."""
     for name in [field] + ["from"] * (field in ("sender", "reply-to")):  # RFC 3501 7.4.2: they default to From
         bodies = grammar.fields(header, name)
         if not expected.right_addresses(ours or [], bodies):
@@ -196,7 +196,7 @@ def addresses(field, header, ours, theirs):
             count, broken = grammar.sound_addresses(body)
             before += count
             if broken and (ours or [])[:before] == (theirs or [])[:before]:
-                return {"address-broken"}
+                return {"address-broken"} if expected.whole(theirs or []) <= expected.whole(ours or []) else set()
         if any(grammar.obsolete_addresses(body) for body in bodies):
             return {"address-obsolete"}
     return set()
