@@ -84,9 +84,11 @@ def right_addresses(given, bodies):
     return all(broken_address(one, rest) for one in given[at:])
 
 
-def whole(given):
-    """The addresses of which no piece is missing, without their names."""
-    return {(mailbox, domain) for _, _, mailbox, domain in given if mailbox and domain and domain not in (b"MISSING_DOMAIN", b"SYNTAX_ERROR")}
+def whole(given, bodies):
+    """Those addresses, without their names, that stand in one of the fields up to where an address may end: what stands before a
+    bracket is a name."""
+    pairs = [(mailbox, domain) for _, _, mailbox, domain in given if mailbox and domain]
+    return {pair for pair in pairs if any(re.search(re.escape(b"@".join(pair)) + rb"\s*(?:[,;>]|$)", body) for body in bodies)}
 
 
 def broken_address(given, text):

@@ -196,7 +196,8 @@ def addresses(field, header, ours, theirs):
             count, broken = grammar.sound_addresses(body)
             before += count
             if broken and (ours or [])[:before] == (theirs or [])[:before]:
-                return {"address-broken"} if expected.whole(theirs or []) <= expected.whole(ours or []) else set()
+                lost = expected.whole(theirs or [], bodies) - expected.whole(ours or [], bodies)
+                return set() if lost else {"address-broken"}
         if any(grammar.obsolete_addresses(body) for body in bodies):
             return {"address-obsolete"}
     return set()
