@@ -156,7 +156,7 @@ def sent_day(text):
     """The year, month and day that a Date field names in any of the usual forms; `None` if there is none."""
     text = grammar.strip_comments(text).decode("latin-1").lower()
     forms = (
-        rf"(?<!\d)(?P<d>\d{{1,2}})[\s,.-]*(?P<m>{MONTH})(?!\w*[a-z])[\s,.-]*(?P<y>\d{{2,}})(?![\w:])",
+        rf"(?<!\d)(?P<d>\d{{1,2}})[\s,.-]*(?P<m>{MONTH})(?!\w*[a-z])(?:|.*?(?<![\w:+-])|[\s,.-]*)(?P<y>\d{{2,4}})(?![\w:])",
         rf"(?P<m>{MONTH})[\s,.-]+(?P<d>\d{{1,2}})(?![\w:]).*?(?<![\w:+-])(?P<y>\d{{4}})(?!\w)",
         r"^\s*(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})(?!\d)")
     for form in forms:
@@ -170,6 +170,12 @@ def sent_day(text):
             sound = 1 <= month <= 12 and 1 <= int(found["d"]) <= calendar.monthrange(2000 + year % 400, month)[1]
             return (year, month, int(found["d"])) if sound else None
     return None
+
+
+def day_number(year, month, day):
+    """Days since the beginning of the Gregorian calendar's first year."""
+    return sum(calendar.monthrange(2000 + year % 400, one)[1] for one in range(1, month)) + day + year * 365 + (year - 1) // 4 - (
+        year - 1) // 100 + (year - 1) // 400
 
 
 def found_by_date(text, key, value):

@@ -207,11 +207,42 @@ def order_classes(differences, both, message_of):
     sound = f"{head} UTF-8 {sequence_set(rest)} {tail}"
     left = {difference.number for difference in compare_found(both, sound, strings, {})}
     tied = ties(both, sound, strings, message_of) if left and head.startswith("THREAD") else set()
+    wrong = set()
+    if command.startswith("SORT (DATE) "):
+        order = numbers_of(both.ask(command, strings)[0], "SORT")
+        wrong = misplaced(order, {number: span(message_of(number)) for number in order}, {number for number in order if not odd[number]})
     for difference in differences:
         number = difference.number
+        if number in wrong:
+            continue
         difference.classes = sorted(odd[number] - {None}) if odd[number] else ["thread-ties"] if number in tied else [] if number in left else [
             "beside-odd"]
     return left - tied - {difference.number for difference in differences}
+
+
+def span(message):
+    """Between which times, in days of our era, a message was sent: its day anywhere on earth; of one without a day INTERNALDATE's."""
+    bodies = grammar.fields(message.fetch("BODY.PEEK[HEADER]"), "Date")
+    day = expected.sent_day(bodies[0]) if bodies else None
+    if day is None:
+        day = expected.sent_day(message.fetch("INTERNALDATE"))
+    at = expected.day_number(*day)
+    return at - 1, at + 2
+
+
+def misplaced(order, spans, sound):
+    """The messages of an order by date that stand behind a sound one of a later day, or before one of an earlier."""
+    found, latest = set(), None
+    for number in order:
+        latest = spans[number][0] if number in sound else latest
+        if number not in sound and latest is not None and latest > spans[number][1]:
+            found.add(number)
+    earliest = None
+    for number in reversed(order):
+        earliest = spans[number][1] if number in sound else earliest
+        if number not in sound and earliest is not None and earliest < spans[number][0]:
+            found.add(number)
+    return found
 
 
 def ties(both, command, strings, message_of):

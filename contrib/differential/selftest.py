@@ -132,6 +132,14 @@ class Answers(unittest.TestCase):
         self.found(plain(b"Subject: x\r\n"), "SEARCH SENTBEFORE 1-Jan-2005", False, "date-missing")
         self.found(plain(b"Subject: x\r\n"), "SEARCH SENTBEFORE 1-Jan-2005", True)
 
+    def test_a_message_is_sorted_where_its_day_is(self):
+        spans = {1: (10, 13), 2: (20, 23), 3: (19, 22), 4: (30, 33)}
+        for order, wrong in (([1, 3, 2, 4], set()), ([1, 2, 3, 4], set()), ([3, 1, 2, 4], {3}), ([1, 2, 4, 3], {3})):
+            self.assertEqual(explain_found.misplaced(order, spans, {1, 2, 4}), wrong, order)
+        odd = explain_found.span(plain(b"Date: 1994-02-07\r\n"))
+        self.assertEqual(odd, explain_found.span(plain(b"Date: Mon, 7 Feb 1994 21:52:25 -0800\r\n")))
+        self.assertEqual(odd[0] + 22, explain_found.span(plain(b"Date: Mar 1 1994\r\n"))[0])
+
     def test_sound_parameters_are_shown_as_they_stand(self):
         message = Told(b"Content-Type: text/plain; charset=utf-8; name=a b; format=flowed\r\n\r\n", b"x\r\n", None)
         theirs = text(b"x\r\n", parameters=(b"charset", b"utf-8"))
