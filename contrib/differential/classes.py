@@ -1,5 +1,6 @@
 """The classes of differences: for each its name, what Dovecot does otherwise, and the sentence of an RFC that is on
-Culver's side. What recognises them is in `explain.py`; it looks at the message's octets, not only at the answers."""
+Culver's side; or, where no RFC decides, that it is Culver's choice, and why. Ordered from the outermost cause to the
+innermost. What recognises them is in `explain.py`; it looks at the message's octets, not only at the answers."""
 
 CLASSES = {
     # Structure.
@@ -18,24 +19,27 @@ CLASSES = {
         "RFC 2231 7: extended-initial-name := attribute [initial-section] \"*\""),
     "not-mime": (
         "does not read MIME fields where there is neither MIME-Version nor Content-Type",
-        "RFC 2045 4: In the absence of a MIME-Version field, a receiving mail user agent (whether conforming to MIME requirements or not) "
-        "may optionally choose to interpret the body of the message according to local conventions."),
+        "Culver's choice, for RFC 2045 4 leaves it open (\"may optionally choose to interpret the body\"): a sender who names a transfer "
+        "encoding has used it, and a gateway that lost MIME-Version has not undone it."),
     "type-invalid": (
         "shows a type that cannot be read as empty, or as application/octet-stream",
         "RFC 2045 5.2: It is also recommend that this default be assumed when a syntactically invalid "
         "Content-Type header field is encountered."),
     "type-case": (
         "shows the commonest type in lower case, though others as written",
-        "RFC 2045 5.1: The type, subtype, and parameter names are not case sensitive."),
+        "Culver's choice where the RFC says nothing of how case is shown (RFC 2045 5.1: not case sensitive): as the sender wrote it, for "
+        "BODYSTRUCTURE then agrees with BODY[n.MIME]."),
     "parameters-broken": (
         "ends the list of parameters at the first that is broken; Culver passes over it",
-        "RFC 1122 1.2.2: Be liberal in what you accept, and conservative in what you send."),
+        "Culver's choice where the RFCs give no meaning to what breaks their grammar: a mistake in one parameter says nothing against the "
+        "next, and a name or boundary that stands there is worth more to the reader than none."),
     "encoding-broken": (
         "says 7bit where something follows the transfer encoding's token; Culver shows the token",
-        "RFC 2045 6.1: encoding := \"Content-Transfer-Encoding\" \":\" mechanism"),
+        "Culver's choice where the RFCs give no meaning to what breaks their grammar: the token says how the body is encoded whatever "
+        "follows it, and 7bit would show the encoded octets as text."),
     "languages-broken": (
         "ends the list of languages at the first mistake; Culver passes over it",
-        "RFC 3501 7.4.2: body language A string or parenthesized list giving the body language value as defined in [LANGUAGE-TAGS]."),
+        "Culver's choice where the RFCs give no meaning to what breaks their grammar: the tags that can be read are those the sender meant."),
     "multipart-empty": (
         "does not look into a multipart in which no part is found; Culver reads it as text",
         "RFC 3501 6.4.4: Messages that contain the specified string in the body of the message."),
@@ -71,7 +75,8 @@ CLASSES = {
         "parsed by a conformant receiver."),
     "address-broken": (
         "loses all addresses behind the first that keeps to no grammar, or that one; Culver goes on with the next",
-        "RFC 1122 1.2.2: Be liberal in what you accept, and conservative in what you send."),
+        "Culver's choice where the RFCs give no meaning to what breaks their grammar: whom a reply goes to is worth more than where the "
+        "mistake stands, and an address that stands behind it in the field was meant as one."),
     "first-address": (
         "sorts by the first field of the name, though that has no address",
         "RFC 5256 3: FROM [IMAP] addr-mailbox of the first \"From\" address."),
@@ -101,7 +106,9 @@ CLASSES = {
         "character in the decoded data without any transformation"),
     "encoding-unknown": (
         "does not look into parts of an unknown transfer encoding; Culver reads them as they stand",
-        "RFC 9051 6.4.4: Servers are allowed to implement flexible matching for this search key"),
+        "RFC 2045 6.4: Any entity with an unrecognized Content-Transfer-Encoding must be treated as if it has a Content-Type of "
+        "\"application/octet-stream\". BINARY does (UNKNOWN-CTE); SEARCH, that RFC 9051 6.4.4 allows flexible matching, is Culver's "
+        "choice: such text is mostly 7bit or 8bit with its name misspelt, and a message too many is found sooner than one that is lost."),
     "encoding-empty": (
         "calls an empty transfer encoding an unknown one",
         "RFC 2045 6.1: \"Content-Transfer-Encoding: 7BIT\" is assumed if the Content-Transfer-Encoding header field is not present."),
@@ -116,12 +123,14 @@ CLASSES = {
         "before comparing text in a [CHARSET] other than US-ASCII"),
     "charset-invalid": (
         "reads octets that the charset has not, or only for controls, as they are not meant; Culver makes the best of them",
-        "RFC 9051 6.4.4: Servers are allowed to implement flexible matching for this search key"),
+        "Culver's choice where the RFCs say nothing of octets that a charset has not: most are a larger charset's under the smaller one's "
+        "name (windows-1252 as iso-8859-1), and the words beside them are found in any case."),
     "raw-8bit": (
         "reads raw 8-bit text in header fields that is no UTF-8 as U+FFFD",
-        "RFC 1122 1.2.2: Be liberal in what you accept, and conservative in what you send."),
+        "Culver's choice where the RFCs give no meaning to octets that are neither ASCII nor UTF-8: they are taken for windows-1252, the "
+        "commonest of what such senders write; and the ASCII words beside them are found."),
     "encoded-word-odd": (
-        "leaves encoded words with a mistake as they stand; Culver makes the best of them",
+        "leaves encoded words with a mistake as they stand where Culver makes the best of them, or the other way round",
         "RFC 2047 6.2: make a \"best effort\" to display using such characters as are available"),
     "search-beside": (
         "finds it only where other messages are searched by the same command, and agrees when asked for this one alone",
@@ -132,8 +141,9 @@ CLASSES = {
         "RFC 3501 6.4.4: Messages whose [RFC-2822] Date: header (disregarding time and timezone) is earlier than the specified date."),
     "date-odd": (
         "reads no date where its form is not RFC 5322's",
-        "RFC 5256 2.2: If the time zone is invalid, the date and time SHOULD be treated as UTC.  If the time is also invalid, the time "
-        "SHOULD be treated as 00:00:00."),
+        "RFC 5256 2.2, for SORT and THREAD: If the time zone is invalid, the date and time SHOULD be treated as UTC.  If the time is also "
+        "invalid, the time SHOULD be treated as 00:00:00. For SENTBEFORE, SENTON, SENTSINCE the RFC says nothing of such dates; Culver's "
+        "choice is the same day, that a person reads there and by which the message is sorted."),
     "subject-spaces": (
         "compares subjects with the runs of white space that they have",
         "RFC 5256 2.1: Convert all tabs and continuations to space.  Convert all multiple spaces to a single space."),

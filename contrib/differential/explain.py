@@ -2,6 +2,7 @@
 
 import re
 
+import expected
 import octets as grammar
 
 ENVELOPE = ("date", "subject", "from", "sender", "reply-to", "to", "cc", "bcc", "in-reply-to", "message-id")
@@ -14,7 +15,7 @@ class Message:
 
     def __init__(self, connection, number):
         self.connection, self.number, self.known = connection, number, {}
-        self.differing = {}  # classes of this message's differences, by the place in ENVELOPE or BODYSTRUCTURE
+        self.differing = {}  # classes of the differences in BODYSTRUCTURE, by part; "" is the whole message
 
     def fetch(self, item):
         if item not in self.known:
@@ -32,7 +33,10 @@ class Message:
         return self.fetch("BODYSTRUCTURE")
 
     def mime(self, part):
-        """The header that says what a part is; of part 1 of a message without parts, the message's own."""
+        """The header that says what a part is; of part 1 of a message without parts, the message's own. `1.HEADER` stands for
+        the message within part 1."""
+        if part.endswith(".HEADER"):
+            return self.fetch(f"BODY.PEEK[{part}]")
         return self.fetch(f"BODY.PEEK[{part}.MIME]") if part else self.fetch("BODY.PEEK[HEADER]")
 
     def body(self, part):
@@ -99,7 +103,7 @@ def envelope_leaves(ours, theirs, part):
 def structure_leaves(ours, theirs, prefix, me):
     """`me` is the part's own number, `prefix` what stands before those of the parts in it."""
     if isinstance(ours[0], list) != isinstance(theirs[0], list):
-        yield "structure", me or prefix + "1", ours, theirs
+        yield "structure", me, ours, theirs
     elif isinstance(ours[0], list):
         mine, its = children(ours), children(theirs)
         if len(mine) != len(its):
@@ -111,7 +115,7 @@ def structure_leaves(ours, theirs, prefix, me):
         rest = zip(("subtype", "parameters", "disposition", "language", "location"), ours[len(mine) :], theirs[len(its) :])
         yield from ((name, me, a, b) for name, a, b in rest if a != b)
     else:
-        number = me or prefix + "1"
+        number = me if me and not me.endswith(".HEADER") else prefix + "1"
         if [one.lower() for one in ours[:2]] != [one.lower() for one in theirs[:2]]:
             yield "type", number, ours[:3], theirs[:3]
             # The lines of text and the inside of a message are where the other has nothing.
@@ -121,7 +125,7 @@ def structure_leaves(ours, theirs, prefix, me):
         names = ["type", "type", "parameters", "id", "description", "encoding", "size"]
         if is_message(ours) and is_message(theirs):
             yield from envelope_leaves(ours[7], theirs[7], number)
-            yield from structure_leaves(ours[8], theirs[8], number + ".", "")
+            yield from structure_leaves(ours[8], theirs[8], number + ".", number + ".HEADER")
             ours, theirs = (node[:7] + node[9:] for node in (ours, theirs))
             names.append("lines")
         elif len(ours) in (8, 12):
@@ -152,9 +156,7 @@ def classes_of(difference, message):
             return set()
         found |= names
         if difference.kind == "BODYSTRUCTURE":
-            message.differing.setdefault("structure", set()).update(names)
-        if difference.kind == "ENVELOPE":
-            message.differing.setdefault(field, set()).update(names)
+            message.differing.setdefault(part.removesuffix(".HEADER"), set()).update(names)
     return found
 
 
@@ -183,15 +185,20 @@ def header_of(message, part):
 
 
 def addresses(field, header, ours, theirs):
-    """An error in the field: both have the same addresses before it. Or a form that is only obsolete."""
+    """An error in the field: both have the same addresses before it, and Culver has each that the other has. Or a form that is
+    only obsolete. Culver's addresses must be those of the field."""
     for name in [field] + ["from"] * (field in ("sender", "reply-to")):  # RFC 3501 7.4.2: they default to From
-        before, bodies = 0, grammar.fields(header, name)
+        bodies = grammar.fields(header, name)
+        if not expected.right_addresses(ours or [], bodies):
+            continue
+        before = 0
         for body in bodies:
             count, broken = grammar.sound_addresses(body)
             before += count
             if broken and (ours or [])[:before] == (theirs or [])[:before]:
-                return {"address-broken"}
-        if any(grammar.obsolete_addresses(body) for body in bodies) and len(ours or []) == before:
+                lost = expected.whole(theirs or [], bodies) - expected.whole(ours or [], bodies)
+                return set() if lost else {"address-broken"}
+        if any(grammar.obsolete_addresses(body) for body in bodies):
             return {"address-obsolete"}
     return set()
 
@@ -200,10 +207,12 @@ def structure_field(field, part, ours, theirs, message):
     header = message.mime(part)
     content_type = (grammar.fields(header, "Content-Type") or [b""])[0]
     if field in ("size", "lines"):
-        more = 2 if field == "size" else 1
-        if theirs == ours + more and ends_before_delimiter(message, part):
+        body = message.body(part)
+        if not stands(message, part, body) or ours != (len(body) if field == "size" else body.count(b"\n")):
+            return set()
+        if theirs == ours + (2 if field == "size" else 1) and ends_before_delimiter(message, part):
             return {"nested-line-end"}
-        return around(message, part)
+        return around(message, part) | follows_structure(message, part)
     if field == "structure":
         boundary = re.search(rb'boundary\s*=\s*"?([^";\s]*)', content_type)
         if boundary and len(boundary[1]) > 70:
@@ -217,27 +226,45 @@ def structure_field(field, part, ours, theirs, message):
         return set() if grammar.sound_parameters(content_type) else {"parameters-broken"}
     if field == "type":
         if b"message/global" in content_type.lower():
-            return {"message-global"}
-        return set() if grammar.sound_type(content_type) else {"type-invalid"}
+            return {"message-global"} if [one.lower() for one in ours[:2]] == [b"message", b"global"] else set()
+        named = expected.stands_in(ours[:2], content_type) or [one.lower() for one in ours[:2]] in DEFAULT_TYPES
+        return {"type-invalid"} if named and not grammar.sound_type(content_type) else set()
     if field == "subtype":
-        return set() if grammar.sound_type(content_type) else {"type-invalid"}
+        return {"type-invalid"} if expected.stands_in(ours, content_type) and not grammar.sound_type(content_type) else set()
     if field == "case":
         return {"type-case"} if b"/".join(ours) in content_type else set()
-    if field == "parameters" and renamed(theirs) != ours:
-        if [one.lower() for one in ours or []] == [one.lower() for one in theirs or []]:
-            return {"type-case"}
-        return set() if grammar.sound_parameters(content_type) and grammar.sound_type(content_type) else {"parameters-broken"}
-    if field in ("parameters", "disposition") and renamed(theirs) == ours:
-        return {"parameter-names"}
-    if field == "disposition":
-        return set() if all(map(grammar.sound_parameters, grammar.fields(header, "Content-Disposition"))) else {"parameters-broken"}
-    if field == "encoding" and not grammar.fields(header, "Content-Type") and not grammar.fields(header, "MIME-Version"):
-        return {"not-mime"}
+    if field in ("parameters", "disposition"):
+        if renamed(theirs) == ours:
+            return {"parameter-names"}
+        return parameters(ours, theirs, grammar.fields(header, "Content-Type" if field == "parameters" else "Content-Disposition"))
     if field == "encoding":
-        return set() if all(map(grammar.sound_token, grammar.fields(header, "Content-Transfer-Encoding"))) else {"encoding-broken"}
+        named = grammar.fields(header, "Content-Transfer-Encoding")
+        if not any(re.match(rb"\s*" + re.escape(ours) + rb"(?![\w-])", grammar.strip_comments(one)) for one in named[:1]):
+            return set()
+        if not grammar.fields(header, "Content-Type") and not grammar.fields(header, "MIME-Version"):
+            return {"not-mime"}
+        return set() if all(map(grammar.sound_token, named)) else {"encoding-broken"}
     if field == "language":
-        return set() if all(map(grammar.sound_languages, grammar.fields(header, "Content-Language"))) else {"languages-broken"}
+        named = grammar.fields(header, "Content-Language")
+        right = expected.stands_in(ours, b",".join(named))
+        return set() if not right or all(map(grammar.sound_languages, named)) else {"languages-broken"}
     return set()
+
+
+DEFAULT_TYPES = ([b"text", b"plain"], [b"message", b"rfc822"], [b"application", b"octet-stream"])
+
+
+def parameters(ours, theirs, bodies):
+    """Of a list of parameters; of a disposition, its type and that list. Those that are sound must be as they stand."""
+    body = (bodies or [b""])[0]
+    disposition = isinstance(ours, list) and len(ours) == 2 and isinstance(ours[1], list)
+    listed = ours[1] if disposition else ours
+    if not expected.right_parameters(listed, body) or disposition and not expected.stands_in(ours[0], body):
+        return set()
+    lower = lambda value: [lower(one) for one in value] if isinstance(value, list) else value and value.lower()
+    if not disposition and lower(ours) == lower(theirs) and ours and expected.stands_in(ours, body):
+        return {"type-case"}
+    return set() if grammar.sound_parameters(body) and (disposition or grammar.sound_type(body)) else {"parameters-broken"}
 
 
 def renamed(value):
@@ -247,10 +274,30 @@ def renamed(value):
     return re.sub(rb"\*0\*$", b"*", value) if isinstance(value, bytes) else value
 
 
-def follows_structure(message):
-    """Where the parts are others, so is what lies in them."""
-    return message.differing.get("structure", set()) & {
-        "boundary-spaces", "boundary-long", "type-invalid", "parameters-broken", "message-global", "encoding-broken", "not-mime"}
+def follows_structure(message, part):
+    """Where a part, or one that it lies in, is another one for the other server, so is what lies in it."""
+    found = set(message.differing.get("", ()))
+    while part:
+        found |= message.differing.get(part, set())
+        part = part.rpartition(".")[0]
+    return found & {"boundary-spaces", "boundary-long", "type-invalid", "parameters-broken", "message-global"}
+
+
+def stands(message, part, body):
+    """Whether these octets are where BODYSTRUCTURE says that the part is: behind its header, and of its size; and a part of a
+    multipart behind a delimiter of that. Where no delimiter is found, there must be nothing."""
+    node, around_it = next(((node, around_it) for number, node, around_it in message.parts() if number == part), (None, None))
+    whole = message.mime(part) + body
+    if node is None or not isinstance(node[0], list) and node[6] != len(body):
+        return False
+    if around_it is None:
+        return whole in message.octets
+    listed = next((one for one in around_it[len(children(around_it)) + 1 :] if isinstance(one, list)), [])
+    boundary = next((value for name, value in zip(listed[::2], listed[1::2]) if name.lower() == b"boundary"), b"")
+    delimiter = rb"(?:^|\n)--" + re.escape(boundary.rstrip())
+    if not whole and not (boundary and re.search(delimiter, message.octets)):
+        return True
+    return bool(re.search(delimiter + rb"[^\r\n]*(?:\r\n|\Z)" + re.escape(whole), message.octets))
 
 
 def around(message, part):
@@ -277,24 +324,39 @@ def section(field, ours, theirs, command, message):
     part = re.search(r"\[([\d.]*\d)", command)[1]
     node = next((node for number, node, _ in message.parts() if number == part), None)
     body = message.body(part)
-    longer = isinstance(ours, bytes) and theirs == ours + b"\r\n" or isinstance(ours, int) and theirs == ours + 2
-    if longer and ends_before_delimiter(message, part):
+    if node is None or not stands(message, part, body):
+        return set()
+    if field.startswith("BINARY"):
+        encoding = grammar.strip_comments((grammar.fields(message.mime(part), "Content-Transfer-Encoding") or [b""])[0]).strip().lower()
+        encoding = b"" if isinstance(node[0], list) else (re.match(grammar.TOKEN, encoding) or [b""])[0]
+        content = expected.decoded(body, encoding)
+        right = ours in ("NO [UNKNOWN-CTE]",) if encoding not in (b"", *ENCODINGS) else ours == (
+            len(content) if isinstance(ours, int) else content)
+    elif field == "BODY[n]<>":
+        first, count = map(int, re.search(r"<(\d+)(?:\.(\d+))?", command).groups("40"))
+        right = ours == body[first : first + count]
+    else:
+        right = ours == (message.mime(part) if field == "BODY[n.MIME]" else body)
+    if not right:
+        return set()
+    if (theirs == ours + b"\r\n" if isinstance(ours, bytes) else theirs == ours + 2 if isinstance(ours, int) else False) and ends_before_delimiter(
+            message, part):
         return {"nested-line-end"}
-    if node is not None and field.startswith("BINARY"):
+    if field.startswith("BINARY"):
         found = binary(ours, theirs, part, node, message)
         if found:
             return found
     if field == "BODY[n]<>":
-        first = int(re.search(r"<(\d+)", command)[1])
         if theirs == (body + b"\r\n")[first : first + len(theirs)] and ends_before_delimiter(message, part):
             return {"nested-line-end"}
-        if ours == body[first : first + len(ours)] and re.search(rb"\r[^\n]", body[: first + 1]):
+        if re.search(rb"\r[^\n]", body[: first + 1]):
             return {"partial-behind-cr"}
-    return follows_structure(message)
+    return follows_structure(message, part)
 
 
 def binary(ours, theirs, part, node, message):
-    own = problem(message, part)
+    body = message.body(part)
+    own = problem(message, part) | (message.differing.get(part, set()) & {"not-mime"} if theirs in (body, len(body)) else set())
     encodings = grammar.fields(message.mime(part), "Content-Transfer-Encoding")
     if is_composite(node):
         if own or encodings or b"content-transfer-encoding:" in message.body(part).lower():

@@ -4,8 +4,10 @@ is unexplained."""
 import email.utils
 import re
 
+import expected
 import octets as grammar
 import reading
+from classes import CLASSES
 from compare import MISSING, Difference, compare_found, numbers_of
 from explain import ADDRESSES, ENVELOPE, around, children, follows_structure, is_message, problem
 
@@ -23,7 +25,7 @@ def search_classes(difference, message, ask):
             message.number, key, name, string)
         if ours == theirs:
             continue
-        names = dates(message, key) if key.startswith("SENT") else words(message, key, name, string, ours)
+        names = dates(message, key, string, ours) if key.startswith("SENT") else words(message, key, name, string, ours)
         if not names and ask and len(set(ask(message.number, key, name, string))) == 1:
             names = {"search-beside"}
         if not names:
@@ -47,50 +49,60 @@ def atoms(command, strings):
             yield key, name, string.decode(charset[1] if charset else "utf-8")
 
 
-def dates(message, key):
+def dates(message, key, day, ours):
+    """Culver's answer must be that of the day that the field names."""
     bodies = grammar.fields(message.fetch("BODY.PEEK[HEADER]"), "Date")
+    if ours != expected.found_by_date(bodies[0] if bodies else None, key, day):
+        return set()
     if not any(body.strip() for body in bodies):
         return {"date-missing"}
     return set() if grammar.sound_date(bodies[0]) else {"date-odd"}
 
 
 def words(message, key, name, string, ours):
-    """Of what only Culver finds, what had to be forgiven to read the text that holds it; of what only Dovecot finds, the
-    texts that hold it undecoded, or that Culver does not take for text."""
+    """Of what only Culver finds, what had to be forgiven to read the text that holds it; of what only Dovecot finds, the texts
+    that hold it only undecoded or read otherwise. What a text as decoded holds, Culver must find: that is no class's."""
     wanted = reading.folded(" ".join(string.split()) or string)
     holding = []
     for where, raw, text, flags in texts(message):
-        if ours and "multipart-encoded" in flags:
-            continue
         if where != key and not (key == "TEXT" and where != "BODY+") and not (key == "HEADER" and where == "HEADER " + name.upper()) and not (
                 key in HEADER_KEYS and where == "HEADER " + name.upper()):
             continue
-        undecoded = reading.folded(raw.decode("utf-8", "best"))
-        if wanted in reading.folded(text) or flags and wanted in undecoded or not ours and "charset-1258" in flags:
+        if wanted in reading.folded(text):
+            if not ours:
+                return set()
             holding.append(flags)
-    if not holding and not ours and key in HEADER_KEYS:
+        elif not ours and flags and (wanted in reading.folded(raw.decode("utf-8", "best")) or "charset-1258" in flags):
+            holding.append(flags)
+    if not holding and not ours and key.lower() in ADDRESSES:
         # Dovecot looks into addresses put together again, whatever was missing.
         broken = any(grammar.sound_addresses(body)[1] for body in grammar.fields(message.fetch("BODY.PEEK[HEADER]"), key))
         together = [(mailbox or b"") + b"@" for _, _, mailbox, _ in message.fetch("ENVELOPE")[ENVELOPE.index(key.lower())] or []]
         holding = [{"address-broken"} for one in together if broken and wanted in reading.folded(one.decode("utf-8", "best"))]
     if not holding or not all(holding):
         return set()
-    # One text that holds it is enough; the least odd one says why.
-    return {min(min(holding, key=len))}
+    # One text that holds it is enough: the least odd one says why, and of its classes the outermost, for a structure that is read
+    # otherwise comes before an encoding, and that before a charset. So `CLASSES` is ordered.
+    order = list(CLASSES)
+    return {min(min(holding, key=lambda flags: (len(flags), sorted(map(order.index, flags)))), key=order.index)}
 
 
 def texts(message):
-    """(where, raw octets, text, classes of what is odd) for each text of a message."""
+    """(where, raw octets, text, classes of what is odd) for each text of a message; the text is empty where only another reading,
+    which the octets then are, holds it."""
     yield from header_texts(message, message.fetch("BODY.PEEK[HEADER]"), True)
-    odd_structure = follows_structure(message)
     yield from partless(message.structure, message.fetch("BODY.PEEK[TEXT]"))
     for part, node, _ in message.parts():
         header, body = message.mime(part), message.body(part)
         content_type = (grammar.fields(header, "Content-Type") or [b""])[0]
-        odd = set(odd_structure) | around(message, part)
+        odd = follows_structure(message, part) | around(message, part)
         if header != message.fetch("BODY.PEEK[HEADER]"):
             yield from header_texts(message, header, False, odd)
-        if is_message(node):
+        if [one.lower() for one in node[:2] if isinstance(one, bytes)] == [b"message", b"global"] and not is_message(node):
+            # Shown as a leaf, as RFC 3501 has no other message than message/rfc822; but SEARCH looks into it.
+            yield from header_texts(message, body, False, odd | {"message-global"})
+            yield "BODY", body, reading.text_of(body.replace(b"\r\n", b"\n")[len(grammar.head(body)) :], "utf-8")[0], {"message-global"}
+        elif is_message(node):
             yield from header_texts(message, message.fetch(f"BODY.PEEK[{part}.HEADER]"), False, odd)
             if node[1].lower() == b"global":
                 yield "BODY", body, "", {"message-global"}
@@ -110,7 +122,7 @@ def texts(message):
             encodings = grammar.fields(header, "Content-Transfer-Encoding")
             if len(encodings) > 1 and encodings[0] != encodings[-1]:
                 odd.add("encoding-twice")
-                yield "BODY", body, reading.body_text(body, encodings[-1], charset)[0], {"encoding-twice"}
+                yield "BODY", reading.body_text(body, encodings[-1], charset)[0].encode(), "", {"encoding-twice"}
             text, flags = reading.body_text(body, grammar.strip_comments(encoding).split(b";")[0], charset)
             if node[0].lower() in (b"text", b"message"):
                 yield "BODY", body, text, flags | odd | (problem(message, part) - {"encoding-empty"})
@@ -122,7 +134,7 @@ def partless(node, body):
     """The text of a multipart in which no part is found: it is shown as having one of nothing."""
     if isinstance(node[0], list) and len(children(node)) == 1 and not isinstance(node[0][0], list) and node[0][6] == 0:
         yield "BODY", body, reading.text_of(body, "")[0], {"multipart-empty"}
-        yield "BODY", body, reading.body_text(body, b"quoted-printable", b"")[0], {"multipart-encoded"}
+        yield "BODY", reading.body_text(body, b"quoted-printable", b"")[0].encode(), "", {"multipart-encoded"}
 
 
 def header_texts(message, header, own, odd=frozenset()):
@@ -195,11 +207,42 @@ def order_classes(differences, both, message_of):
     sound = f"{head} UTF-8 {sequence_set(rest)} {tail}"
     left = {difference.number for difference in compare_found(both, sound, strings, {})}
     tied = ties(both, sound, strings, message_of) if left and head.startswith("THREAD") else set()
+    wrong = set()
+    if command.startswith("SORT (DATE) "):
+        order = numbers_of(both.ask(command, strings)[0], "SORT")
+        wrong = misplaced(order, {number: span(message_of(number)) for number in order}, {number for number in order if not odd[number]})
     for difference in differences:
         number = difference.number
+        if number in wrong:
+            continue
         difference.classes = sorted(odd[number] - {None}) if odd[number] else ["thread-ties"] if number in tied else [] if number in left else [
             "beside-odd"]
     return left - tied - {difference.number for difference in differences}
+
+
+def span(message):
+    """Between which times, in days of our era, a message was sent: its day anywhere on earth; of one without a day INTERNALDATE's."""
+    bodies = grammar.fields(message.fetch("BODY.PEEK[HEADER]"), "Date")
+    day = expected.sent_day(bodies[0]) if bodies else None
+    if day is None:
+        day = expected.sent_day(message.fetch("INTERNALDATE"))
+    at = expected.day_number(*day)
+    return at - 1, at + 2
+
+
+def misplaced(order, spans, sound):
+    """The messages of an order by date that stand behind a sound one of a later day, or before one of an earlier."""
+    found, latest = set(), None
+    for number in order:
+        latest = spans[number][0] if number in sound else latest
+        if number not in sound and latest is not None and latest > spans[number][1]:
+            found.add(number)
+    earliest = None
+    for number in reversed(order):
+        earliest = spans[number][1] if number in sound else earliest
+        if number not in sound and earliest is not None and earliest < spans[number][0]:
+            found.add(number)
+    return found
 
 
 def ties(both, command, strings, message_of):

@@ -53,10 +53,10 @@ def comment_end(text, at):
     return None
 
 
-def tokens(text):
-    """An address field as a string of letters: w word, . dot, d dot with white space around it, L domain literal, the
-    specials themselves, E for what no grammar allows."""
-    out, at, spaced = "", 0, False
+def lexemes(text):
+    """An address field as pairs of a letter and what it stands for: w word, . dot, d dot with white space around it, L domain
+    literal, the specials themselves, E for what no grammar allows; between words a space, or _ where there is none."""
+    out, at, spaced = [], 0, False
     while at < len(text):
         gap = CFWS.match(text, at)
         if gap:
@@ -65,27 +65,32 @@ def tokens(text):
         if text[at : at + 1] == b"(":
             end = comment_end(text, at)
             if end is None:
-                return out + "E"
+                return out + [("E", b"")]
             at, spaced = end, True
             continue
+        last = out[-1][0] if out else ""
         found = next((kind for kind in (("w", ATOM), ("w", QUOTED), ("L", LITERAL)) if kind[1].match(text, at)), None)
         if found:
-            if spaced and out.endswith("."):
-                out = out[:-1] + "d"
-            if spaced and found[0] == "w" and out.endswith("w"):
-                out += " "
-            elif found[0] == "w" and out.endswith("w"):
-                out += "_"  # two words with nothing between
-            out += found[0]
-            at = found[1].match(text, at).end()
+            if spaced and last == ".":
+                out[-1] = ("d", b".")
+            if found[0] == "w" and last == "w":
+                out.append((" ", b" ") if spaced else ("_", b""))
+            octets = found[1].match(text, at)[0]
+            out.append((found[0], octets))
+            at += len(octets)
         elif text[at : at + 1] in b".<>@,:;":
-            dot = "d" if spaced else "."
-            out += dot if text[at : at + 1] == b"." else text[at : at + 1].decode()
+            one = text[at : at + 1]
+            out.append(("d" if spaced and one == b"." else one.decode(), one))
             at += 1
         else:
-            return out + "E"
+            return out + [("E", b"")]
         spaced = False
     return out
+
+
+def tokens(text):
+    """The letters of `lexemes`."""
+    return "".join(letter for letter, _ in lexemes(text))
 
 
 PHRASE = r"w(?:[ _]?w|[.d])*"

@@ -61,15 +61,26 @@ WORD = re.compile(rb"=\?([^?]*)\?([^?]*)\?(.*?)\?=", re.S)
 SOUND_WORD = re.compile(rb"=\?[^?\s*()<>@,;:\"/\[\].=]+\?[bBqQ]\?[!->@-~]+\?=")
 
 
+def is_utf8(octets):
+    try:
+        octets.decode("utf-8")
+    except UnicodeError:
+        return False
+    return True
+
+
 def header_text(raw):
     """A field's body with its encoded words decoded, and the classes of what was odd."""
     flags = set()
     unfolded = re.sub(rb"\r?\n", b"", raw)
-    if re.search(rb"[\x80-\xff]", unfolded):
+    if not is_utf8(unfolded):
         flags.add("raw-8bit")
     out, at, last = [], 0, None
     for word in WORD.finditer(unfolded):
         between = unfolded[at : word.start()]
+        if re.search(rb"\s", word[1] + word[2]):
+            flags.add("encoded-word-odd")  # none at all (RFC 2047 §2)
+            continue
         charset, kind, text = word[1].split(b"*")[0].decode("latin-1"), word[2].lower(), word[3]
         apart = re.fullmatch(rb"\s+", between) or not between and at == 0
         if not SOUND_WORD.fullmatch(word[0]) or b"*" in word[1] or not apart and not re.search(rb"[\s(\"]$", between):

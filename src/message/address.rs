@@ -444,6 +444,10 @@ mod tests {
             ("a@b c, d@e", "-|-|a|b ; -|-|d|e"),
             ("\"open <a@b>, c@d", "open|-|a|b ; -|-|c|d"),
             ("(open a@b, c@d", "open|-|a|b ; -|-|c|d"),
+            (
+                "Ann (x <a@b>, Bob (work) <c@d>, e@f (Eve)",
+                "Ann x|-|a|b ; Bob|-|c|d ; Eve|-|e|f",
+            ),
             ("\"a\\\" <c@d>, e@f", "a\\\\|-|c|d ; -|-|e|f"),
             ("[x] a\\b <c@d>", "[x] a\\\\b|-|c|d"),
             (

@@ -148,6 +148,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_soft_break_behind_much_white_space_is_one_wherever_it_is_cut() {
+        for blanks in [0, 1, 75, 78, 79, 80, 81, 997, 998, 999] {
+            for end in ["\n", "\r\n"] {
+                let body = format!("zeb={}{end}raword", " ".repeat(blanks));
+                let whole = decode(TransferEncoding::QuotedPrintable, "", body.as_bytes(), 2000);
+                assert_eq!(whole == "zebraword", blanks <= 998, "{blanks}");
+                for piece in [1, 2, 3, 40, 80, 500, body.len() - 1] {
+                    let cut = decode(
+                        TransferEncoding::QuotedPrintable,
+                        "",
+                        body.as_bytes(),
+                        piece,
+                    );
+                    assert_eq!(cut, whole, "{blanks} by {piece}");
+                }
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn pieces_never_matter(

@@ -1,8 +1,6 @@
 //! Encoded words in header fields (RFC 2047, RFC 2231 §5) → text, with what mailers get wrong: words in
 //! quoted strings or in the middle of others, blanks in them, characters cut in two between them.
 
-use std::borrow::Cow;
-
 use memchr::memmem;
 
 use crate::message::charset::Charset;
@@ -16,133 +14,119 @@ const CHARSET_MAX: usize = 64;
 /// A header field's body as a person reads it: unfolded, encoded words decoded and joined, raw 8-bit
 /// text taken as UTF-8 where valid.
 pub fn header_text(raw: &[u8]) -> String {
-    let body = compressed(raw);
-    let mut out = String::with_capacity(body.len());
-    each_stretch(&body, |stretch| stretch.read(&mut out));
-    out
+    Reader::read(&compressed(raw)).text
 }
 
 /// The same where every octet is of the charset that it is said to be in, and that is known; UTF-8, where none is
 /// named. If not, the octets themselves, without folds and encodings: what is then compared (RFC 5255 §4.6).
 pub fn collated_text(raw: &[u8]) -> Result<String, Vec<u8>> {
     let body = compressed(raw);
-    let (mut text, mut octets, mut sound) = (String::new(), Vec::new(), true);
-    each_stretch(&body, |stretch| {
-        stretch.read(&mut text);
-        sound &= stretch.is_sound();
-        octets.extend_from_slice(&stretch.octets);
-    });
-    // What a decoder could not read it has put this for.
-    match sound && !text.contains(char::REPLACEMENT_CHARACTER) {
-        true => Ok(text),
-        false => Err(octets),
+    let read = Reader::read(&body);
+    match read.sound {
+        true => Ok(read.text),
+        false => Err(read.octets),
     }
 }
 
-/// Octets of a field's body that belong together: encoded words of one charset and encoding, or what is none.
-struct Stretch<'a> {
-    /// `None` outside of encoded words.
-    charset: Option<&'a [u8]>,
-    octets: Cow<'a, [u8]>,
-}
-
-impl<'a> Stretch<'a> {
-    fn plain(octets: &'a [u8]) -> Stretch<'a> {
-        Stretch {
-            charset: None,
-            octets: octets.into(),
-        }
-    }
-
-    fn read(&self, out: &mut String) {
-        let mut charset = self.charset.and_then(Charset::named).unwrap_or_default();
-        charset.push(&self.octets, out);
-        charset.finish(out);
-    }
-
-    /// Whether the octets can be in its charset, as far as that is not for a decoder to say. ASCII is the same in
-    /// those that are not known.
-    fn is_sound(&self) -> bool {
-        let known = self.charset.map(Charset::named);
-        match known {
-            Some(Some(Charset::Known(_) | Charset::Utf7(_))) => true,
-            Some(Some(Charset::Mixed(_))) | None => std::str::from_utf8(&self.octets).is_ok(),
-            Some(None) => self.octets.is_ascii(),
-        }
-    }
-}
-
-/// Takes a field's body apart.
-fn each_stretch<'b>(body: &'b [u8], mut take: impl FnMut(Stretch<'b>)) {
-    let mut rest = body;
-    let mut last: Option<Run<'b>> = None;
-    // Once no `?=` is found, none follows later: each is looked for once.
-    let mut may_end = true;
-    while let Some(at) = memmem::find(rest, b"=?").filter(|_| may_end) {
-        let (before, from) = rest.split_at_checked(at).unwrap_or_default();
-        let Some((word, after)) = Word::parse(from, &mut may_end) else {
-            let (text, after) = rest.split_at_checked(at + 2).unwrap_or_default();
-            last.take().into_iter().for_each(|run| take(run.stretch()));
-            take(Stretch::plain(text));
-            rest = after;
-            continue;
-        };
-        // White space between two encoded words is not shown (RFC 2047 §6.2).
-        if last.is_none() || !before.iter().copied().all(is_space) {
-            last.take().into_iter().for_each(|run| take(run.stretch()));
-            take(Stretch::plain(before));
-        }
-        match &mut last {
-            Some(run) if run.word.continues(&word) => run.add(&word),
-            _ => {
-                last.take().into_iter().for_each(|run| take(run.stretch()));
-                let mut octets = Vec::new();
-                word.decode(&mut octets);
-                last = Some(Run { word, octets });
-            }
-        }
-        rest = after;
-    }
-    last.into_iter().for_each(|run| take(run.stretch()));
-    take(Stretch::plain(rest));
-}
-
-/// Encoded words of one charset and encoding, whose octets belong together.
-struct Run<'a> {
-    word: Word<'a>,
+/// A field's body, read from its beginning on.
+struct Reader<'a> {
+    text: String,
+    /// What the text was decoded from.
     octets: Vec<u8>,
+    /// Every octet is of its charset, and that is known.
+    sound: bool,
+    /// What was read last, if that were encoded words: the next may go on with their characters.
+    open: Option<Open<'a>>,
 }
 
-/// What ends a word of ISO-2022: it holds "control codes such that ASCII mode is again selected at the end of the
-/// 'encoded-word'" (RFC 2047 §3).
-const TO_ASCII: &[u8] = b"\x1b(B";
-
-impl<'a> Run<'a> {
-    /// Adds the next word. Where it leaves ASCII mode at once, the run need not return to it: a decoder takes two
-    /// escape sequences in a row for a mistake.
-    fn add(&mut self, next: &Word<'_>) {
-        let end = self.octets.len();
-        next.decode(&mut self.octets);
-        let (before, after) = self.octets.split_at_checked(end).unwrap_or_default();
-        let is_2022 = self
-            .word
-            .charset
-            .get(..8)
-            .is_some_and(|start| start.eq_ignore_ascii_case(b"iso-2022"));
-        if is_2022 && before.ends_with(TO_ASCII) && after.starts_with(b"\x1b") {
-            self.octets.drain(end - TO_ASCII.len()..end);
+impl<'a> Reader<'a> {
+    fn read(body: &'a [u8]) -> Reader<'a> {
+        let mut reader = Reader {
+            text: String::with_capacity(body.len()),
+            octets: Vec::new(),
+            sound: true,
+            open: None,
+        };
+        let mut rest = body;
+        // Once no `?=` is found, none follows later: each is looked for once.
+        let mut may_end = true;
+        while let Some(at) = memmem::find(rest, b"=?").filter(|_| may_end) {
+            let (before, from) = rest.split_at_checked(at).unwrap_or_default();
+            let Some((word, after)) = Word::parse(from, &mut may_end) else {
+                let (text, after) = rest.split_at_checked(at + 2).unwrap_or_default();
+                reader.plain(text);
+                rest = after;
+                continue;
+            };
+            // White space between two encoded words is not shown (RFC 2047 §6.2).
+            if reader.open.is_none() || !before.iter().copied().all(is_space) {
+                reader.plain(before);
+            }
+            reader.word(word);
+            rest = after;
         }
+        reader.plain(rest);
+        reader
     }
 
-    fn stretch(self) -> Stretch<'a> {
-        Stretch {
-            charset: Some(self.word.charset),
-            octets: self.octets.into(),
+    /// Takes what is not in encoded words.
+    fn plain(&mut self, octets: &[u8]) {
+        self.close();
+        let mut charset = Charset::default();
+        charset.push(octets, &mut self.text);
+        charset.finish(&mut self.text);
+        self.sound &= charset.is_sound();
+        self.octets.extend_from_slice(octets);
+    }
+
+    /// Takes an encoded word. "Each 'encoded-word' MUST represent an integral number of characters" (RFC 2047 §5);
+    /// where one does not, and the next is alike, that one goes on with the character.
+    fn word(&mut self, word: Word<'a>) {
+        if let Some(open) = self.open.as_mut().filter(|open| open.word.is_like(&word)) {
+            open.charset.next_text();
+        } else {
+            self.close();
+        }
+        let open = self.open.get_or_insert_with(|| Open::new(word));
+        let begin = self.octets.len();
+        word.decode(&mut self.octets);
+        let octets = self.octets.get(begin..).unwrap_or_default();
+        open.charset.push(octets, &mut self.text);
+        // ASCII is the same in those that are not known.
+        self.sound &= open.is_known || octets.is_ascii();
+    }
+
+    /// Ends the characters of the last word.
+    fn close(&mut self) {
+        if let Some(Open { mut charset, .. }) = self.open.take() {
+            charset.finish(&mut self.text);
+            self.sound &= charset.is_sound();
+        }
+    }
+}
+
+/// Encoded words of one charset and encoding, one behind the other.
+struct Open<'a> {
+    /// The first.
+    word: Word<'a>,
+    charset: Charset,
+    /// Whether the charset is what it is named.
+    is_known: bool,
+}
+
+impl<'a> Open<'a> {
+    fn new(word: Word<'a>) -> Open<'a> {
+        let charset = Charset::named(word.charset);
+        Open {
+            word,
+            is_known: charset.is_some(),
+            charset: charset.unwrap_or_default(),
         }
     }
 }
 
 /// `=?charset?encoding?text?=`
+#[derive(Clone, Copy)]
 struct Word<'a> {
     /// Without the language that may follow it (RFC 2231 §5).
     charset: &'a [u8],
@@ -182,7 +166,7 @@ impl<'a> Word<'a> {
     }
 
     /// Whether the octets of the two words may share a character.
-    fn continues(&self, next: &Word<'_>) -> bool {
+    fn is_like(&self, next: &Word<'_>) -> bool {
         self.base64 == next.base64 && self.charset.eq_ignore_ascii_case(next.charset)
     }
 
@@ -233,6 +217,20 @@ mod tests {
                 b"=?iso-2022-jp?b?GyRCJDM=?= =?iso-2022-jp?b?JHMbKEI=?=",
                 "こん",
             ),
+            (
+                b"=?iso-2022-jp?B?GyRCMnE1RCROGyhC?=\n =?iso-2022-jp?B?GyRCSnM5cBsoQg==?=",
+                "会議の報告",
+            ),
+            // Each word begins as if it were alone, if the last has not ended inside a character.
+            (b"=?utf-7?q?+AGE?= =?utf-7?q?+AGI-?=", "ab"),
+            (b"=?utf-7?q?+AGE?= =?utf-7?q?bc?=", "abc"),
+            (b"=?utf-7?q?+2D3?= =?utf-7?q?eAA-?=", "😀"),
+            (b"=?utf-7?q?+?= =?utf-7?q?AGE-?=", "a"),
+            (b"=?utf-16?b?/v8AYQBi?= =?utf-16?b?/v8AYwBk?=", "abcd"),
+            (b"=?utf-16?b?AGEAYg==?= =?utf-16?b?/v8AYwBk?=", "abcd"),
+            (b"=?utf-16?b?/v8AYQBi?= =?utf-16?b?//5jAGQA?=", "abcd"),
+            (b"=?utf-16?b?/v8AYQBi?= =?utf-16?b?AGMAZA==?=", "abcd"),
+            (b"=?utf-16?b?/v8AYQA=?= =?utf-16?b?Yg==?=", "ab"),
             // What should not be, and is.
             (b"\"=?utf-8?q?caf=C3=A9?=\"", "\"café\""),
             (b"x=?utf-8?q?=C3=A9?=y", "xéy"),
@@ -267,6 +265,12 @@ mod tests {
             (b"caf\xe9 =?utf-8?q?=C3=A9?=", Err(b"caf\xe9 \xc3\xa9")),
             (b"=?utf-8?b?wMA=?= =?utf-8?q?x?=", Err(b"\xc0\xc0x")),
             (b"=?euc-jp?q?a=A4?=", Err(b"a\xa4")),
+            (b"=?utf-7?q?+2D0-?=", Err(b"+2D0-")),
+            (b"=?utf-16?b?/v8AYQA=?=", Err(b"\xfe\xff\0a\0")),
+            // Not what a decoder has put for something else.
+            (b"\xef\xbf\xbdzz", Ok("\u{fffd}zz")),
+            (b"=?utf-7?q?+//0-?=", Ok("\u{fffd}")),
+            (b"=?iso-2022-jp?q?=1B$B$3=1B(B=1B$B$s=1B(B?=", Ok("こん")),
         ];
         for (raw, expected) in table {
             let found = collated_text(raw);

@@ -6,8 +6,11 @@ use crate::message::charset::from_charset;
 /// Octets of a tag's name or an entity that are kept: none that matters is longer.
 const NAME_MAX: usize = 16;
 
-/// Elements whose content is no text.
-const UNSEEN: [&str; 6] = ["style", "script", "title", "template", "noscript", "select"];
+/// Elements that hold no markup and nothing that is seen: only their own end tag ends them (HTML, 13.2.5.2 to 13.2.5.4).
+const RAW: [&str; 3] = ["style", "script", "title"];
+
+/// Others whose content is not seen.
+const UNSEEN: [&str; 3] = ["template", "noscript", "select"];
 
 /// Elements that begin and end a line.
 const BLOCKS: [&str; 30] = [
@@ -137,8 +140,22 @@ enum State {
         /// A value begins here.
         value: bool,
     },
-    /// Behind `<!--`; how many hyphens were last.
-    Comment(u8),
+    /// Behind `<!--`.
+    Comment(Comment),
+    /// In an element of `RAW`; so many characters of its end tag were last.
+    Raw(&'static str, usize),
+}
+
+/// What was last in a comment, as far as that decides where it ends: at `-->` and `--!>`, and at once in `<!-->` and
+/// `<!--->` (HTML, 13.2.5.43 to 13.2.5.52).
+#[derive(Clone, Copy, Debug)]
+enum Comment {
+    Start,
+    StartHyphen,
+    Text,
+    Hyphen,
+    Hyphens,
+    Bang,
 }
 
 impl Html {
@@ -181,11 +198,38 @@ impl Html {
                     }
                 }
             },
-            State::Comment(hyphens) => match (c, *hyphens) {
-                ('>', 2..) => self.state = State::Text,
-                ('-', count) => *hyphens = count.saturating_add(1),
-                _ => *hyphens = 0,
-            },
+            State::Comment(last) => {
+                *last = match (*last, c) {
+                    (
+                        Comment::Start | Comment::StartHyphen | Comment::Hyphens | Comment::Bang,
+                        '>',
+                    ) => {
+                        self.state = State::Text;
+                        return;
+                    }
+                    (Comment::Start, '-') => Comment::StartHyphen,
+                    (Comment::Text | Comment::Bang, '-') => Comment::Hyphen,
+                    (_, '-') => Comment::Hyphens,
+                    (Comment::Hyphens, '!') => Comment::Bang,
+                    _ => Comment::Text,
+                };
+            }
+            State::Raw(element, matched) => {
+                let expected = "</".chars().chain(element.chars()).nth(*matched);
+                match expected {
+                    Some(expected) if c.eq_ignore_ascii_case(&expected) => *matched += 1,
+                    None if c == '>' => self.state = State::Text,
+                    None if c == '/' || c.is_ascii_whitespace() => {
+                        self.state = State::Tag {
+                            name: format!("/{element}"),
+                            named: true,
+                            quote: None,
+                            value: false,
+                        };
+                    }
+                    _ => *matched = usize::from(c == '<'),
+                }
+            }
             State::Tag {
                 name,
                 named,
@@ -207,7 +251,7 @@ impl Html {
                     self.state = State::Text;
                     self.tag(&name, seen);
                 }
-                ('"' | '\'', None) if *value && self.unseen.is_none() => {
+                ('"' | '\'', None) if *value => {
                     *quote = Some(c);
                     *value = false;
                 }
@@ -218,8 +262,8 @@ impl Html {
                     if !*named {
                         name.push(c.to_ascii_lowercase());
                     }
-                    if name == "!--" && self.unseen.is_none() {
-                        self.state = State::Comment(0);
+                    if name == "!--" {
+                        self.state = State::Comment(Comment::Start);
                     }
                 }
             },
@@ -237,6 +281,10 @@ impl Html {
             Some(name) => (name, true),
             None => (name, false),
         };
+        if !ends && let Some(raw) = RAW.into_iter().find(|raw| *raw == name) {
+            self.state = State::Raw(raw, 0);
+            return;
+        }
         if let Some(unseen) = self.unseen {
             if ends && name == unseen {
                 self.unseen = None;
@@ -345,6 +393,24 @@ mod tests {
             ("a<", "a"),
             ("a<p", "a"),
             ("<script>x", ""),
+            ("<script>for(i=0;i<n;i++){}</script>Hello", "Hello"),
+            ("<style><!-- a{} </style>Hello", "Hello"),
+            ("<style>a<b </style>Hello", "Hello"),
+            ("<title>a <b</title>Hello", "Hello"),
+            ("<title>a</titles></ title><</TITLE\n x='>'>Hello", "Hello"),
+            ("<script>a='</scrip</script/>Hello", "Hello"),
+            ("</title>Hello", "Hello"),
+            (
+                "<noscript><style>a<b</noscript></style>x</noscript>Hello",
+                "Hello",
+            ),
+            ("<select><!-- </select> --><p a='>'></select>Hello", "Hello"),
+            ("<!-->Hello", "Hello"),
+            ("<!--->Hello", "Hello"),
+            ("<!---->Hello", "Hello"),
+            ("<!-- x --!>Hello", "Hello"),
+            ("<!--!> - > -- > --!-> --! > --!--->Hello", "Hello"),
+            ("<!---!> -->Hello", "Hello"),
         ];
         for (html, expected) in table {
             for piece in 1..4 {

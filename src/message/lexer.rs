@@ -1,15 +1,20 @@
 //! Words, quoted strings and comments of structured header fields (RFC 5322 §3.2), leniently.
 //!
-//! A cursor goes forward only. A quotation mark or parenthesis that is never closed is text: it is
+//! A cursor goes forward only. A quotation mark or parenthesis that is never closed is text: what would close it is
 //! looked for once, so that a field full of them is still read in linear time.
 
 /// A place in a field's body.
 #[derive(Debug)]
 pub struct Cursor<'a> {
     rest: &'a [u8],
-    /// A quoted string or comment was found open at the end: no later one is closed either.
+    /// A quoted string was found open at the end: no later one is closed either.
     open_quote: bool,
-    open_comment: bool,
+    /// A comment was found open at the end: how many octets before the end stand the parentheses that are not
+    /// closed. Those between them are.
+    open_comments: Vec<usize>,
+    /// A parenthesis that was quoted in that comment, and begins one outside of it, was found open as well: no more
+    /// comments are looked for.
+    no_comments: bool,
 }
 
 impl<'a> Cursor<'a> {
@@ -18,7 +23,8 @@ impl<'a> Cursor<'a> {
         Cursor {
             rest: body,
             open_quote: false,
-            open_comment: false,
+            open_comments: Vec::new(),
+            no_comments: false,
         }
     }
 
@@ -72,24 +78,29 @@ impl<'a> Cursor<'a> {
 
     /// A comment with those inside it; parentheses of the inner ones stay.
     fn comment(&mut self) -> Option<Vec<u8>> {
-        if self.peek() != Some(b'(') || self.open_comment {
+        if self.peek() != Some(b'(') || self.no_comments {
+            return None;
+        }
+        let length = self.rest.len();
+        let known = self.open_comments.binary_search_by(|at| length.cmp(at));
+        if known.is_ok() {
             return None;
         }
         let mut text = Vec::new();
-        let mut depth = 0_usize;
+        let mut open = Vec::new();
         let mut bytes = self.rest.iter().enumerate();
         while let Some((at, &byte)) = bytes.next() {
             match byte {
                 b'\\' => text.extend(bytes.next().map(|(_, quoted)| *quoted)),
                 b'(' => {
-                    if depth > 0 {
+                    if !open.is_empty() {
                         text.push(byte);
                     }
-                    depth += 1;
+                    open.push(length - at);
                 }
                 b')' => {
-                    depth -= 1;
-                    if depth == 0 {
+                    open.pop();
+                    if open.is_empty() {
                         self.rest = self.rest.get(at + 1..).unwrap_or_default();
                         return Some(text);
                     }
@@ -98,7 +109,8 @@ impl<'a> Cursor<'a> {
                 _ => text.push(byte),
             }
         }
-        self.open_comment = true;
+        self.no_comments = !self.open_comments.is_empty();
+        self.open_comments = open;
         None
     }
 
@@ -165,18 +177,31 @@ mod tests {
             assert_eq!(cursor.peek(), Some(b'"'));
         }
         let mut cursor = Cursor::new(b"((a) b\\");
-        assert_eq!(cursor.skip_cfws(), None);
-        assert_eq!(cursor.peek(), Some(b'a'));
+        assert_eq!(cursor.skip_cfws().as_deref(), Some(&b"a"[..]));
+        assert_eq!(cursor.peek(), Some(b'b'));
+    }
+
+    #[test]
+    fn comments_within_one_that_is_not_closed() {
+        let mut cursor = Cursor::new(b"(a (b) c ((d) e (\\(f) \\(g");
+        let mut found = Vec::new();
+        while cursor.peek().is_some() {
+            found.extend(cursor.skip_cfws());
+            cursor.bump();
+        }
+        assert_eq!(found, [&b"b"[..], b"d", b"(f"]);
     }
 
     #[test]
     fn unclosed_marks_cost_linear_time() {
-        let text = b"(\\\"\"".repeat(200_000);
-        let mut cursor = Cursor::new(&text);
-        while cursor.peek().is_some() {
-            cursor.skip_cfws();
-            if cursor.quoted_string().is_none() {
-                cursor.bump();
+        for text in ["(\\\"\"", "(", "\\(", "(a)(", "((a)", "(\\("] {
+            let text = text.repeat(200_000);
+            let mut cursor = Cursor::new(text.as_bytes());
+            while cursor.peek().is_some() {
+                cursor.skip_cfws();
+                if cursor.quoted_string().is_none() {
+                    cursor.bump();
+                }
             }
         }
     }

@@ -1,7 +1,7 @@
 //! A range of a message, read line by line in bounded memory.
 //!
 //! A line longer than the buffer comes in several pieces; everything that looks at lines needs only
-//! their beginning. What lies in memory anyway is not copied, and its lines come whole. Line ends are LF or CRLF and never divided between two pieces. Not here: what a
+//! their beginning. What lies in memory anyway is not copied; its pieces are the same. Line ends are LF or CRLF and never divided between two pieces. Not here: what a
 //! line means.
 
 use std::borrow::Cow;
@@ -108,18 +108,21 @@ impl<'s, S: Source + ?Sized> Pieces<'s, S> {
     pub fn next(&mut self) -> io::Result<Option<Piece<'_>>> {
         let mut searched = 0;
         let length = loop {
+            // Of what lies in memory there may be more than comes in one piece.
+            let most = self.end.min(self.start + BUFFER);
             let ready = self
                 .buffer
-                .get(self.start + searched..self.end)
+                .get(self.start + searched..most)
                 .unwrap_or_default();
             if let Some(at) = memchr::memchr(b'\n', ready) {
                 break searched + at + 1;
             }
-            searched = self.end - self.start;
-            if !self.refill()? {
+            searched = most - self.start;
+            if most < self.end || !self.refill()? {
                 // The buffer is full of one line, or this is the end of the range.
-                let rest = self.buffer.get(self.start..self.end).unwrap_or_default();
-                let cr_at_stake = !self.unread.is_empty() && rest.ends_with(b"\r");
+                let rest = self.buffer.get(self.start..most).unwrap_or_default();
+                let is_last = most == self.end && self.unread.is_empty();
+                let cr_at_stake = !is_last && rest.ends_with(b"\r");
                 break match rest.len() {
                     0 => return Ok(None),
                     length if cr_at_stake && length > 1 => length - 1,

@@ -1,16 +1,18 @@
 //! A few words of a message for a list of messages (RFC 8970): the beginning of the text that a person would read,
 //! without markup and without what it quotes.
 
-use std::collections::VecDeque;
+mod lines;
+
 use std::io;
 
 use crate::message::Source;
 use crate::message::decode::{TextDecoder, TransferEncoding};
 use crate::message::header::{HEADER_MAX, Header};
-use crate::message::html::{Html, Seen};
+use crate::message::html::Html;
 use crate::message::mime::{self, Content, Part, Structure};
 use crate::message::parameter::{ContentType, disposition};
 use crate::message::pieces::read;
+use crate::message::preview::lines::Lines;
 
 /// Characters of a preview. "The server SHOULD limit the length of the preview text to 200 preview characters."
 pub const PREVIEW_MAX: usize = 200;
@@ -19,10 +21,6 @@ pub const FRONT: u64 = 1024 * 1024;
 
 /// Octets decoded at once.
 const PIECE: usize = 8 * 1024;
-/// Characters of a line that are kept.
-const LINE_MAX: usize = 2 * PREVIEW_MAX;
-/// Lines that the words before a quotation may take: `On Monday, 3 May, Ann Example <ann@example.org>`, `wrote:`.
-const ATTRIBUTION_MAX: usize = 3;
 
 /// The preview of the message in `source`; empty where it has no text.
 pub fn preview<S: Source + ?Sized>(source: &S) -> io::Result<String> {
@@ -73,9 +71,18 @@ impl<S: Source> Reader<'_, S> {
         };
         let header = self.header(part)?;
         let content_type = header.first(b"Content-Type").and_then(ContentType::parse);
+        // "An entity with an unrecognized Content-Transfer-Encoding must be treated as if it has a Content-Type of
+        // "application/octet-stream"" (RFC 2045 §6.4): it has no text.
         let encoding = header
             .first(b"Content-Transfer-Encoding")
-            .map_or(TransferEncoding::Identity, TransferEncoding::parse);
+            .map_or(Some(TransferEncoding::Identity), TransferEncoding::known);
+        // What is attached to something is another text than the message's own.
+        let attached = header
+            .first(b"Content-Disposition")
+            .is_some_and(|field| disposition(field).0.eq_ignore_ascii_case(b"attachment"));
+        if attached && at != 0 {
+            return Ok(None);
+        }
         match &part.content {
             Content::Multipart(parts) => {
                 let alternative = content_type.is_some_and(|kind| kind.is_sub(b"alternative"));
@@ -94,19 +101,13 @@ impl<S: Source> Reader<'_, S> {
                 }
                 Ok(None)
             }
-            Content::Message(inner) if encoding == TransferEncoding::Identity => self.part(*inner),
-            Content::Leaf => {
-                // What is attached to something is another text than the message's own.
-                let attached = header
-                    .first(b"Content-Disposition")
-                    .is_some_and(|field| disposition(field).0.eq_ignore_ascii_case(b"attachment"));
-                match kind(content_type.as_ref()) {
-                    Some(kind) if !attached || at == 0 => {
-                        self.text(part, kind, encoding, content_type)
-                    }
-                    _ => Ok(None),
-                }
+            Content::Message(inner) if encoding == Some(TransferEncoding::Identity) => {
+                self.part(*inner)
             }
+            Content::Leaf => match (kind(content_type.as_ref()), encoding) {
+                (Some(kind), Some(encoding)) => self.text(part, kind, encoding, content_type),
+                _ => Ok(None),
+            },
             Content::Message(_) | Content::Opaque => Ok(None),
         }
     }
@@ -193,166 +194,6 @@ fn kind(content_type: Option<&ContentType>) -> Option<Kind> {
     }
 }
 
-/// Lines of text on their way into one: white space joined, and lines left out that are quoted or say who is.
-#[derive(Default)]
-struct Lines {
-    /// What is shown.
-    shown: Text,
-    /// What is quoted, for messages that have nothing else.
-    quoted: Text,
-    /// The last lines of a paragraph, which may turn out to be the words before a quotation.
-    held: VecDeque<Text>,
-    /// An empty line has followed these.
-    apart: bool,
-    line: Text,
-    /// The line is quoted.
-    in_quote: bool,
-    /// HTML says that all lines are.
-    quotations: usize,
-}
-
-impl Lines {
-    /// A character of plain text.
-    fn plain(&mut self, c: char) {
-        match c {
-            '\n' => self.end_line(),
-            '>' if self.line.is_empty() => self.in_quote = true,
-            _ => self.line.push(c, LINE_MAX),
-        }
-    }
-
-    fn seen(&mut self, seen: Seen) {
-        match seen {
-            Seen::Char(c) => self.line.push(c, LINE_MAX),
-            Seen::Break => self.end_line(),
-            Seen::Quoted(depth) => self.quotations = depth,
-        }
-        self.in_quote = self.quotations > 0;
-    }
-
-    fn end_line(&mut self) {
-        let quoted = std::mem::take(&mut self.in_quote);
-        let line = std::mem::take(&mut self.line);
-        if quoted {
-            self.end_attribution();
-            self.quoted.append(&line);
-        } else if line.is_empty() {
-            self.apart = true;
-        } else {
-            if std::mem::take(&mut self.apart) {
-                self.release(0);
-            }
-            self.held.push_back(line);
-            self.release(ATTRIBUTION_MAX);
-        }
-    }
-
-    /// A quotation begins: the lines before it are left out if they say whose it is, in any language: they end in
-    /// a colon, and hold a date or an address.
-    fn end_attribution(&mut self) {
-        let ends = self
-            .held
-            .back()
-            .is_some_and(|line| line.text.ends_with(':'));
-        let tells = |line: &Text| line.text.contains(|c: char| c == '@' || c.is_ascii_digit());
-        if let Some(at) = self.held.iter().rposition(tells).filter(|_| ends) {
-            self.held.truncate(at);
-        }
-        self.release(0);
-    }
-
-    /// Shows held lines until so many are left.
-    fn release(&mut self, left: usize) {
-        while self.held.len() > left {
-            if let Some(line) = self.held.pop_front() {
-                self.shown.append(&line);
-            }
-        }
-    }
-
-    fn is_full(&self) -> bool {
-        self.shown.count >= PREVIEW_MAX
-    }
-
-    fn finish(mut self) -> String {
-        self.end_line();
-        self.release(0);
-        if !self.shown.is_empty() {
-            return self.shown.text;
-        }
-        if self.quoted.is_empty() {
-            return String::new();
-        }
-        // As Dovecot shows it.
-        let mut text = Text::default();
-        text.push('>', PREVIEW_MAX);
-        self.quoted
-            .text
-            .chars()
-            .for_each(|c| text.push(c, PREVIEW_MAX));
-        text.text
-    }
-}
-
-/// Characters, with one space for any white space between them, and none that is not seen.
-#[derive(Default)]
-struct Text {
-    text: String,
-    count: usize,
-    /// White space has followed.
-    space: bool,
-    /// A joiner has followed, which counts only between two characters.
-    joiner: Option<char>,
-}
-
-impl Text {
-    fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
-    /// Adds a character, if there is room for it.
-    fn push(&mut self, c: char, most: usize) {
-        match c {
-            _ if c.is_whitespace() => self.space = true,
-            '\u{200c}' | '\u{200d}' => self.joiner = Some(c),
-            // Marks of direction and invisible fillers, with which advertisers push text out of previews.
-            '\u{ad}'
-            | '\u{34f}'
-            | '\u{61c}'
-            | '\u{180e}'
-            | '\u{200b}'
-            | '\u{200e}'
-            | '\u{200f}'
-            | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' => {}
-            _ if c.is_control() => {}
-            _ => {
-                let space = std::mem::take(&mut self.space) && self.count > 0;
-                let joiner = self.joiner.take().filter(|_| !space && self.count > 0);
-                let before = space.then_some(' ').or(joiner);
-                if self.count + 1 + usize::from(before.is_some()) > most {
-                    // Nothing that follows is let in, either.
-                    self.count = most;
-                    return;
-                }
-                for c in before.into_iter().chain([c]) {
-                    self.text.push(c);
-                    self.count += 1;
-                }
-            }
-        }
-    }
-
-    /// Adds a line.
-    fn append(&mut self, line: &Text) {
-        self.space = true;
-        for c in line.text.chars() {
-            self.push(c, PREVIEW_MAX);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -388,31 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn quotations_are_left_out() {
-        let table = [
-            (
-                "Hello Bob,\n> quoted\n>> more\nThanks\n",
-                "Hello Bob, Thanks",
-            ),
-            (
-                "Yes.\n\nOn Mon, 3 May 2024 at 10:00, Ann <a@b> wrote:\n> q\n",
-                "Yes.",
-            ),
-            (
-                "Yes.\n\nOn Mon, 3 May 2024, Ann Example <ann@example.org>\nwrote:\n\n> q\nAnd no.",
-                "Yes. And no.",
-            ),
-            ("Am 3. Mai schrieb Ann:\n> q\n\nJa.", "Ja."),
-            ("You asked me:\n> q\n\nYes.", "You asked me: Yes."),
-            ("At 10:00 it is:\n\nYes.", "At 10:00 it is: Yes."),
-            ("1\n2\n3\n4\n5:\n> q", "1 2 3 4"),
-            // With nothing else it is better than nothing.
-            ("> only\n> quoted\n", ">only quoted"),
-            ("Am 3. Mai schrieb Ann:\n> q\n", ">q"),
-        ];
-        for (body, expected) in table {
-            assert_eq!(plain(body), expected, "{body}");
-        }
+    fn html_quotations_are_left_out() {
         let body = "<div>Ja.</div><div class=gmail_quote><div>Am 3. Mai schrieb Ann:<br></div><blockquote>q\
             <p>r</blockquote></div>Gru&szlig;";
         assert_eq!(html(body), "Ja. Gruß");
@@ -463,6 +280,11 @@ mod tests {
             multi("mixed", &[image, attached, blank, message, text]),
             "inner"
         );
+        let attach = |part: &str| format!("Content-Disposition: attachment\n{part}");
+        let other = attach(message);
+        assert_eq!(multi("mixed", &[&other, text]), "plain");
+        assert_eq!(multi("mixed", &[&other]), "");
+        assert_eq!(shown(&other), "inner");
         assert_eq!(multi("mixed", &[calendar]), "");
         assert_eq!(
             multi(
@@ -484,6 +306,19 @@ mod tests {
             "café au lait"
         );
         assert_eq!(shown(&format!("{head}: base64\n\nY2Fm6Q==\n")), "café");
+    }
+
+    #[test]
+    fn no_text_in_an_encoding_that_is_not_known() {
+        let unknown = "Content-Transfer-Encoding: x-none\n";
+        assert_eq!(shown(&format!("{unknown}\ntext")), "");
+        assert_eq!(shown("Content-Transfer-Encoding: (none)\n\ntext"), "text");
+        let message = format!("Content-Type: message/rfc822\n{unknown}\n\ninner");
+        assert_eq!(shown(&message), "");
+        // Parts have encodings of their own, whatever the whole says.
+        let multi = "Content-Type: multipart/mixed; boundary=b\n";
+        let parts = format!("--b\n{unknown}\nno text\n--b\n\ntext\n--b--\n");
+        assert_eq!(shown(&format!("{multi}{unknown}\n{parts}")), "text");
     }
 
     #[test]

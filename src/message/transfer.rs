@@ -176,9 +176,9 @@ fn octets(group: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Octets after a `=` that are kept until it is clear what it means; soft breaks with more white space before
-/// the line end are not recognised.
-const ESCAPE_MAX: usize = 80;
+/// White space between a `=` and the line end of a soft break (RFC 2045 §6.7, rule 3): as much as a line may have
+/// (RFC 5322 §2.1.1). With more it is no soft break.
+const BLANKS_MAX: usize = 998;
 
 /// Decodes quoted-printable. What is no escape stays as it is.
 #[derive(Default)]
@@ -204,7 +204,7 @@ impl QuotedPrintable {
         // What is held grows octet by octet until it is decided.
         while !self.held.is_empty() {
             match escape(&self.held) {
-                Escape::Undecided if self.held.len() < ESCAPE_MAX => {
+                Escape::Undecided => {
                     let Some((first, rest)) = input.split_first() else {
                         return;
                     };
@@ -237,7 +237,7 @@ impl QuotedPrintable {
                 _ => continue,
             }
             let escape = escape(input);
-            if matches!(escape, Escape::Undecided) && input.len() < ESCAPE_MAX {
+            if matches!(escape, Escape::Undecided) {
                 self.held.extend_from_slice(input);
                 return;
             }
@@ -319,7 +319,7 @@ fn escape(text: &[u8]) -> Escape {
     let after = text.get(1..).unwrap_or_default();
     let spaces = after
         .iter()
-        .take(ESCAPE_MAX)
+        .take(BLANKS_MAX)
         .take_while(|byte| matches!(byte, b' ' | b'\t'))
         .count();
     match after.get(spaces..).unwrap_or_default() {

@@ -205,20 +205,18 @@ fn display(fields: &Header, name: &[u8], key_max: usize) -> Value {
     let Some(address) = first_address(fields, name) else {
         return Value::Text(Vec::new());
     };
-    Value::Text(match address.name.filter(|name| !name.is_empty()) {
-        Some(name) => key(collated_text(&name), key_max),
-        None => {
-            let mut shown = address.mailbox.unwrap_or_default();
-            if let Some(host) = address.host {
-                shown.push(b'@');
-                shown.extend(host);
-            }
-            key(
-                String::from_utf8(shown).map_err(FromUtf8Error::into_bytes),
-                key_max,
-            )
+    let name = address.name.map(|name| collated_text(&name));
+    // An encoded word may hold nothing.
+    let text = name.filter(|name| name.as_ref().ok().is_none_or(|text| !text.is_empty()));
+    let text = text.unwrap_or_else(|| {
+        let mut shown = address.mailbox.unwrap_or_default();
+        if let Some(host) = address.host {
+            shown.push(b'@');
+            shown.extend(host);
         }
-    })
+        String::from_utf8(shown).map_err(FromUtf8Error::into_bytes)
+    });
+    Value::Text(key(text, key_max))
 }
 
 /// Ids may be long and many, so hashes stand for them; with a key, so that nobody can make two that are equal.
@@ -290,5 +288,28 @@ mod tests {
             };
             assert_eq!(subject(&one).cmp(&subject(&other)), order);
         }
+    }
+
+    #[test]
+    fn a_display_name_of_nothing_is_none() {
+        let criteria = [SortKey::DisplayFrom, SortKey::DisplayTo].map(|key| SortCriterion {
+            key,
+            reverse: false,
+        });
+        let known = Known {
+            arrival: 0,
+            size: 0,
+        };
+        let shown = |address: &str| {
+            let message = format!("From: {address}\nTo: {address}\n\n");
+            values(message.as_bytes(), &criteria, known, KEY_MIN).unwrap()
+        };
+        // "If the resulting octet string is not the empty string, use it as the sort value for the address."
+        // (RFC 5957 §3)
+        for name in ["", "\"\"", "=?utf-8?q??=", "=?utf-8?b??= =?utf-8?q??="] {
+            let found = shown(&format!("{name} <zz@b.example>"));
+            assert_eq!(found, shown("zz@b.example"), "{name}");
+        }
+        assert_ne!(shown("=?utf-8?q?a?= <zz@b.example>"), shown("zz@b.example"));
     }
 }

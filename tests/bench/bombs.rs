@@ -14,7 +14,7 @@ use harness::{Kind, Maildir, Server, Setup};
 
 /// Octets of the smallest message.
 const SMALLEST: usize = 1 << 20;
-/// Each size is measured so often, and the least counts.
+/// Each size is measured so often, by another server each time, and the least counts.
 const RUNS: usize = 3;
 /// Time for a message of twice the size, at the most.
 const MOST: f64 = 3.0;
@@ -45,8 +45,14 @@ fn main() -> ExitCode {
             let name = format!("{doubled}.bomb:2,S");
             maildir.place("INBOX", "cur", &name, &(shape.make)(SMALLEST << doubled));
         }
-        let server = Setup::new(Kind::Culver).start(&maildir);
-        let times = [1, 2, 3].map(|number| measure(&server, number));
+        let mut times = [Duration::MAX; 3];
+        for _ in 0..RUNS {
+            // Another server: one that has made a preview has it at hand.
+            let server = Setup::new(Kind::Culver).start(&maildir);
+            for (number, least) in (1..).zip(&mut times) {
+                *least = measure(&server, number).min(*least);
+            }
+        }
         let ratios = [(0, 1), (1, 2)].map(|(one, two)| {
             times[two].max(FLOOR).as_secs_f64() / times[one].max(FLOOR).as_secs_f64()
         });
@@ -67,22 +73,19 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// The processor's time for all commands with one message.
+/// The processor's time for all commands with one message, that the server has not yet read.
 fn measure(server: &Server, number: u32) -> Duration {
-    let run = || {
-        let mut c = server.selected("INBOX");
-        let start = processor_time(server);
-        for command in COMMANDS {
-            let reply = c.run(&command.replace('#', &number.to_string()));
-            assert!(
-                reply.tagged.starts_with("OK"),
-                "{command}: {}",
-                reply.tagged
-            );
-        }
-        processor_time(server).saturating_sub(start)
-    };
-    (0..RUNS).map(|_| run()).min().unwrap_or_default()
+    let mut c = server.selected("INBOX");
+    let start = processor_time(server);
+    for command in COMMANDS {
+        let reply = c.run(&command.replace('#', &number.to_string()));
+        assert!(
+            reply.tagged.starts_with("OK"),
+            "{command}: {}",
+            reply.tagged
+        );
+    }
+    processor_time(server).saturating_sub(start)
 }
 
 /// What the server's threads have taken so far.

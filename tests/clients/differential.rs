@@ -1,5 +1,6 @@
 //! Culver and Dovecot asked the same about copies of one Maildir: `contrib/differential` on a sixteenth of its
 //! messages. Every difference must have a class (on so few, one may hold more than 1 %); the whole is run by hand.
+//! And what has no class: answers that Culver never gave.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,6 +25,16 @@ fn every_difference_from_dovecot_is_explained() {
         .args(["--every", "16", "--share", "5", "--culver", &culver]);
     let printed = program::printed(&mut differential);
     assert!(printed.contains(" messages, "), "{printed}");
+}
+
+#[test]
+fn a_wrong_answer_of_culvers_has_no_class() {
+    if !have("python3") || !have("iconv") {
+        return;
+    }
+    let mut test = program::command("python3");
+    test.arg(of_the_source("contrib/differential/selftest.py"));
+    program::printed(&mut test);
 }
 
 #[test]

@@ -248,3 +248,37 @@ fn many_appends_and_selects_in_one_go() {
         "OK",
     );
 }
+
+/// A program that sends a whole dialogue and closes its direction waits for all answers, be the commands slow or fast.
+#[test]
+fn a_dialogue_sent_at_once_is_answered_to_its_end() {
+    let server = Server::start();
+    let mut c = server.client();
+    c.append("INBOX", "", &message("one"));
+    for command in [
+        "SEARCH TEXT one",
+        "UID SEARCH RETURN (COUNT) BODY hello",
+        "SORT (SUBJECT) UTF-8 ALL",
+        "THREAD REFERENCES UTF-8 ALL",
+    ] {
+        let mut c = server.client();
+        c.send(
+            format!(
+                "b SELECT INBOX\r\nc {command}\r\nd {command}\r\ne FETCH 1 UID\r\nf LOGOUT\r\n"
+            )
+            .as_bytes(),
+        );
+        c.hang_up();
+        let tagged: Vec<String> = c
+            .rest()
+            .into_iter()
+            .filter(|line| !line.starts_with('*'))
+            .map(|line| line[..4].to_owned())
+            .collect();
+        assert_eq!(
+            tagged,
+            ["b OK", "c OK", "d OK", "e OK", "f OK"],
+            "{command}"
+        );
+    }
+}

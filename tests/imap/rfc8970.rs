@@ -183,3 +183,47 @@ fn a_message_that_is_gone_is_not_said_to_be_empty() {
         ]
     );
 }
+
+/// What both servers show: the author's own words, whatever surrounds them.
+#[test]
+fn words_that_are_the_messages_own() {
+    let html = "Content-Type: text/html\n\n";
+    let multi = "Content-Type: multipart/mixed; boundary=b\n\n--b\n";
+    let table = [
+        ("\nAbout section 4:\n> old text\n", "About section 4:"),
+        (
+            "\nHi Bob,\nI paid 30 EUR.\nHere is what the bill said:\n> old text\nmore\n",
+            "Hi Bob, I paid 30 EUR. Here is what the bill said: more",
+        ),
+        (
+            "\nOn 3 May 2024, Ann wrote:\n> old text\n",
+            "On 3 May 2024, Ann wrote:",
+        ),
+        (
+            &format!("{html}<script>for(i=0;i<n;i++){{}}</script>Hello\n"),
+            "Hello",
+        ),
+        (&format!("{html}<style><!-- a{{}} </style>Hello\n"), "Hello"),
+        (
+            &format!(
+                "{multi}Content-Type: message/rfc822\nContent-Disposition: attachment\n\nSubject: x\n\ninner\n--b\n\n\
+                 outer\n--b--\n"
+            ),
+            "outer",
+        ),
+        // RFC 2045 §6.4.
+        ("Content-Transfer-Encoding: x-none\n\nunknown\n", ""),
+    ];
+    let maildir = Arc::new(Maildir::new());
+    for (at, (text, _)) in table.iter().enumerate() {
+        maildir.place("INBOX", "cur", &format!("{at}.own:2,"), text.as_bytes());
+    }
+    let server = Server::on(&maildir);
+    let mut c = server.selected("INBOX");
+    let expected: Vec<String> = (1..)
+        .zip(&table)
+        .map(|(number, (_, shown))| format!("* {number} FETCH (PREVIEW \"{shown}\")"))
+        .collect();
+    let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+    c.check("FETCH 1:* (PREVIEW)", &expected, "OK");
+}

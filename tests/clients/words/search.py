@@ -34,10 +34,14 @@ def fold(text):
 
 
 def encoded_word(text, charset, kind, rng):
-    """An encoded word, or several that may part a character's octets, as mailers do that count octets."""
-    octets = text.encode(charset)
-    most = rng.choice([7, 12, 30]) if charset not in ("iso-2022-jp",) else len(octets)
-    pieces = [octets[at:at + most] for at in range(0, len(octets), most)] or [b""]
+    """An encoded word, or several that may part a character's octets, as mailers do that count octets. Where a word
+    has to end in ASCII mode, they part the text between characters."""
+    most = rng.choice([7, 12, 30])
+    if charset == "iso-2022-jp":
+        pieces = [text[at:at + most // 3].encode(charset) for at in range(0, len(text), most // 3)] or [b""]
+    else:
+        octets = text.encode(charset)
+        pieces = [octets[at:at + most] for at in range(0, len(octets), most)] or [b""]
     def write(piece):
         if kind == "B":
             inside = base64.b64encode(piece).decode()

@@ -1,0 +1,163 @@
+#!/usr/bin/python3
+"""Answers that Culver never gave are put before the recognisers: a right one must have its class, a wrong one in the same
+broken message none. Without servers."""
+
+import sys
+import unittest
+
+sys.dont_write_bytecode = True
+
+import explain
+import explain_found
+from compare import Difference
+
+END = [None, None, None, None]
+
+
+class Told(explain.Message):
+    """A message whose FETCH answers are given: of one part, or with (header, body) of each part of a multipart."""
+
+    def __init__(self, header, body, structure, envelope=None, parts=()):
+        super().__init__(None, 1)
+        self.known = {
+            "BODY.PEEK[]": header + body, "BODY.PEEK[HEADER]": header, "BODY.PEEK[TEXT]": body, "BODYSTRUCTURE": structure, "ENVELOPE": envelope}
+        for at, (mime, content) in enumerate(parts or [(header, body)], 1):
+            self.known[f"BODY.PEEK[{at}.MIME]"], self.known[f"BODY.PEEK[{at}]"] = mime, content
+
+
+def text(content, encoding=b"7bit", parameters=(b"charset", b"us-ascii"), kind=(b"text", b"plain")):
+    return [*kind, list(parameters), None, None, encoding, len(content), content.count(b"\n"), *END]
+
+
+def plain(header, body=b"x\r\n", encoding=b"7bit"):
+    return Told(header + b"\r\n", body, text(body, encoding))
+
+
+def multipart(*parts):
+    """Of (header, body, node)."""
+    body = b"".join(b"--b\r\n" + header + content + b"\r\n" for header, content, _ in parts) + b"--b--\r\n"
+    structure = [node for _, _, node in parts] + [b"mixed", [b"boundary", b"b"], None, None, None]
+    return Told(b"Content-Type: multipart/mixed; boundary=b\r\n\r\n", body, structure, parts=[part[:2] for part in parts])
+
+
+class Answers(unittest.TestCase):
+    def fetched(self, message, command, ours, theirs, *wanted, kind=None):
+        difference = Difference(kind or command, command, 1, ours, theirs)
+        self.assertEqual(explain.classes_of(difference, message), set(wanted), command)
+
+    def found(self, message, command, ours, *wanted, word=None):
+        difference = Difference("SEARCH", command, 1, ours, not ours, (word,) if word else ())
+        self.assertEqual(explain_found.search_classes(difference, message, None), set(wanted), (command, word, ours))
+
+    def test_octets_of_a_part_are_those_at_its_place(self):
+        header, body = b"Content-Transfer-Encoding: quoted-printable\r\n\r\n", b"a=3Db"
+        sound = b"\r\n", b"sound"
+        message = multipart((header, body, text(body, b"quoted-printable")), (*sound, text(sound[1])))
+        other = [list(one) if isinstance(one, list) else one for one in message.structure]
+        other[0][5] = b"7bit"
+        self.fetched(message, "BODYSTRUCTURE", message.structure, other, "not-mime")
+        for garbage in (b"GARBAGE", b"a=3D", b"sound", b"--b\r\n"):
+            self.fetched(message, "BODY[1]", garbage, body, kind="BODY[n]")
+            self.fetched(message, "BINARY[1]", garbage, body, kind="BINARY[n]")
+        self.fetched(message, "BODY[1]", body, b"a", kind="BODY[n]")
+        self.fetched(message, "BODY[2]", b"sound", b"soun", kind="BODY[n]")
+        self.fetched(message, "BINARY[1]", b"a=b", body, "not-mime", kind="BINARY[n]")
+        self.fetched(message, "BINARY.SIZE[1]", 3, 5, "not-mime", kind="BINARY.SIZE[n]")
+        self.fetched(message, "BINARY.SIZE[1]", 4, 5, kind="BINARY.SIZE[n]")
+        wrong = [list(one) if isinstance(one, list) else one for one in message.structure]
+        wrong[0][5] = b"base64"
+        self.fetched(message, "BODYSTRUCTURE", wrong, other)
+
+    def test_a_part_that_is_another_one_excuses_no_other(self):
+        odd = b"Content-Type: nothing\r\n\r\n", b"odd"
+        sound = b"\r\n", b"sound"
+        message = multipart((*odd, text(odd[1])), (*sound, text(sound[1])))
+        other = [text(odd[1], kind=(b"application", b"octet-stream")), *message.structure[1:]]
+        other[0] = explain.plain(other[0])
+        self.fetched(message, "BODYSTRUCTURE", message.structure, other, "type-invalid")
+        self.fetched(message, "BODY[1]", b"odd", b"od", "type-invalid", kind="BODY[n]")
+        self.fetched(message, "BODY[2]", b"sound", b"soun", kind="BODY[n]")
+        self.fetched(message, "BODYSTRUCTURE", [text(odd[1], kind=(b"image", b"png")), *message.structure[1:]], other)
+
+    def test_addresses_stand_in_the_field(self):
+        lost = [[None, None, b"MISSING_MAILBOX", b"MISSING_DOMAIN"]]
+        for field, ours, theirs, name in (
+                (b'"Unclosed <a@example.org>', [[b"Unclosed", None, b"a", b"example.org"]], lost, "address-broken"),
+                (b"a@x.example, b@y.example>, c@z.example",
+                 [[None, None, b"a", b"x.example"], [None, None, b"b", b"y.example"], [None, None, b"c", b"z.example"]],
+                 [[None, None, b"a", b"x.example"]], "address-broken"),
+                (b"Ann <@r.example:a . b @ x . example>, , c@y.example",
+                 [[b"Ann", b"@r.example", b"a.b", b"x.example"], [None, None, b"c", b"y.example"]], lost, "address-obsolete")):
+            message = plain(b"From: " + field + b"\r\n")
+
+            def envelope(one):
+                return [None, None, one] + [None] * 7
+
+            self.fetched(message, "ENVELOPE", envelope(ours), envelope(theirs), name)
+            evil = [[None, None, b"evil", b"evil.example"]]
+            for wrong in (evil, ours + evil, ours[:-1] + evil, [[b"Evil", *one[1:]] for one in ours], evil * len(ours)):
+                self.fetched(message, "ENVELOPE", envelope(wrong), envelope(theirs))
+        message = plain(b"From: a@x.example, b@y.example>, c@z.example\r\n")
+        both = [[None, None, b"a", b"x.example"], [None, None, b"b", b"y.example"]]
+        self.fetched(message, "ENVELOPE", [None, None, both[:1]] + [None] * 7, [None, None, both] + [None] * 7)
+        message = plain(b"From: a . b@x.example, c@y.example\r\n")
+        swapped = [[None, None, b"a.b", b"y.example"], [None, None, b"c", b"x.example"]]
+        self.fetched(message, "ENVELOPE", [None, None, swapped] + [None] * 7, [None, None, lost] + [None] * 7)
+
+    def test_a_text_that_can_be_read_is_found(self):
+        base64 = plain(b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n", b"aGVs!bG8=\r\n", b"base64")
+        self.found(base64, "SEARCH BODY %s", True, "base64-broken", word=b"hello")
+        self.found(base64, "SEARCH BODY %s", False, word=b"hello")
+        self.found(base64, "SEARCH BODY %s", False, "base64-broken", word=b"aGVs")
+        self.found(base64, "SEARCH BODY %s", True, word=b"other")
+        raw = plain(b"Subject: hello \xff\r\n")
+        self.found(raw, "SEARCH SUBJECT %s", True, "raw-8bit", word=b"hello")
+        self.found(raw, "SEARCH SUBJECT %s", False, word=b"hello")
+        self.found(raw, "SEARCH SUBJECT %s", True, word=b"other")
+        self.found(plain("Subject: Grüße\r\n".encode()), "SEARCH SUBJECT %s", True, word="Grüße".encode())
+
+    def test_what_only_the_other_finds_in_a_field_that_is_no_address(self):
+        message = plain(b"Subject: a\r\n")
+        message.known["ENVELOPE"] = [None, b"a"] + [None] * 8
+        self.found(message, "SEARCH SUBJECT %s", False, word=b"b")
+        self.found(message, "SEARCH SUBJECT %s", False, word=b"a")
+
+    def test_the_day_is_the_one_that_stands_there(self):
+        message = plain(b"Date: 1994-02-07\r\n")
+        self.found(message, "SEARCH SENTON 7-Feb-1994", True, "date-odd")
+        self.found(message, "SEARCH SENTON 8-Feb-1994", True)
+        self.found(message, "SEARCH SENTON 7-Feb-1994", False)
+        self.found(message, "SEARCH SENTBEFORE 7-Feb-1994", True)
+        self.found(message, "SEARCH SENTSINCE 1-Jan-1994", True, "date-odd")
+        self.found(plain(b"Subject: x\r\n"), "SEARCH SENTBEFORE 1-Jan-2005", False, "date-missing")
+        self.found(plain(b"Subject: x\r\n"), "SEARCH SENTBEFORE 1-Jan-2005", True)
+
+    def test_a_message_is_sorted_where_its_day_is(self):
+        spans = {1: (10, 13), 2: (20, 23), 3: (19, 22), 4: (30, 33)}
+        for order, wrong in (([1, 3, 2, 4], set()), ([1, 2, 3, 4], set()), ([3, 1, 2, 4], {3}), ([1, 2, 4, 3], {3})):
+            self.assertEqual(explain_found.misplaced(order, spans, {1, 2, 4}), wrong, order)
+        odd = explain_found.span(plain(b"Date: 1994-02-07\r\n"))
+        self.assertEqual(odd, explain_found.span(plain(b"Date: Mon, 7 Feb 1994 21:52:25 -0800\r\n")))
+        self.assertEqual(odd[0] + 22, explain_found.span(plain(b"Date: Mar 1 1994\r\n"))[0])
+
+    def test_sound_parameters_are_shown_as_they_stand(self):
+        message = Told(b"Content-Type: text/plain; charset=utf-8; name=a b; format=flowed\r\n\r\n", b"x\r\n", None)
+        theirs = text(b"x\r\n", parameters=(b"charset", b"utf-8"))
+        for parameters, classes in (
+                ((b"charset", b"utf-8", b"name", b"a", b"format", b"flowed"), ["parameters-broken"]),
+                ((b"charset", b"GARBAGE", b"name", b"a", b"format", b"flowed"), []),
+                ((b"charset", b"utf-8", b"name", b"evil", b"format", b"flowed"), []),
+                ((b"charset", b"utf-8", b"name", b"a"), []),
+                ((b"charset", b"utf-8", b"name", b"a", b"format", b"flowed", b"more", b"a"), [])):
+            self.fetched(message, "BODYSTRUCTURE", text(b"x\r\n", parameters=parameters), theirs, *classes)
+
+    def test_the_outermost_cause_is_named(self):
+        inner = "Subject: x\r\n\r\nGrüße\r\n".encode()
+        node = [b"message", b"global", None, None, None, b"7bit", len(inner), *END]
+        message = multipart((b"Content-Type: message/global\r\n\r\n", inner, node))
+        self.found(message, "SEARCH CHARSET UTF-8 TEXT %s", True, "message-global", word="Grüße".encode())
+        self.found(message, "SEARCH CHARSET UTF-8 BODY %s", False, "message-global", word=b"Subject")
+
+
+if __name__ == "__main__":
+    unittest.main()
