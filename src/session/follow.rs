@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use crate::imap::command::Numbering;
 use crate::imap::core::Tag;
+use crate::imap::name::MailboxName;
 use crate::imap::response::{Code, Data, Esearch, Returned, StatusKind};
 use crate::imap::search::SearchKey;
-use crate::imap::sequence::{NumberSet, SeqNum, SequenceSet, Uid};
+use crate::imap::sequence::{NumberSet, SeqNum, SequenceSet, Uid, UidValidity};
 use crate::mailbox::view::Picked;
 use crate::search::query::Query;
 use crate::search::scan::{self, Found, Wanted};
@@ -31,6 +32,8 @@ const RANGES: usize = 1 << 17;
 /// A search whose result is followed.
 pub(crate) struct Followed {
     tag: Tag,
+    /// Of an ESEARCH command's: its responses name it (RFC 7377 §2.1).
+    mailbox: Option<(MailboxName, UidValidity)>,
     numbering: Numbering,
     charset: Option<Vec<u8>>,
     /// Without sequence numbers and `$`.
@@ -41,6 +44,11 @@ pub(crate) struct Followed {
 
 /// Why a search is not followed (`NO [NOUPDATE]`).
 pub(crate) type Refused = &'static str;
+
+const TOO_LONG: Refused = "The search is too long to be followed";
+
+/// Nothing happens to a message when it grows too old for `YOUNGER`, so nobody would look at it again.
+const BY_TIME: Refused = "What OLDER and YOUNGER find changes by time alone, and is not followed";
 
 impl Followed {
     /// "An attempt to use UPDATE where a tag is already in use with a previous searching command that itself used
@@ -74,16 +82,24 @@ impl Followed {
             saved: view.saved(),
             left: KEY_OCTETS.saturating_sub(charset.map_or(0, <[u8]>::len)),
         };
-        let Some(key) = freezer.frozen(key) else {
-            return Ok(Err("The search is too long to be followed"));
+        let key = match freezer.frozen(key) {
+            Ok(key) => key,
+            Err(refused) => return Ok(Err(refused)),
         };
         Ok(Ok(Followed {
             tag: tag.clone(),
+            mailbox: None,
             numbering,
             charset: charset.map(<[u8]>::to_vec),
             key,
             matching: NumberSet::new(),
         }))
+    }
+
+    /// The same for a command that searches several mailboxes: this is the selected one.
+    pub(crate) fn in_mailbox(mut self, named: (MailboxName, UidValidity)) -> Followed {
+        self.mailbox = Some(named);
+        self
     }
 
     /// Whether this is its command's tag.
@@ -152,7 +168,7 @@ impl Followed {
     fn response(&self, returned: Vec<Returned>) -> Data {
         Data::Esearch(Esearch {
             tag: self.tag.clone(),
-            mailbox: None,
+            mailbox: self.mailbox.clone(),
             by_uid: self.numbering == Numbering::Uid,
             returned,
         })
@@ -278,26 +294,28 @@ struct Freezer<'v> {
 }
 
 impl Freezer<'_> {
-    /// `None` where it takes too much. Recursion is as deep as the key, which the parser bounds.
-    fn frozen(&mut self, key: &SearchKey) -> Option<SearchKey> {
+    /// Fails where it takes too much, or asks for what changes by time alone. Recursion is as deep as the key, which the parser bounds.
+    fn frozen(&mut self, key: &SearchKey) -> Result<SearchKey, Refused> {
         let mut boxed = |key: &SearchKey| self.frozen(key).map(Box::new);
         let frozen = match key {
             SearchKey::And(keys) => {
-                let keys: Option<Vec<SearchKey>> =
+                let keys: Result<Vec<SearchKey>, Refused> =
                     keys.iter().map(|key| self.frozen(key)).collect();
                 return keys.map(SearchKey::And);
             }
-            SearchKey::Or(one, other) => return Some(SearchKey::Or(boxed(one)?, boxed(other)?)),
-            SearchKey::Not(key) => return Some(SearchKey::Not(boxed(key)?)),
+            SearchKey::Or(one, other) => return Ok(SearchKey::Or(boxed(one)?, boxed(other)?)),
+            SearchKey::Not(key) => return Ok(SearchKey::Not(boxed(key)?)),
             SearchKey::Sequence(set) => self.named(set),
             SearchKey::Saved => {
-                self.left.checked_sub(size_of_val(self.saved.ranges()))?;
+                let octets = size_of_val(self.saved.ranges());
+                self.left.checked_sub(octets).ok_or(TOO_LONG)?;
                 among(self.saved)
             }
+            SearchKey::Older(_) | SearchKey::Younger(_) => return Err(BY_TIME),
             other => other.clone(),
         };
-        self.left = self.left.checked_sub(frozen.octets())?;
-        Some(frozen)
+        self.left = self.left.checked_sub(frozen.octets()).ok_or(TOO_LONG)?;
+        Ok(frozen)
     }
 
     /// The messages of these numbers. Between the UIDs of two messages no message will ever have one, so a range
@@ -354,15 +372,18 @@ mod tests {
         ] {
             let key = SearchKey::Not(Box::new(SearchKey::Sequence(numbers)));
             let expected = SearchKey::Not(Box::new(expected));
-            assert_eq!(freezer.frozen(&key), Some(expected));
+            assert_eq!(freezer.frozen(&key), Ok(expected));
         }
         let key = SearchKey::And(vec![SearchKey::Saved, SearchKey::New]);
         let uids = SearchKey::Uid(set(&[(7, 7), (20, 20)]));
         let expected = SearchKey::And(vec![uids, SearchKey::New]);
-        assert_eq!(freezer.frozen(&key), Some(expected));
+        assert_eq!(freezer.frozen(&key), Ok(expected));
         freezer.uids.clear();
         let last = SearchKey::Sequence(set(&[(0, 0)]));
-        assert_eq!(freezer.frozen(&last), Some(nothing));
+        assert_eq!(freezer.frozen(&last), Ok(nothing));
+        let young = SearchKey::Younger(NonZeroU32::MIN);
+        let key = SearchKey::Not(Box::new(SearchKey::And(vec![young])));
+        assert_eq!(freezer.frozen(&key), Err(BY_TIME));
     }
 
     #[test]
@@ -382,7 +403,7 @@ mod tests {
                 saved,
                 left: KEY_OCTETS,
             };
-            assert_eq!(freezer.frozen(&key).is_some(), fits);
+            assert_eq!(freezer.frozen(&key).is_ok(), fits);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::harness::{Maildir, Server};
+use crate::harness::{Maildir, Server, message};
 
 /// Messages that came so many seconds ago, in this order.
 fn received(ages: &[u64]) -> Arc<Maildir> {
@@ -58,5 +58,23 @@ fn intervals_that_are_none() {
     for interval in ["0", "-1", "x", "", "4294967296", "1d"] {
         c.bad_strictly(&format!("SEARCH OLDER {interval}"));
         c.bad_strictly(&format!("SEARCH YOUNGER {interval}"));
+    }
+}
+
+/// Nothing happens to a message when it grows too old, so nothing would be told. (Dovecot does not look at it again.)
+#[test]
+fn what_changes_by_time_is_not_followed() {
+    let server = Server::start();
+    if server.either(false, true) {
+        return;
+    }
+    let mut c = server.client();
+    c.append("INBOX", "", &message("x"));
+    c.ok("SELECT INBOX");
+    for key in ["YOUNGER 1000", "NOT OR OLDER 5 SEEN"] {
+        let tag = c.next_tag();
+        let lines = c.ok(&format!("SEARCH RETURN (UPDATE COUNT) {key}"));
+        let refused = format!("* NO [NOUPDATE \"{tag}\"]");
+        assert!(lines.contains(&refused), "{lines:?}");
     }
 }

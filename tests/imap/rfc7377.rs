@@ -97,7 +97,13 @@ fn which_mailboxes_are_searched() {
         "folder2.peach) UID ALL 1",
         "folder2.peach.ripe) UID ALL 1",
     ];
-    for all in ["personal", "inboxes", "subtree \"\"", "PERSONAL personal"] {
+    for all in [
+        "personal",
+        "inboxes",
+        "subtree \"\"",
+        "PERSONAL personal",
+        "subtree (\"\" \"\" folder1 \"\") subtree folder2",
+    ] {
         let command = format!("ESEARCH IN ({all}) SUBJECT chad");
         esearch(&mut c, &command, &everything);
     }
@@ -273,9 +279,22 @@ fn results_followed() {
     c.append("folder1", "", &message("new"));
     assert_eq!(c.ok("NOOP"), Vec::<String>::new());
     let lines = c.ok("STORE 2 +FLAGS (\\Flagged)");
-    let told = format!("* ESEARCH (TAG \"{tag}\") UID REMOVEFROM (0 2)");
-    assert!(lines.contains(&told), "{lines:?}");
+    // "the ESEARCH response […] MUST contain the MAILBOX, TAG, and UIDVALIDITY correlators."
+    let told = format!("* ESEARCH (TAG \"{tag}\" MAILBOX INBOX) UID REMOVEFROM (0 2)");
+    let line = lines.iter().find(|line| line.contains("ESEARCH")).unwrap();
+    assert_eq!(without_uid_validity(line), told);
     c.ok(&format!("CANCELUPDATE \"{tag}\""));
+}
+
+#[test]
+fn a_search_of_others_is_not_followed() {
+    let (_server, mut c) = prepared();
+    c.ok("SELECT INBOX");
+    let tag = c.next_tag();
+    let lines = c.ok("ESEARCH IN (mailboxes folder1) RETURN (UPDATE COUNT) ALL");
+    let refused = format!("* NO [NOUPDATE \"{tag}\"]");
+    assert!(lines.contains(&refused), "{lines:?}");
+    c.no(&format!("CANCELUPDATE \"{tag}\""));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! opened.
 
 use std::collections::HashSet;
+use std::iter::successors;
 use std::sync::Arc;
 
 use crate::imap::name::MailboxName;
@@ -18,6 +19,9 @@ use crate::session::follow::Followed;
 use crate::session::reply::{self, Failure, Reply};
 use crate::session::wait::Waiting;
 use crate::session::{Session, State};
+
+/// So many names are looked at before others have their turn.
+const NAMES_AT_ONCE: usize = 1000;
 
 pub(crate) async fn run(
     session: &mut Session,
@@ -54,7 +58,7 @@ async fn search(
     let extent = Extent::of(&options);
     // What was saved is of the selected mailbox.
     let query = compile(key, charset, &NumberSet::new())?;
-    let mut follows = match options.update {
+    let follows = match options.update {
         true => Some(Followed::new(
             session,
             asked.tag,
@@ -65,9 +69,9 @@ async fn search(
         false => None,
     };
     let mut left = Left::new(session, sources).await?;
-    let mut waiting = Waiting::new(asked.tag, left.names.len() as u64);
+    let mut waiting = Waiting::new(asked.tag, left.goals.len() as u64);
     let progress = waiting.progress();
-    let mut outcome = Outcome::default();
+    let (mut outcome, mut ours) = (Outcome::default(), None);
     let mut opened = waiting.wait(session, left.open()).await?;
     while let Some((name, mailbox)) = opened {
         let view = session.view().ok();
@@ -86,15 +90,10 @@ async fn search(
             outcome.failed.push(name.clone());
         }
         outcome.expunged |= found.expunged;
+        let named = (name, mailbox.snapshot().uid_validity);
         let uids = NumberList::from(found.uids.clone());
         if selected {
-            save(session.view()?, &uids, &options)?;
-            if let Some(follows) = follows.take()
-                && found.unreadable.is_empty()
-                && let Err(text) = follows.and_then(|search| search.begin(session, found.uids))
-            {
-                not_followed(session, asked.tag, text);
-            }
+            ours = Some((named.clone(), found.uids));
         }
         // "An ESEARCH response MUST NOT be returned for mailboxes that contain no matching messages. This is true
         // even when result options such as MIN, MAX, and COUNT are specified" (RFC 7377 §2.1).
@@ -105,7 +104,7 @@ async fn search(
             }
             session.writer.data(&Data::Esearch(Esearch {
                 tag: asked.tag.clone(),
-                mailbox: Some((name, mailbox.snapshot().uid_validity)),
+                mailbox: Some(named),
                 by_uid: true,
                 returned: Returned::of(uids, &options),
             }));
@@ -113,7 +112,23 @@ async fn search(
         }
     }
     outcome.failed.append(&mut left.failed);
-    outcome.reply()
+    let reply = outcome.reply()?;
+    // From here on it is OK, but for what cannot be saved: what is refused is neither saved nor followed.
+    if let Some((_, found)) = &ours {
+        save(session.view()?, &found.clone().into(), &options)?;
+    }
+    if let Some(follows) = follows {
+        let begun = match ours {
+            Some((named, found)) => {
+                follows.and_then(|search| search.in_mailbox(named).begin(session, found))
+            }
+            None => Err("The selected mailbox is not among those searched"),
+        };
+        if let Err(text) = begun {
+            not_followed(session, asked.tag, text);
+        }
+    }
+    Ok(reply)
 }
 
 /// What was met on the way.
@@ -149,7 +164,7 @@ impl Outcome {
 struct Left {
     user: Arc<User>,
     /// In reverse order.
-    names: Vec<MailboxName>,
+    goals: Vec<Goal>,
     /// The selected one, which the client sees as it was told of it.
     selected: Option<Arc<Mailbox>>,
     /// Searched already, by where they are: a link may lead to one again.
@@ -158,17 +173,30 @@ struct Left {
     failed: Vec<MailboxName>,
 }
 
+/// A mailbox to be searched.
+struct Goal {
+    name: MailboxName,
+    /// The selected one, whatever its name means by now.
+    mailbox: Option<Arc<Mailbox>>,
+}
+
+impl Goal {
+    fn is_open(&self) -> bool {
+        self.mailbox.is_some()
+    }
+}
+
 impl Left {
     async fn new(session: &Session, sources: &[Source]) -> Result<Left, Failure> {
         let selected = match &session.state {
             State::Selected(view, _) => Some(Arc::clone(view.mailbox())),
             State::Authenticated => None,
         };
-        let mut names = names(session, sources, selected.as_ref()).await?;
-        names.reverse();
+        let mut goals = goals(session, sources, selected.as_ref()).await?;
+        goals.reverse();
         Ok(Left {
             user: Arc::clone(&session.user),
-            names,
+            goals,
             selected,
             seen: HashSet::new(),
             failed: Vec::new(),
@@ -178,8 +206,12 @@ impl Left {
     /// Opens the next one. What is not there is passed over: "Mailboxes matching the source options for which the
     /// logged-in user lacks sufficient rights MUST be ignored", and no other answer may show the difference.
     async fn open(&mut self) -> Result<Option<(MailboxName, Arc<Mailbox>)>, Fault> {
-        while let Some(name) = self.names.pop() {
-            match self.open_one(&name).await {
+        while let Some(Goal { name, mailbox }) = self.goals.pop() {
+            let opened = match mailbox {
+                Some(mailbox) => Ok(mailbox),
+                None => self.open_one(&name).await,
+            };
+            match opened {
                 Ok(mailbox) if self.seen.insert(mailbox.identity()) => {
                     return Ok(Some((name, mailbox)));
                 }
@@ -203,77 +235,137 @@ impl Left {
     }
 }
 
-/// The mailboxes that the sources mean, each once, in the order they are named.
-async fn names(
+/// The mailboxes that the sources mean, each name once: first those that are named one by one, then of all the account
+/// has those that are meant.
+async fn goals(
     session: &Session,
     sources: &[Source],
     selected: Option<&Arc<Mailbox>>,
-) -> Result<Vec<MailboxName>, Failure> {
-    let separator = session.user.separator();
-    let mut folders = Vec::new();
-    if sources.iter().any(|source| *source != Source::Selected) {
-        folders = session.user.list().await?;
-        folders.retain(|folder| folder.selectable);
-        folders.sort_by(|one, other| one.name.as_str().cmp(other.name.as_str()));
-    }
-    let all = || folders.iter().map(|folder| folder.name.clone());
-    let mut names = Vec::new();
+) -> Result<Vec<Goal>, Failure> {
+    let (mut goals, mut seen) = (Vec::new(), HashSet::new());
+    let (mut meant, mut subscribed) = (Meant::default(), false);
     for source in sources {
         match source {
             // Any mailbox may be delivered to: "If the IMAP server cannot easily compute this set, it MUST treat
             // "inboxes" as equivalent to "personal"" (RFC 5465 §6.3).
-            Source::Inboxes | Source::Personal => names.extend(all()),
-            Source::Subscribed => {
-                let subscribed = session.user.subscriptions().await?;
-                names.extend(all().filter(|name| subscribed.contains(name)));
-            }
+            Source::Inboxes | Source::Personal => meant.all = true,
+            Source::Subscribed => subscribed = true,
             Source::Selected => {
-                if let Some(mailbox) = selected {
-                    names.extend(session.user.name_of(mailbox).await);
+                if let Some(mailbox) = selected
+                    && !goals.iter().any(Goal::is_open)
+                    && let Some(name) = session.user.name_of(mailbox).await
+                {
+                    let mailbox = Some(Arc::clone(mailbox));
+                    goals.push(Goal { name, mailbox });
                 }
             }
             Source::Mailboxes(wire) => {
                 for wire in wire {
-                    names.push(session.name(wire).await?);
+                    let name = session.name(wire).await?;
+                    if seen.insert(name.clone()) {
+                        let mailbox = None;
+                        goals.push(Goal { name, mailbox });
+                    }
                 }
             }
-            Source::Subtree(wire) | Source::SubtreeOne(wire) => {
-                let one_level = matches!(source, Source::SubtreeOne(_));
+            Source::Subtree(wire) => {
                 for wire in wire {
-                    let root = Root::new(session, wire).await?;
-                    names.extend(all().filter(|name| root.has(name, separator, one_level)));
+                    match root(session, wire).await? {
+                        None => meant.all = true,
+                        Some(root) => _ = meant.trees.insert(root),
+                    }
+                }
+            }
+            Source::SubtreeOne(wire) => {
+                for wire in wire {
+                    let root = root(session, wire).await?;
+                    meant.names.extend(root.clone());
+                    meant.levels.insert(root);
                 }
             }
         }
     }
-    let mut seen = HashSet::new();
-    names.retain(|name| seen.insert(name.clone()));
-    Ok(names)
+    if subscribed && !meant.all {
+        meant.names.extend(session.user.subscriptions().await?);
+    }
+    if meant.is_nothing() {
+        return Ok(goals);
+    }
+    let separator = session.user.separator();
+    let mut folders = session.user.list().await?;
+    folders.sort_by(|one, other| one.name.as_str().cmp(other.name.as_str()));
+    for (at, folder) in folders.into_iter().enumerate() {
+        if at % NAMES_AT_ONCE == NAMES_AT_ONCE - 1 {
+            tokio::task::yield_now().await;
+        }
+        let name = folder.name;
+        if folder.selectable && meant.has(&name, separator) && !seen.contains(&name) {
+            let mailbox = None;
+            goals.push(Goal { name, mailbox });
+        }
+    }
+    Ok(goals)
 }
 
-/// Where a subtree begins.
-enum Root {
-    /// Above all mailboxes: the empty name.
-    Top,
-    Mailbox(MailboxName),
+/// Where a subtree begins; `None` is above all mailboxes, the empty name.
+async fn root(session: &Session, wire: &[u8]) -> Result<Option<MailboxName>, Failure> {
+    Ok(match wire {
+        b"" => None,
+        wire => Some(session.name(wire).await?),
+    })
 }
 
-impl Root {
-    async fn new(session: &Session, wire: &[u8]) -> Result<Root, Failure> {
-        Ok(match wire {
-            b"" => Root::Top,
-            wire => Root::Mailbox(session.name(wire).await?),
-        })
+/// What is meant of all that the account has.
+#[derive(Default)]
+struct Meant {
+    all: bool,
+    names: HashSet<MailboxName>,
+    /// Each with all that is below it.
+    trees: HashSet<MailboxName>,
+    /// Of each what is right below it; `None`: the first level.
+    levels: HashSet<Option<MailboxName>>,
+}
+
+impl Meant {
+    fn is_nothing(&self) -> bool {
+        !self.all && self.names.is_empty() && self.trees.is_empty() && self.levels.is_empty()
     }
 
-    /// Whether a mailbox is in the subtree, or in its first level.
-    fn has(&self, name: &MailboxName, separator: char, one_level: bool) -> bool {
-        let parent = || name.parent(separator);
-        match self {
-            Root::Top => !one_level || parent().is_none(),
-            Root::Mailbox(root) if name == root => true,
-            Root::Mailbox(root) if one_level => parent().as_ref() == Some(root),
-            Root::Mailbox(root) => name.is_below(root, separator),
-        }
+    fn has(&self, name: &MailboxName, separator: char) -> bool {
+        let parent = name.parent(separator);
+        self.all
+            || self.names.contains(name)
+            || self.trees.contains(name)
+            || self.levels.contains(&parent)
+            || successors(parent, |name| name.parent(separator))
+                .any(|one| self.trees.contains(&one))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_meant() {
+        let name = |text: &str| MailboxName::from_utf8(text, '.').unwrap();
+        let all = ["INBOX", "a", "a.b", "a.b.c", "ab", "d.e.f"];
+        let meant = |trees: &[&str], levels: &[&str]| {
+            let level = |text: &&str| (!text.is_empty()).then(|| name(text));
+            let meant = Meant {
+                trees: trees.iter().map(|text| name(text)).collect(),
+                names: levels.iter().filter_map(level).collect(),
+                levels: levels.iter().map(level).collect(),
+                all: false,
+            };
+            let mut found = all.to_vec();
+            found.retain(|text| meant.has(&name(text), '.'));
+            found
+        };
+        assert_eq!(meant(&["a"], &[]), ["a", "a.b", "a.b.c"]);
+        assert_eq!(meant(&["a.b", "d"], &[]), ["a.b", "a.b.c", "d.e.f"]);
+        assert_eq!(meant(&[], &["a"]), ["a", "a.b"]);
+        assert_eq!(meant(&[], &["", "d.e"]), ["INBOX", "a", "ab", "d.e.f"]);
+        assert!(meant(&[], &[]).is_empty() && Meant::default().is_nothing());
     }
 }

@@ -43,3 +43,29 @@ async fn a_failed_sync_loses_no_news() {
     two.ask("b NOOP", &[fetch, "b OK NOOP completed"]).await;
     three.ask("DONE", &[fetch, "a OK Idle completed"]).await;
 }
+
+/// What ends with NO is neither followed nor saved, whichever of the mailboxes is to blame.
+#[tokio::test]
+async fn a_search_that_is_refused_is_not_followed() {
+    let house = House::new();
+    let mut client = house.enter_inbox(2).await;
+    client
+        .ask("c CREATE other", &["c OK Create completed"])
+        .await;
+    // A mailbox without directories to look into.
+    let cur = house.maildir().join(".other/cur");
+    std::fs::remove_dir(&cur).unwrap();
+    std::fs::write(&cur, "").unwrap();
+    client
+        .send("u ESEARCH IN (selected mailboxes other) RETURN (UPDATE COUNT) BODY Body\r\n")
+        .await;
+    let lines = client.until("u ").await;
+    assert!(lines[0].ends_with(" UID COUNT 2"), "{lines:?}");
+    assert!(
+        lines[1].starts_with("u NO [SERVERBUG] Not all"),
+        "{lines:?}"
+    );
+    client
+        .ask("v CANCELUPDATE \"u\"", &["v NO Unknown tag"])
+        .await;
+}
