@@ -1,5 +1,5 @@
 //! Four messages that are larger than any mailer's, read in every way: each is answered as the manual's LIMITS say,
-//! and the server's memory stays small. They have a fortieth of their size, unless `CULVER_TEST_ALL` is set.
+//! and the server's memory stays small. They have a fortieth of their size, unless `CULVER_TEST_LONG` is set.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ const MEMORY: u64 = 64 << 20;
 
 /// How large the messages are, as a part of the whole.
 fn divisor() -> usize {
-    match std::env::var_os("CULVER_TEST_ALL") {
+    match std::env::var_os("CULVER_TEST_LONG") {
         Some(_) => 1,
         None => 40,
     }
