@@ -9,7 +9,8 @@
 //! session → auth (what goes in and comes out), search, mailbox, message, imap
 //! auth → config (values), imap (Secret)
 //! search → mailbox (Snapshot, open), message, imap
-//! mailbox → spool, message, imap
+//! mailbox → index, spool, message, imap
+//! index → spool, imap
 //! spool, message → imap (types only)
 //! imap, config, net → nothing
 //! ```
@@ -17,6 +18,7 @@
 //! - [`imap`]: the protocol as values; no I/O.
 //! - [`message`]: bytes of a message → its structure; never fails on bad input.
 //! - [`spool`]: the Maildir on disk, as Dovecot keeps it; blocking calls only.
+//! - [`index`]: what Culver remembers of a mailbox besides Dovecot's files; blocking calls only.
 //! - [`mailbox`]: what all connections of one user share, in memory.
 //! - [`search`]: SEARCH over the message files, in parallel.
 //! - [`session`]: one connection, from greeting to BYE.
@@ -33,6 +35,7 @@ pub mod auth;
 pub mod cli;
 pub mod config;
 pub mod imap;
+pub mod index;
 pub mod mailbox;
 pub mod message;
 pub mod net;

@@ -12,7 +12,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cli", &["process", "config", "auth"]),
     ("config", &[]),
     ("imap", &[]),
-    ("mailbox", &["spool", "message", "imap"]),
+    ("index", &["spool", "imap"]),
+    ("mailbox", &["index", "spool", "message", "imap"]),
     ("message", &["imap"]),
     ("net", &[]),
     ("process", &["config", "net", "auth", "session", "mailbox"]),
@@ -38,12 +39,12 @@ const ARROWS: &[(&str, &[&str])] = &[
 const FORBIDDEN: &[(&str, &[&str], &str)] = &[
     (
         "async fn",
-        &["spool", "imap", "message"],
+        &["spool", "index", "imap", "message"],
         "blocking calls only; the protocol has no I/O",
     ),
     (
         "tokio",
-        &["spool", "imap", "message"],
+        &["spool", "index", "imap", "message"],
         "these rooms know no runtime",
     ),
     ("std::fs", &["imap"], "the protocol has no I/O"),
@@ -60,8 +61,8 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
     (
         "RawFd",
         &[
-            "auth", "cli", "config", "imap", "mailbox", "message", "net", "search", "session",
-            "spool",
+            "auth", "cli", "config", "imap", "index", "mailbox", "message", "net", "search",
+            "session", "spool",
         ],
         "raw descriptors live in process/",
     ),

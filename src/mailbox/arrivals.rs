@@ -41,6 +41,9 @@ impl Turn<'_> {
                 _ => fresh.push((sub, name)),
             }
         }
+        if !listed.is_empty() && self.defers() {
+            return Ok(());
+        }
         self.show_listed(listed)?;
         if fresh.is_empty() {
             return Ok(());

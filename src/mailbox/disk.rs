@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::imap::sequence::{Uid, UidValidity};
 use crate::mailbox::fault::Fault;
+use crate::mailbox::modseqs::{Given, first_floor};
 use crate::mailbox::snapshot::Snapshot;
 use crate::mailbox::watch::{Event, Kind};
 use crate::spool::filename::FileName;
@@ -59,6 +60,8 @@ pub(super) struct Disk {
     pub(super) missing: bool,
     /// `new/` or `cur/` was removed when last looked at.
     vanishing: bool,
+    /// Mod-sequences.
+    pub given: Given,
     /// Keywords have been named here that are not in `dovecot-keywords` yet.
     pub unwritten_keywords: bool,
 }
@@ -82,7 +85,8 @@ impl Disk {
                 records,
             } = salvage;
             let validity = uidvalidity::next(tree, above)?;
-            let list = UidList::create(&folder, validity, Uid::FIRST, &records)?;
+            let list =
+                UidList::create(&folder, validity, Uid::FIRST, Some(first_floor()), &records)?;
             tracing::info!(
                 mailbox = %folder.path().display(),
                 uidvalidity = validity.get(),
@@ -127,6 +131,7 @@ impl Disk {
             tracing::warn!(mailbox = %folder.path().display(), %error, "dovecot-keywords cannot be written");
         }
         let keywords = Arc::new(keywords);
+        let given = Given::new(uidlist.as_ref().and_then(UidList::floor));
         let (uid_validity, uid_next) = match &uidlist {
             Some(list) => (list.uid_validity, list.next),
             None => (passing_uid_validity(), Uid::FIRST),
@@ -146,6 +151,7 @@ impl Disk {
             rewrite,
             missing: false,
             vanishing: false,
+            given,
             unwritten_keywords: false,
         };
         Ok(Some((disk, snapshot)))

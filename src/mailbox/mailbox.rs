@@ -88,7 +88,9 @@ impl Mailbox {
         mailbox
             .look(move |turn| {
                 turn.first = true;
-                turn.look(&inbox, false)
+                turn.look(&inbox, false)?;
+                turn.end_comparison();
+                Ok(())
             })
             .await?;
         Ok(mailbox)
@@ -253,6 +255,19 @@ impl Mailbox {
     /// Waits until everything anybody was told about this mailbox is on disk (CHECK).
     pub async fn flush(&self) -> Result<(), Fault> {
         self.durability.flush().await
+    }
+
+    /// Makes what is kept of mod-sequences outlast a stop of the machine. For a mailbox that nobody uses any more.
+    pub(super) async fn close(self: &Arc<Self>) -> Result<(), Fault> {
+        let is_open = self.enter_queue().await?.given.is_open();
+        if !is_open || !self.folder.is_writable() {
+            return Ok(());
+        }
+        self.look(|turn| {
+            turn.close_index();
+            Ok(())
+        })
+        .await
     }
 
     /// What an answer to a change of flags waits for.

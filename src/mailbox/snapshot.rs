@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::imap::flag::{Keyword, SystemFlag, SystemFlags};
 use crate::imap::sequence::{ModSeq, Uid, UidValidity};
+use crate::index::vanished::Vanished;
 use crate::spool::filename::FileName;
 pub use crate::spool::filename::Letters;
 use crate::spool::folder::Sub;
@@ -67,15 +68,25 @@ impl Message {
         } else {
             modseq
         };
-        let virtual_size = AtomicU64::new(self.virtual_size.load(Ordering::Relaxed));
         Message {
-            uid: self.uid,
             flags,
             letters,
-            modseq,
             sub,
             name: Arc::new(name),
-            virtual_size,
+            ..self.at(modseq)
+        }
+    }
+
+    /// The same message with another mod-sequence.
+    pub(super) fn at(&self, modseq: ModSeq) -> Message {
+        Message {
+            uid: self.uid,
+            flags: self.flags,
+            letters: self.letters,
+            modseq,
+            sub: self.sub,
+            name: Arc::clone(&self.name),
+            virtual_size: AtomicU64::new(self.virtual_size.load(Ordering::Relaxed)),
         }
     }
 
@@ -109,6 +120,8 @@ pub struct Snapshot {
     pub uid_next: Uid,
     /// The highest mod-sequence given.
     pub modseq: ModSeq,
+    /// UIDs that are not there any more.
+    pub(super) vanished: Arc<Vanished>,
     /// The names of its keyword letters.
     pub keywords: Arc<Keywords>,
     /// Set in a mailbox's last state: it was deleted, or its UIDs are no longer those told.
@@ -142,6 +155,7 @@ impl Snapshot {
             uid_validity,
             uid_next,
             modseq: ModSeq(1),
+            vanished: Arc::new(Vanished::new(ModSeq(1))),
             keywords,
             ended: false,
             chunks: Vec::new(),
@@ -265,7 +279,7 @@ impl Snapshot {
         }
     }
 
-    /// Whether anything a client could see is other than in `before`, or a file has another name.
+    /// Whether anything a client could see or ask for is other than in `before`, or a file has another name.
     pub(super) fn differs_from(&self, before: &Snapshot) -> bool {
         let same_chunks = self.chunks.len() == before.chunks.len()
             && self
@@ -276,6 +290,8 @@ impl Snapshot {
         !same_chunks
             || self.ended != before.ended
             || self.uid_next != before.uid_next
+            || self.modseq != before.modseq
+            || !Arc::ptr_eq(&self.vanished, &before.vanished)
             || !Arc::ptr_eq(&self.keywords, &before.keywords)
     }
 

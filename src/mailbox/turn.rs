@@ -5,13 +5,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::imap::sequence::{ModSeq, Uid};
+use crate::imap::sequence::{ModSeq, NumberSet, Uid};
 use crate::mailbox::disk::Disk;
 use crate::mailbox::durability::Durability;
 use crate::mailbox::fault::Fault;
 use crate::mailbox::finder::Finder;
+use crate::mailbox::modseqs::Notes;
 use crate::mailbox::snapshot::{Message, Snapshot};
 use crate::spool::filename::{FileName, Letters};
 use crate::spool::folder::{Stamp, Sub};
@@ -46,8 +46,12 @@ pub(super) struct Turn<'t> {
     arrived: Vec<Uid>,
     /// No longer in the draft.
     dropped: BTreeSet<Uid>,
-    finder: Finder,
-    modseq: ModSeq,
+    pub(super) finder: Finder,
+    /// What this turn's changes get.
+    pub(super) modseq: ModSeq,
+    pub(super) notes: Notes,
+    /// What is new is left for a turn with the lock.
+    pub(super) glances: bool,
 }
 
 /// What a turn leaves behind.
@@ -61,7 +65,7 @@ pub(super) struct Outcome {
 }
 
 impl<'t> Turn<'t> {
-    /// Begins a turn: hears what others have written to uidlist and keywords meanwhile.
+    /// Begins a turn: hears what others have written to uidlist, keywords and index meanwhile.
     pub fn begin(
         disk: &'t mut Disk,
         before: Arc<Snapshot>,
@@ -70,12 +74,8 @@ impl<'t> Turn<'t> {
         watched: bool,
     ) -> Result<Turn<'t>, Fault> {
         let draft = (*before).clone();
-        let micros = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |age| age.as_micros());
-        let now = u64::try_from(micros).unwrap_or(0);
         let mut turn = Turn {
-            modseq: ModSeq(now.max(draft.modseq.0.saturating_add(1))),
+            modseq: draft.modseq,
             whole: disk.is_whole(),
             disk,
             draft,
@@ -89,13 +89,20 @@ impl<'t> Turn<'t> {
             arrived: Vec::new(),
             dropped: BTreeSet::new(),
             finder: Finder::default(),
+            notes: Notes::default(),
+            glances: false,
         };
-        turn.hear()?;
-        Ok(turn)
+        turn.hear_index();
+        let heard = turn.hear();
+        if heard.is_err() {
+            turn.unhear_index();
+        }
+        heard.map(|()| turn)
     }
 
     /// Ends the turn.
-    pub fn finish(self) -> Outcome {
+    pub fn finish(mut self) -> Outcome {
+        self.keep_modseqs();
         if self.moved {
             // Stamps that hold our own changes may hide those of others, unless events tell them.
             let sure = self.whole && self.watched;
@@ -154,12 +161,23 @@ impl<'t> Turn<'t> {
         if recent {
             self.arrived.push(uid);
         }
+        let modseq = self.modseq_of(uid, &name);
         self.draft
-            .push(Message::new(uid, sub, name, self.modseq, virtual_size));
+            .push(Message::new(uid, sub, name, modseq, virtual_size));
     }
 
     /// Takes messages that are gone out of the draft.
     pub fn drop_gone(&mut self, gone: &BTreeSet<Uid>) {
+        let here = gone.iter().filter(|uid| self.draft.find(**uid).is_some());
+        let here: NumberSet = here.copied().map(Uid::get).collect();
+        self.drop_at(gone, self.modseq);
+        if !here.is_empty() {
+            self.note_gone(&here);
+        }
+    }
+
+    /// The same, for what somebody else has noted.
+    pub(super) fn drop_at(&mut self, gone: &BTreeSet<Uid>, modseq: ModSeq) {
         for uid in gone {
             if let Some(message) = self.draft.find(*uid) {
                 let base: Box<[u8]> = message.name.base().into();
@@ -170,13 +188,17 @@ impl<'t> Turn<'t> {
                 }
             }
         }
-        self.draft.remove(gone, self.modseq);
+        self.draft.remove(gone, modseq);
         self.dropped.extend(gone);
     }
 
     /// Notes that a message has another name now.
     pub fn note_name(&mut self, message: &Message, sub: Sub, name: FileName) {
-        self.name_letters(name.flags().1);
+        let flags = name.flags();
+        self.name_letters(flags.1);
+        if flags != (message.flags, message.letters) {
+            self.note_here(message.uid, flags);
+        }
         self.draft.replace(message.renamed(sub, name, self.modseq));
     }
 
@@ -210,6 +232,11 @@ impl<'t> Turn<'t> {
     pub fn asks_for_lock(&mut self) -> bool {
         self.wants_lock |= self.lock.is_none() && self.disk.folder.is_writable();
         self.lock.is_none()
+    }
+
+    /// True where a turn only glances: whatever gets a mod-sequence is left for who has the lock.
+    pub fn defers(&mut self) -> bool {
+        self.glances && self.asks_for_lock() && self.wants_lock
     }
 
     /// Does `act` to a message's file by its last known name; where that is gone, looks for its new one and

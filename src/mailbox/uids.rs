@@ -128,6 +128,8 @@ impl Turn<'_> {
                     .as_ref()
                     .map_or(list.next, |list| list.next);
                 list.next = list.next.max(self.draft.uid_next).max(before);
+                // Whoever made the file anew may have lost the floor.
+                self.disk.rewrite |= !self.disk.given.note_floor(&mut list);
                 self.durability.note_safe(list.next.get().saturating_sub(1));
                 self.disk.uidlist = Some(list);
                 self.disk.missing = false;
@@ -164,7 +166,7 @@ impl Turn<'_> {
 
     /// Writes the uidlist anew: version 3, with what the file knows of each message. `drop_dead` leaves
     /// out records whose message is not in the picture and not about to come into it.
-    fn rewrite_uidlist(&mut self, drop_dead: bool) -> Result<(), Fault> {
+    pub(super) fn rewrite_uidlist(&mut self, drop_dead: bool) -> Result<(), Fault> {
         let held = match UidList::read(&self.disk.folder) {
             Ok(Read::Whole { records, .. }) => records,
             Ok(Read::Broken(salvage)) => salvage.records,

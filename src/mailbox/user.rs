@@ -450,6 +450,9 @@ impl User {
             if let Err(fault) = mailbox.flush().await {
                 tracing::error!(%fault, "at the end");
             }
+            if let Err(fault) = mailbox.close().await {
+                tracing::debug!(%fault, "at the end");
+            }
         }
     }
 }
@@ -469,8 +472,21 @@ async fn close_unused(user: Weak<User>) {
         let Some(user) = user.upgrade() else { return };
         let mut open = user.open.lock().await;
         let now = Instant::now();
-        open.retain(|_, slot| !slot.is_over(now));
-        if open.is_empty() {
+        let mut over = Vec::new();
+        open.retain(|_, slot| {
+            let is_over = slot.is_over(now);
+            over.extend(is_over.then(|| Arc::clone(slot)));
+            !is_over
+        });
+        let empty = open.is_empty();
+        drop(open);
+        // Who opens one anew meanwhile meets it as another process would.
+        for mailbox in over.iter().filter_map(|slot| slot.mailbox.get()) {
+            if let Err(fault) = mailbox.close().await {
+                tracing::debug!(%fault, "closing a mailbox");
+            }
+        }
+        if empty {
             return;
         }
     }

@@ -19,6 +19,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::imap::sequence::Uid;
 use crate::mailbox::fault::Fault;
+use crate::mailbox::snapshot::Message;
 use crate::mailbox::turn::{Turn, fresh_name};
 use crate::mailbox::watch::{Inbox, Kind, News};
 use crate::spool::filename::FileName;
@@ -52,6 +53,7 @@ impl Turn<'_> {
 
     /// The same without the lock. True if something is to be written: all that was new is left for who has it.
     pub fn glance(&mut self, inbox: &Inbox, take_over: bool) -> Result<bool, Fault> {
+        self.glances = true;
         let (news, seen, doubled) = (inbox.take(), self.disk.seen, self.disk.doubled.clone());
         let looked = self.look_at(&news, take_over);
         self.disk.rescan |= looked.is_err();
@@ -183,16 +185,24 @@ impl Turn<'_> {
         }
         match (stands, others.pop()) {
             (true, _) => {}
-            (false, Some((sub, name))) => self.note_name(&message, sub, name),
+            (false, Some((sub, name))) => self.note_sight(&message, sub, name),
             (false, None) => {
                 let told = deleted.contains(&(message.sub, message.name.bytes()));
                 if told && !self.disk.doubled.contains(message.name.base()) {
-                    return Ok(true);
+                    return Ok(!self.defers());
                 }
                 self.disk.rescan = true;
             }
         }
         Ok(false)
+    }
+
+    /// Takes over a name that was seen. One with other flags is for who has the lock.
+    fn note_sight(&mut self, message: &Message, sub: Sub, name: FileName) {
+        let same = name.flags() == (message.flags, message.letters);
+        if same || !self.defers() {
+            self.note_name(message, sub, name);
+        }
     }
 
     /// Lists both directories, as often as it takes to be sure, or leaves the rest in doubt.
@@ -249,7 +259,9 @@ impl Turn<'_> {
             }
             witness = Some((stamps, missing));
         }
-        self.drop_gone(&gone);
+        if !gone.is_empty() && !self.defers() {
+            self.drop_gone(&gone);
+        }
         if !self.disk.rescan {
             self.disk
                 .listed
@@ -286,7 +298,7 @@ impl Turn<'_> {
             |(sub, name): &(Sub, FileName)| *sub == message.sub && *name == *message.name;
         if let [one] = seen {
             if !is_known(one) {
-                self.note_name(&message, one.0, one.1.clone());
+                self.note_sight(&message, one.0, one.1.clone());
             }
             return Ok(false);
         }
@@ -296,7 +308,7 @@ impl Turn<'_> {
             return Ok(false);
         };
         if !is_known(&kept) {
-            self.note_name(&message, kept.0, kept.1);
+            self.note_sight(&message, kept.0, kept.1);
         }
         if standing.len() < 2 {
             return Ok(false);

@@ -376,12 +376,19 @@ impl<'a> Draft<'a> {
     }
 
     /// Syncs the file, puts it in the place of `target`, and syncs the directory.
-    pub(super) fn publish(mut self, target: &str) -> io::Result<File> {
-        retry_on_intr(|| rustix::fs::fdatasync(&self.file))?;
+    pub(super) fn publish(self, target: &str) -> io::Result<File> {
+        let (dir, file) = (self.dir, self.file.try_clone()?);
+        retry_on_intr(|| rustix::fs::fdatasync(&file))?;
+        self.place(target)?;
+        sync_dir(dir)?;
+        Ok(file)
+    }
+
+    /// Puts the file in the place of `target`, without syncing anything.
+    pub(super) fn place(mut self, target: &str) -> io::Result<()> {
         rustix::fs::renameat(self.dir, self.name, self.dir, target)?;
         self.published = true;
-        sync_dir(self.dir)?;
-        self.file.try_clone()
+        Ok(())
     }
 }
 

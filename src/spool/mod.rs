@@ -1,5 +1,6 @@
 //! The Maildir on disk, as Dovecot keeps it. Blocking calls only: no `async fn` may appear here.
 
+pub mod beside;
 mod broken;
 pub mod deliver;
 mod dir;

@@ -23,11 +23,12 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::OFlags;
 use rustix::io::retry_on_intr;
 
-use crate::imap::sequence::{Uid, UidValidity};
+use crate::imap::sequence::{ModSeq, Uid, UidValidity};
 use crate::spool::broken::{self, Found};
 use crate::spool::dir::{self, Draft};
+use crate::spool::filename::number;
 use crate::spool::folder::{Folder, Stamp, Sub};
-use crate::spool::uidlist::format::{Header, Parser};
+use crate::spool::uidlist::format::{FLOOR, Header, Parser};
 use crate::spool::uidlist::record::drop_older_of_doubled;
 pub use crate::spool::uidlist::record::{Fields, Record};
 
@@ -198,12 +199,13 @@ impl UidList {
         })
     }
 
-    /// Writes a new file: temporary, fsync, rename, fsync of the directory. `guid` and unknown header
-    /// fields are made; to keep those of a file that was read, [`UidList::rewrite`] it. Under the lock.
+    /// Writes a new file: temporary, fsync, rename, fsync of the directory. `guid` is made, and there are no unknown
+    /// header fields; to keep those of a file that was read, [`UidList::rewrite`] it. Under the lock.
     pub fn create(
         folder: &Folder,
         uid_validity: UidValidity,
         next: Uid,
+        floor: Option<ModSeq>,
         records: &[Record],
     ) -> io::Result<UidList> {
         let highest = records.last().map_or(0, |record| record.uid.get());
@@ -213,7 +215,10 @@ impl UidList {
             uid_validity,
             next: next.get(),
             guid: None,
-            others: Vec::new(),
+            others: floor
+                .map(|floor| (FLOOR, floor.0.to_string().into_bytes().into()))
+                .into_iter()
+                .collect(),
         };
         write(folder, header, fresh_guid()?, records)
     }
@@ -336,6 +341,24 @@ impl UidList {
     /// How many records the file holds, for the rule that a quarter of dead ones is rewritten.
     pub fn record_count(&self) -> usize {
         self.count
+    }
+
+    /// The header field `M`: a mod-sequence (RFC 7162) above all that may have been told. `None` where it is missing,
+    /// or no number that one could be.
+    pub fn floor(&self) -> Option<ModSeq> {
+        let fields = self.header.others.iter().filter(|(key, _)| *key == FLOOR);
+        let floors = fields.filter_map(|(_, value)| number(value));
+        floors
+            .filter(|floor| (1..1 << 53).contains(floor))
+            .max()
+            .map(ModSeq)
+    }
+
+    /// Sets it, for the next [`UidList::rewrite`].
+    pub fn set_floor(&mut self, floor: ModSeq) {
+        self.header.others.retain(|(key, _)| *key != FLOOR);
+        let value = floor.0.to_string().into_bytes();
+        self.header.others.push((FLOOR, value.into()));
     }
 
     /// A descriptor for the file as it is now, to be fsynced without holding anything. What

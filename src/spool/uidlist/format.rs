@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Fields of header and record are a key of one byte and a value without spaces. `V` is UIDVALIDITY, `N` the
-//! next UID when the header was written, `G` the mailbox's GUID; other header fields are kept as they are.
+//! next UID when the header was written, `G` the mailbox's GUID; other header fields are kept as they are, by Dovecot
+//! too. Culver adds `M`: every mod-sequence that may have been told is below it.
 //! A record's UID is above the one before it. Records are appended without touching the header.
 //!
 //! Version 1 is Courier's: `1 <uidvalidity> <next uid>`, then `<uid> <base name>`. A record with ` :` in it
@@ -36,6 +37,9 @@ const LONGEST_LINE: usize = 8 * 1024;
 
 /// The highest UID a message can have: Dovecot takes no higher one, so that there is always a next.
 const HIGHEST_UID: u32 = u32::MAX - 1;
+
+/// The key of the header's field that Culver adds.
+pub(super) const FLOOR: u8 = b'M';
 
 /// What the first line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -418,7 +422,8 @@ impl FirstLine {
             }
         }
         if !clean {
-            others.clear();
+            // A floor can only be too low, and then it is as if there were none.
+            others.retain(|(key, value)| *key == FLOOR && number(value).is_some());
         }
         // One of several next UIDs is true, and what is above it is free; of several UIDVALIDITYs one is wrong.
         let twice = nexts.len() > 1;

@@ -463,7 +463,7 @@ fn two_writers_take_turns() {
     let folder = folder(&mail);
     let validity = UidValidity::new(9).expect("not 0");
     let first = Uid::new(1).expect("not 0");
-    let mut one = UidList::create(&folder, validity, first, &[]).expect("create");
+    let mut one = UidList::create(&folder, validity, first, None, &[]).expect("create");
     assert_eq!(mail.read(NAME), format!("3 V9 N1 G{}\n", one.guid()));
     let (mut two, ..) = whole(&folder);
     one.append(&folder, &[record(1, "a"), record(2, "b")])
@@ -568,12 +568,12 @@ fn the_file_is_no_link_and_no_directory() {
     let validity = UidValidity::new(9).expect("not 0");
     std::os::unix::fs::symlink("/etc/passwd", mail.path(NAME)).expect("a link");
     assert!(matches!(UidList::read(&folder), Ok(Read::Broken(_))));
-    UidList::create(&folder, validity, Uid::FIRST, &[]).expect("in its place");
+    UidList::create(&folder, validity, Uid::FIRST, None, &[]).expect("in its place");
     assert!(mail.path(BROKEN).is_symlink());
     mail.remove(NAME);
     std::fs::create_dir(mail.path(NAME)).expect("a directory");
     assert!(matches!(UidList::read(&folder), Ok(Read::Broken(_))));
-    UidList::create(&folder, validity, Uid::FIRST, &[]).expect("in its place");
+    UidList::create(&folder, validity, Uid::FIRST, None, &[]).expect("in its place");
     assert!(mail.path("dovecot-uidlist.broken.2").is_dir());
 }
 
@@ -588,7 +588,7 @@ fn a_control_directory_is_made_when_it_is_needed() {
         assert!(!control.join(place).exists());
         assert!(folder.is_writable());
         let validity = UidValidity::new(9).expect("not 0");
-        UidList::create(&folder, validity, Uid::new(1).expect("not 0"), &[]).expect("create");
+        UidList::create(&folder, validity, Uid::new(1).expect("not 0"), None, &[]).expect("create");
         assert!(control.join(place).join(NAME).exists());
         assert!(!mail.exists(NAME));
         let mode = control.join(place).metadata().expect("stat").mode();
@@ -643,7 +643,7 @@ proptest! {
             ..record(*uid, &format!("{uid}.x y"))
         }).collect();
         let validity = UidValidity::new(7).expect("not 0");
-        let list = UidList::create(&folder, validity, Uid::new(next).expect("not 0"), &records).expect("create");
+        let list = UidList::create(&folder, validity, Uid::new(next).expect("not 0"), None, &records).expect("create");
         let (read, same, rewrite) = whole(&folder);
         prop_assert!(!rewrite);
         prop_assert_eq!(same, records);

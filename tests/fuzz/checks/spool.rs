@@ -166,7 +166,7 @@ fn uidlist(octets: &[u8], cut: usize) {
 /// A file that cannot go on is made anew with what is known.
 fn begin_anew(folder: &Folder, records: &[Record]) {
     let uid_validity = culver::imap::sequence::UidValidity::FIRST;
-    UidList::create(folder, uid_validity, Uid::FIRST, records).unwrap();
+    UidList::create(folder, uid_validity, Uid::FIRST, None, records).unwrap();
     let (_, same, sound) = read(folder).expect("what we write can be read");
     assert!(sound);
     assert_eq!(same, records);
