@@ -135,6 +135,14 @@ impl Index {
         Some((index, known))
     }
 
+    /// Whether [`Index::poll`] would tell anything.
+    pub fn has_news(&self, folder: &Folder) -> bool {
+        let find = |name| beside::find(folder, name).ok().flatten();
+        let (index, log) = (find(INDEX), find(LOG));
+        let lies = [index, log].map(|lies| lies.map(|lies| lies.identity));
+        lies != self.identities.map(Some) || log.is_none_or(|log| log.size != self.whole)
+    }
+
     /// Looks whether others changed the files.
     pub fn poll(&mut self, folder: &Folder) -> io::Result<News> {
         let (index, log) = (beside::find(folder, INDEX)?, beside::find(folder, LOG)?);
@@ -181,6 +189,15 @@ impl Index {
         self.write(entries.map(Line::Entry))
     }
 
+    /// Cuts off what a stopped process has left behind the last entry. Under the lock, after [`Index::poll`].
+    pub fn cut_torn(&mut self) -> io::Result<()> {
+        if self.torn {
+            self.log.set_len(self.whole)?;
+            self.torn = false;
+        }
+        Ok(())
+    }
+
     /// Takes back that all is synced, where it was.
     fn open(&mut self) -> io::Result<()> {
         if !self.closed {
@@ -193,11 +210,7 @@ impl Index {
     }
 
     fn write(&mut self, lines: impl Iterator<Item = Line>) -> io::Result<()> {
-        if self.torn {
-            // What a stopped process has left.
-            self.log.set_len(self.whole)?;
-            self.torn = false;
-        }
+        self.cut_torn()?;
         let (mut out, mut count) = (Vec::new(), 0_usize);
         for line in lines {
             log::encode(&mut out, self.number, line);

@@ -94,7 +94,7 @@ impl Disk {
             );
             Ok((Some(list), records))
         };
-        let mut rewrite = false;
+        let (mut rewrite, mut fresh) = (false, true);
         let (uidlist, records) = match read {
             Read::Whole {
                 list,
@@ -102,6 +102,7 @@ impl Disk {
                 rewrite: wanted,
             } => {
                 rewrite = wanted;
+                fresh = false;
                 // Its UIDs are about to be spoken.
                 list.sync(&folder)
                     .map_err(|error| Fault::from_io(doing("syncing the uidlist of"), error))?;
@@ -131,7 +132,7 @@ impl Disk {
             tracing::warn!(mailbox = %folder.path().display(), %error, "dovecot-keywords cannot be written");
         }
         let keywords = Arc::new(keywords);
-        let given = Given::new(uidlist.as_ref().and_then(UidList::floor));
+        let given = Given::new(uidlist.as_ref().and_then(UidList::floor), fresh);
         let (uid_validity, uid_next) = match &uidlist {
             Some(list) => (list.uid_validity, list.next),
             None => (passing_uid_validity(), Uid::FIRST),

@@ -8,7 +8,7 @@
 //! Without the lock (a mailbox that cannot be written, or a lock that somebody keeps for too long) changes are shown
 //! with mod-sequences that only memory knows; the files are forsaken then, and written anew as soon as it can be done.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -34,6 +34,8 @@ pub(super) struct Given {
     index: Option<Index>,
     /// The files lack something: they must be written anew.
     behind: bool,
+    /// The uidlist, and its floor with it, were made just now: nothing was given before.
+    fresh: bool,
     /// The highest given by anybody that is known of.
     last: ModSeq,
     /// What the uidlist says: all that may have been told is below it.
@@ -43,10 +45,11 @@ pub(super) struct Given {
 }
 
 impl Given {
-    /// Nothing is known but what the uidlist says.
-    pub fn new(floor: Option<ModSeq>) -> Given {
+    /// Nothing is known but what the uidlist says, which is `fresh` if it was made just now.
+    pub fn new(floor: Option<ModSeq>, fresh: bool) -> Given {
         Given {
             floor: floor.unwrap_or_default(),
+            fresh,
             ..Given::default()
         }
     }
@@ -148,8 +151,21 @@ impl Turn<'_> {
             }
             return;
         }
+        let waits = self.lock.is_none() && self.disk.folder.is_writable();
+        if waits && self.before.modseq > ModSeq(1) {
+            // What others did may need an answer, which only who has the lock can give.
+            let index = given.index.as_ref();
+            self.wants_lock |= index.is_some_and(|index| index.has_news(&self.disk.folder));
+            self.settle_modseq();
+            return;
+        }
         let polled = match &mut given.index {
-            Some(index) => index.poll(&self.disk.folder),
+            Some(index) => index.poll(&self.disk.folder).and_then(|news| {
+                if self.lock.is_some() {
+                    index.cut_torn()?;
+                }
+                Ok(news)
+            }),
             None => Ok(News::Replaced),
         };
         match polled {
@@ -203,7 +219,7 @@ impl Turn<'_> {
             }
             None if begins => {
                 given.behind = true;
-                self.modseq = next(given.last, given.floor, now(), false);
+                self.modseq = next(given.last, given.floor, now(), given.fresh);
                 self.begin_history();
             }
             None => {
@@ -220,8 +236,12 @@ impl Turn<'_> {
     }
 
     /// Takes over what others have noted.
-    fn hear_entries(&mut self, entries: Vec<Entry>) {
-        for entry in entries {
+    fn hear_entries(&mut self, mut entries: Vec<Entry>) {
+        // Of several about one message the last counts.
+        let mut later = HashSet::new();
+        entries.reverse();
+        entries.retain(|entry| later.insert(entry.uid));
+        for entry in entries.into_iter().rev() {
             match entry.change {
                 Change::Gone => self.hear_gone(entry.uid, entry.modseq),
                 Change::Here(flags) => self.hear_here(entry.uid, entry.modseq, flags),
