@@ -39,6 +39,11 @@ fn grammar() {
 }
 
 #[test]
+fn index() {
+    run("index", crate::index::check);
+}
+
+#[test]
 fn message() {
     run("message", crate::message::check);
 }

@@ -11,6 +11,7 @@ pub mod address;
 mod corpus;
 pub mod date;
 pub mod grammar;
+pub mod index;
 pub mod message;
 pub mod mutf7;
 pub mod reader;
