@@ -186,7 +186,17 @@ impl Disk {
 
     /// Whether it must be looked at again soon.
     pub fn is_in_doubt(&self) -> bool {
-        self.rescan || self.missing || self.vanishing
+        self.rescan || self.is_vanishing() || self.given.is_behind()
+    }
+
+    /// Whether somebody seems to be removing all of it.
+    pub fn is_vanishing(&self) -> bool {
+        self.missing || self.vanishing
+    }
+
+    /// Whether mod-sequences are not kept that could be now.
+    pub fn owes_modseqs(&self) -> bool {
+        self.given.is_behind() && self.has_uidlist() && self.folder.is_writable() && self.rests()
     }
 
     /// Looks whether `new/` or `cur/` has been removed.

@@ -79,6 +79,7 @@ impl Mailbox {
             || disk.seen != Some(stamps)
             || !self.inbox.is_empty()
             || self.durability().has_doubt()
+            || disk.owes_modseqs()
             || disk.rewrite && self.folder().is_writable())
     }
 

@@ -65,9 +65,14 @@ impl Given {
         is_enough
     }
 
+    /// Whether the files lack something.
+    pub fn is_behind(&self) -> bool {
+        self.behind
+    }
+
     /// Whether [`Turn::close_index`] has something to do.
     pub fn is_open(&self) -> bool {
-        self.index.as_ref().is_some_and(Index::is_open)
+        self.behind || self.index.as_ref().is_some_and(Index::is_open)
     }
 }
 
@@ -154,8 +159,9 @@ impl Turn<'_> {
         let waits = self.lock.is_none() && self.disk.folder.is_writable();
         if waits && self.before.modseq > ModSeq(1) {
             // What others did may need an answer, which only who has the lock can give.
-            let index = given.index.as_ref();
-            self.wants_lock |= index.is_some_and(|index| index.has_news(&self.disk.folder));
+            let index = self.disk.given.index.as_ref();
+            self.wants_lock |= index.is_some_and(|index| index.has_news(&self.disk.folder))
+                || self.disk.owes_modseqs();
             self.settle_modseq();
             return;
         }
@@ -416,7 +422,8 @@ impl Turn<'_> {
         given.last = given.last.max(self.draft.modseq);
         let is_news = !changed.is_empty() || given.behind;
         if self.lock.is_none() {
-            if is_news && !std::mem::replace(&mut given.behind, true) {
+            let writable = self.disk.folder.is_writable();
+            if is_news && writable && !std::mem::replace(&mut given.behind, true) {
                 given.index = None;
                 self.forsake_index();
             }
@@ -491,9 +498,7 @@ impl Turn<'_> {
 
     /// What is noted must not be believed any more, for it lacks what is about to be told.
     fn forsake_index(&self) {
-        if self.disk.folder.is_writable()
-            && let Err(error) = index::forsake(&self.disk.folder)
-        {
+        if let Err(error) = index::forsake(&self.disk.folder) {
             self.report_index(&error);
         }
     }
@@ -508,9 +513,10 @@ impl Turn<'_> {
 
     /// Makes what is kept outlast a stop of the machine.
     pub fn close_index(&mut self) {
-        if self.lock.is_none() || self.disk.given.behind {
+        if self.lock.is_none() {
             return;
         }
+        self.keep_modseqs();
         if let Some(index) = &mut self.disk.given.index
             && let Err(error) = index.close(&self.disk.folder)
         {

@@ -53,6 +53,9 @@ impl Turn<'_> {
 
     /// The same without the lock. True if something is to be written: all that was new is left for who has it.
     pub fn glance(&mut self, inbox: &Inbox, take_over: bool) -> Result<bool, Fault> {
+        if self.wants_lock {
+            return Ok(true); // it has heard already what it cannot answer
+        }
         self.glances = true;
         let (news, seen, doubled) = (inbox.take(), self.disk.seen, self.disk.doubled.clone());
         let looked = self.look_at(&news, take_over);
@@ -146,7 +149,7 @@ impl Turn<'_> {
                 gone.insert(uid);
             }
         }
-        if !gone.is_empty() {
+        if !gone.is_empty() && !self.leaves(&gone) {
             self.drop_gone(&gone);
             self.compact_uidlist();
         }
@@ -189,7 +192,7 @@ impl Turn<'_> {
             (false, None) => {
                 let told = deleted.contains(&(message.sub, message.name.bytes()));
                 if told && !self.disk.doubled.contains(message.name.base()) {
-                    return Ok(!self.defers());
+                    return Ok(true);
                 }
                 self.disk.rescan = true;
             }
@@ -203,6 +206,12 @@ impl Turn<'_> {
         if same || !self.defers() {
             self.note_name(message, sub, name);
         }
+    }
+
+    /// Whether what is gone is left for who has the lock. Not where somebody seems to be removing the whole mailbox:
+    /// the lock would be in the way.
+    fn leaves(&mut self, gone: &BTreeSet<Uid>) -> bool {
+        !self.disk.is_vanishing() && gone.len() < self.draft.len() && self.defers()
     }
 
     /// Lists both directories, as often as it takes to be sure, or leaves the rest in doubt.
@@ -233,6 +242,9 @@ impl Turn<'_> {
                     None => drop(strangers.insert(base, seen)),
                 }
             }
+            if self.glances && self.wants_lock {
+                return Ok(()); // who has the lock looks again
+            }
             let missing: BTreeSet<Uid> = self
                 .draft
                 .iter()
@@ -259,7 +271,7 @@ impl Turn<'_> {
             }
             witness = Some((stamps, missing));
         }
-        if !gone.is_empty() && !self.defers() {
+        if !gone.is_empty() && !self.leaves(&gone) {
             self.drop_gone(&gone);
         }
         if !self.disk.rescan {
