@@ -194,6 +194,12 @@ impl Disk {
         self.missing || self.vanishing
     }
 
+    /// Whether `new/` or `cur/` is being removed.
+    pub fn lacks_directories(&mut self) -> bool {
+        self.note_vanishing();
+        self.vanishing
+    }
+
     /// Whether mod-sequences are not kept that could be now.
     pub fn owes_modseqs(&self) -> bool {
         self.given.is_behind() && self.has_uidlist() && self.folder.is_writable() && self.rests()

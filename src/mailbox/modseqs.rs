@@ -21,7 +21,7 @@ use crate::index::{self, HIGHEST, Index, News};
 use crate::mailbox::snapshot::Message;
 use crate::mailbox::turn::Turn;
 use crate::spool::filename::{FileName, Letters};
-use crate::spool::folder::Sub;
+use crate::spool::folder::{Folder, Sub};
 use crate::spool::uidlist::UidList;
 
 /// How far the floor is set above the clock: so long it need not be moved. 2^36 µs are 19 hours.
@@ -63,6 +63,11 @@ impl Given {
         let is_enough = told >= self.floor;
         self.floor = self.floor.max(told);
         is_enough
+    }
+
+    /// Whether others have noted something.
+    pub fn has_news(&self, folder: &Folder) -> bool {
+        (self.index.as_ref()).is_some_and(|index| index.has_news(folder))
     }
 
     /// Whether the files lack something.
@@ -159,9 +164,8 @@ impl Turn<'_> {
         let waits = self.lock.is_none() && self.disk.folder.is_writable();
         if waits && self.before.modseq > ModSeq(1) {
             // What others did may need an answer, which only who has the lock can give.
-            let index = self.disk.given.index.as_ref();
-            self.wants_lock |= index.is_some_and(|index| index.has_news(&self.disk.folder))
-                || self.disk.owes_modseqs();
+            self.wants_lock |=
+                self.disk.given.has_news(&self.disk.folder) || self.disk.owes_modseqs();
             self.settle_modseq();
             return;
         }
@@ -313,28 +317,27 @@ impl Turn<'_> {
             self.disk.given.behind |= message.modseq > modseq;
             return;
         }
-        let mut now = Arc::clone(&message);
-        if flags_of(&message) != flags {
-            // Only what its file is called counts.
-            match self.name_with(&message, flags) {
-                Some((sub, name)) => {
-                    self.note_name(&message, sub, name);
-                    now = self.draft.find(uid).cloned().unwrap_or(message);
-                }
-                None => self.disk.rescan = true,
-            }
-        }
+        // Only what its file is called counts.
+        let known = (message.sub, (*message.name).clone());
+        let (sub, name) = match flags_of(&message) == flags {
+            true => known,
+            false => self.name_with(&message, flags).unwrap_or_else(|| {
+                self.disk.rescan = true;
+                known
+            }),
+        };
+        let (system, letters) = name.flags();
+        let found = Flags::new(system, letters);
         let modseq = match self.in_time(modseq) {
-            Some(modseq) if flags_of(&now) == flags => {
-                self.notes.changed.remove(&uid);
-                modseq
-            }
+            Some(modseq) if found == flags => modseq,
             _ => {
-                self.note_change(uid, Change::Here(flags_of(&now)));
+                self.note_change(uid, Change::Here(found));
                 self.modseq
             }
         };
-        self.draft.replace(now.at(modseq));
+        self.name_letters(letters);
+        let now = message.renamed(sub, name, modseq).at(modseq);
+        self.draft.replace(now);
     }
 
     /// Where a message is that is said to have these flags now: most often under its old name with these.
@@ -429,10 +432,18 @@ impl Turn<'_> {
             }
             return;
         }
-        if is_news || given.floor == ModSeq(0) {
+        // Whoever removes the mailbox must not find files made anew.
+        if self.disk.is_vanishing() {
+            self.disk.given.behind |= is_news;
+            return;
+        }
+        if is_news || self.disk.given.floor == ModSeq(0) {
             self.raise_floor();
         }
-        if is_news {
+        let postponed = self.looks && !self.first && !self.disk.rests();
+        if self.disk.given.index.is_none() && postponed {
+            self.disk.given.behind |= is_news;
+        } else if is_news {
             self.write_index(changed);
         }
     }

@@ -154,7 +154,12 @@ impl Mailbox {
             let mut disk = self.enter_queue().await?;
             let mailbox = Arc::clone(self);
             let tried = blocking("a change", move || {
-                let held = match wanted.attempt(mailbox.folder()) {
+                // A lock would be in the way of who removes the mailbox.
+                let tried = match without == Without::GoesOn && disk.lacks_directories() {
+                    true => Ok(Held::Unlocked),
+                    false => wanted.attempt(mailbox.folder()),
+                };
+                let held = match tried {
                     Ok(Held::Busy) if !wanted.is_over() => return Tried::Busy(act, wanted),
                     Ok(Held::Busy) if without != Without::GoesOn => {
                         return Tried::Done(Err(Fault::Locked));

@@ -52,6 +52,8 @@ pub(super) struct Turn<'t> {
     pub(super) notes: Notes,
     /// What is new is left for a turn with the lock.
     pub(super) glances: bool,
+    /// It hears what others did; no client waits for what it does itself.
+    pub(super) looks: bool,
 }
 
 /// What a turn leaves behind.
@@ -91,6 +93,7 @@ impl<'t> Turn<'t> {
             finder: Finder::default(),
             notes: Notes::default(),
             glances: false,
+            looks: false,
         };
         turn.hear_index();
         let heard = turn.hear();
@@ -203,7 +206,7 @@ impl<'t> Turn<'t> {
     }
 
     /// Letters that a file carries and `dovecot-keywords` does not name get a name, as Dovecot gives it.
-    fn name_letters(&mut self, letters: Letters) {
+    pub(super) fn name_letters(&mut self, letters: Letters) {
         if !self.disk.keywords.lacks(letters) {
             return;
         }

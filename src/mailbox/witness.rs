@@ -44,6 +44,7 @@ impl Turn<'_> {
     ///
     /// The events are taken here and not before, so that nobody who goes away takes them along.
     pub fn look(&mut self, inbox: &Inbox, take_over: bool) -> Result<(), Fault> {
+        self.looks = true;
         let looked = self.look_at(&inbox.take(), take_over);
         // The events are used up: if this failed, or has left out what has no UID, only the directories can
         // tell.
@@ -56,7 +57,7 @@ impl Turn<'_> {
         if self.wants_lock {
             return Ok(true); // it has heard already what it cannot answer
         }
-        self.glances = true;
+        (self.glances, self.looks) = (true, true);
         let (news, seen, doubled) = (inbox.take(), self.disk.seen, self.disk.doubled.clone());
         let looked = self.look_at(&news, take_over);
         self.disk.rescan |= looked.is_err();
@@ -211,7 +212,14 @@ impl Turn<'_> {
     /// Whether what is gone is left for who has the lock. Not where somebody seems to be removing the whole mailbox:
     /// the lock would be in the way.
     fn leaves(&mut self, gone: &BTreeSet<Uid>) -> bool {
-        !self.disk.is_vanishing() && gone.len() < self.draft.len() && self.defers()
+        if !self.glances {
+            return false;
+        }
+        if gone.len() > 1 || gone.len() == self.draft.len() {
+            std::thread::sleep(SETTLE);
+        }
+        self.disk.note_vanishing();
+        !self.disk.is_vanishing() && self.defers()
     }
 
     /// Lists both directories, as often as it takes to be sure, or leaves the rest in doubt.

@@ -269,7 +269,7 @@ async fn two_processes_give_each_modseq_once() {
     one.refresh().await.unwrap();
     assert_eq!(modseqs(&one.snapshot()), modseqs(&other.snapshot()));
     assert_eq!(one.snapshot().modseq, other.snapshot().modseq);
-    // One loses the files, and both go on.
+    // The files are lost, and both go on.
     account.remove_index();
     one.store(&uids(&[3]), StoreAction::Add, &seen())
         .await
@@ -392,76 +392,89 @@ async fn come_back(inbox: &Arc<Mailbox>, left: &[Told]) {
     }
 }
 
-async fn play(steps: Vec<Step>) {
+/// Where a message is that this process knows by a name that may be old.
+fn file_of(account: &Account1, message: &crate::mailbox::snapshot::Message) -> Option<PathBuf> {
+    let base = String::from_utf8(message.name.base().to_vec()).unwrap();
+    ["new", "cur"].into_iter().find_map(|sub| {
+        let names = account.names(sub);
+        let name = names.iter().find(|name| name.starts_with(&base));
+        name.map(|name| account.root().join(sub).join(name))
+    })
+}
+
+/// Plays steps, each in one of so many processes. Clients that have left come back to any of them.
+async fn play(steps: Vec<Step>, processes: usize) {
     let account = Account1::new();
-    let mut inbox = account.reopened().await;
+    let mut inboxes = Vec::new();
+    for _ in 0..processes {
+        inboxes.push(account.reopened().await);
+    }
     let mut left: Vec<Told> = Vec::new();
     for (number, step) in steps.into_iter().enumerate() {
+        let process = number * 7 % 5 % processes;
+        let inbox = Arc::clone(&inboxes[process]);
         let snapshot = inbox.snapshot();
-        let nth = |at: usize| {
-            let at = at.checked_rem(snapshot.len())?;
-            snapshot.get(at).cloned()
-        };
-        let set = |seen| {
-            if seen {
-                StoreAction::Add
-            } else {
-                StoreAction::Remove
-            }
-        };
+        let nth = |at: usize| snapshot.get(at.checked_rem(snapshot.len())?).cloned();
+        let one = |at: usize| nth(at).map(|message| uids(&[message.uid.get()]));
         match step {
-            Step::Deliver => account.deliver(&format!("{number}.M1P1.host")),
+            // Base names must not be the beginning of others.
+            Step::Deliver => account.deliver(&format!("{}.M1P1.host", 1000 + number)),
             Step::Flag(at, on) => {
-                if let Some(message) = nth(at) {
-                    let uids = uids(&[message.uid.get()]);
-                    inbox.store(&uids, set(on), &seen()).await.unwrap();
+                let action = if on {
+                    StoreAction::Add
+                } else {
+                    StoreAction::Remove
+                };
+                if let Some(uids) = one(at) {
+                    inbox.store(&uids, action, &seen()).await.unwrap();
                 }
             }
             Step::Expunge(at) => {
-                if let Some(message) = nth(at) {
-                    expunge(&inbox, &[message.uid.get()]).await;
+                if let Some(uids) = one(at) {
+                    inbox
+                        .store(&uids, StoreAction::Add, &deleted())
+                        .await
+                        .unwrap();
+                    inbox.expunge(Some(&uids)).await.unwrap();
                 }
             }
             Step::Rename(at, on) => {
-                if let Some(message) = nth(at) {
-                    let sub = account.root().join(match message.sub {
-                        crate::spool::folder::Sub::New => "new",
-                        crate::spool::folder::Sub::Cur => "cur",
-                    });
-                    let name = String::from_utf8(message.name.bytes().to_vec()).unwrap();
+                if let Some(path) = nth(at).and_then(|message| file_of(&account, &message)) {
+                    let name = path.file_name().unwrap().to_str().unwrap();
                     let base = name.split(':').next().unwrap();
                     let new = format!("{base}:2,{}", if on { "F" } else { "" });
-                    fs::rename(sub.join(&name), account.root().join("cur").join(new)).unwrap();
+                    fs::rename(&path, account.root().join("cur").join(new)).unwrap();
                 }
             }
             Step::Remove(at) => {
-                if let Some(message) = nth(at) {
-                    let name = String::from_utf8(message.name.bytes().to_vec()).unwrap();
-                    let path = |sub: &str| account.root().join(sub).join(&name);
-                    assert!(
-                        fs::remove_file(path("cur")).is_ok()
-                            || fs::remove_file(path("new")).is_ok()
-                    );
+                if let Some(path) = nth(at).and_then(|message| file_of(&account, &message)) {
+                    fs::remove_file(path).unwrap();
                 }
             }
             Step::Restart => {
                 inbox.refresh().await.unwrap();
                 let before = inbox.snapshot();
-                inbox = account.reopened().await;
-                let now = inbox.snapshot();
+                inboxes[process] = account.reopened().await;
+                let now = inboxes[process].snapshot();
                 assert_eq!(modseqs(&now), modseqs(&before));
                 assert_eq!(now.modseq, before.modseq);
             }
             Step::Lose => {
-                account.remove_index();
-                inbox = account.reopened().await;
+                for name in ["culver.index", "culver.log"] {
+                    let _ = fs::remove_file(account.root().join(name));
+                }
+                for inbox in &mut inboxes {
+                    *inbox = account.reopened().await;
+                }
             }
         }
-        inbox.refresh().await.unwrap();
-        come_back(&inbox, &left).await;
-        let now = inbox.snapshot();
-        let flags = now.iter().map(|one| (one.uid.get(), one.flags)).collect();
-        left.push((now.modseq, flags));
+        for inbox in &inboxes {
+            inbox.refresh().await.unwrap();
+            come_back(inbox, &left).await;
+            let now = inbox.snapshot();
+            let flags = now.iter().map(|one| (one.uid.get(), one.flags)).collect();
+            left.push((now.modseq, flags));
+        }
     }
 }
 
@@ -469,8 +482,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn a_client_that_comes_back_hears_of_all_that_happened(steps in steps()) {
+    fn a_client_that_comes_back_hears_of_all_that_happened(steps in steps(), processes in 1..4_usize) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(play(steps));
+        runtime.block_on(play(steps, processes));
     }
 }
