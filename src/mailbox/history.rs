@@ -1,18 +1,21 @@
 //! What has happened to a mailbox since a mod-sequence that a client names (RFC 7162).
 
-use std::sync::Arc;
-
-use crate::imap::sequence::{ModSeq, NumberSet, SequenceSet};
+use crate::imap::sequence::{ModSeq, NumberSet, SequenceSet, Uid};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::snapshot::Snapshot;
 
 impl Mailbox {
+    /// Whether it keeps mod-sequences. Where UIDs are made up, nothing lasts (NOMODSEQ).
+    pub fn keeps_modseqs(&self) -> bool {
+        self.uids_are_sticky()
+    }
+
     /// UIDs that were expunged after `since` (RFC 7162 §3.2.5.1), of those in `known` where it is given. Exact as far
     /// back as the history goes; for a mod-sequence from before it, or one that was never given, every UID below
     /// UIDNEXT that is not there.
     pub async fn vanished(
-        self: &Arc<Self>,
+        &self,
         since: ModSeq,
         known: Option<&SequenceSet>,
     ) -> Result<NumberSet, Fault> {
@@ -64,7 +67,7 @@ impl Snapshot {
     /// The UIDs from one to another that are not there, in ranges.
     fn gaps(&self, from: u32, to: u32) -> Vec<(u32, u32)> {
         let mut gaps = Vec::new();
-        let Some(first) = crate::imap::sequence::Uid::new(from.max(1)) else {
+        let Some(first) = Uid::new(from.max(1)) else {
             return gaps;
         };
         let mut next = Some(first.get());
@@ -82,12 +85,13 @@ impl Snapshot {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+    use std::sync::Arc;
+
     use super::*;
+    use crate::imap::sequence::Bound;
     use crate::index::vanished::Vanished;
     use crate::mailbox::snapshot::tests::snapshot;
-    use std::num::NonZeroU32;
-
-    use crate::imap::sequence::Bound;
 
     fn set(ranges: &[(u32, u32)]) -> NumberSet {
         NumberSet::from_ranges(ranges.iter().copied())
