@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::imap::sequence::{Uid, UidValidity};
 use crate::mailbox::fault::Fault;
-use crate::mailbox::modseqs::{Given, first_floor};
+use crate::mailbox::given::{Given, first_floor};
 use crate::mailbox::snapshot::Snapshot;
 use crate::mailbox::watch::{Event, Kind};
 use crate::spool::filename::FileName;

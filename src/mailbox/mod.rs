@@ -9,6 +9,8 @@ mod disk;
 mod durability;
 pub mod fault;
 mod finder;
+mod given;
+mod heard;
 pub mod history;
 mod lookout;
 #[allow(
@@ -16,7 +18,7 @@ mod lookout;
     reason = "a mailbox is what the room is about"
 )]
 pub mod mailbox;
-mod modseqs;
+
 pub mod news;
 pub mod previews;
 mod queue;

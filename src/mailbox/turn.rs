@@ -11,7 +11,7 @@ use crate::mailbox::disk::Disk;
 use crate::mailbox::durability::Durability;
 use crate::mailbox::fault::Fault;
 use crate::mailbox::finder::Finder;
-use crate::mailbox::modseqs::Notes;
+use crate::mailbox::given::Notes;
 use crate::mailbox::snapshot::{Message, Snapshot};
 use crate::spool::filename::{FileName, Letters};
 use crate::spool::folder::{Stamp, Sub};

@@ -12,6 +12,7 @@
 //! Without UIDVALIDITY or `N` nothing is certain, and UIDVALIDITY gets larger than it was. A file cut off
 //! exactly between two records looks whole: that alone nobody can tell.
 
+mod floor;
 mod format;
 mod record;
 
@@ -26,7 +27,6 @@ use rustix::io::retry_on_intr;
 use crate::imap::sequence::{ModSeq, Uid, UidValidity};
 use crate::spool::broken::{self, Found};
 use crate::spool::dir::{self, Draft};
-use crate::spool::filename::number;
 use crate::spool::folder::{Folder, Stamp, Sub};
 use crate::spool::uidlist::format::{FLOOR, Header, Parser};
 use crate::spool::uidlist::record::drop_older_of_doubled;
@@ -341,24 +341,6 @@ impl UidList {
     /// How many records the file holds, for the rule that a quarter of dead ones is rewritten.
     pub fn record_count(&self) -> usize {
         self.count
-    }
-
-    /// The header field `M`: a mod-sequence (RFC 7162) above all that may have been told. `None` where it is missing,
-    /// or no number that one could be.
-    pub fn floor(&self) -> Option<ModSeq> {
-        let fields = self.header.others.iter().filter(|(key, _)| *key == FLOOR);
-        let floors = fields.filter_map(|(_, value)| number(value));
-        floors
-            .filter(|floor| (1..1 << 53).contains(floor))
-            .max()
-            .map(ModSeq)
-    }
-
-    /// Sets it, for the next [`UidList::rewrite`].
-    pub fn set_floor(&mut self, floor: ModSeq) {
-        self.header.others.retain(|(key, _)| *key != FLOOR);
-        let value = floor.0.to_string().into_bytes();
-        self.header.others.push((FLOOR, value.into()));
     }
 
     /// A descriptor for the file as it is now, to be fsynced without holding anything. What

@@ -8,20 +8,20 @@
 //! Without the lock (a mailbox that cannot be written, or a lock that somebody keeps for too long) changes are shown
 //! with mod-sequences that only memory knows; the files are forsaken then, and written anew as soon as it can be done.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::imap::flag::SystemFlags;
 use crate::imap::sequence::{ModSeq, NumberSet, Uid};
 use crate::index::log::{Change, Entry};
-use crate::index::record::{Flags, Known, Record};
+use crate::index::record::{Flags, Record};
 use crate::index::vanished::Vanished;
 use crate::index::{self, HIGHEST, Index, News};
 use crate::mailbox::snapshot::Message;
 use crate::mailbox::turn::Turn;
-use crate::spool::filename::{FileName, Letters};
-use crate::spool::folder::{Folder, Sub};
+use crate::spool::filename::Letters;
+use crate::spool::folder::Folder;
 use crate::spool::uidlist::UidList;
 
 /// How far the floor is set above the clock: so long it need not be moved. 2^36 µs are 19 hours.
@@ -31,9 +31,9 @@ const RESERVE: Duration = Duration::from_micros(1 << 36);
 #[derive(Debug, Default)]
 pub(super) struct Given {
     /// Culver's own files. `None` if they are not believed, or cannot be written.
-    index: Option<Index>,
+    pub(super) index: Option<Index>,
     /// The files lack something: they must be written anew.
-    behind: bool,
+    pub(super) behind: bool,
     /// The uidlist, and its floor with it, were made just now: nothing was given before.
     fresh: bool,
     /// The highest given by anybody that is known of.
@@ -41,7 +41,7 @@ pub(super) struct Given {
     /// What the uidlist says: all that may have been told is below it.
     floor: ModSeq,
     /// What others gave to messages that are not in the picture yet.
-    heard: HashMap<Uid, (ModSeq, Flags)>,
+    pub(super) heard: HashMap<Uid, (ModSeq, Flags)>,
 }
 
 impl Given {
@@ -85,20 +85,22 @@ impl Given {
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     /// What was known when the mailbox was closed, as long as it has not been compared with what is there.
-    remembered: Option<Remembered>,
+    pub(super) remembered: Option<Remembered>,
     /// What this turn has changed: the last change counts.
     changed: BTreeMap<Uid, Change>,
 }
 
+/// Messages as they were known.
 #[derive(Debug)]
-struct Remembered {
+pub(super) struct Remembered {
     records: Vec<Record>,
     /// Where the message asked for last stands.
     at: usize,
 }
 
 impl Remembered {
-    fn find(&mut self, uid: Uid) -> Option<Record> {
+    /// A message.
+    pub fn find(&mut self, uid: Uid) -> Option<Record> {
         // Most often they are asked for in order.
         let here = |at: usize| self.records.get(at).filter(|record| record.uid == uid);
         let at = match here(self.at.saturating_add(1)).or_else(|| here(self.at)) {
@@ -143,7 +145,7 @@ pub(super) fn first_floor() -> ModSeq {
 }
 
 /// A message's flags as they are noted.
-fn flags_of(message: &Message) -> Flags {
+pub(super) fn flags_of(message: &Message) -> Flags {
     Flags::new(message.flags, message.letters)
 }
 
@@ -245,136 +247,8 @@ impl Turn<'_> {
         self.draft.vanished = Arc::new(Vanished::new(self.modseq));
     }
 
-    /// Takes over what others have noted.
-    fn hear_entries(&mut self, mut entries: Vec<Entry>) {
-        // Of several about one message the last counts.
-        let mut later = HashSet::new();
-        entries.reverse();
-        entries.retain(|entry| later.insert(entry.uid));
-        for entry in entries.into_iter().rev() {
-            match entry.change {
-                Change::Gone => self.hear_gone(entry.uid, entry.modseq),
-                Change::Here(flags) => self.hear_here(entry.uid, entry.modseq, flags),
-            }
-        }
-    }
-
-    /// Takes over all of what others know.
-    fn hear_known(&mut self, known: Known) {
-        let gone = known.vanished.ranges().map(|range| (range.from, range.to));
-        let gone = NumberSet::from_ranges(gone);
-        self.draft.vanished = Arc::new(known.vanished);
-        self.draft.modseq = self.draft.modseq.max(known.last);
-        let mut records = known.records.iter().peekable();
-        for message in Arc::clone(&self.before).iter() {
-            while records.next_if(|record| record.uid < message.uid).is_some() {}
-            if records
-                .next_if(|record| record.uid == message.uid)
-                .is_some()
-            {
-                continue;
-            }
-            match gone.contains(message.uid.get()) {
-                true if self.in_time(known.last).is_some() => {
-                    self.drop_at(&[message.uid].into(), known.last);
-                }
-                true => self.hear_gone(message.uid, known.last),
-                false => self.disk.given.behind = true,
-            }
-        }
-        for record in &known.records {
-            self.hear_here(record.uid, record.modseq, record.flags);
-        }
-    }
-
-    /// Somebody else gave this mod-sequence. What a client may have been told one above it for before gets this
-    /// turn's.
-    fn in_time(&self, modseq: ModSeq) -> Option<ModSeq> {
-        (modseq > self.before.modseq).then_some(modseq)
-    }
-
-    fn hear_gone(&mut self, uid: Uid, modseq: ModSeq) {
-        self.disk.given.heard.remove(&uid);
-        let gone: NumberSet = [uid.get()].into_iter().collect();
-        match self.in_time(modseq) {
-            Some(modseq) => {
-                self.drop_at(&[uid].into(), modseq);
-                Arc::make_mut(&mut self.draft.vanished).push(&gone, modseq);
-            }
-            None => {
-                self.drop_at(&[uid].into(), self.modseq);
-                self.note_gone(&gone);
-            }
-        }
-    }
-
-    fn hear_here(&mut self, uid: Uid, modseq: ModSeq, flags: Flags) {
-        let Some(message) = self.draft.find(uid).cloned() else {
-            self.disk.given.heard.insert(uid, (modseq, flags));
-            return;
-        };
-        if message.modseq >= modseq {
-            self.disk.given.behind |= message.modseq > modseq;
-            return;
-        }
-        // Only what its file is called counts.
-        let known = (message.sub, (*message.name).clone());
-        let (sub, name) = match flags_of(&message) == flags {
-            true => known,
-            false => self.name_with(&message, flags).unwrap_or_else(|| {
-                self.disk.rescan = true;
-                known
-            }),
-        };
-        let (system, letters) = name.flags();
-        let found = Flags::new(system, letters);
-        let modseq = match self.in_time(modseq) {
-            Some(modseq) if found == flags => modseq,
-            _ => {
-                self.note_change(uid, Change::Here(found));
-                self.modseq
-            }
-        };
-        self.name_letters(letters);
-        let now = message.renamed(sub, name, modseq).at(modseq);
-        self.draft.replace(now);
-    }
-
-    /// Where a message is that is said to have these flags now: most often under its old name with these.
-    fn name_with(&mut self, message: &Message, flags: Flags) -> Option<(Sub, FileName)> {
-        let folder = Arc::clone(&self.disk.folder);
-        let (system, letters) = flags.parts();
-        if let Some(name) = message.name.with_flags(system, letters)
-            && folder.exists(Sub::Cur, &name).unwrap_or(false)
-        {
-            return Some((Sub::Cur, name));
-        }
-        let stale = (message.sub, &*message.name);
-        self.finder.find(&folder, stale).ok().flatten()
-    }
-
-    /// The mod-sequence of a message that comes into the picture.
-    pub(super) fn modseq_of(&mut self, uid: Uid, name: &FileName) -> ModSeq {
-        let (flags, letters) = name.flags();
-        let flags = Flags::new(flags, letters);
-        if let Some(remembered) = &mut self.notes.remembered
-            && let Some(record) = remembered.find(uid)
-            && record.flags == flags
-        {
-            return record.modseq;
-        }
-        if let Some((modseq, noted)) = self.disk.given.heard.remove(&uid)
-            && noted == flags
-            && let Some(modseq) = self.in_time(modseq)
-        {
-            return modseq;
-        }
-        self.note_change(uid, Change::Here(flags));
-        self.modseq
-    }
-
     /// Notes that this turn has changed a message. Where all is to be written anew that is in the picture.
-    fn note_change(&mut self, uid: Uid, change: Change) {
+    pub(super) fn note_change(&mut self, uid: Uid, change: Change) {
         if !self.disk.given.behind {
             self.notes.changed.insert(uid, change);
         }
