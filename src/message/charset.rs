@@ -143,15 +143,19 @@ fn mixed(held: &mut Vec<u8>, input: &[u8], last: bool, out: &mut String) -> bool
         input = &joined;
     }
     // Nearly all text is valid, if for a character that the piece cuts off: many times as fast.
-    let valid = match simdutf8::compat::from_utf8(input) {
-        Ok(_) => input.len(),
-        Err(error) => error.valid_up_to(),
-    };
-    if let Some((text, rest)) = input.split_at_checked(valid)
-        && let Ok(text) = simdutf8::basic::from_utf8(text)
-    {
-        out.push_str(text);
-        input = rest;
+    match simdutf8::compat::from_utf8(input) {
+        Ok(text) => {
+            out.push_str(text);
+            return true;
+        }
+        Err(error) => {
+            if let Some((text, rest)) = input.split_at_checked(error.valid_up_to())
+                && let Ok(text) = simdutf8::basic::from_utf8(text)
+            {
+                out.push_str(text);
+                input = rest;
+            }
+        }
     }
     let mut sound = true;
     for chunk in input.utf8_chunks() {

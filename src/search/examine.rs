@@ -17,7 +17,7 @@ use crate::message::header::{Line, line};
 use crate::message::mime;
 use crate::message::pieces::{Pieces, read};
 use crate::message::structure::TextPart;
-use crate::search::needle::{Needle, Seeker};
+use crate::search::needle::{Buffers, Needle, Seeker};
 use crate::search::pool::Progress;
 use crate::search::query::{Cost, Query, Test, local_day};
 
@@ -36,16 +36,14 @@ const FIELD_PIECE: usize = 64 * 1024;
 /// The fields of addresses that have a search key (RFC 3501 §6.4.4).
 const ADDRESSES: [&[u8]; 4] = [b"From", b"To", b"Cc", b"Bcc"];
 
-/// A thread's buffers, used again for each message: at most [`WHOLE`], a few pieces decoded and folded,
-/// and the folded needles twice.
+/// A thread's buffers, used again for each message: at most [`WHOLE`], and what two [`Seeker`]s need.
 #[derive(Debug, Default)]
 pub struct Scratch {
     /// The file's octets; beyond what was read of this file, those of others.
     file: Vec<u8>,
     piece: Vec<u8>,
-    text: String,
-    folded: Vec<u8>,
-    field_folded: Vec<u8>,
+    sought: Buffers,
+    sought_in_field: Buffers,
 }
 
 /// Whether the message in `file` matches. `answers` are those of the picture, by test; `note_size` is told
@@ -203,10 +201,10 @@ impl<'q> Examination<'q, '_> {
             Test::Sent(order, day) => wanted.dates.push((number, *order, *day)),
             _ => {}
         });
-        let mut in_header = Seeker::new(std::mem::take(&mut self.scratch.folded));
+        let mut in_header = Seeker::new(std::mem::take(&mut self.scratch.sought));
         in_header.seek(anywhere);
         self.header(source, 0..source.len()?, &mut in_header, &mut wanted)?;
-        self.scratch.folded = in_header.into_buffer();
+        self.scratch.sought = in_header.into_buffers();
         // What has not been found is not there. (If all is decided already, it does not matter.)
         self.deny(Cost::Header);
         Ok(())
@@ -221,7 +219,7 @@ impl<'q> Examination<'q, '_> {
         in_header: &mut Seeker<'q>,
         wanted: &mut Wanted<'q>,
     ) -> io::Result<bool> {
-        let mut in_field = Seeker::new(std::mem::take(&mut self.scratch.field_folded));
+        let mut in_field = Seeker::new(std::mem::take(&mut self.scratch.sought_in_field));
         let mut over = false;
         each_field(source, range, |field| {
             let has_name = |name: &[u8]| name.eq_ignore_ascii_case(field.name);
@@ -261,7 +259,7 @@ impl<'q> Examination<'q, '_> {
             }
             !over
         })?;
-        self.scratch.field_folded = in_field.into_buffer();
+        self.scratch.sought_in_field = in_field.into_buffers();
         Ok(over)
     }
 
@@ -289,7 +287,7 @@ impl<'q> Examination<'q, '_> {
         let structure = mime::parse(source)?;
         note_size(structure.virtual_size);
         self.sized(structure.virtual_size);
-        let mut seeker = Seeker::new(std::mem::take(&mut self.scratch.folded));
+        let mut seeker = Seeker::new(std::mem::take(&mut self.scratch.sought));
         if !headers.is_empty() {
             seeker.seek(headers);
             let mut nothing = Wanted::default();
@@ -308,7 +306,7 @@ impl<'q> Examination<'q, '_> {
                 }
             }
         }
-        self.scratch.folded = seeker.into_buffer();
+        self.scratch.sought = seeker.into_buffers();
         self.deny(Cost::Body);
         Ok(())
     }
@@ -320,7 +318,6 @@ impl<'q> Examination<'q, '_> {
         part: &TextPart,
         seeker: &mut Seeker<'q>,
     ) -> io::Result<bool> {
-        let mut text = std::mem::take(&mut self.scratch.text);
         let mut piece = std::mem::take(&mut self.scratch.piece);
         let mut decoder = TextDecoder::new(part.encoding, &part.charset);
         let mut at = part.range.start;
@@ -344,26 +341,26 @@ impl<'q> Examination<'q, '_> {
                 break;
             }
             at += encoded.len() as u64;
-            text.clear();
-            decoder.push(encoded, &mut text);
-            over = self.seek(seeker, &text);
+            over = self.seek_in(seeker, |text| decoder.push(encoded, text));
         }
-        text.clear();
-        decoder.finish(&mut text);
-        over |= self.seek(seeker, &text);
+        over |= self.seek_in(seeker, |text| decoder.finish(text));
         over |= self.end_text(seeker);
-        self.scratch.text = text;
         self.scratch.piece = piece;
         Ok(over)
     }
 
     /// Gives the seeker a piece of text; true if nothing more has to be read.
-    fn seek(&mut self, seeker: &mut Seeker<'q>, text: &str) -> bool {
+    fn seek(&mut self, seeker: &mut Seeker<'q>, piece: &str) -> bool {
+        self.seek_in(seeker, |text| text.push_str(piece))
+    }
+
+    /// The same for a piece that `add` appends.
+    fn seek_in(&mut self, seeker: &mut Seeker<'q>, add: impl FnOnce(&mut String)) -> bool {
         if seeker.is_done() {
             return false;
         }
         let mut found = false;
-        seeker.push(text, |number| {
+        seeker.push(add, |number| {
             found = true;
             self.note(number, true);
         });
