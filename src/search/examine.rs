@@ -7,6 +7,8 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 
+use memchr::memmem;
+
 use crate::imap::search::Day;
 use crate::message::Source;
 use crate::message::address;
@@ -123,7 +125,7 @@ impl<'q> Examination<'q, '_> {
             let head_only = size > WHOLE || self.header_may_settle();
             let first = if head_only { HEADER_FIRST } else { WHOLE };
             let head = loaded.up_to(size.min(first))?;
-            if head.len() as u64 == size || has_whole_header(head) {
+            if head.len() as u64 == size || header_length(head).is_some() {
                 self.own_header(head)?;
             } else if size <= WHOLE {
                 self.own_header(loaded.up_to(size)?)?;
@@ -219,6 +221,12 @@ impl<'q> Examination<'q, '_> {
         in_header: &mut Seeker<'q>,
         wanted: &mut Wanted<'q>,
     ) -> io::Result<bool> {
+        if wanted.is_empty()
+            && let Some(text) = plain_header(source, &range)
+            && !in_header.may_find(text)
+        {
+            return Ok(false);
+        }
         let mut in_field = Seeker::new(std::mem::take(&mut self.scratch.sought_in_field));
         let mut over = false;
         each_field(source, range, |field| {
@@ -409,15 +417,37 @@ struct Wanted<'q> {
     dates: Vec<(usize, Ordering, Day)>,
 }
 
+impl Wanted<'_> {
+    fn is_empty(&self) -> bool {
+        self.fields.is_empty() && self.dates.is_empty()
+    }
+}
+
+/// A header that lies in memory, if its words stand there as they are shown: nothing is encoded (RFC 2047). Only
+/// white space is not as in the fields' text.
+fn plain_header<'s, S: Source + ?Sized>(source: &'s S, range: &Range<u64>) -> Option<&'s str> {
+    let whole = source.in_memory()?;
+    let start = usize::try_from(range.start).ok()?;
+    let end = whole.len().min(usize::try_from(range.end).ok()?);
+    let rest = whole.get(start..end)?;
+    let header = rest.get(..header_length(rest).unwrap_or(rest.len()))?;
+    let text = simdutf8::basic::from_utf8(header).ok()?;
+    memmem::find(header, b"=?").is_none().then_some(text)
+}
+
 /// Whether a day is there and stands so to the other.
 fn stands(day: Option<Day>, order: Ordering, other: Day) -> bool {
     day.is_some_and(|day| day.cmp(&other) == order)
 }
 
-/// Whether the empty line that ends a header is among these octets.
-fn has_whole_header(bytes: &[u8]) -> bool {
-    let ends = |at: usize| matches!(bytes.get(at..), Some([b'\n', ..] | [b'\r', b'\n', ..]));
-    ends(0) || memchr::memchr_iter(b'\n', bytes).any(|at| ends(at + 1))
+/// Octets of the header with the empty line that ends it, if that is among these.
+fn header_length(bytes: &[u8]) -> Option<usize> {
+    let line_end = |at: usize| match bytes.get(at..) {
+        Some([b'\n', ..]) => Some(at + 1),
+        Some([b'\r', b'\n', ..]) => Some(at + 2),
+        _ => None,
+    };
+    line_end(0).or_else(|| memchr::memchr_iter(b'\n', bytes).find_map(|at| line_end(at + 1)))
 }
 
 /// A header field, or a piece of a very long one.

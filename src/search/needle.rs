@@ -109,6 +109,12 @@ impl<'n> Seeker<'n> {
         self.missing.is_empty()
     }
 
+    /// Whether what is looked for may be in a text, which is not taken; `false` is certain.
+    pub fn may_find(&self, text: &str) -> bool {
+        let mut missing = self.missing.iter();
+        missing.any(|(_, needle)| needle.may_be_in(text))
+    }
+
     /// Takes the next piece of the text, which `add` appends to what it is given, and calls `found` with the
     /// number of each needle that is now seen for the first time; it may be seen a few pieces later, but
     /// not after [`Seeker::end`].

@@ -195,21 +195,24 @@ fn best_window(text: &str) -> Option<Window> {
     let mut octets: Vec<[u8; 2]> = Vec::new();
     let mut letters = text.char_indices().peekable();
     while let Some((at, letter)) = letters.next() {
-        // A letter with an accent folds to the letter and the accent, so that it can only be at a needle's end.
-        // Without the last letter these are no suspects.
-        let is_spare = letters.peek().is_none() && count >= 2;
-        match cases(letter).filter(|_| !is_spare && octets.len() < WINDOW) {
-            Some(mut both) => {
-                if octets.is_empty() {
-                    start = at;
-                }
-                octets.append(&mut both);
-                count += 1;
-                if letters.peek().is_some() {
-                    continue;
-                }
+        // A letter with an accent folds to the letter and the accent. Without letters that have an accent in the
+        // needle, and the last, which may have one in a text, all these are no suspects.
+        let is_spare = match letters.peek() {
+            Some((_, next)) => !next.is_ascii() && !next.is_alphanumeric(),
+            None => count >= 2,
+        };
+        let goes_on = !is_spare && octets.len() < WINDOW;
+        let both = cases(letter).filter(|_| goes_on);
+        let ends = both.is_none() || letters.peek().is_none();
+        if let Some(mut both) = both {
+            if octets.is_empty() {
+                start = at;
             }
-            None => {}
+            octets.append(&mut both);
+            count += 1;
+        }
+        if !ends {
+            continue;
         }
         count = 0;
         if let Some(window) = Window::new(start, std::mem::take(&mut octets))
