@@ -21,6 +21,9 @@ CLASSES = {
         "does not read MIME fields where there is neither MIME-Version nor Content-Type",
         "Culver's choice, for RFC 2045 4 leaves it open (\"may optionally choose to interpret the body\"): a sender who names a transfer "
         "encoding has used it, and a gateway that lost MIME-Version has not undone it."),
+    "type-twice": (
+        "shows the first of two Content-Type fields in BODYSTRUCTURE and searches by the last",
+        "RFC 3501 6.4.4: Messages that contain the specified string in the body of the message."),
     "type-invalid": (
         "shows a type that cannot be read as empty, or as application/octet-stream",
         "RFC 2045 5.2: It is also recommend that this default be assumed when a syntactically invalid "
@@ -117,8 +120,8 @@ CLASSES = {
         "does not know this name of a charset",
         "RFC 3501 6.4.4: [MIME-IMB] content transfer encodings, and [MIME-HDRS] strings in [RFC-2822]/[MIME-IMB] headers, MUST be decoded "
         "before comparing text in a [CHARSET] other than US-ASCII"),
-    "charset-1258": (
-        "loses the last character of Vietnamese text in windows-1258, and reads others as something else",
+    "charset-held": (
+        "loses the last character of a text in windows-1255 or windows-1258, which its library holds back for a mark that may follow",
         "RFC 3501 6.4.4: [MIME-IMB] content transfer encodings, and [MIME-HDRS] strings in [RFC-2822]/[MIME-IMB] headers, MUST be decoded "
         "before comparing text in a [CHARSET] other than US-ASCII"),
     "charset-invalid": (
@@ -144,6 +147,10 @@ CLASSES = {
         "RFC 5256 2.2, for SORT and THREAD: If the time zone is invalid, the date and time SHOULD be treated as UTC.  If the time is also "
         "invalid, the time SHOULD be treated as 00:00:00. For SENTBEFORE, SENTON, SENTSINCE the RFC says nothing of such dates; Culver's "
         "choice is the same day, that a person reads there and by which the message is sorted."),
+    "date-obsolete": (
+        "has rules of its own for years of other than four digits and for zones of letters",
+        "RFC 5322 4.3: If a two digit year is encountered with a value between 50 and 99, or any three digit year is encountered, the year is "
+        "interpreted by adding 1900."),
     "subject-spaces": (
         "compares subjects with the runs of white space that they have",
         "RFC 5256 2.1: Convert all tabs and continuations to space.  Convert all multiple spaces to a single space."),

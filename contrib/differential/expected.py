@@ -156,8 +156,8 @@ def sent_day(text):
     """The year, month and day that a Date field names in any of the usual forms; `None` if there is none."""
     text = grammar.strip_comments(text).decode("latin-1").lower()
     forms = (
-        rf"(?<!\d)(?P<d>\d{{1,2}})[\s,.-]*(?P<m>{MONTH})(?!\w*[a-z])(?:|.*?(?<![\w:+-])|[\s,.-]*)(?P<y>\d{{2,4}})(?![\w:])",
-        rf"(?P<m>{MONTH})[\s,.-]+(?P<d>\d{{1,2}})(?![\w:]).*?(?<![\w:+-])(?P<y>\d{{4}})(?!\w)",
+        rf"(?:^|(?<=[\s,/-]))(?P<d>\d{{1,2}})[\s,.-]*(?P<m>{MONTH})(?!\w*[a-z])(?:|.*?(?<![\w:+-])|[\s,.-]*)(?P<y>\d{{2,5}})(?![\w:])",
+        rf"(?P<m>{MONTH})[\s,.-]+(?P<d>\d{{1,2}})(?![\w:]).*?(?<![\w:+-])(?P<y>\d{{4,5}})(?!\w)",
         r"^\s*(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})(?!\d)")
     for form in forms:
         found = re.search(form, text, re.S)
