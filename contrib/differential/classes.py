@@ -43,6 +43,9 @@ CLASSES = {
     "languages-broken": (
         "ends the list of languages at the first mistake; Culver passes over it",
         "Culver's choice where the RFCs give no meaning to what breaks their grammar: the tags that can be read are those the sender meant."),
+    "disposition-twice": (
+        "takes the last of several Content-Disposition fields if those before have no parameters",
+        "RFC 2183 2: Content-Disposition is an optional header field."),
     "multipart-empty": (
         "does not look into a multipart in which no part is found; Culver reads it as text",
         "RFC 3501 6.4.4: Messages that contain the specified string in the body of the message."),
@@ -80,6 +83,13 @@ CLASSES = {
         "loses all addresses behind the first that keeps to no grammar, or that one; Culver goes on with the next",
         "Culver's choice where the RFCs give no meaning to what breaks their grammar: whom a reply goes to is worth more than where the "
         "mistake stands, and an address that stands behind it in the field was meant as one."),
+    "name-blank": (
+        "shows a name of nothing but white space as an empty one, and sorts by it",
+        "RFC 5957 3: If the resulting octet string is not the empty string, use it as the sort value for the address."),
+    "name-nul": (
+        "ends a field's name at a NUL",
+        "RFC 5322 2.2: A field name MUST be composed of printable US-ASCII characters (i.e., characters that have values between 33 and 126, "
+        "inclusive), except colon."),
     "first-address": (
         "sorts by the first field of the name, though that has no address",
         "RFC 5256 3: FROM [IMAP] addr-mailbox of the first \"From\" address."),
@@ -88,6 +98,9 @@ CLASSES = {
         "decodes the parts within a multipart or message and changes their headers",
         "RFC 9051 6.4.5: Requests that the specified section be transmitted after performing decoding of the section's "
         "Content-Transfer-Encoding."),
+    "encoding-folded": (
+        "does not read a transfer encoding that stands behind a fold",
+        "RFC 5322 2.2.3: Each header field should be treated in its unfolded form for further syntactic and semantic evaluation."),
     "encoding-twice": (
         "shows the first of two transfer encodings in BODYSTRUCTURE and decodes by the last",
         "RFC 9051 6.4.5: Requests that the specified section be transmitted after performing decoding of the section's "
@@ -147,6 +160,9 @@ CLASSES = {
         "RFC 5256 2.2, for SORT and THREAD: If the time zone is invalid, the date and time SHOULD be treated as UTC.  If the time is also "
         "invalid, the time SHOULD be treated as 00:00:00. For SENTBEFORE, SENTON, SENTSINCE the RFC says nothing of such dates; Culver's "
         "choice is the same day, that a person reads there and by which the message is sorted."),
+    "date-epoch": (
+        "takes a date that is not after the beginning of 1970 for none",
+        "RFC 5256 2.2: the \"sent date\" of a message is the date and time from the Date: header"),
     "date-obsolete": (
         "has rules of its own for years of other than four digits and for zones of letters",
         "RFC 5322 4.3: If a two digit year is encountered with a value between 50 and 99, or any three digit year is encountered, the year is "

@@ -167,6 +167,8 @@ def classes_of(difference, message):
 
 
 def fetch_classes(field, part, ours, theirs, difference, message):
+    if field in ENVELOPE and field in grammar.nul_names(header_of(message, part)):
+        return {"name-nul"} if not grammar.fields(header_of(message, part), field) and not ours else set()
     if field in ADDRESSES:
         return addresses(field, header_of(message, part), ours, theirs)
     if field in ENVELOPE:
@@ -175,8 +177,10 @@ def fetch_classes(field, part, ours, theirs, difference, message):
         return set()
     if field in ("BODY[n]", "BODY[n]<>", "BODY[n.MIME]", "BINARY[n]", "BINARY.SIZE[n]"):
         return section(field, ours, theirs, difference.command, message)
-    if field == "BODY[HEADER.FIELDS (…)]":
+    if field in ("BODY[HEADER.FIELDS (…)]", "BODY[HEADER.FIELDS.NOT (…)]"):
         found = set()
+        if grammar.nul_names(message.root.header) and ours == expected.fields(message.root.header, difference.command):
+            return {"name-nul"}
         if b"\r\r\n" in ours:
             ours, found = ours.replace(b"\r\r\n", b"\r\n"), {"cr-before-crlf"}
         if ours == theirs + b"\r\n" and not message.octets.endswith(b"\n") and b"\r\n\r\n" not in message.octets:
@@ -209,6 +213,8 @@ def addresses(field, header, ours, theirs):
                 return set() if lost else {"address-broken"}
         if any(grammar.obsolete_addresses(body) for body in bodies):
             return {"address-obsolete"}
+        if theirs and [[one[0] or None, *one[1:]] for one in theirs] == ours and any(map(grammar.blank_name, bodies)):
+            return {"name-blank"}
     return set()
 
 
@@ -285,6 +291,9 @@ def parameters(ours, theirs, part, name):
         return set()
     if disposition and theirs is None and not part.is_mime():
         return {"not-mime"}
+    several = grammar.fields(part.header, name)
+    if disposition and len(several) > 1 and theirs and any(expected.stands_in(theirs[0], one) for one in several[1:]):
+        return {"disposition-twice"}
     lower = lambda value: [lower(one) for one in value] if isinstance(value, list) else value and value.lower()
     if not disposition and lower(ours) == lower(theirs) and ours and expected.stands_in(ours, body):
         return {"type-case"}
@@ -314,8 +323,9 @@ def section(field, ours, theirs, command, message):
         encoding = part.field("Content-Transfer-Encoding").lower()
         encoding = b"" if part.is_multipart else (re.match(grammar.TOKEN, encoding) or [b""])[0]
         content = expected.decoded(body, encoding)
-        right = ours in ("NO [UNKNOWN-CTE]",) if encoding not in (b"", *ENCODINGS) else ours == (
-            len(content) if isinstance(ours, int) else content)
+        nul = lambda octets: octets.replace(b"\x00", b"\x80")  # as BODY[] has it
+        right = ours in ("NO [UNKNOWN-CTE]",) if encoding not in (b"", *ENCODINGS) else (
+            ours == len(content) if isinstance(ours, int) else isinstance(ours, bytes) and nul(ours) == nul(content))
     elif field == "BODY[n]<>":
         first, count = map(int, re.search(r"<(\d+)(?:\.(\d+))?", command).groups("40"))
         right = ours == body[first : first + count]
@@ -330,8 +340,8 @@ def section(field, ours, theirs, command, message):
         found = binary(ours, theirs, number, part, message)
         if found:
             return found
-    if field == "BODY[n]<>" and isinstance(theirs, bytes):
-        if theirs == (body + b"\r\n")[first : first + len(theirs)] and ends_before_delimiter(message, part):
+    if field == "BODY[n]<>":
+        if isinstance(theirs, bytes) and theirs == (body + b"\r\n")[first : first + len(theirs)] and ends_before_delimiter(message, part):
             return {"nested-line-end"}
         if re.search(rb"\r[^\n]", body[: first + 1]):
             return {"partial-behind-cr"}
@@ -373,6 +383,8 @@ def problem(part):
         return {"encoding-empty"}
     if not grammar.sound_token(field):
         return {"encoding-broken"}
+    if re.match(rb"\s*\n", field):
+        return {"encoding-folded"}
     if encoding == b"base64" and not grammar.sound_base64(part.body):
         return {"base64-broken"}
     if encoding == b"quoted-printable" and not grammar.sound_quoted_printable(part.body):

@@ -62,7 +62,12 @@ def dates(message, key, day, ours):
 
 def odd_date(text):
     """The class of a date that Dovecot reads otherwise."""
-    return {"date-odd"} if not grammar.sound_date(text) else {"date-obsolete"} if grammar.obsolete_date(text) else set()
+    if not grammar.sound_date(text):
+        return {"date-odd"}
+    if grammar.obsolete_date(text):
+        return {"date-obsolete"}
+    when = email.utils.parsedate_tz(grammar.strip_comments(text).decode("latin-1"))
+    return {"date-epoch"} if when and email.utils.mktime_tz(when) <= 0 else set()
 
 
 def words(message, key, name, string, ours):
@@ -73,7 +78,9 @@ def words(message, key, name, string, ours):
     for where, raw, text, flags in texts(message):
         if where != key and key != "TEXT" and not ((key == "HEADER" or key in HEADER_KEYS) and where == "HEADER " + name.upper()):
             continue
-        if wanted in reading.folded(text):
+        # Where an odd word is none, an address may stand in it as it is.
+        as_it_stands = ours and where.startswith("HEADER ") and "encoded-word-odd" in flags and key.lower() in (*ADDRESSES, "text")
+        if wanted in reading.folded(text) or as_it_stands and wanted in reading.folded(raw.decode("utf-8", "best")):
             if not ours:
                 return set()
             holding.append(flags)
@@ -96,6 +103,11 @@ def texts(message):
     """(where, raw octets, text, classes of what is odd) for each text of a message; the text is empty where only another reading,
     which the octets then are, holds it."""
     yield from texts_of(message.root)
+    if any("parameters-broken" in part.causes() for part in parts.everywhere(message.root)):
+        for part in parts.everywhere(parts.parse(message.octets, parts.token_boundary)):
+            if not part.is_multipart and not part.is_message:
+                text = reading.body_text(part.body, part.field("Content-Transfer-Encoding"), part.charset or b"")[0]
+                yield "BODY", text.encode(), "", {"parameters-broken"}
 
 
 def texts_of(part):
@@ -114,7 +126,7 @@ def texts_of(part):
             yield "BODY", part.body, "", odd
     elif part.is_multipart:
         if not part.inner:
-            yield "BODY", part.body, reading.text_of(part.body, "")[0], {"multipart-empty"}
+            yield "BODY", part.body, reading.text_of(part.body, (part.charset or b"").decode("latin-1"))[0], {"multipart-empty"}
             yield "BODY", reading.body_text(part.body, b"quoted-printable", b"")[0].encode(), "", {"multipart-encoded"}
         if odd:
             yield "BODY", part.body, "", odd
@@ -125,7 +137,7 @@ def texts_of(part):
 
 
 def leaf_texts(part, encodings, odd):
-    charset = parts.parameter(part.types[0], b"charset") if part.types and part.kind[0] in (b"text", b"message") else None
+    charset = part.charset if part.kind[0] in (b"text", b"message") else None
     if encodings[0] != encodings[-1]:
         odd.add("encoding-twice")
         yield "BODY", reading.body_text(part.body, encodings[-1], charset or b"")[0].encode(), "", {"encoding-twice"}
@@ -155,6 +167,8 @@ def header_texts(header, own, odd=frozenset()):
             elif grammar.obsolete_addresses(body):
                 flags = flags | {"address-obsolete"}
         where = "HEADER " + field.upper() if own else "INNER"
+        if own and "\x80" in field:
+            yield "HEADER " + field.partition("\x80")[0].upper(), body, "", {"name-nul"}
         yield where, body, f"{field}: {text}" if not own else text, flags
         if flags & {"encoded-word-odd", "charset-held"}:
             yield where, reading.other_header_text(body).encode(), "", flags
@@ -173,6 +187,8 @@ def oddities(message, command):
         words = {"ORDEREDSUBJECT": ["DATE", "SUBJECT"], "REFS": ["DATE", "IDS"]}.get(words[1], ["DATE", "SUBJECT", "IDS"])
     for word in words:
         bodies = grammar.fields(header, SORTED_BY.get(word, "None"))
+        if SORTED_BY.get(word, "None").lower() in grammar.nul_names(header):
+            found.add("name-nul")
         if word == "DATE" and bodies:
             found |= odd_date(bodies[0])
         if word in ("SUBJECT", "DISPLAYFROM", "DISPLAYTO"):
@@ -183,6 +199,7 @@ def oddities(message, command):
         if word in SORTED_BY and word not in ("DATE", "SUBJECT"):
             for body in bodies:
                 count, broken = grammar.sound_addresses(body)
+                found |= {"name-blank"} if grammar.blank_name(body) else set()
                 found |= {"address-broken"} if broken and body.strip() else set()
                 found |= {"address-obsolete"} if not broken and grammar.obsolete_addresses(body) else set()
             if len(bodies) > 1 and not bodies[0].strip():

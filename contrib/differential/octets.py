@@ -29,10 +29,21 @@ def fields(octets, name):
                 found[-1] += b"\n" + line
             continue
         before, colon, after = line.partition(b":")
-        keeping = bool(colon) and before.rstrip().lower() == name.lower().encode()
+        keeping = bool(colon) and before.rstrip(b" \t").lower() == name.lower().encode()
         if keeping:
             found.append(after)
     return found
+
+
+def nul_names(octets):
+    """The names of fields, in small letters, that would be others if a NUL ended them; in a literal NUL is 0x80."""
+    names = [line.partition(b":")[0] for line in head(octets).split(b"\n") if line[:1] not in (b" ", b"\t") and b":" in line]
+    return {name.partition(b"\x80")[0].decode("latin-1").lower() for name in names if b"\x80" in name}
+
+
+def blank_name(text):
+    """Whether an address has a name of nothing but quoted white space."""
+    return bool(re.search(rb'(?:^|,)\s*(?:"\s*"\s*)+<', strip_comments(text)))
 
 
 def comment_end(text, at):
@@ -212,4 +223,4 @@ def sound_base64(body):
 
 
 def sound_quoted_printable(body):
-    return not re.search(rb"=(?![0-9A-Fa-f]{2}|[ \t]*\r?\n)", body)
+    return not re.search(rb"=(?![0-9A-Fa-f]{2}|[ \t]*\r?\n)|\r(?!\n)", body)

@@ -23,7 +23,7 @@ class Part:
         self.header = self.body = None
         self.boundary = None
 
-    def read_header(self, header):
+    def read_header(self, header, boundary_of):
         """What the header says that the part is."""
         self.header = header
         self.types = grammar.fields(header, "Content-Type")
@@ -32,8 +32,9 @@ class Part:
         default = (b"message", b"rfc822") if in_digest and not self.types else (b"text", b"plain")
         self.kind = tuple(one.lower() for one in found.groups()) if found else default
         if self.kind[0] == b"multipart":
-            value = parameter(self.types[0], b"boundary")
+            value = boundary_of(self.types[0])
             self.boundary = value if value is None else value.rstrip()[:BOUNDARY_MAX]
+        self.charset = parameter(self.types[0], b"charset") if found else None
 
     @property
     def is_multipart(self):
@@ -98,7 +99,17 @@ def parameter(field, name):
     return next((value for key, value in listed if key == name), whole)
 
 
-def parse(octets):
+def written_boundary(field):
+    return parameter(field, b"boundary")
+
+
+def token_boundary(field):
+    """The boundary of a server that ends a value at the first octet that stands in no token."""
+    found = re.search(rb";\s*boundary\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\x00-\x20\x7f()<>@,;:\\\"/\[\]?=]*))", field, re.I | re.S)
+    return found and (found[1] if found[1] is not None else found[2])
+
+
+def parse(octets, boundary_of=written_boundary):
     """The message with all its parts. Line ends are CRLF."""
     root = Part(0)
     stack, here, before_line_end, in_header = [root], 0, 0, True
@@ -107,7 +118,7 @@ def parse(octets):
         nonlocal in_header
         in_header, part = False, stack[-1]
         part.body_start = at
-        part.read_header(octets[part.start : at])
+        part.read_header(octets[part.start : at], boundary_of)
         if len(stack) >= DEPTH_MAX:
             part.kind = (b"application", b"octet-stream") if part.is_multipart or part.is_message else part.kind
             part.boundary = None
@@ -166,7 +177,7 @@ def numbered(part, prefix=""):
 def nothing(around):
     """The part of a multipart that has none (RFC 3501 §9, `body-type-mpart`)."""
     part = Part(0, around)
-    part.read_header(b"")
+    part.read_header(b"", written_boundary)
     part.kind, part.body = (b"text", b"plain"), b""
     return part
 

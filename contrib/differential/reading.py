@@ -23,6 +23,11 @@ WIDER = {
 codecs.register_error("best", lambda error: (error.object[error.start : error.end].decode("cp1252", "replace"), error.end))
 
 
+# In the Chinese ones, 0x80 is the euro sign of Windows.
+codecs.register_error("wider", lambda error: (
+    "€" if error.object[error.start : error.start + 1] == b"\x80" and "gb" in error.encoding else "\ufffd", error.start + 1))
+
+
 @functools.lru_cache(None)
 def known_to_iconv(charset):
     given = subprocess.run(["iconv", "-f", charset, "-t", "UTF-8"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
@@ -50,15 +55,18 @@ def text_of(raw, charset):
         flags.add("charset-unknown")
     if name in ("iso-8859-1", "latin1", "iso8859-1") and re.search(rb"[\x80-\x9f]", raw):
         return raw.decode("cp1252", "replace"), flags | {"charset-invalid"}
+    # Python overlooks what no name of a charset has (RFC 2978 §2.3).
+    usable = not re.search(r"[^\w.:+-]", name, re.A)
     try:
-        return raw.decode(name or "us-ascii"), flags
+        if usable:
+            return raw.decode(name or "us-ascii"), flags
     except (LookupError, UnicodeError):
         pass
     flags.add("charset-invalid")
-    if name in ("", "us-ascii", "ascii", "utf-8", "utf8"):
+    if name in ("", "us-ascii", "ascii", "utf-8", "utf8") or not usable:
         return raw.decode("utf-8", "best"), flags
     try:
-        return raw.decode(WIDER.get(name, name), "replace"), flags
+        return raw.decode(WIDER.get(name, name), "wider"), flags
     except LookupError:
         return raw.decode("utf-8", "best"), flags
 
@@ -86,12 +94,14 @@ def header_text(raw):
     unfolded = re.sub(rb"\r?\n", b"", raw)
     if not is_utf8(unfolded):
         flags.add("raw-8bit")
-    out, at, last = [], 0, None
-    for word in WORD.finditer(unfolded):
+    out, at, last, start = [], 0, None, 0
+    while word := WORD.search(unfolded, start):
         between = unfolded[at : word.start()]
         if re.search(rb"\s", word[1] + word[2]) or not word[1] or word[2].lower() not in (b"b", b"q"):
             flags.add("encoded-word-odd")  # none at all (RFC 2047 §2)
+            start = word.start() + 2
             continue
+        start = word.end()
         charset, kind, text = word[1].split(b"*")[0].decode("latin-1"), word[2].lower(), word[3]
         apart = re.fullmatch(rb"\s+", between) or not between and at == 0
         if not SOUND_WORD.fullmatch(word[0]) or b"*" in word[1] or not apart and not re.search(rb"[\s(\"]$", between):
