@@ -96,7 +96,7 @@ def broken_address(given, text):
     missing is said by the words that clients know from Dovecot."""
     words = b" ".join((one or b"").replace(b"MISSING_MAILBOX", b"") for one in given[:3]).split()
     domain = given[3] if given[3] not in (b"MISSING_DOMAIN", b"SYNTAX_ERROR") else None
-    return all(stands_in(word, text) for word in words) and (not domain or stands_in((given[2] or b"") + b"@" + domain, text))
+    return all(stands_in(word, text) for word in words) and (not domain or stands_in((given[2] or b"").replace(b"MISSING_MAILBOX", b"") + b"@" + domain, text))
 
 
 def fields(header, item):

@@ -79,7 +79,7 @@ def words(message, key, name, string, ours):
         if where != key and key != "TEXT" and not ((key == "HEADER" or key in HEADER_KEYS) and where == "HEADER " + name.upper()):
             continue
         # Where an odd word is none, an address may stand in it as it is.
-        as_it_stands = ours and where.startswith("HEADER ") and "encoded-word-odd" in flags and key.lower() in (*ADDRESSES, "text")
+        as_it_stands = ours and where.startswith("HEADER ") and "encoded-word-odd" in flags and key.lower() in ADDRESSES
         if wanted in reading.folded(text) or as_it_stands and wanted in reading.folded(raw.decode("utf-8", "best")):
             if not ours:
                 return set()
@@ -231,16 +231,19 @@ def order_classes(differences, both, message_of):
     sound = f"{head} UTF-8 {sequence_set(rest)} {tail}"
     left = {difference.number for difference in compare_found(both, sound, strings, {})}
     tied = ties(both, sound, strings, message_of) if left and head.startswith("THREAD") else set()
-    wrong = set()
-    if command.startswith("SORT (DATE) "):
+    wrong, steady = set(), True
+    if head.startswith("SORT"):
+        # Those that are not odd must stand as they stand alone.
         order = numbers_of(both.ask(command, strings)[0], "SORT")
+        steady = [number for number in order if not odd[number]] == numbers_of(both.ask(sound, strings)[0], "SORT")
+    if command.startswith("SORT (DATE) "):
         wrong = misplaced(order, {number: span(message_of(number)) for number in order}, {number for number in order if not odd[number]})
     for difference in differences:
         number = difference.number
         if number in wrong:
             continue
-        difference.classes = sorted(odd[number] - {None}) if odd[number] else ["thread-ties"] if number in tied else [] if number in left else [
-            "beside-odd"]
+        difference.classes = sorted(odd[number] - {None}) if odd[number] else ["thread-ties"] if number in tied else [
+            "beside-odd"] if number not in left and steady else []
     return left - tied - {difference.number for difference in differences}
 
 
