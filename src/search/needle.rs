@@ -19,8 +19,8 @@ const LONGEST: usize = 4;
 #[derive(Clone, Debug)]
 pub struct Needle {
     finder: Finder<'static>,
-    /// Made when it is first looked for.
-    screen: OnceLock<Option<Screen>>,
+    /// Made when it is first looked for. In a box, for keys in keys make needles on a stack.
+    screen: OnceLock<Option<Box<Screen>>>,
 }
 
 impl Needle {
@@ -51,7 +51,9 @@ impl Needle {
 
     /// Whether it may be in a text; `false` is certain.
     fn may_be_in(&self, text: &str) -> bool {
-        let screen = self.screen.get_or_init(|| Screen::new(self.folded()));
+        let screen = self
+            .screen
+            .get_or_init(|| Screen::new(self.folded()).map(Box::new));
         screen.as_ref().is_none_or(|screen| screen.may_hold(text))
     }
 }
