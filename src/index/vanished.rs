@@ -58,7 +58,7 @@ impl Vanished {
         }
         let beyond = self.chunks.len().saturating_sub(RANGES.div_ceil(CHUNK));
         if let Some(last) =
-            (self.chunks.drain(..beyond).last()).and_then(|gone| gone.last().copied())
+            (self.chunks.drain(..beyond).next_back()).and_then(|gone| gone.last().copied())
         {
             self.begins = self.begins.max(last.modseq);
         }
