@@ -171,6 +171,8 @@ def header_texts(header, own, odd=frozenset()):
             yield "HEADER " + field.partition("\x80")[0].upper(), body, "", {"name-nul"}
         # A line without a colon has no name: all of it is text.
         yield where, body, f"{field}: {text}" if not own and colon else text, flags
+        if "address-broken" in flags and grammar.comment_open(body):
+            yield where, b"", re.sub(r"[()]", "", text), flags
         if flags & {"encoded-word-odd", "charset-held"}:
             yield where, reading.other_header_text(body).encode(), "", flags
 

@@ -143,6 +143,9 @@ class Answers(unittest.TestCase):
 
         self.fetched(message, "ENVELOPE", envelope(b"example.org"), envelope(b"MISSING_DOMAIN"), "address-broken")
         self.fetched(message, "ENVELOPE", envelope(b"evil.org"), envelope(b"MISSING_DOMAIN"))
+        self.found(message, "SEARCH FROM %s", True, "address-broken", word=b"example.org")
+        self.found(message, "SEARCH FROM %s", False, word=b"example.org")
+        self.found(message, "SEARCH FROM %s", True, word=b"evil.org")
 
     def test_an_octet_that_utf_7_has_not(self):
         message = plain(b"Content-Type: text/plain; charset=unicode-1-1-utf-7\r\n", b"a\xe9+APw-b\xff\r\n")
