@@ -10,6 +10,10 @@ CLASSES = {
     "boundary-spaces": (
         "takes the spaces at the end of a boundary for a part of it",
         "RFC 2046 5.1.1: boundary := 0*69<bchars> bcharsnospace"),
+    "boundary-prefix": (
+        "takes a delimiter of the outer of two multiparts for the end of the inner one, whose boundary is the beginning of the outer's",
+        "RFC 2046 5.1.2: MIME implementations are therefore required to recognize outer level boundary markers at ANY level of inner "
+        "nesting."),
     "boundary-long": (
         "compares no more than the first octets of a very long boundary",
         "RFC 2046 5.1.1: it is sufficient that the boundary appear in its entirety following the CRLF."),

@@ -94,6 +94,7 @@ def whole(given, bodies):
 def broken_address(given, text):
     """Whether an address behind a mistake stands in the field: each word, and its domain behind its own local part. What is
     missing is said by the words that clients know from Dovecot."""
+    text += b"\n" + re.sub(rb"[()]", b"", text) if grammar.comment_open(text) else b""
     words = b" ".join((one or b"").replace(b"MISSING_MAILBOX", b"") for one in given[:3]).split()
     domain = given[3] if given[3] not in (b"MISSING_DOMAIN", b"SYNTAX_ERROR") else None
     return all(stands_in(word, text) for word in words) and (not domain or stands_in((given[2] or b"").replace(b"MISSING_MAILBOX", b"") + b"@" + domain, text))
@@ -172,7 +173,7 @@ WORD = re.compile(r"(?P<sign>(?:^|(?<=[\x00-\x20]))-)?(?P<word>[^\x00-\x20,()/-]
 def sent_day(text):
     """The year, month and day that a Date field names in any of the usual forms, between white space, commas, slashes and hyphens;
     `None` if there is none. A zone or a piece of another word is no year."""
-    text = grammar.strip_comments(text).decode("latin-1").lower()
+    text = grammar.strip_comments(text).replace(b"\x80", b"\x00").decode("latin-1").lower()  # NUL is 0x80 in a literal
     found = [(one["word"] if not one["sign"] else "-", one.start() == 0 or text[one.start() - 1] not in "-/") for one in WORD.finditer(text)]
     words, apart = [word for word, _ in found], [one for _, one in found]
     at = next((at for at, word in enumerate(words) if re.fullmatch(MONTH, word.removesuffix("."))), None)

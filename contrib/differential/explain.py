@@ -186,7 +186,16 @@ def fetch_classes(field, part, ours, theirs, difference, message):
         if ours == theirs + b"\r\n" and not message.octets.endswith(b"\n") and b"\r\n\r\n" not in message.octets:
             ours, found = theirs, found | {"blank-line"}
         return found if ours == theirs else set()
+    if field == "BODY[]<>":
+        return partial(ours, theirs, int(difference.command[7:-1]), message.octets)
     return structure_field(field, part, ours, theirs, message)
+
+
+def partial(ours, theirs, first, octets):
+    """Culver's octets must begin at the origin, and the other's be as far behind it as bare CR stand before."""
+    bare = len(re.findall(rb"\r(?!\n)", octets[:first]))
+    behind = any(theirs == octets[first + by : first + by + len(theirs)] for by in range(1, bare + 1))
+    return {"partial-behind-cr"} if behind and len(ours) == len(theirs) and ours == octets[first : first + len(ours)] else set()
 
 
 def header_of(message, part):
@@ -223,7 +232,7 @@ def first_of(names):
     return {min(names, key=list(CLASSES).index)} if names else set()
 
 
-SHAPED_BY = {"boundary-spaces", "boundary-long", "type-invalid", "message-global", "parameters-broken"}
+SHAPED_BY = {"boundary-prefix", "boundary-spaces", "boundary-long", "type-invalid", "message-global", "parameters-broken"}
 
 
 def same_shape(node, part):

@@ -111,7 +111,7 @@ def texts(message):
 
 
 def texts_of(part):
-    odd = part.causes() & {"message-global", "boundary-spaces", "boundary-long", "type-invalid", "parameters-broken"}
+    odd = part.causes() & {"message-global", "boundary-prefix", "boundary-spaces", "boundary-long", "type-invalid", "parameters-broken"}
     if len(part.types) > 1 and part.types[0] != part.types[-1]:
         odd.add("type-twice")
     own = part.around is None
@@ -169,7 +169,10 @@ def header_texts(header, own, odd=frozenset()):
         where = "HEADER " + field.upper() if own else "INNER"
         if own and "\x80" in field:
             yield "HEADER " + field.partition("\x80")[0].upper(), body, "", {"name-nul"}
-        yield where, body, f"{field}: {text}" if not own else text, flags
+        # A line without a colon has no name: all of it is text.
+        yield where, body, f"{field}: {text}" if not own and colon else text, flags
+        if "address-broken" in flags and grammar.comment_open(body):
+            yield where, b"", re.sub(r"[()]", "", text), flags
         if flags & {"encoded-word-odd", "charset-held"}:
             yield where, reading.other_header_text(body).encode(), "", flags
 

@@ -65,6 +65,11 @@ def comment_end(text, at):
     return None
 
 
+def comment_open(text):
+    """Whether a comment begins that never ends."""
+    return b"(" in strip_comments(text)
+
+
 def lexemes(text):
     """An address field as pairs of a letter and what it stands for: w word, . dot, d dot with white space around it, L domain
     literal, the specials themselves, E for what no grammar allows; between words a space, or _ where there is none."""

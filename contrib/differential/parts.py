@@ -21,7 +21,7 @@ class Part:
     def __init__(self, start, around=None):
         self.start, self.around, self.inner = start, around, []
         self.header = self.body = None
-        self.boundary = None
+        self.boundary = self.divider = None
 
     def read_header(self, header, boundary_of):
         """What the header says that the part is."""
@@ -33,7 +33,7 @@ class Part:
         self.kind = tuple(one.lower() for one in found.groups()) if found else default
         if self.kind[0] == b"multipart":
             value = boundary_of(self.types[0])
-            self.boundary = value if value is None else value.rstrip()[:BOUNDARY_MAX]
+            self.boundary = self.divider = value if value is None else value.rstrip()[:BOUNDARY_MAX]
         self.charset = parameter(self.types[0], b"charset") if found else None
 
     @property
@@ -70,6 +70,8 @@ class Part:
                 found.add("boundary-spaces")
             if written and len(written) > 70:
                 found.add("boundary-long")
+            if part.divider and any(one.divider and one.divider != part.divider and part.divider.startswith(one.divider) for one in everywhere(part)):
+                found.add("boundary-prefix")
         return found
 
     def is_mime(self):

@@ -28,6 +28,11 @@ codecs.register_error("wider", lambda error: (
     "€" if error.object[error.start : error.start + 1] == b"\x80" and "gb" in error.encoding else "\ufffd", error.start + 1))
 
 
+# In UTF-7 (RFC 2152) no octet above 127 is any character's; what is no letter of base64 ends it.
+codecs.register_error("seven", lambda error: (
+    chr(error.object[error.start]) if error.end == error.start + 1 and error.object[error.start] > 127 else "\ufffd", error.end))
+
+
 @functools.lru_cache(None)
 def known_to_iconv(charset):
     given = subprocess.run(["iconv", "-f", charset, "-t", "UTF-8"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
@@ -66,7 +71,8 @@ def text_of(raw, charset):
     if name in ("", "us-ascii", "ascii", "utf-8", "utf8") or not usable:
         return raw.decode("utf-8", "best"), flags
     try:
-        return raw.decode(WIDER.get(name, name), "wider"), flags
+        wider = WIDER.get(name, name)
+        return raw.decode(wider, "seven" if wider == "utf-7" else "wider"), flags
     except LookupError:
         return raw.decode("utf-8", "best"), flags
 

@@ -107,6 +107,60 @@ class Answers(unittest.TestCase):
         self.found(message, "SEARCH SUBJECT %s", False, word=b"evil")
         self.found(message, "SEARCH SUBJECT %s", True, word=b"plan")
 
+    def test_an_offset_behind_a_bare_cr(self):
+        message = plain(b"Subject: a\rb\r\n", b"0123456789\r\n")
+        at = message.octets.index(b"2")
+        item = f"BODY[]<{at}>"
+        self.fetched(message, item, b"2345", b"3456", "partial-behind-cr", kind="BODY[]<>")
+        for ours, theirs in ((b"3456", b"2345"), (b"2345", b"4567"), (b"1234", b"3456"), (b"2345", b"evil")):
+            self.fetched(message, item, ours, theirs, kind="BODY[]<>")
+        sound = plain(b"Subject: a b\r\n", b"0123456789\r\n")
+        self.fetched(sound, item, b"2345", b"3456", kind="BODY[]<>")
+
+    def test_a_boundary_that_begins_another(self):
+        inner = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n", b"--b\r\n\r\none"
+        body = b"--b--\r\n" + b"".join(inner) + b"\r\n--b--\r\n\r\ntwo\r\n--b----\r\n"
+        end = [b"mixed", [b"boundary", b"b--"], None, None, None]
+        nested = [text(b"one"), b"mixed", [b"boundary", b"b"], None, None, None]
+        message = Told(b"Content-Type: multipart/mixed; boundary=b--\r\n\r\n", body, [nested, text(b"two"), *end])
+        theirs = [nested, *end]
+        self.fetched(message, "BODYSTRUCTURE", message.structure, theirs, "boundary-prefix")
+        self.fetched(message, "BODY[2]", b"two", b"", "boundary-prefix", kind="BODY[n]")
+        self.fetched(message, "BODY[2]", b"tw", b"", kind="BODY[n]")
+        self.fetched(message, "BODYSTRUCTURE", [nested, text(b"twos"), *end], theirs)
+
+    def test_a_nul_behind_the_year(self):
+        message = plain(b"Date: 18 Dec 2013\x80 18:53:14 -0500\r\n")
+        self.found(message, "SEARCH SENTSINCE 1-Jan-2005", True, "date-odd")
+        self.found(message, "SEARCH SENTSINCE 1-Jan-2005", False)
+        self.found(message, "SEARCH SENTON 19-Dec-2013", True)
+
+    def test_an_open_comment_in_an_address(self):
+        message = plain(b"From: ann@example(.org\r\n")
+
+        def envelope(domain):
+            return [None, None, [[None, None, b"ann", domain]]] + [None] * 7
+
+        self.fetched(message, "ENVELOPE", envelope(b"example.org"), envelope(b"MISSING_DOMAIN"), "address-broken")
+        self.fetched(message, "ENVELOPE", envelope(b"evil.org"), envelope(b"MISSING_DOMAIN"))
+        self.found(message, "SEARCH FROM %s", True, "address-broken", word=b"example.org")
+        self.found(message, "SEARCH FROM %s", False, word=b"example.org")
+        self.found(message, "SEARCH FROM %s", True, word=b"evil.org")
+
+    def test_an_octet_that_utf_7_has_not(self):
+        message = plain(b"Content-Type: text/plain; charset=unicode-1-1-utf-7\r\n", b"a\xe9+APw-b\xff\r\n")
+        self.found(message, "SEARCH BODY %s", True, "charset-unknown", word="a\u00e9\u00fcb".encode())
+        self.found(message, "SEARCH BODY %s", False, word="a\u00e9\u00fcb".encode())
+        self.found(message, "SEARCH BODY %s", True, word=b"evil")
+
+    def test_a_line_without_a_colon_has_no_name(self):
+        inner = b" =?utf-8?Q?ann?= <a@example.jp>\r\nSubject: x\r\n\r\nx\r\n"
+        node = [b"message", b"global", None, None, None, b"7bit", len(inner), *END]
+        message = Told(b"Content-Type: message/global\r\n\r\n", inner, node)
+        self.found(message, "SEARCH TEXT %s", False, "message-global", word=b"utf-8")
+        self.found(message, "SEARCH TEXT %s", False, word=b"ann")
+        self.found(message, "SEARCH TEXT %s", False, word=b"evil")
+
     def test_words_of_two_kinds(self):
         twice = plain(b"Content-Type: text/plain\r\nContent-Type: image/png\r\n", b"hello\r\n")
         self.found(twice, "SEARCH BODY %s", True, "type-twice", word=b"hello")

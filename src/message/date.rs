@@ -13,12 +13,12 @@ const WORDS_MAX: usize = 16;
 /// understood; a weekday is not looked at.
 pub fn sent_day(raw: &[u8]) -> Option<Day> {
     let words = words(raw);
-    let month_at = words.iter().position(|word| month(&word.text).is_some());
+    let month_at = words.iter().position(|word| month(word.text).is_some());
     let Some(at) = month_at else {
         return iso_day(&words);
     };
-    let month = month(&words.get(at)?.text)?;
-    let number = |at: usize| words.get(at).and_then(|word| number(&word.text));
+    let month = month(words.get(at)?.text)?;
+    let number = |at: usize| words.get(at).and_then(|word| number(word.text));
     // The day stands before the month, or (asctime) after it; then the first number of two digits or more
     // that is no time, and no piece of another word, is the year.
     let before = at
@@ -30,7 +30,10 @@ pub fn sent_day(raw: &[u8]) -> Option<Day> {
         None => (number(at + 1).filter(|day| is_day(*day))?, at + 2),
     };
     let (year, digits) = (from..words.len())
-        .filter(|at| *at == from || words.get(*at).is_some_and(|word| word.apart))
+        .filter(|at| {
+            let word = words.get(*at);
+            word.is_some_and(|word| (*at == from || word.apart) && !word.signed)
+        })
         .find_map(number)
         .filter(|(_, digits)| *digits >= 2)?;
     checked(full_year(year, digits), month, day.0)
@@ -133,46 +136,47 @@ fn days_since_1970(day: Day) -> i64 {
 type Number = (u32, usize);
 
 /// `1994-02-07`, with or without a time behind a `T`.
-fn iso_day(words: &[Word]) -> Option<Day> {
-    let (year, digits) = number(&words.first()?.text)?;
-    let (month, _) = number(&words.get(1)?.text)?;
-    let day = &words.get(2)?.text;
+fn iso_day(words: &[Word<'_>]) -> Option<Day> {
+    let (year, digits) = number(words.first()?.text)?;
+    let (month, _) = number(words.get(1)?.text)?;
+    let day = words.get(2)?.text;
     let day = day.split(|byte| matches!(byte, b'T' | b't')).next()?;
     let (day, _) = number(day)?;
     (digits == 4).then_some(())?;
     checked(year, month, day)
 }
 
-/// What stands between white space, commas, hyphens, slashes and comments; a zone's sign is a part of it.
-struct Word {
-    text: Vec<u8>,
+/// What stands between white space, commas, hyphens, slashes and comments.
+struct Word<'a> {
+    text: &'a [u8],
     /// It stands behind neither a hyphen nor a slash.
     apart: bool,
+    /// The hyphen just before it stands behind white space, as the sign of a zone does.
+    signed: bool,
 }
 
-fn words(raw: &[u8]) -> Vec<Word> {
+fn words(raw: &[u8]) -> Vec<Word<'_>> {
     let mut cursor = Cursor::new(raw);
     let mut words = Vec::new();
-    let mut before = None;
+    let (mut before, mut is_sign) = (None, false);
     while words.len() < WORDS_MAX {
         let behind_space = cursor.peek().is_some_and(is_space);
         cursor.skip_cfws();
         let text = cursor.take_while(|byte| byte > b' ' && !b"(),-/".contains(&byte));
-        if text.is_empty() {
-            let signed = behind_space && cursor.peek() == Some(b'-');
-            before = match cursor.bump() {
-                None => break,
-                Some(_) if signed => Some(b'+'),
-                byte => byte,
-            };
-            continue;
+        if !text.is_empty() {
+            words.push(Word {
+                text,
+                apart: !matches!(before, Some(b'-' | b'/')),
+                signed: is_sign && !behind_space,
+            });
         }
-        let sign = before.filter(|byte| *byte == b'+' && !behind_space);
-        words.push(Word {
-            text: sign.into_iter().chain(text.iter().copied()).collect(),
-            apart: !matches!(before, Some(b'-' | b'/')),
-        });
-        before = None;
+        (before, is_sign) = match text {
+            [] => match cursor.bump() {
+                None => break,
+                byte => (byte, behind_space && byte == Some(b'-')),
+            },
+            _ => (None, false),
+        };
     }
     words
 }
@@ -309,6 +313,8 @@ mod tests {
             ),
             ("12 Nov -0330", "none"),
             ("12 - Nov - 1994", "1994-11-12"),
+            ("-12 Nov 1994", "1994-11-12"),
+            (" -12 Nov 1994", "1994-11-12"),
             ("12 / Nov /94", "1994-11-12"),
             ("29 Feb 1900", "none"),
             ("31 Apr 2000", "none"),

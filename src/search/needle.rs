@@ -270,6 +270,24 @@ mod tests {
     }
 
     #[test]
+    fn a_word_is_found_wherever_what_was_looked_at_ends() {
+        // Four octets each, which fold to one; and three that fold to nine.
+        for (needle, wide) in [("abcdef", "𝐀𝐁𝐂𝐃𝐄𝐅"), ("각각각", "각각각")] {
+            for end in 0..=wide.len() {
+                let before = "x".repeat(LOOK_AT + 4 * fold_length(needle) - end);
+                let text = format!("{before}{wide}{}", "y".repeat(LOOK_AT));
+                let cut = text.floor_char_boundary(before.len() + end);
+                let pieces = [&text[..cut], &text[cut..]];
+                assert_eq!(found(&[needle], &[&pieces]), [0], "{needle} {end}");
+            }
+        }
+    }
+
+    fn fold_length(needle: &str) -> usize {
+        Needle::new(needle).folded().len()
+    }
+
+    #[test]
     fn the_buffer_stays_small_however_long_the_text() {
         let needle = Needle::new("absent");
         let mut seeker = Seeker::new(Buffers::default());

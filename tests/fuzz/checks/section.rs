@@ -332,7 +332,15 @@ fn fields(header: &[u8], wanted: impl Fn(Option<&[u8]>) -> bool) -> (Vec<u8>, bo
         }
         if !matches!(line, [b' ' | b'\t', ..]) {
             let colon = line.iter().position(|octet| *octet == b':');
-            taking = wanted(colon.map(|at| line[..at].trim_ascii_end()));
+            // Blanks before the colon are no part of the name; a CR is.
+            let blank = |octet: &u8| matches!(octet, b' ' | b'\t');
+            let name = |at: usize| {
+                &line[..line[..at]
+                    .iter()
+                    .rposition(|octet| !blank(octet))
+                    .map_or(0, |last| last + 1)]
+            };
+            taking = wanted(colon.map(name));
         }
         if taking {
             out.extend_from_slice(line);
