@@ -9,12 +9,14 @@ mod disk;
 mod durability;
 pub mod fault;
 mod finder;
+pub mod history;
 mod lookout;
 #[allow(
     clippy::module_inception,
     reason = "a mailbox is what the room is about"
 )]
 pub mod mailbox;
+mod modseqs;
 pub mod news;
 pub mod previews;
 mod queue;

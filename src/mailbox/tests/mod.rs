@@ -92,7 +92,7 @@ fn told(view: &mut View, expunge: Expunge) -> Vec<String> {
     let updates = view.sync(expunge).unwrap().updates;
     let snapshot = Arc::clone(view.snapshot());
     let short = |update| match update {
-        Update::Expunge(number) => format!("{number} EXPUNGE"),
+        Update::Expunge(number, _) => format!("{number} EXPUNGE"),
         Update::Exists(count) => format!("{count} EXISTS"),
         Update::Recent(count) => format!("{count} RECENT"),
         Update::Keywords => "FLAGS".into(),
