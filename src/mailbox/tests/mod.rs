@@ -17,6 +17,7 @@ use crate::mailbox::view::{Expunge, View};
 use crate::spool::tree::{DiskNames, Layout, Location};
 
 mod faults;
+mod modseqs;
 mod others;
 mod replace;
 mod sessions;
