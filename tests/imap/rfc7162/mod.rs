@@ -373,24 +373,22 @@ fn where_no_mod_sequences_are_kept() {
     for code in ["* NO [UIDNOTSTICKY]", "* OK [NOMODSEQ]"] {
         assert!(told.contains(&code.to_owned()), "{told:?}");
     }
-    {
-        for command in [
-            "FETCH 1 FLAGS (CHANGEDSINCE 1)",
-            "FETCH 1 (MODSEQ)",
-            "SEARCH MODSEQ 1",
-            "SORT (DATE) UTF-8 MODSEQ 1",
-            "STORE 1 (UNCHANGEDSINCE 1) +FLAGS (\\Seen)",
-            "UID FETCH 1 FLAGS (CHANGEDSINCE 1 VANISHED)",
-        ] {
-            c.bad(command);
-        }
-        c.check(
-            "STATUS INBOX (HIGHESTMODSEQ)",
-            &["* STATUS INBOX (HIGHESTMODSEQ 0)"],
-            "OK",
-        );
-        c.check("FETCH 1 UID", &["* 1 FETCH (UID 1)"], "OK");
-        c.ok("SELECT INBOX (QRESYNC (1 1))");
+    for command in [
+        "FETCH 1 FLAGS (CHANGEDSINCE 1)",
+        "FETCH 1 (MODSEQ)",
+        "SEARCH MODSEQ 1",
+        "SORT (DATE) UTF-8 MODSEQ 1",
+        "STORE 1 (UNCHANGEDSINCE 1) +FLAGS (\\Seen)",
+        "UID FETCH 1 FLAGS (CHANGEDSINCE 1 VANISHED)",
+    ] {
+        c.bad(command);
     }
+    c.check(
+        "STATUS INBOX (HIGHESTMODSEQ)",
+        &["* STATUS INBOX (HIGHESTMODSEQ 0)"],
+        "OK",
+    );
+    c.check("FETCH 1 UID", &["* 1 FETCH (UID 1)"], "OK");
+    c.ok("SELECT INBOX (QRESYNC (1 1))");
     mode(0o755);
 }
