@@ -1,6 +1,5 @@
 """The classes of differences: for each its name, what Dovecot does otherwise, and the sentence of an RFC that is on
-Culver's side; or, where no RFC decides, that it is Culver's choice, and why. Ordered from the outermost cause to the
-innermost. What recognises them is in `explain.py`; it looks at the message's octets, not only at the answers."""
+Culver's side. Ordered from the outermost cause to the innermost. What recognises them is in `explain.py`; it looks at the message's octets, not only at the answers."""
 
 CLASSES = {
     # Structure.
@@ -19,27 +18,36 @@ CLASSES = {
         "RFC 2231 7: extended-initial-name := attribute [initial-section] \"*\""),
     "not-mime": (
         "does not read MIME fields where there is neither MIME-Version nor Content-Type",
-        "Culver's choice, for RFC 2045 4 leaves it open (\"may optionally choose to interpret the body\"): a sender who names a transfer "
-        "encoding has used it, and a gateway that lost MIME-Version has not undone it."),
+        "RFC 7103 8.1: It is prudent to disregard this absence and conduct analysis of the message as if it were present"),
+    "type-twice": (
+        "shows the first of two Content-Type fields in BODYSTRUCTURE and searches by the last",
+        "RFC 3501 6.4.4: Messages that contain the specified string in the body of the message."),
     "type-invalid": (
         "shows a type that cannot be read as empty, or as application/octet-stream",
         "RFC 2045 5.2: It is also recommend that this default be assumed when a syntactically invalid "
         "Content-Type header field is encountered."),
     "type-case": (
         "shows the commonest type in lower case, though others as written",
-        "Culver's choice where the RFC says nothing of how case is shown (RFC 2045 5.1: not case sensitive): as the sender wrote it, for "
-        "BODYSTRUCTURE then agrees with BODY[n.MIME]."),
+        "RFC 2045 5.1: The type, subtype, and parameter names are not case sensitive. Both answers say the same; Culver's is what "
+        "BODY[n.MIME] has."),
     "parameters-broken": (
         "ends the list of parameters at the first that is broken; Culver passes over it",
-        "Culver's choice where the RFCs give no meaning to what breaks their grammar: a mistake in one parameter says nothing against the "
-        "next, and a name or boundary that stands there is worth more to the reader than none."),
+        "RFC 2045 5.1: MIME implementations must ignore any parameters whose names they do not recognize. A broken one is such; "
+        "those that follow are none. A value without its quotes (RFC 7103 7.1.6 for addresses: \"the more obvious and likely best "
+        "interpretation\") goes on to white space or the next semicolon."),
     "encoding-broken": (
         "says 7bit where something follows the transfer encoding's token; Culver shows the token",
-        "Culver's choice where the RFCs give no meaning to what breaks their grammar: the token says how the body is encoded whatever "
-        "follows it, and 7bit would show the encoded octets as text."),
+        "RFC 2045 6.1: \"Content-Transfer-Encoding: 7BIT\" is assumed if the Content-Transfer-Encoding header field is not present. It "
+        "is present, and its first token is what the body is encoded in."),
     "languages-broken": (
         "ends the list of languages at the first mistake; Culver passes over it",
-        "Culver's choice where the RFCs give no meaning to what breaks their grammar: the tags that can be read are those the sender meant."),
+        "RFC 3501 7.4.2: A string or parenthesized list giving the body language value as defined in [LANGUAGE-TAGS]. The tags that "
+        "can be read are those."),
+    "disposition-twice": (
+        "takes the last of several Content-Disposition fields if those before have no parameters",
+        "RFC 7103 7.5: Some popular open-source filtering programs and some popular Mailing List Management (MLM) packages select "
+        "either the first or last instance of a particular field name. Both servers take the first of all other MIME fields; Culver "
+        "of this one, too."),
     "multipart-empty": (
         "does not look into a multipart in which no part is found; Culver reads it as text",
         "RFC 3501 6.4.4: Messages that contain the specified string in the body of the message."),
@@ -75,8 +83,16 @@ CLASSES = {
         "parsed by a conformant receiver."),
     "address-broken": (
         "loses all addresses behind the first that keeps to no grammar, or that one; Culver goes on with the next",
-        "Culver's choice where the RFCs give no meaning to what breaks their grammar: whom a reply goes to is worth more than where the "
-        "mistake stands, and an address that stands behind it in the field was meant as one."),
+        "RFC 7103 7.1: Messages including these variations ought to be rejected; where this is not possible, recommended internal "
+        "interpretations are provided. (7.1.2 to 7.1.6: brackets, parentheses, commas and quotes; the address is kept in all of "
+        "them.)"),
+    "name-blank": (
+        "shows a name of nothing but white space as an empty one, and sorts by it",
+        "RFC 5957 3: If the resulting octet string is not the empty string, use it as the sort value for the address."),
+    "name-nul": (
+        "ends a field's name at a NUL",
+        "RFC 5322 2.2: A field name MUST be composed of printable US-ASCII characters (i.e., characters that have values between 33 and 126, "
+        "inclusive), except colon."),
     "first-address": (
         "sorts by the first field of the name, though that has no address",
         "RFC 5256 3: FROM [IMAP] addr-mailbox of the first \"From\" address."),
@@ -85,6 +101,9 @@ CLASSES = {
         "decodes the parts within a multipart or message and changes their headers",
         "RFC 9051 6.4.5: Requests that the specified section be transmitted after performing decoding of the section's "
         "Content-Transfer-Encoding."),
+    "encoding-folded": (
+        "does not read a transfer encoding that stands behind a fold",
+        "RFC 5322 2.2.3: Each header field should be treated in its unfolded form for further syntactic and semantic evaluation."),
     "encoding-twice": (
         "shows the first of two transfer encodings in BODYSTRUCTURE and decodes by the last",
         "RFC 9051 6.4.5: Requests that the specified section be transmitted after performing decoding of the section's "
@@ -106,9 +125,9 @@ CLASSES = {
         "character in the decoded data without any transformation"),
     "encoding-unknown": (
         "does not look into parts of an unknown transfer encoding; Culver reads them as they stand",
-        "RFC 2045 6.4: Any entity with an unrecognized Content-Transfer-Encoding must be treated as if it has a Content-Type of "
-        "\"application/octet-stream\". BINARY does (UNKNOWN-CTE); SEARCH, that RFC 9051 6.4.4 allows flexible matching, is Culver's "
-        "choice: such text is mostly 7bit or 8bit with its name misspelt, and a message too many is found sooner than one that is lost."),
+        "RFC 9051 6.4.4: Servers are allowed to implement flexible matching for this search key. (FETCH BINARY refuses, as RFC 2045 "
+        "6.4 wants it; but such text is mostly 7bit or 8bit with its name misspelt, and a message too many is found sooner than one "
+        "that is lost.)"),
     "encoding-empty": (
         "calls an empty transfer encoding an unknown one",
         "RFC 2045 6.1: \"Content-Transfer-Encoding: 7BIT\" is assumed if the Content-Transfer-Encoding header field is not present."),
@@ -117,18 +136,18 @@ CLASSES = {
         "does not know this name of a charset",
         "RFC 3501 6.4.4: [MIME-IMB] content transfer encodings, and [MIME-HDRS] strings in [RFC-2822]/[MIME-IMB] headers, MUST be decoded "
         "before comparing text in a [CHARSET] other than US-ASCII"),
-    "charset-1258": (
-        "loses the last character of Vietnamese text in windows-1258, and reads others as something else",
+    "charset-held": (
+        "loses the last character of a text in windows-1255 or windows-1258, which its library holds back for a mark that may follow",
         "RFC 3501 6.4.4: [MIME-IMB] content transfer encodings, and [MIME-HDRS] strings in [RFC-2822]/[MIME-IMB] headers, MUST be decoded "
         "before comparing text in a [CHARSET] other than US-ASCII"),
     "charset-invalid": (
         "reads octets that the charset has not, or only for controls, as they are not meant; Culver makes the best of them",
-        "Culver's choice where the RFCs say nothing of octets that a charset has not: most are a larger charset's under the smaller one's "
-        "name (windows-1252 as iso-8859-1), and the words beside them are found in any case."),
+        "RFC 7103 7.6: When a character set error is detected, processing agents should: 1. apply heuristics to determine the most "
+        "likely character set and, if successful, proceed using that information"),
     "raw-8bit": (
         "reads raw 8-bit text in header fields that is no UTF-8 as U+FFFD",
-        "Culver's choice where the RFCs give no meaning to octets that are neither ASCII nor UTF-8: they are taken for windows-1252, the "
-        "commonest of what such senders write; and the ASCII words beside them are found."),
+        "RFC 7103 7.7: Occurrences in unstructured text fields, comments, and phrases can be converted into encoded-words (see "
+        "[MIME3] if a likely character set can be determined)."),
     "encoded-word-odd": (
         "leaves encoded words with a mistake as they stand where Culver makes the best of them, or the other way round",
         "RFC 2047 6.2: make a \"best effort\" to display using such characters as are available"),
@@ -141,9 +160,16 @@ CLASSES = {
         "RFC 3501 6.4.4: Messages whose [RFC-2822] Date: header (disregarding time and timezone) is earlier than the specified date."),
     "date-odd": (
         "reads no date where its form is not RFC 5322's",
-        "RFC 5256 2.2, for SORT and THREAD: If the time zone is invalid, the date and time SHOULD be treated as UTC.  If the time is also "
-        "invalid, the time SHOULD be treated as 00:00:00. For SENTBEFORE, SENTON, SENTSINCE the RFC says nothing of such dates; Culver's "
-        "choice is the same day, that a person reads there and by which the message is sorted."),
+        "RFC 5256 2.2: If the time zone is invalid, the date and time SHOULD be treated as UTC.  If the time is also invalid, the "
+        "time SHOULD be treated as 00:00:00. SENTBEFORE, SENTON and SENTSINCE go by the day by which the message is sorted."),
+    "date-epoch": (
+        "takes a date that is not after the beginning of 1970 for none",
+        "RFC 5256 2.2: As used in this document, the term \"sent date\" refers to the date and time from the Date: header, adjusted by "
+        "time zone to normalize to UTC."),
+    "date-obsolete": (
+        "has rules of its own for years of other than four digits and for zones of letters",
+        "RFC 5322 4.3: If a two digit year is encountered with a value between 50 and 99, or any three digit year is encountered, the year is "
+        "interpreted by adding 1900."),
     "subject-spaces": (
         "compares subjects with the runs of white space that they have",
         "RFC 5256 2.1: Convert all tabs and continuations to space.  Convert all multiple spaces to a single space."),

@@ -108,7 +108,7 @@ def ask(connection, text, strings=()):
         return refused
     except Ended as ended:
         connection.open()
-        return Refused(str(ended))
+        return Refused(f"BYE {ended}")
 
 
 def kind_of(text):
@@ -154,7 +154,7 @@ def fetched(connection, which, items):
                 for number, values in fetched(connection, which, [item]).items():
                     found.setdefault(number, {}).update(values)
             return found
-        key = items[0].upper().replace(".PEEK", "")
+        key = re.sub(r"<(\d+)\.\d+>$", r"<\1>", items[0].upper().replace(".PEEK", ""))
         return {int(which): {key: code(answer)}} if str(which).isdigit() else {}
     found = {}
     for response in answer:

@@ -9,7 +9,7 @@ import octets as grammar
 import reading
 
 MONTHS = [one.lower() for one in calendar.month_abbr[1:]]
-MONTH = "|".join(f"{one[:3]}(?:{one[3:]})?" for one in map(str.lower, calendar.month_name[1:]))
+MONTH = "|".join("(?:".join([one[:3], *one[3:]]) + ")?" * len(one[3:]) for one in map(str.lower, calendar.month_name[1:]))
 
 
 def squeezed(text):
@@ -96,7 +96,21 @@ def broken_address(given, text):
     missing is said by the words that clients know from Dovecot."""
     words = b" ".join((one or b"").replace(b"MISSING_MAILBOX", b"") for one in given[:3]).split()
     domain = given[3] if given[3] not in (b"MISSING_DOMAIN", b"SYNTAX_ERROR") else None
-    return all(stands_in(word, text) for word in words) and (not domain or stands_in((given[2] or b"") + b"@" + domain, text))
+    return all(stands_in(word, text) for word in words) and (not domain or stands_in((given[2] or b"").replace(b"MISSING_MAILBOX", b"") + b"@" + domain, text))
+
+
+def fields(header, item):
+    """What HEADER.FIELDS or HEADER.FIELDS.NOT gives of a header; a line without a colon is none of those that are named."""
+    names = re.search(r"\((.*)\)", item)[1].encode().lower().split()
+    lines, taking, wanted = re.split(rb"(?<=\n)", header), False, b"FIELDS.NOT" not in item.encode()
+    out = b""
+    for line in lines:
+        if line == b"\r\n":
+            return out + line
+        if line[:1] not in (b" ", b"\t"):
+            taking = (b":" in line and line.partition(b":")[0].rstrip(b" \t").lower() in names) == wanted
+        out += line if taking else b""
+    return out
 
 
 # Parameters.
@@ -152,24 +166,45 @@ def decoded(body, encoding):
 # Dates.
 
 
+WORD = re.compile(r"(?P<sign>(?:^|(?<=[\x00-\x20]))-)?(?P<word>[^\x00-\x20,()/-]+)")
+
+
 def sent_day(text):
-    """The year, month and day that a Date field names in any of the usual forms; `None` if there is none."""
+    """The year, month and day that a Date field names in any of the usual forms, between white space, commas, slashes and hyphens;
+    `None` if there is none. A zone or a piece of another word is no year."""
     text = grammar.strip_comments(text).decode("latin-1").lower()
-    forms = (
-        rf"(?<!\d)(?P<d>\d{{1,2}})[\s,.-]*(?P<m>{MONTH})(?!\w*[a-z])(?:|.*?(?<![\w:+-])|[\s,.-]*)(?P<y>\d{{2,4}})(?![\w:])",
-        rf"(?P<m>{MONTH})[\s,.-]+(?P<d>\d{{1,2}})(?![\w:]).*?(?<![\w:+-])(?P<y>\d{{4}})(?!\w)",
-        r"^\s*(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})(?!\d)")
-    for form in forms:
-        found = re.search(form, text, re.S)
-        if found:
-            year = int(found["y"])
-            if len(found["y"]) < 4:  # RFC 5322 §4.3
-                year += 2000 if len(found["y"]) == 2 and year < 50 else 1900
-            month = int(found["m"]) if found["m"].isdigit() else MONTHS.index(found["m"][:3]) + 1
-            # Every fourth century's calendar is the same; a Date may name years that Python's has not.
-            sound = 1 <= month <= 12 and 1 <= int(found["d"]) <= calendar.monthrange(2000 + year % 400, month)[1]
-            return (year, month, int(found["d"])) if sound else None
+    found = [(one["word"] if not one["sign"] else "-", one.start() == 0 or text[one.start() - 1] not in "-/") for one in WORD.finditer(text)]
+    words, apart = [word for word, _ in found], [one for _, one in found]
+    at = next((at for at, word in enumerate(words) if re.fullmatch(MONTH, word.removesuffix("."))), None)
+
+    def day_at(at):
+        return 0 <= at < len(words) and re.fullmatch(r"\d{1,2}", words[at], re.A) and 1 <= int(words[at]) <= 31
+
+    if at is None:
+        if len(words) < 3 or not re.fullmatch(r"\d{4}", words[0], re.A) or not re.fullmatch(r"\d{1,2}", words[1], re.A):
+            return None
+        day = re.match(r"\d{1,2}(?=t|$)", words[2], re.A)
+        return checked_day(int(words[0]), int(words[1]), int(day[0])) if day else None
+    month = MONTHS.index(words[at][:3]) + 1
+    if day_at(at - 1):
+        day, behind = int(words[at - 1]), at + 1
+    elif day_at(at + 1):
+        day, behind = int(words[at + 1]), at + 2
+    else:
+        return None
+    for here in range(behind, len(words)):
+        if (here == behind or apart[here]) and re.fullmatch(r"\d{1,5}", words[here], re.A):
+            digits, year = len(words[here]), int(words[here])
+            if digits < 4:  # RFC 5322 §4.3
+                year += 2000 if digits == 2 and year < 50 else 1900
+            return checked_day(year, month, day) if digits > 1 else None
     return None
+
+
+def checked_day(year, month, day):
+    """Every fourth century's calendar is the same; a Date may name years that Python's has not."""
+    sound = 1 <= month <= 12 and 1 <= day <= calendar.monthrange(2000 + year % 400, month)[1]
+    return (year, month, day) if sound else None
 
 
 def day_number(year, month, day):

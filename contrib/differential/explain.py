@@ -4,6 +4,8 @@ import re
 
 import expected
 import octets as grammar
+import parts
+from classes import CLASSES
 
 ENVELOPE = ("date", "subject", "from", "sender", "reply-to", "to", "cc", "bcc", "in-reply-to", "message-id")
 ADDRESSES = ENVELOPE[2:8]
@@ -15,7 +17,6 @@ class Message:
 
     def __init__(self, connection, number):
         self.connection, self.number, self.known = connection, number, {}
-        self.differing = {}  # classes of the differences in BODYSTRUCTURE, by part; "" is the whole message
 
     def fetch(self, item):
         if item not in self.known:
@@ -32,15 +33,22 @@ class Message:
     def structure(self):
         return self.fetch("BODYSTRUCTURE")
 
-    def mime(self, part):
-        """The header that says what a part is; of part 1 of a message without parts, the message's own. `1.HEADER` stands for
-        the message within part 1."""
-        if part.endswith(".HEADER"):
-            return self.fetch(f"BODY.PEEK[{part}]")
-        return self.fetch(f"BODY.PEEK[{part}.MIME]") if part else self.fetch("BODY.PEEK[HEADER]")
+    @property
+    def root(self):
+        """The message as `parts` reads its octets."""
+        if "root" not in self.known:
+            self.known["root"] = parts.parse(self.octets)
+            self.known["numbered"] = dict(parts.numbered(self.known["root"]))
+        return self.known["root"]
 
-    def body(self, part):
-        return self.fetch(f"BODY.PEEK[{part}]") if part else self.fetch("BODY.PEEK[TEXT]")
+    def own(self, part):
+        """A part as `parts` reads the octets; "" is the message, `1.HEADER` the message within part 1. `None` if there is none."""
+        if not part:
+            return self.root
+        whole = self.root and self.known["numbered"].get(part.removesuffix(".HEADER"))
+        if whole is not None and part.endswith(".HEADER"):
+            return whole.inner[0] if whole.inner else None
+        return whole
 
     def parts(self):
         """(part number, its node, that of the multipart around it) for each part that BODY[n] names, outermost first."""
@@ -155,12 +163,12 @@ def classes_of(difference, message):
         if not names:
             return set()
         found |= names
-        if difference.kind == "BODYSTRUCTURE":
-            message.differing.setdefault(part.removesuffix(".HEADER"), set()).update(names)
     return found
 
 
 def fetch_classes(field, part, ours, theirs, difference, message):
+    if field in ENVELOPE and field in grammar.nul_names(header_of(message, part)):
+        return {"name-nul"} if not grammar.fields(header_of(message, part), field) and not ours else set()
     if field in ADDRESSES:
         return addresses(field, header_of(message, part), ours, theirs)
     if field in ENVELOPE:
@@ -169,8 +177,10 @@ def fetch_classes(field, part, ours, theirs, difference, message):
         return set()
     if field in ("BODY[n]", "BODY[n]<>", "BODY[n.MIME]", "BINARY[n]", "BINARY.SIZE[n]"):
         return section(field, ours, theirs, difference.command, message)
-    if field == "BODY[HEADER.FIELDS (…)]":
+    if field in ("BODY[HEADER.FIELDS (…)]", "BODY[HEADER.FIELDS.NOT (…)]"):
         found = set()
+        if grammar.nul_names(message.root.header) and ours == expected.fields(message.root.header, difference.command):
+            return {"name-nul"}
         if b"\r\r\n" in ours:
             ours, found = ours.replace(b"\r\r\n", b"\r\n"), {"cr-before-crlf"}
         if ours == theirs + b"\r\n" and not message.octets.endswith(b"\n") and b"\r\n\r\n" not in message.octets:
@@ -181,16 +191,19 @@ def fetch_classes(field, part, ours, theirs, difference, message):
 
 def header_of(message, part):
     """The header of the message in a part, or the message's own."""
-    return message.fetch(f"BODY.PEEK[{part}.HEADER]") if part else message.fetch("BODY.PEEK[HEADER]")
+    return message.own(part + ".HEADER" if part else "").header
 
 
 def addresses(field, header, ours, theirs):
     """An error in the field: both have the same addresses before it, and Culver has each that the other has. Or a form that is
     only obsolete. Culver's addresses must be those of the field."""
+    own = grammar.fields(header, field)
     for name in [field] + ["from"] * (field in ("sender", "reply-to")):  # RFC 3501 7.4.2: they default to From
         bodies = grammar.fields(header, name)
-        if not expected.right_addresses(ours or [], bodies):
+        if name != field and any(expected.addresses(body) for body in own) or not expected.right_addresses(ours or [], bodies):
             continue
+        if name != field and not (theirs or [None])[0:] == ours and any(body.strip() for body in own):
+            return {"address-broken"}
         before = 0
         for body in bodies:
             count, broken = grammar.sound_addresses(body)
@@ -200,67 +213,87 @@ def addresses(field, header, ours, theirs):
                 return set() if lost else {"address-broken"}
         if any(grammar.obsolete_addresses(body) for body in bodies):
             return {"address-obsolete"}
+        if theirs and [[one[0] or None, *one[1:]] for one in theirs] == ours and any(map(grammar.blank_name, bodies)):
+            return {"name-blank"}
     return set()
 
 
-def structure_field(field, part, ours, theirs, message):
-    header = message.mime(part)
-    content_type = (grammar.fields(header, "Content-Type") or [b""])[0]
+def first_of(names):
+    """The outermost of some classes, as a set; empty if there are none."""
+    return {min(names, key=list(CLASSES).index)} if names else set()
+
+
+SHAPED_BY = {"boundary-spaces", "boundary-long", "type-invalid", "message-global", "parameters-broken"}
+
+
+def same_shape(node, part):
+    """Whether a node of BODYSTRUCTURE, with all in it, is the part that the octets have there."""
+    if isinstance(node[0], list):
+        inner = part.inner or [None]
+        return part.is_multipart and len(children(node)) == len(inner) and all(
+            one is None or same_shape(child, one) for child, one in zip(children(node), inner))
+    if is_message(node):
+        return part.kind == (b"message", b"rfc822") and same_shape(node[8], part.inner[0])
+    return tuple(one.lower() for one in node[:2]) == part.kind and node[6] == len(part.body)
+
+
+def structure_field(field, number, ours, theirs, message):
+    part = message.own(number)
+    if part is None:
+        return set()
+    content_type = (part.types or [b""])[0]
     if field in ("size", "lines"):
-        body = message.body(part)
-        if not stands(message, part, body) or ours != (len(body) if field == "size" else body.count(b"\n")):
+        if ours != (len(part.body) if field == "size" else part.body.count(b"\n")):
             return set()
         if theirs == ours + (2 if field == "size" else 1) and ends_before_delimiter(message, part):
             return {"nested-line-end"}
-        return around(message, part) | follows_structure(message, part)
+        return first_of(part.causes() & SHAPED_BY)
     if field == "structure":
-        boundary = re.search(rb'boundary\s*=\s*"?([^";\s]*)', content_type)
-        if boundary and len(boundary[1]) > 70:
-            return {"boundary-long"}
-        if isinstance(ours[0], list) and re.search(rb'boundary\s*=\s*"[^"]*\s"', content_type):
-            return {"boundary-spaces"}
-        if not grammar.sound_type(content_type):
-            return {"type-invalid"}
-        if b"message/global" in content_type.lower():
-            return {"message-global"}
-        return set() if grammar.sound_parameters(content_type) else {"parameters-broken"}
+        return first_of(part.causes() & SHAPED_BY) if same_shape(ours, part) else set()
     if field == "type":
-        if b"message/global" in content_type.lower():
-            return {"message-global"} if [one.lower() for one in ours[:2]] == [b"message", b"global"] else set()
-        named = expected.stands_in(ours[:2], content_type) or [one.lower() for one in ours[:2]] in DEFAULT_TYPES
-        return {"type-invalid"} if named and not grammar.sound_type(content_type) else set()
+        return first_of(part.causes() & {"message-global", "type-invalid"}) if tuple(
+            one.lower() for one in ours[:2]) == part.kind else set()
     if field == "subtype":
-        return {"type-invalid"} if expected.stands_in(ours, content_type) and not grammar.sound_type(content_type) else set()
+        return first_of(part.causes() & {"type-invalid"}) if ours.lower() == part.kind[1] else set()
     if field == "case":
         return {"type-case"} if b"/".join(ours) in content_type else set()
     if field in ("parameters", "disposition"):
         if renamed(theirs) == ours:
             return {"parameter-names"}
-        return parameters(ours, theirs, grammar.fields(header, "Content-Type" if field == "parameters" else "Content-Disposition"))
-    if field == "encoding":
-        named = grammar.fields(header, "Content-Transfer-Encoding")
-        if not any(re.match(rb"\s*" + re.escape(ours) + rb"(?![\w-])", grammar.strip_comments(one)) for one in named[:1]):
-            return set()
-        if not grammar.fields(header, "Content-Type") and not grammar.fields(header, "MIME-Version"):
-            return {"not-mime"}
-        return set() if all(map(grammar.sound_token, named)) else {"encoding-broken"}
-    if field == "language":
-        named = grammar.fields(header, "Content-Language")
-        right = expected.stands_in(ours, b",".join(named))
-        return set() if not right or all(map(grammar.sound_languages, named)) else {"languages-broken"}
-    return set()
-
-
-DEFAULT_TYPES = ([b"text", b"plain"], [b"message", b"rfc822"], [b"application", b"octet-stream"])
-
-
-def parameters(ours, theirs, bodies):
-    """Of a list of parameters; of a disposition, its type and that list. Those that are sound must be as they stand."""
-    body = (bodies or [b""])[0]
-    disposition = isinstance(ours, list) and len(ours) == 2 and isinstance(ours[1], list)
-    listed = ours[1] if disposition else ours
-    if not expected.right_parameters(listed, body) or disposition and not expected.stands_in(ours[0], body):
+        return parameters(ours, theirs, part, "Content-Type" if field == "parameters" else "Content-Disposition")
+    if field not in OF_CONTENT:
         return set()
+    bodies = grammar.fields(part.header, OF_CONTENT[field])
+    body = (bodies or [b""])[0]
+    if field == "encoding":
+        right = bodies and re.match(rb"\s*" + re.escape(ours) + rb"(?![\w-])", grammar.strip_comments(body))
+        broken = set() if all(map(grammar.sound_token, bodies)) else {"encoding-broken"}
+    elif field == "language":
+        right = expected.stands_in(ours, b",".join(bodies))
+        broken = set() if all(map(grammar.sound_languages, bodies)) else {"languages-broken"}
+    else:
+        right, broken = expected.squeezed(ours) == expected.squeezed(body), set()
+    if not right or not bodies:
+        return set()
+    return broken if part.is_mime() or theirs not in (None, b"7bit") else {"not-mime"}
+
+
+OF_CONTENT = {"id": "Content-ID", "description": "Content-Description", "encoding": "Content-Transfer-Encoding", "md5": "Content-MD5",
+              "language": "Content-Language", "location": "Content-Location"}
+
+
+def parameters(ours, theirs, part, name):
+    """Of a list of parameters; of a disposition, its type and that list. Those that are sound must be as they stand."""
+    body = (grammar.fields(part.header, name) or [b""])[0]
+    disposition = isinstance(ours, list) and len(ours) == 2 and isinstance(ours[1], list) or name == "Content-Disposition"
+    listed = ours[1] if disposition and ours else ours
+    if not expected.right_parameters(listed, body) or disposition and ours and not expected.stands_in(ours[0], body):
+        return set()
+    if disposition and theirs is None and not part.is_mime():
+        return {"not-mime"}
+    several = grammar.fields(part.header, name)
+    if disposition and len(several) > 1 and theirs and any(expected.stands_in(theirs[0], one) for one in several[1:]):
+        return {"disposition-twice"}
     lower = lambda value: [lower(one) for one in value] if isinstance(value, list) else value and value.lower()
     if not disposition and lower(ours) == lower(theirs) and ours and expected.stands_in(ours, body):
         return {"type-case"}
@@ -274,92 +307,54 @@ def renamed(value):
     return re.sub(rb"\*0\*$", b"*", value) if isinstance(value, bytes) else value
 
 
-def follows_structure(message, part):
-    """Where a part, or one that it lies in, is another one for the other server, so is what lies in it."""
-    found = set(message.differing.get("", ()))
-    while part:
-        found |= message.differing.get(part, set())
-        part = part.rpartition(".")[0]
-    return found & {"boundary-spaces", "boundary-long", "type-invalid", "parameters-broken", "message-global"}
-
-
-def stands(message, part, body):
-    """Whether these octets are where BODYSTRUCTURE says that the part is: behind its header, and of its size; and a part of a
-    multipart behind a delimiter of that. Where no delimiter is found, there must be nothing."""
-    node, around_it = next(((node, around_it) for number, node, around_it in message.parts() if number == part), (None, None))
-    whole = message.mime(part) + body
-    if node is None or not isinstance(node[0], list) and node[6] != len(body):
-        return False
-    if around_it is None:
-        return whole in message.octets
-    listed = next((one for one in around_it[len(children(around_it)) + 1 :] if isinstance(one, list)), [])
-    boundary = next((value for name, value in zip(listed[::2], listed[1::2]) if name.lower() == b"boundary"), b"")
-    delimiter = rb"(?:^|\n)--" + re.escape(boundary.rstrip())
-    if not whole and not (boundary and re.search(delimiter, message.octets)):
-        return True
-    return bool(re.search(delimiter + rb"[^\r\n]*(?:\r\n|\Z)" + re.escape(whole), message.octets))
-
-
-def around(message, part):
-    """Where the boundary of a multipart around the part cannot be read soundly, so can its parts not be told apart."""
-    while part:
-        part = part.rpartition(".")[0]
-        for content_type in grammar.fields(message.mime(part), "Content-Type")[:1]:
-            if content_type.strip().lower().startswith(b"multipart") and not grammar.sound_parameters(content_type):
-                return {"parameters-broken"}
-    return set()
-
-
 def ends_before_delimiter(message, part):
     """Whether a part is a multipart or message behind which a line end and a delimiter come."""
-    node = next((node for number, node, _ in message.parts() if number == part), None)
-    return node is not None and is_composite_by_type(node, message, part) and message.body(part) + b"\r\n--" in message.octets
-
-
-def is_composite_by_type(node, message, part):
-    return is_composite(node) or (grammar.fields(message.mime(part), "Content-Type") or [b""])[0].strip().lower().startswith((b"multipart", b"message/"))
+    composite = part.is_multipart or part.kind[0] == b"message"
+    return composite and part.around is not None and part.header + part.body + b"\r\n--" in message.octets
 
 
 def section(field, ours, theirs, command, message):
-    part = re.search(r"\[([\d.]*\d)", command)[1]
-    node = next((node for number, node, _ in message.parts() if number == part), None)
-    body = message.body(part)
-    if node is None or not stands(message, part, body):
+    number = re.search(r"\[([\d.]*\d)", command)[1]
+    part = message.own(number)
+    if part is None:
         return set()
+    body = part.body
     if field.startswith("BINARY"):
-        encoding = grammar.strip_comments((grammar.fields(message.mime(part), "Content-Transfer-Encoding") or [b""])[0]).strip().lower()
-        encoding = b"" if isinstance(node[0], list) else (re.match(grammar.TOKEN, encoding) or [b""])[0]
+        encoding = part.field("Content-Transfer-Encoding").lower()
+        encoding = b"" if part.is_multipart else (re.match(grammar.TOKEN, encoding) or [b""])[0]
         content = expected.decoded(body, encoding)
-        right = ours in ("NO [UNKNOWN-CTE]",) if encoding not in (b"", *ENCODINGS) else ours == (
-            len(content) if isinstance(ours, int) else content)
+        nul = lambda octets: octets.replace(b"\x00", b"\x80")  # as BODY[] has it
+        right = ours in ("NO [UNKNOWN-CTE]",) if encoding not in (b"", *ENCODINGS) else (
+            ours == len(content) if isinstance(ours, int) else isinstance(ours, bytes) and nul(ours) == nul(content))
     elif field == "BODY[n]<>":
         first, count = map(int, re.search(r"<(\d+)(?:\.(\d+))?", command).groups("40"))
         right = ours == body[first : first + count]
     else:
-        right = ours == (message.mime(part) if field == "BODY[n.MIME]" else body)
+        right = ours == (part.header if field == "BODY[n.MIME]" else body)
     if not right:
         return set()
     if (theirs == ours + b"\r\n" if isinstance(ours, bytes) else theirs == ours + 2 if isinstance(ours, int) else False) and ends_before_delimiter(
             message, part):
         return {"nested-line-end"}
     if field.startswith("BINARY"):
-        found = binary(ours, theirs, part, node, message)
+        found = binary(ours, theirs, number, part, message)
         if found:
             return found
     if field == "BODY[n]<>":
-        if theirs == (body + b"\r\n")[first : first + len(theirs)] and ends_before_delimiter(message, part):
+        if isinstance(theirs, bytes) and theirs == (body + b"\r\n")[first : first + len(theirs)] and ends_before_delimiter(message, part):
             return {"nested-line-end"}
         if re.search(rb"\r[^\n]", body[: first + 1]):
             return {"partial-behind-cr"}
-    return follows_structure(message, part)
+    return first_of(part.causes() & SHAPED_BY)
 
 
-def binary(ours, theirs, part, node, message):
-    body = message.body(part)
-    own = problem(message, part) | (message.differing.get(part, set()) & {"not-mime"} if theirs in (body, len(body)) else set())
-    encodings = grammar.fields(message.mime(part), "Content-Transfer-Encoding")
-    if is_composite(node):
-        if own or encodings or b"content-transfer-encoding:" in message.body(part).lower():
+def binary(ours, theirs, number, part, message):
+    own = problem(part)
+    if not part.is_mime() and theirs in (part.body, len(part.body)):
+        own = {"not-mime"}
+    encodings = grammar.fields(part.header, "Content-Transfer-Encoding")
+    if part.is_multipart or part.is_message:
+        if own or encodings or b"content-transfer-encoding:" in part.body.lower():
             return {"binary-composite"}
     elif own:
         return own
@@ -367,29 +362,31 @@ def binary(ours, theirs, part, node, message):
         return {"encoding-twice"}
     if isinstance(theirs, str):
         # Dovecot reads all parts for the size of one.
-        others = [problem(message, number) for number, other, _ in message.parts() if number != part]
+        others = [problem(other) for other in parts.everywhere(message.root) if other is not part]
         everywhere = re.findall(rb"(?im)^content-transfer-encoding:[ \t]*([^\s;]+)", message.octets)
         unknown = [one for one in everywhere if one.lower() not in ENCODINGS]
-        own = b"".join(grammar.fields(message.fetch("BODY.PEEK[HEADER]"), "Content-Transfer-Encoding")).strip().lower()
-        unknown += [own] * (isinstance(message.structure[0], list) and own not in (b"", *ENCODINGS[:3]))
+        own = message.root.field("Content-Transfer-Encoding").lower()
+        unknown += [own] * (message.root.is_multipart and own not in (b"", *ENCODINGS[:3]))
         return {"binary-size-of-others"} if (any(others) or unknown) and isinstance(ours, int) else set()
-    if isinstance(ours, int) and ours == len(message.fetch(f"BINARY.PEEK[{part}]")) == len(message.body(part)):
+    if isinstance(ours, int) and ours == len(message.fetch(f"BINARY.PEEK[{number}]")) == len(part.body):
         return {"binary-size-wrong"}
     return set()
 
 
-def problem(message, part):
+def problem(part):
     """What there is about a part's transfer encoding."""
-    field = (grammar.fields(message.mime(part), "Content-Transfer-Encoding") or [None])[0]
+    field = (grammar.fields(part.header, "Content-Transfer-Encoding") or [None])[0]
     if field is None:
         return set()
-    encoding = grammar.strip_comments(field).strip().lower()
+    encoding = part.field("Content-Transfer-Encoding").lower()
     if not encoding:
         return {"encoding-empty"}
     if not grammar.sound_token(field):
         return {"encoding-broken"}
-    if encoding == b"base64" and not grammar.sound_base64(message.body(part)):
+    if re.match(rb"\s*\n", field):
+        return {"encoding-folded"}
+    if encoding == b"base64" and not grammar.sound_base64(part.body):
         return {"base64-broken"}
-    if encoding == b"quoted-printable" and not grammar.sound_quoted_printable(message.body(part)):
+    if encoding == b"quoted-printable" and not grammar.sound_quoted_printable(part.body):
         return {"quoted-printable-broken"}
     return set() if encoding in ENCODINGS else {"encoding-unknown"}

@@ -6,10 +6,11 @@ import re
 
 import expected
 import octets as grammar
+import parts
 import reading
 from classes import CLASSES
 from compare import MISSING, Difference, compare_found, numbers_of
-from explain import ADDRESSES, ENVELOPE, around, children, follows_structure, is_message, problem
+from explain import ADDRESSES, ENCODINGS, ENVELOPE, problem
 
 # SEARCH.
 
@@ -26,7 +27,7 @@ def search_classes(difference, message, ask):
         if ours == theirs:
             continue
         names = dates(message, key, string, ours) if key.startswith("SENT") else words(message, key, name, string, ours)
-        if not names and ask and len(set(ask(message.number, key, name, string))) == 1:
+        if not names and ask and ask(message.number, key, name, string) == [ours, ours]:
             names = {"search-beside"}
         if not names:
             return set()
@@ -56,7 +57,17 @@ def dates(message, key, day, ours):
         return set()
     if not any(body.strip() for body in bodies):
         return {"date-missing"}
-    return set() if grammar.sound_date(bodies[0]) else {"date-odd"}
+    return odd_date(bodies[0])
+
+
+def odd_date(text):
+    """The class of a date that Dovecot reads otherwise."""
+    if not grammar.sound_date(text):
+        return {"date-odd"}
+    if grammar.obsolete_date(text):
+        return {"date-obsolete"}
+    when = email.utils.parsedate_tz(grammar.strip_comments(text).decode("latin-1"))
+    return {"date-epoch"} if when and email.utils.mktime_tz(when) <= 0 else set()
 
 
 def words(message, key, name, string, ours):
@@ -65,14 +76,15 @@ def words(message, key, name, string, ours):
     wanted = reading.folded(" ".join(string.split()) or string)
     holding = []
     for where, raw, text, flags in texts(message):
-        if where != key and not (key == "TEXT" and where != "BODY+") and not (key == "HEADER" and where == "HEADER " + name.upper()) and not (
-                key in HEADER_KEYS and where == "HEADER " + name.upper()):
+        if where != key and key != "TEXT" and not ((key == "HEADER" or key in HEADER_KEYS) and where == "HEADER " + name.upper()):
             continue
-        if wanted in reading.folded(text):
+        # Where an odd word is none, an address may stand in it as it is.
+        as_it_stands = ours and where.startswith("HEADER ") and "encoded-word-odd" in flags and key.lower() in ADDRESSES
+        if wanted in reading.folded(text) or as_it_stands and wanted in reading.folded(raw.decode("utf-8", "best")):
             if not ours:
                 return set()
             holding.append(flags)
-        elif not ours and flags and (wanted in reading.folded(raw.decode("utf-8", "best")) or "charset-1258" in flags):
+        elif not ours and flags and wanted in reading.folded(raw.decode("utf-8", "best")):
             holding.append(flags)
     if not holding and not ours and key.lower() in ADDRESSES:
         # Dovecot looks into addresses put together again, whatever was missing.
@@ -90,54 +102,58 @@ def words(message, key, name, string, ours):
 def texts(message):
     """(where, raw octets, text, classes of what is odd) for each text of a message; the text is empty where only another reading,
     which the octets then are, holds it."""
-    yield from header_texts(message, message.fetch("BODY.PEEK[HEADER]"), True)
-    yield from partless(message.structure, message.fetch("BODY.PEEK[TEXT]"))
-    for part, node, _ in message.parts():
-        header, body = message.mime(part), message.body(part)
-        content_type = (grammar.fields(header, "Content-Type") or [b""])[0]
-        odd = follows_structure(message, part) | around(message, part)
-        if header != message.fetch("BODY.PEEK[HEADER]"):
-            yield from header_texts(message, header, False, odd)
-        if [one.lower() for one in node[:2] if isinstance(one, bytes)] == [b"message", b"global"] and not is_message(node):
-            # Shown as a leaf, as RFC 3501 has no other message than message/rfc822; but SEARCH looks into it.
-            yield from header_texts(message, body, False, odd | {"message-global"})
-            yield "BODY", body, reading.text_of(body.replace(b"\r\n", b"\n")[len(grammar.head(body)) :], "utf-8")[0], {"message-global"}
-        elif is_message(node):
-            yield from header_texts(message, message.fetch(f"BODY.PEEK[{part}.HEADER]"), False, odd)
-            if node[1].lower() == b"global":
-                yield "BODY", body, "", {"message-global"}
-            encoding = grammar.strip_comments((grammar.fields(header, "Content-Transfer-Encoding") or [b""])[0])
-            if encoding.strip().lower() not in (b"", b"7bit", b"8bit", b"binary"):
-                yield "BODY", body, reading.body_text(body, encoding, b"")[0], {"message-encoded"}
-            yield from partless(node[8], message.fetch(f"BODY.PEEK[{part}.TEXT]"))
-        elif isinstance(node[0], list):
-            yield from partless(node, body)
-        else:
-            encoding = (grammar.fields(header, "Content-Transfer-Encoding") or [b""])[0]
-            charset = next((value for at, value in enumerate(node[2] or []) if at % 2 and node[2][at - 1].lower() == b"charset"), b"")
-            if not grammar.sound_type(content_type) and content_type.strip():
-                odd.add("type-invalid")
-            if not grammar.sound_parameters(content_type):
-                odd.add("parameters-broken")
-            encodings = grammar.fields(header, "Content-Transfer-Encoding")
-            if len(encodings) > 1 and encodings[0] != encodings[-1]:
-                odd.add("encoding-twice")
-                yield "BODY", reading.body_text(body, encodings[-1], charset)[0].encode(), "", {"encoding-twice"}
-            text, flags = reading.body_text(body, grammar.strip_comments(encoding).split(b";")[0], charset)
-            if node[0].lower() in (b"text", b"message"):
-                yield "BODY", body, text, flags | odd | (problem(message, part) - {"encoding-empty"})
-            elif odd:
-                yield "BODY", body, text, odd
+    yield from texts_of(message.root)
+    if any("parameters-broken" in part.causes() for part in parts.everywhere(message.root)):
+        for part in parts.everywhere(parts.parse(message.octets, parts.token_boundary)):
+            if not part.is_multipart and not part.is_message:
+                text = reading.body_text(part.body, part.field("Content-Transfer-Encoding"), part.charset or b"")[0]
+                yield "BODY", text.encode(), "", {"parameters-broken"}
 
 
-def partless(node, body):
-    """The text of a multipart in which no part is found: it is shown as having one of nothing."""
-    if isinstance(node[0], list) and len(children(node)) == 1 and not isinstance(node[0][0], list) and node[0][6] == 0:
-        yield "BODY", body, reading.text_of(body, "")[0], {"multipart-empty"}
-        yield "BODY", reading.body_text(body, b"quoted-printable", b"")[0].encode(), "", {"multipart-encoded"}
+def texts_of(part):
+    odd = part.causes() & {"message-global", "boundary-spaces", "boundary-long", "type-invalid", "parameters-broken"}
+    if len(part.types) > 1 and part.types[0] != part.types[-1]:
+        odd.add("type-twice")
+    own = part.around is None
+    yield from header_texts(part.header, own, frozenset() if own else odd)
+    encodings = [(re.match(rb"\s*(" + grammar.TOKEN + rb")", grammar.strip_comments(one)) or [b"", b""])[1].lower()
+                 for one in grammar.fields(part.header, "Content-Transfer-Encoding")] or [b""]
+    if part.is_message:
+        if encodings[0] not in (b"", b"7bit", b"8bit", b"binary"):
+            yield "BODY", part.body, reading.body_text(part.body, encodings[0], b"")[0], {"message-encoded"}
+            return
+        if odd:
+            yield "BODY", part.body, "", odd
+    elif part.is_multipart:
+        if not part.inner:
+            yield "BODY", part.body, reading.text_of(part.body, (part.charset or b"").decode("latin-1"))[0], {"multipart-empty"}
+            yield "BODY", reading.body_text(part.body, b"quoted-printable", b"")[0].encode(), "", {"multipart-encoded"}
+        if odd:
+            yield "BODY", part.body, "", odd
+    else:
+        yield from leaf_texts(part, encodings, odd)
+    for inner in part.inner:
+        yield from texts_of(inner)
 
 
-def header_texts(message, header, own, odd=frozenset()):
+def leaf_texts(part, encodings, odd):
+    charset = part.charset if part.kind[0] in (b"text", b"message") else None
+    if encodings[0] != encodings[-1]:
+        odd.add("encoding-twice")
+        yield "BODY", reading.body_text(part.body, encodings[-1], charset or b"")[0].encode(), "", {"encoding-twice"}
+    text, flags = reading.body_text(part.body, encodings[0], charset or b"")
+    if part.kind[0] in (b"text", b"message"):
+        flags = flags | odd | problem(part)
+        yield "BODY", part.body, text, flags
+        if flags & {"charset-held", "charset-invalid"}:
+            yield "BODY", reading.body_text(part.body, encodings[0], charset or b"", other=True)[0].encode(), "", flags
+        text = ""
+    if odd:
+        yield "BODY", text.encode(), "", odd
+        yield "BODY", part.body, "", odd
+
+
+def header_texts(header, own, odd=frozenset()):
     lines = re.sub(rb"\n(?=[ \t])", b"\x00", grammar.head(header)).split(b"\n")
     for line in lines:
         name, colon, body = line.replace(b"\x00", b"\n").partition(b":")
@@ -150,7 +166,12 @@ def header_texts(message, header, own, odd=frozenset()):
                 flags = flags | {"address-broken"}
             elif grammar.obsolete_addresses(body):
                 flags = flags | {"address-obsolete"}
-        yield "HEADER " + field.upper() if own else "INNER", body, f"{field}: {text}" if not own else text, flags
+        where = "HEADER " + field.upper() if own else "INNER"
+        if own and "\x80" in field:
+            yield "HEADER " + field.partition("\x80")[0].upper(), body, "", {"name-nul"}
+        yield where, body, f"{field}: {text}" if not own else text, flags
+        if flags & {"encoded-word-odd", "charset-held"}:
+            yield where, reading.other_header_text(body).encode(), "", flags
 
 
 # SORT and THREAD.
@@ -166,8 +187,10 @@ def oddities(message, command):
         words = {"ORDEREDSUBJECT": ["DATE", "SUBJECT"], "REFS": ["DATE", "IDS"]}.get(words[1], ["DATE", "SUBJECT", "IDS"])
     for word in words:
         bodies = grammar.fields(header, SORTED_BY.get(word, "None"))
-        if word == "DATE" and bodies and not grammar.sound_date(bodies[0]):
-            found.add("date-odd")
+        if SORTED_BY.get(word, "None").lower() in grammar.nul_names(header):
+            found.add("name-nul")
+        if word == "DATE" and bodies:
+            found |= odd_date(bodies[0])
         if word in ("SUBJECT", "DISPLAYFROM", "DISPLAYTO"):
             for body in bodies:
                 found |= reading.header_text(body)[1]
@@ -176,6 +199,7 @@ def oddities(message, command):
         if word in SORTED_BY and word not in ("DATE", "SUBJECT"):
             for body in bodies:
                 count, broken = grammar.sound_addresses(body)
+                found |= {"name-blank"} if grammar.blank_name(body) else set()
                 found |= {"address-broken"} if broken and body.strip() else set()
                 found |= {"address-obsolete"} if not broken and grammar.obsolete_addresses(body) else set()
             if len(bodies) > 1 and not bodies[0].strip():
@@ -207,16 +231,19 @@ def order_classes(differences, both, message_of):
     sound = f"{head} UTF-8 {sequence_set(rest)} {tail}"
     left = {difference.number for difference in compare_found(both, sound, strings, {})}
     tied = ties(both, sound, strings, message_of) if left and head.startswith("THREAD") else set()
-    wrong = set()
-    if command.startswith("SORT (DATE) "):
+    wrong, steady = set(), True
+    if head.startswith("SORT"):
+        # Those that are not odd must stand as they stand alone.
         order = numbers_of(both.ask(command, strings)[0], "SORT")
+        steady = [number for number in order if not odd[number]] == numbers_of(both.ask(sound, strings)[0], "SORT")
+    if command.startswith("SORT (DATE) "):
         wrong = misplaced(order, {number: span(message_of(number)) for number in order}, {number for number in order if not odd[number]})
     for difference in differences:
         number = difference.number
         if number in wrong:
             continue
-        difference.classes = sorted(odd[number] - {None}) if odd[number] else ["thread-ties"] if number in tied else [] if number in left else [
-            "beside-odd"]
+        difference.classes = sorted(odd[number] - {None}) if odd[number] else ["thread-ties"] if number in tied else [
+            "beside-odd"] if number not in left and steady else []
     return left - tied - {difference.number for difference in differences}
 
 

@@ -23,10 +23,28 @@ WIDER = {
 codecs.register_error("best", lambda error: (error.object[error.start : error.end].decode("cp1252", "replace"), error.end))
 
 
+# In the Chinese ones, 0x80 is the euro sign of Windows.
+codecs.register_error("wider", lambda error: (
+    "€" if error.object[error.start : error.start + 1] == b"\x80" and "gb" in error.encoding else "\ufffd", error.start + 1))
+
+
 @functools.lru_cache(None)
 def known_to_iconv(charset):
     given = subprocess.run(["iconv", "-f", charset, "-t", "UTF-8"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
     return given.returncode == 0
+
+
+# Charsets of which iconv holds the last character back, as a mark may follow that belongs to it; Dovecot never fetches it.
+HELD = ("windows-1255", "cp1255", "windows-1258", "cp1258", "tcvn", "tcvn5712-1", "big5-hkscs", "euc-jisx0213", "shift_jisx0213")
+
+
+@functools.lru_cache(None)
+def other_text(raw, charset):
+    """Octets as Dovecot's library reads them, what is held back left out."""
+    if not charset or not known_to_iconv(charset):
+        return raw.decode("utf-8", "replace")
+    given = subprocess.run(["iconv", "-c", "-f", charset, "-t", "UTF-8"], input=raw, capture_output=True, check=False)
+    return given.stdout.decode("utf-8", "replace")
 
 
 def text_of(raw, charset):
@@ -37,17 +55,18 @@ def text_of(raw, charset):
         flags.add("charset-unknown")
     if name in ("iso-8859-1", "latin1", "iso8859-1") and re.search(rb"[\x80-\x9f]", raw):
         return raw.decode("cp1252", "replace"), flags | {"charset-invalid"}
+    # Python overlooks what no name of a charset has (RFC 2978 §2.3).
+    usable = not re.search(r"[^\w.:+-]", name, re.A)
     try:
-        return raw.decode(name or "us-ascii"), flags
+        if usable:
+            return raw.decode(name or "us-ascii"), flags
     except (LookupError, UnicodeError):
         pass
-    if name == "windows-1258":
-        flags.add("charset-1258")
     flags.add("charset-invalid")
-    if name in ("", "us-ascii", "ascii", "utf-8", "utf8"):
+    if name in ("", "us-ascii", "ascii", "utf-8", "utf8") or not usable:
         return raw.decode("utf-8", "best"), flags
     try:
-        return raw.decode(WIDER.get(name, name), "replace"), flags
+        return raw.decode(WIDER.get(name, name), "wider"), flags
     except LookupError:
         return raw.decode("utf-8", "best"), flags
 
@@ -75,12 +94,14 @@ def header_text(raw):
     unfolded = re.sub(rb"\r?\n", b"", raw)
     if not is_utf8(unfolded):
         flags.add("raw-8bit")
-    out, at, last = [], 0, None
-    for word in WORD.finditer(unfolded):
+    out, at, last, start = [], 0, None, 0
+    while word := WORD.search(unfolded, start):
         between = unfolded[at : word.start()]
-        if re.search(rb"\s", word[1] + word[2]):
+        if re.search(rb"\s", word[1] + word[2]) or not word[1] or word[2].lower() not in (b"b", b"q"):
             flags.add("encoded-word-odd")  # none at all (RFC 2047 §2)
+            start = word.start() + 2
             continue
+        start = word.end()
         charset, kind, text = word[1].split(b"*")[0].decode("latin-1"), word[2].lower(), word[3]
         apart = re.fullmatch(rb"\s+", between) or not between and at == 0
         if not SOUND_WORD.fullmatch(word[0]) or b"*" in word[1] or not apart and not re.search(rb"[\s(\"]$", between):
@@ -113,10 +134,22 @@ def header_text(raw):
         else:
             one, odd = text_of(octets, charset)
             flags |= odd - {"charset-invalid"}
-            if charset.lower() == "windows-1258":
-                flags.add("charset-1258")
+            if charset.lower() in HELD:
+                flags.add("charset-held")
         text += one
     return re.sub(r"\s+", " ", text), flags
+
+
+def other_header_text(raw):
+    """A field's body with all decoded that looks like an encoded word in any way: white space within its charset, an encoding
+    of which only the first letter is right, none at all."""
+    unfolded = re.sub(rb"\r?\n", b"", raw)
+
+    def text(word):
+        octets = any_base64(word[3]) if word[2][:1].lower() == b"b" else binascii.a2b_qp(word[3], header=True)
+        return other_text(octets, word[1].split(b"*")[0].decode("latin-1").strip().lower()).encode()
+
+    return re.sub(rb"\?=\s+=\?", b"?==?", WORD.sub(text, re.sub(rb"\?=\s+=\?", b"?==?", unfolded))).decode("utf-8", "best")
 
 
 def any_base64(text):
@@ -129,8 +162,8 @@ def any_base64(text):
     return octets
 
 
-def body_text(body, encoding, charset):
-    """A text part's body decoded, and the classes of what was odd about it."""
+def body_text(body, encoding, charset, other=False):
+    """A text part's body decoded, and the classes of what was odd about it; its charset read as Dovecot's library does."""
     flags = set()
     mechanism = encoding.strip().lower()
     if mechanism == b"base64":
@@ -143,7 +176,8 @@ def body_text(body, encoding, charset):
         body = binascii.a2b_qp(body.replace(b"\r\n", b"\n"))
     elif mechanism not in (b"", b"7bit", b"8bit", b"binary"):
         flags.add("encoding-unknown")
-    text, odd = text_of(body, charset.decode("latin-1"))
-    if charset.lower() == b"windows-1258":
-        odd.add("charset-1258")
-    return text, flags | odd
+    name = charset.decode("latin-1").strip().lower()
+    text, odd = text_of(body, name)
+    if name in HELD:
+        odd.add("charset-held")
+    return other_text(body, name) if other else text, flags | odd

@@ -7,6 +7,7 @@ import unittest
 
 sys.dont_write_bytecode = True
 
+import expected
 import explain
 import explain_found
 from compare import Difference
@@ -50,23 +51,104 @@ class Answers(unittest.TestCase):
         self.assertEqual(explain_found.search_classes(difference, message, None), set(wanted), (command, word, ours))
 
     def test_octets_of_a_part_are_those_at_its_place(self):
-        header, body = b"Content-Transfer-Encoding: quoted-printable\r\n\r\n", b"a=3Db"
+        header, body = b"Content-Type: text/plain/x\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n", b"a=3Db"
         sound = b"\r\n", b"sound"
         message = multipart((header, body, text(body, b"quoted-printable")), (*sound, text(sound[1])))
-        other = [list(one) if isinstance(one, list) else one for one in message.structure]
-        other[0][5] = b"7bit"
-        self.fetched(message, "BODYSTRUCTURE", message.structure, other, "not-mime")
         for garbage in (b"GARBAGE", b"a=3D", b"sound", b"--b\r\n"):
             self.fetched(message, "BODY[1]", garbage, body, kind="BODY[n]")
             self.fetched(message, "BINARY[1]", garbage, body, kind="BINARY[n]")
-        self.fetched(message, "BODY[1]", body, b"a", kind="BODY[n]")
+        self.fetched(message, "BODY[1]", body, b"a", "type-invalid", kind="BODY[n]")
         self.fetched(message, "BODY[2]", b"sound", b"soun", kind="BODY[n]")
+
+    def test_mime_fields_without_mime_version(self):
+        body = b"a=3Db"
+        message = plain(b"Content-Transfer-Encoding: quoted-printable\r\nContent-ID: <a@x>\r\n", body, b"quoted-printable")
+        other = text(body)
+        named = list(message.structure)
+        named[3] = b"<a@x>"
+        self.fetched(message, "BODYSTRUCTURE", named, other, "not-mime")
         self.fetched(message, "BINARY[1]", b"a=b", body, "not-mime", kind="BINARY[n]")
         self.fetched(message, "BINARY.SIZE[1]", 3, 5, "not-mime", kind="BINARY.SIZE[n]")
         self.fetched(message, "BINARY.SIZE[1]", 4, 5, kind="BINARY.SIZE[n]")
-        wrong = [list(one) if isinstance(one, list) else one for one in message.structure]
-        wrong[0][5] = b"base64"
-        self.fetched(message, "BODYSTRUCTURE", wrong, other)
+        for at, value in ((3, b"<b@x>"), (5, b"base64"), (4, b"what")):
+            wrong = list(named)
+            wrong[at] = value
+            self.fetched(message, "BODYSTRUCTURE", wrong, other)
+        mime = plain(b"MIME-Version: 1.0\r\nContent-ID: <a@x>\r\n", body)
+        named = text(body)
+        named[3] = b"<a@x>"
+        self.fetched(mime, "BODYSTRUCTURE", named, other)
+
+    def test_parts_are_those_that_the_boundary_divides(self):
+        header = b"Content-Type: multipart/mixed; boundary=b=c\r\n\r\n"
+        body = b"--b=c\r\n\r\none\r\n--b=cd\r\n\r\ntwo\r\n--b=c--\r\n"
+        end = [b"mixed", [b"boundary", b"b=c"], None, None, None]
+        message = Told(header, body, [text(b"one"), text(b"two"), *end])
+        theirs = [text(b"one"), b"mixed", [b"boundary", b"b"], None, None, None]
+        self.fetched(message, "BODYSTRUCTURE", message.structure, theirs, "parameters-broken")
+        self.fetched(message, "BODY[1]", b"one", b"", "parameters-broken", kind="BODY[n]")
+        for wrong in ([text(b"one"), text(b"twos"), *end], [text(b"one"), *end], [text(b"one"), text(b"two"), text(b"two"), *end]):
+            self.fetched(message, "BODYSTRUCTURE", wrong, theirs if len(wrong) > 6 else [text(b""), *wrong])
+        for wrong in (b"two", b"one\r\n", b""):
+            self.fetched(message, "BODY[1]", wrong, b"x", kind="BODY[n]")
+        sound = Told(header.replace(b"b=c", b"b"), body.replace(b"b=c", b"b"), [text(b"one"), text(b"two"), *end])
+        self.fetched(sound, "BODYSTRUCTURE", sound.structure, theirs)
+
+    def test_what_a_nul_does_to_a_name(self):
+        message = plain(b"Date: x\r\nSubject\x80 [list] Re: plan\r\n")
+        both, one = b"Date: x\r\nSubject\x80 [list] Re: plan\r\n\r\n", b"Date: x\r\n\r\n"
+        item = "BODY[HEADER.FIELDS (SUBJECT DATE)]"
+        self.fetched(message, item, one, both, "name-nul", kind="BODY[HEADER.FIELDS (…)]")
+        self.fetched(message, item, both, one, kind="BODY[HEADER.FIELDS (…)]")
+        self.fetched(message, item, b"\r\n", both, kind="BODY[HEADER.FIELDS (…)]")
+        self.fetched(message, "ENVELOPE", [b"x", None] + [None] * 8, [b"x", b"plan"] + [None] * 8, "name-nul")
+        self.fetched(message, "ENVELOPE", [b"x", b"evil"] + [None] * 8, [b"x", b"plan"] + [None] * 8)
+        self.found(message, "SEARCH SUBJECT %s", False, "name-nul", word=b"plan")
+        self.found(message, "SEARCH SUBJECT %s", False, word=b"evil")
+        self.found(message, "SEARCH SUBJECT %s", True, word=b"plan")
+
+    def test_words_of_two_kinds(self):
+        twice = plain(b"Content-Type: text/plain\r\nContent-Type: image/png\r\n", b"hello\r\n")
+        self.found(twice, "SEARCH BODY %s", True, "type-twice", word=b"hello")
+        self.found(twice, "SEARCH BODY %s", False, word=b"hello")
+        self.found(twice, "SEARCH BODY %s", True, word=b"other")
+        odd = plain(b"Subject: =?UTF-8 ?B?aGVsbG8=?=\r\n")
+        self.found(odd, "SEARCH SUBJECT %s", False, "encoded-word-odd", word=b"hello")
+        self.found(odd, "SEARCH SUBJECT %s", True, word=b"hello")
+        self.found(odd, "SEARCH SUBJECT %s", False, word=b"other")
+        held = plain(b"Subject: =?windows-1255?Q?=F9=EC=E5=ED?=\r\n")
+        self.found(held, "SEARCH SUBJECT %s", True, "charset-held", word="\u05e9\u05dc\u05d5\u05dd".encode())
+        self.found(held, "SEARCH SUBJECT %s", False, word="\u05e9\u05dc\u05d5\u05dd".encode())
+        self.found(held, "SEARCH SUBJECT %s", True, word="\u05e9\u05e9".encode())
+        empty = Told(b"Content-Type: multipart/mixed\r\n\r\n", b"hello\r\n", [text(b""), b"mixed", None, None, None, None])
+        self.found(empty, "SEARCH BODY %s", True, "multipart-empty", word=b"hello")
+        self.found(empty, "SEARCH BODY %s", False, word=b"hello")
+
+    def test_years_and_zones(self):
+        for date, year in ((b"9 Sep 20017 01:46:40 +0000", 20017), (b"9 Sep 001 01:46:40 +0000", 1901), (b"9 Sep 60 01:46:40 EST", 1960)):
+            message = plain(b"Date: " + date + b"\r\n")
+            self.found(message, "SEARCH SENTSINCE 1-Jan-1950", year > 1950, "date-obsolete")
+            self.found(message, "SEARCH SENTSINCE 1-Jan-1950", year < 1950)
+        for date in (b"12 Nov 2005k04:59:21 -0330", b"5 Jan 20@04 11:58:39 -0500", b"12 Nov -0330", b"Sun, 18 Aug013 04:35:54"):
+            message = plain(b"Date: " + date + b"\r\n")
+            self.assertIsNone(expected.sent_day(date))
+            self.found(message, "SEARCH SENTBEFORE 1-Jan-2005", False, "date-odd")
+            self.found(message, "SEARCH SENTBEFORE 1-Jan-2005", True)
+
+    def test_a_name_of_nothing(self):
+        message = plain(b'From: " " <a@example.org>\r\n')
+
+        def envelope(name, mailbox=b"a"):
+            return [None, None, [[name, None, mailbox, b"example.org"]]] + [None] * 7
+
+        self.fetched(message, "ENVELOPE", envelope(None), envelope(b""), "name-blank")
+        self.fetched(message, "ENVELOPE", envelope(None, b"b"), envelope(b""))
+        self.fetched(message, "ENVELOPE", envelope(b"evil"), envelope(b""))
+
+    def test_a_folded_encoding(self):
+        message = plain(b"Content-Type: text/plain\r\nContent-Transfer-Encoding:\r\n base64\r\n", b"aGVsbG8=\r\n", b"base64")
+        self.fetched(message, "BINARY[1]", b"hello", "NO [UNKNOWN-CTE]", "encoding-folded", kind="BINARY[n]")
+        self.fetched(message, "BINARY[1]", b"aGVsbG8=\r\n", "NO [UNKNOWN-CTE]", kind="BINARY[n]")
 
     def test_a_part_that_is_another_one_excuses_no_other(self):
         odd = b"Content-Type: nothing\r\n\r\n", b"odd"

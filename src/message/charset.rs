@@ -1,9 +1,15 @@
 //! Charsets → UTF-8 (RFC 2978 names them; encoding_rs knows what mailers meant), with UTF-7 (RFC 2152) and UTF-16
 //! (RFC 2781), where a text may be one of several that were each encoded for itself.
 
+use std::sync::Arc;
+
 use encoding_rs::{
     Decoder, DecoderResult, Encoding, ISO_2022_JP, UTF_16BE, UTF_16LE, WINDOWS_1252,
 };
+
+mod octets;
+
+use octets::Octets;
 
 /// A text's charset, decoding in pieces of any size.
 pub struct Charset {
@@ -16,8 +22,10 @@ enum Form {
     /// UTF-8; each octet that is not valid as such is windows-1252. Also for US-ASCII and names not known,
     /// under which mailers send both.
     Mixed(Vec<u8>),
-    /// One of encoding_rs.
+    /// One of encoding_rs in which a character may take several octets.
     Known(Box<Decoder>),
+    /// One of the others.
+    Single(Arc<Octets>),
     Utf7(Utf7),
     Utf16(Utf16),
 }
@@ -68,6 +76,8 @@ impl Charset {
         Some(Charset::of(
             if encoding == UTF_16LE || encoding == UTF_16BE {
                 Form::Utf16(Utf16::new(label))
+            } else if encoding.is_single_byte() {
+                Form::Single(Octets::of(encoding))
             } else {
                 Form::Known(Box::new(encoding.new_decoder_with_bom_removal()))
             },
@@ -79,6 +89,7 @@ impl Charset {
         self.sound &= match &mut self.form {
             Form::Mixed(held) => mixed(held, input, false, out),
             Form::Known(decoder) => known(decoder, input, false, out),
+            Form::Single(octets) => octets.push(input, out),
             Form::Utf7(utf7) => utf7.push(input, out),
             Form::Utf16(utf16) => utf16.push(input, out),
         };
@@ -89,7 +100,7 @@ impl Charset {
     pub fn next_text(&mut self) {
         match &mut self.form {
             // Here a text's end is the initial state.
-            Form::Mixed(_) | Form::Known(_) => {}
+            Form::Mixed(_) | Form::Known(_) | Form::Single(_) => {}
             Form::Utf7(utf7) => utf7.next_text(),
             Form::Utf16(utf16) => utf16.next_text(),
         }
@@ -100,6 +111,7 @@ impl Charset {
         self.sound &= match &mut self.form {
             Form::Mixed(held) => mixed(held, b"", true, out),
             Form::Known(decoder) => known(decoder, b"", true, out),
+            Form::Single(_) => true,
             Form::Utf7(utf7) => utf7.finish(out),
             Form::Utf16(utf16) => utf16.finish(out),
         };
@@ -111,7 +123,7 @@ impl Charset {
     }
 }
 
-/// Gives whether nothing was malformed, as those below do.
+/// Gives whether nothing was malformed.
 fn known(decoder: &mut Decoder, mut input: &[u8], last: bool, out: &mut String) -> bool {
     let mut sound = true;
     loop {
@@ -143,15 +155,19 @@ fn mixed(held: &mut Vec<u8>, input: &[u8], last: bool, out: &mut String) -> bool
         input = &joined;
     }
     // Nearly all text is valid, if for a character that the piece cuts off: many times as fast.
-    let valid = match simdutf8::compat::from_utf8(input) {
-        Ok(_) => input.len(),
-        Err(error) => error.valid_up_to(),
-    };
-    if let Some((text, rest)) = input.split_at_checked(valid)
-        && let Ok(text) = simdutf8::basic::from_utf8(text)
-    {
-        out.push_str(text);
-        input = rest;
+    match simdutf8::compat::from_utf8(input) {
+        Ok(text) => {
+            out.push_str(text);
+            return true;
+        }
+        Err(error) => {
+            if let Some((text, rest)) = input.split_at_checked(error.valid_up_to())
+                && let Ok(text) = simdutf8::basic::from_utf8(text)
+            {
+                out.push_str(text);
+                input = rest;
+            }
+        }
     }
     let mut sound = true;
     for chunk in input.utf8_chunks() {

@@ -1,7 +1,7 @@
 //! The day and time a message says it was sent: its Date: field (RFC 5322 §3.3, §4.3), read leniently.
 
 use crate::imap::search::Day;
-use crate::message::lexer::Cursor;
+use crate::message::lexer::{Cursor, is_space};
 
 /// Words looked at.
 const WORDS_MAX: usize = 16;
@@ -13,14 +13,14 @@ const WORDS_MAX: usize = 16;
 /// understood; a weekday is not looked at.
 pub fn sent_day(raw: &[u8]) -> Option<Day> {
     let words = words(raw);
-    let month_at = words.iter().position(|word| month(word).is_some());
+    let month_at = words.iter().position(|word| month(&word.text).is_some());
     let Some(at) = month_at else {
         return iso_day(&words);
     };
-    let month = month(words.get(at)?)?;
-    let number = |at: usize| words.get(at).and_then(|word| number(word));
+    let month = month(&words.get(at)?.text)?;
+    let number = |at: usize| words.get(at).and_then(|word| number(&word.text));
     // The day stands before the month, or (asctime) after it; then the first number of two digits or more
-    // that is no time is the year.
+    // that is no time, and no piece of another word, is the year.
     let before = at
         .checked_sub(1)
         .and_then(number)
@@ -30,6 +30,7 @@ pub fn sent_day(raw: &[u8]) -> Option<Day> {
         None => (number(at + 1).filter(|day| is_day(*day))?, at + 2),
     };
     let (year, digits) = (from..words.len())
+        .filter(|at| *at == from || words.get(*at).is_some_and(|word| word.apart))
         .find_map(number)
         .filter(|(_, digits)| *digits >= 2)?;
     checked(full_year(year, digits), month, day.0)
@@ -132,35 +133,53 @@ fn days_since_1970(day: Day) -> i64 {
 type Number = (u32, usize);
 
 /// `1994-02-07`, with or without a time behind a `T`.
-fn iso_day(words: &[Vec<u8>]) -> Option<Day> {
-    let (year, digits) = number(words.first()?)?;
-    let (month, _) = number(words.get(1)?)?;
-    let day = words.get(2)?;
+fn iso_day(words: &[Word]) -> Option<Day> {
+    let (year, digits) = number(&words.first()?.text)?;
+    let (month, _) = number(&words.get(1)?.text)?;
+    let day = &words.get(2)?.text;
     let day = day.split(|byte| matches!(byte, b'T' | b't')).next()?;
     let (day, _) = number(day)?;
     (digits == 4).then_some(())?;
     checked(year, month, day)
 }
 
-/// The words between white space, commas, hyphens and comments.
-fn words(raw: &[u8]) -> Vec<Vec<u8>> {
+/// What stands between white space, commas, hyphens, slashes and comments; a zone's sign is a part of it.
+struct Word {
+    text: Vec<u8>,
+    /// It stands behind neither a hyphen nor a slash.
+    apart: bool,
+}
+
+fn words(raw: &[u8]) -> Vec<Word> {
     let mut cursor = Cursor::new(raw);
     let mut words = Vec::new();
+    let mut before = None;
     while words.len() < WORDS_MAX {
+        let behind_space = cursor.peek().is_some_and(is_space);
         cursor.skip_cfws();
-        let word = cursor.take_while(|byte| byte > b' ' && !b"(),-/".contains(&byte));
-        if !word.is_empty() {
-            words.push(word.to_vec());
-        } else if cursor.bump().is_none() {
-            break;
+        let text = cursor.take_while(|byte| byte > b' ' && !b"(),-/".contains(&byte));
+        if text.is_empty() {
+            let signed = behind_space && cursor.peek() == Some(b'-');
+            before = match cursor.bump() {
+                None => break,
+                Some(_) if signed => Some(b'+'),
+                byte => byte,
+            };
+            continue;
         }
+        let sign = before.filter(|byte| *byte == b'+' && !behind_space);
+        words.push(Word {
+            text: sign.into_iter().chain(text.iter().copied()).collect(),
+            apart: !matches!(before, Some(b'-' | b'/')),
+        });
+        before = None;
     }
     words
 }
 
-/// A number of one to four digits, and how many they are.
+/// A number of one to five digits, and how many they are.
 fn number(word: &[u8]) -> Option<Number> {
-    if word.is_empty() || word.len() > 4 || !word.iter().all(u8::is_ascii_digit) {
+    if word.is_empty() || word.len() > 5 || !word.iter().all(u8::is_ascii_digit) {
         return None;
     }
     let value = word
@@ -279,6 +298,18 @@ mod tests {
             ("1 Jan 50 00:00:00 +0000", "1950-1-1"),
             ("1 Jan 103 00:00:00 +0000", "2003-1-1"),
             ("29 Feb 2000", "2000-2-29"),
+            // "year = 4*DIGIT" (RFC 5322 §3.3).
+            ("9 Sep 20017 01:46:40 -0800", "20017-9-9"),
+            ("9 Sep 99999 01:46:40 -0800", "none"),
+            ("12 Nov 2005k04:59:21 -0330", "none"),
+            ("5 Jan 20@04 11:58:39 -0500", "none"),
+            (
+                "20 Jun 2rom: =?iso-8859-8-I?Q?=F9?= <a@example.com>",
+                "none",
+            ),
+            ("12 Nov -0330", "none"),
+            ("12 - Nov - 1994", "1994-11-12"),
+            ("12 / Nov /94", "1994-11-12"),
             ("29 Feb 1900", "none"),
             ("31 Apr 2000", "none"),
             ("0 Jan 2000", "none"),

@@ -66,6 +66,8 @@ impl TextDecoder {
             return self.charset.push(input, out);
         }
         self.octets.clear();
+        // An encoding makes it no shorter.
+        self.octets.reserve(input.len());
         self.transfer.push(input, &mut self.octets);
         self.charset.push(&self.octets, out);
     }

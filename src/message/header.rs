@@ -49,8 +49,10 @@ pub fn line<'b>(piece: &Piece<'b>) -> Line<'b> {
         return Line::Junk;
     };
     let (name, rest) = piece.bytes.split_at_checked(colon).unwrap_or_default();
+    // "field-name *WSP ":"" (RFC 5322 §4.5): a CR there is a part of the name.
+    let last = name.iter().rposition(|byte| !matches!(byte, b' ' | b'\t'));
     Line::Field {
-        name: name.trim_ascii_end(),
+        name: name.get(..last.map_or(0, |at| at + 1)).unwrap_or_default(),
         body: rest.get(1..).unwrap_or_default(),
     }
 }
@@ -256,6 +258,13 @@ mod tests {
         assert_eq!(header.first(b"TO"), Some(&b" b\n"[..]));
         assert_eq!(header.last(b"TO"), Some(&b"c\r\n d\n"[..]));
         assert_eq!(header.first(b"Cc"), None);
+    }
+
+    #[test]
+    fn names() {
+        let header = read(b"To \t: b\nTo\r: c\n: d\nTo\x0c: e\nCc: f\n");
+        let names: Vec<_> = header.fields().map(|(name, _)| name).collect();
+        assert_eq!(names, [&b"To"[..], b"To\r", b"", b"To\x0c", b"Cc"]);
     }
 
     #[test]

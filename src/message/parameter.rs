@@ -178,6 +178,8 @@ fn parameters(cursor: &mut Cursor<'_>) -> Vec<Parameter> {
         cursor.skip_cfws();
         let value = match cursor.quoted_string() {
             Some(value) => value,
+            // All that follows stands within it, and nobody knows what of that was meant.
+            None if cursor.peek() == Some(b'"') => break,
             // Mailers forget the quotes around `=`, `/`, `:` and their like, above all in boundaries.
             None => cursor
                 .take_while(|byte| !is_space(byte) && !b";\"(".contains(&byte))
@@ -320,7 +322,8 @@ mod tests {
             ("a/b; c=----=_P:1/2?3; d=e", "a/b c=[----=_P:1/2?3] d=[e]"),
             ("a/b; c=d e; f=g", "a/b c=[d] f=[g]"),
             ("a/b; c; ; =d; e=; f=g", "a/b =[d] e=[] f=[g]"),
-            ("a/b; c=\"open; d=e", "a/b c=[] d=[e]"),
+            ("a/b; x=y; c=\"open; d=e", "a/b x=[y]"),
+            ("multipart/mixed; boundary=\"---", "multipart/mixed"),
             ("a/b; c=(x)d(y)", "a/b c=[d]"),
         ];
         for (body, expected) in table {

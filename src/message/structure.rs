@@ -217,7 +217,7 @@ impl<S: Source + ?Sized> Builder<'_, S> {
                 subtype: content_type.subtype,
                 parameters: self.parameters(content_type.parameters),
                 id: header.first(b"Content-ID").map(unfolded),
-                description: header.first(b"Content-Description").map(compressed),
+                description: header.first(b"Content-Description").map(unfolded),
                 encoding: encoding.to_vec(),
                 size: part.body_virtual,
             },

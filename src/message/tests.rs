@@ -219,6 +219,13 @@ fn answer(message: &[u8], structure: &Structure, item: &str) -> String {
 }
 
 #[test]
+fn descriptions_are_unfolded_and_nothing_else() {
+    let message = &b"Content-Type: a/b\nContent-Description: a\n\tb  c\n\n"[..];
+    let structure = mime::parse(message).unwrap();
+    assert!(answer(message, &structure, "BODY").contains(r#""a\tb  c""#));
+}
+
+#[test]
 fn messages_are_answered_as_expected() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/messages");
     let mut wrong = String::new();

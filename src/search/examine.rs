@@ -7,6 +7,8 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 
+use memchr::memmem;
+
 use crate::imap::search::Day;
 use crate::message::Source;
 use crate::message::address;
@@ -17,7 +19,7 @@ use crate::message::header::{Line, line};
 use crate::message::mime;
 use crate::message::pieces::{Pieces, read};
 use crate::message::structure::TextPart;
-use crate::search::needle::{Needle, Seeker};
+use crate::search::needle::{Buffers, Needle, Seeker};
 use crate::search::pool::Progress;
 use crate::search::query::{Cost, Query, Test, local_day};
 
@@ -36,16 +38,14 @@ const FIELD_PIECE: usize = 64 * 1024;
 /// The fields of addresses that have a search key (RFC 3501 §6.4.4).
 const ADDRESSES: [&[u8]; 4] = [b"From", b"To", b"Cc", b"Bcc"];
 
-/// A thread's buffers, used again for each message: at most [`WHOLE`], a few pieces decoded and folded,
-/// and the folded needles twice.
+/// A thread's buffers, used again for each message: at most [`WHOLE`], and what two [`Seeker`]s need.
 #[derive(Debug, Default)]
 pub struct Scratch {
     /// The file's octets; beyond what was read of this file, those of others.
     file: Vec<u8>,
     piece: Vec<u8>,
-    text: String,
-    folded: Vec<u8>,
-    field_folded: Vec<u8>,
+    sought: Buffers,
+    sought_in_field: Buffers,
 }
 
 /// Whether the message in `file` matches. `answers` are those of the picture, by test; `note_size` is told
@@ -125,7 +125,7 @@ impl<'q> Examination<'q, '_> {
             let head_only = size > WHOLE || self.header_may_settle();
             let first = if head_only { HEADER_FIRST } else { WHOLE };
             let head = loaded.up_to(size.min(first))?;
-            if head.len() as u64 == size || has_whole_header(head) {
+            if head.len() as u64 == size || header_length(head).is_some() {
                 self.own_header(head)?;
             } else if size <= WHOLE {
                 self.own_header(loaded.up_to(size)?)?;
@@ -203,10 +203,10 @@ impl<'q> Examination<'q, '_> {
             Test::Sent(order, day) => wanted.dates.push((number, *order, *day)),
             _ => {}
         });
-        let mut in_header = Seeker::new(std::mem::take(&mut self.scratch.folded));
+        let mut in_header = Seeker::new(std::mem::take(&mut self.scratch.sought));
         in_header.seek(anywhere);
         self.header(source, 0..source.len()?, &mut in_header, &mut wanted)?;
-        self.scratch.folded = in_header.into_buffer();
+        self.scratch.sought = in_header.into_buffers();
         // What has not been found is not there. (If all is decided already, it does not matter.)
         self.deny(Cost::Header);
         Ok(())
@@ -221,7 +221,13 @@ impl<'q> Examination<'q, '_> {
         in_header: &mut Seeker<'q>,
         wanted: &mut Wanted<'q>,
     ) -> io::Result<bool> {
-        let mut in_field = Seeker::new(std::mem::take(&mut self.scratch.field_folded));
+        if wanted.is_empty()
+            && let Some(text) = plain_header(source, &range)
+            && !in_header.may_find(text)
+        {
+            return Ok(false);
+        }
+        let mut in_field = Seeker::new(std::mem::take(&mut self.scratch.sought_in_field));
         let mut over = false;
         each_field(source, range, |field| {
             let has_name = |name: &[u8]| name.eq_ignore_ascii_case(field.name);
@@ -261,7 +267,7 @@ impl<'q> Examination<'q, '_> {
             }
             !over
         })?;
-        self.scratch.field_folded = in_field.into_buffer();
+        self.scratch.sought_in_field = in_field.into_buffers();
         Ok(over)
     }
 
@@ -289,7 +295,7 @@ impl<'q> Examination<'q, '_> {
         let structure = mime::parse(source)?;
         note_size(structure.virtual_size);
         self.sized(structure.virtual_size);
-        let mut seeker = Seeker::new(std::mem::take(&mut self.scratch.folded));
+        let mut seeker = Seeker::new(std::mem::take(&mut self.scratch.sought));
         if !headers.is_empty() {
             seeker.seek(headers);
             let mut nothing = Wanted::default();
@@ -308,7 +314,7 @@ impl<'q> Examination<'q, '_> {
                 }
             }
         }
-        self.scratch.folded = seeker.into_buffer();
+        self.scratch.sought = seeker.into_buffers();
         self.deny(Cost::Body);
         Ok(())
     }
@@ -320,7 +326,6 @@ impl<'q> Examination<'q, '_> {
         part: &TextPart,
         seeker: &mut Seeker<'q>,
     ) -> io::Result<bool> {
-        let mut text = std::mem::take(&mut self.scratch.text);
         let mut piece = std::mem::take(&mut self.scratch.piece);
         let mut decoder = TextDecoder::new(part.encoding, &part.charset);
         let mut at = part.range.start;
@@ -344,26 +349,26 @@ impl<'q> Examination<'q, '_> {
                 break;
             }
             at += encoded.len() as u64;
-            text.clear();
-            decoder.push(encoded, &mut text);
-            over = self.seek(seeker, &text);
+            over = self.seek_in(seeker, |text| decoder.push(encoded, text));
         }
-        text.clear();
-        decoder.finish(&mut text);
-        over |= self.seek(seeker, &text);
+        over |= self.seek_in(seeker, |text| decoder.finish(text));
         over |= self.end_text(seeker);
-        self.scratch.text = text;
         self.scratch.piece = piece;
         Ok(over)
     }
 
     /// Gives the seeker a piece of text; true if nothing more has to be read.
-    fn seek(&mut self, seeker: &mut Seeker<'q>, text: &str) -> bool {
+    fn seek(&mut self, seeker: &mut Seeker<'q>, piece: &str) -> bool {
+        self.seek_in(seeker, |text| text.push_str(piece))
+    }
+
+    /// The same for a piece that `add` appends.
+    fn seek_in(&mut self, seeker: &mut Seeker<'q>, add: impl FnOnce(&mut String)) -> bool {
         if seeker.is_done() {
             return false;
         }
         let mut found = false;
-        seeker.push(text, |number| {
+        seeker.push(add, |number| {
             found = true;
             self.note(number, true);
         });
@@ -412,15 +417,37 @@ struct Wanted<'q> {
     dates: Vec<(usize, Ordering, Day)>,
 }
 
+impl Wanted<'_> {
+    fn is_empty(&self) -> bool {
+        self.fields.is_empty() && self.dates.is_empty()
+    }
+}
+
+/// A header that lies in memory, if its words stand there as they are shown: nothing is encoded (RFC 2047). Only
+/// white space is not as in the fields' text.
+fn plain_header<'s, S: Source + ?Sized>(source: &'s S, range: &Range<u64>) -> Option<&'s str> {
+    let whole = source.in_memory()?;
+    let start = usize::try_from(range.start).ok()?;
+    let end = whole.len().min(usize::try_from(range.end).ok()?);
+    let rest = whole.get(start..end)?;
+    let header = rest.get(..header_length(rest).unwrap_or(rest.len()))?;
+    let text = simdutf8::basic::from_utf8(header).ok()?;
+    memmem::find(header, b"=?").is_none().then_some(text)
+}
+
 /// Whether a day is there and stands so to the other.
 fn stands(day: Option<Day>, order: Ordering, other: Day) -> bool {
     day.is_some_and(|day| day.cmp(&other) == order)
 }
 
-/// Whether the empty line that ends a header is among these octets.
-fn has_whole_header(bytes: &[u8]) -> bool {
-    let ends = |at: usize| matches!(bytes.get(at..), Some([b'\n', ..] | [b'\r', b'\n', ..]));
-    ends(0) || memchr::memchr_iter(b'\n', bytes).any(|at| ends(at + 1))
+/// Octets of the header with the empty line that ends it, if that is among these.
+fn header_length(bytes: &[u8]) -> Option<usize> {
+    let line_end = |at: usize| match bytes.get(at..) {
+        Some([b'\n', ..]) => Some(at + 1),
+        Some([b'\r', b'\n', ..]) => Some(at + 2),
+        _ => None,
+    };
+    line_end(0).or_else(|| memchr::memchr_iter(b'\n', bytes).find_map(|at| line_end(at + 1)))
 }
 
 /// A header field, or a piece of a very long one.

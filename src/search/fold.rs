@@ -24,6 +24,39 @@ pub fn fold(text: &str, out: &mut Vec<u8>) {
     }
 }
 
+/// Gives each character that does not fold to itself, with what it folds to.
+pub fn each_folded(mut take: impl FnMut(char, &[u8])) {
+    let table = &*TABLE;
+    let mut give = |code: usize, entry: u64| {
+        let character = u32::try_from(code).ok().and_then(char::from_u32);
+        let length = (entry >> LENGTH) as usize;
+        let octets = entry.to_le_bytes();
+        let folded = match octets.get(..length) {
+            Some(short) if length < WORD => short,
+            _ => table.long(entry),
+        };
+        if let Some(character) = character
+            && !folded.is_empty()
+            && folded != character.encode_utf8(&mut [0; 4]).as_bytes()
+        {
+            take(character, folded);
+        }
+    };
+    for (code, entry) in table.narrow.iter().enumerate() {
+        give(code, *entry);
+    }
+    for (number, block) in table.blocks.iter().enumerate() {
+        let start = usize::from(*block) * BLOCK;
+        let entries = table.entries.get(start..start + BLOCK).unwrap_or_default();
+        for (low, Entry(entry)) in entries.iter().enumerate() {
+            let code = number * BLOCK + low;
+            if *block > 0 && code >= NARROW {
+                give(code, *entry);
+            }
+        }
+    }
+}
+
 /// Octets that are ASCII or not as one.
 const LANE: usize = 32;
 

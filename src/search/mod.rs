@@ -2,8 +2,9 @@
 //!
 //! A search key becomes a [`query::Query`] of tests ordered by what they cost. [`scan::run`] answers what the
 //! client's picture answers, and gives the rest to a pool of threads, where [`examine::examine`] reads each
-//! message no further than it takes to decide. Texts are decoded, folded by [`fold::fold`] and looked through
-//! by a [`needle::Seeker`], piece by piece.
+//! message no further than it takes to decide. Texts are decoded and looked through by a [`needle::Seeker`],
+//! piece by piece: a [`screen::Screen`] says of most that a word is not there, the others are folded by
+//! [`fold::fold`].
 
 pub mod examine;
 pub mod fold;
@@ -13,6 +14,7 @@ pub mod pool;
 pub mod query;
 pub mod rank;
 pub mod scan;
+pub mod screen;
 pub mod subject;
 pub mod thread;
 

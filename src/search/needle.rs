@@ -1,17 +1,26 @@
 //! Case-insensitive substrings: a [`Needle`] is what is looked for, a [`Seeker`] looks for several of
-//! them in texts that come in pieces. Both compare folded text ([`fold`]), as octets.
+//! them in texts that come in pieces. Both compare folded text ([`fold`]), as octets; a text that a
+//! [`Screen`] clears need not be folded.
+
+use std::sync::OnceLock;
 
 use memchr::memmem::Finder;
 
 use crate::search::fold::fold;
+use crate::search::screen::Screen;
 
-/// Folded text is looked at when at least this much has gathered: it stays in the processor's cache.
+/// Text is looked at when at least this much has gathered: it stays in the processor's cache.
 const LOOK_AT: usize = 32 * 1024;
+
+/// A character's longest form in UTF-8. It may fold to a single octet.
+const LONGEST: usize = 4;
 
 /// What is looked for, folded.
 #[derive(Clone, Debug)]
 pub struct Needle {
     finder: Finder<'static>,
+    /// Made when it is first looked for. In a box, for keys in keys make needles on a stack.
+    screen: OnceLock<Option<Box<Screen>>>,
 }
 
 impl Needle {
@@ -19,11 +28,10 @@ impl Needle {
     pub fn new(text: &str) -> Needle {
         let mut folded = Vec::new();
         fold(text, &mut folded);
-        let mut line_ends = LineEnds::default();
-        line_ends.normalise(&mut folded, 0);
-        line_ends.end(&mut folded);
+        unify_line_ends(&mut folded, true);
         Needle {
             finder: Finder::new(&folded).into_owned(),
+            screen: OnceLock::new(),
         }
     }
 
@@ -40,30 +48,46 @@ impl Needle {
     fn spans_lines(&self) -> bool {
         self.folded().contains(&b'\n')
     }
+
+    /// Whether it may be in a text; `false` is certain.
+    fn may_be_in(&self, text: &str) -> bool {
+        let screen = self
+            .screen
+            .get_or_init(|| Screen::new(self.folded()).map(Box::new));
+        screen.as_ref().is_none_or(|screen| screen.may_hold(text))
+    }
 }
 
 /// Looks for several needles in one text after another, each text in pieces of any size. Memory is
-/// bounded by [`LOOK_AT`], one folded piece and twice the longest needle, however long the texts are.
+/// bounded by [`LOOK_AT`], one piece and eight times the longest needle, and what these fold to, however
+/// long the texts are.
 pub struct Seeker<'n> {
     /// Needles not found yet, with the numbers they are known by.
     missing: Vec<(usize, &'n Needle)>,
-    /// Folded text: the end of what was looked at, as long as a match may need, and what is new.
-    folded: Vec<u8>,
-    /// One less than the longest needle: how much of what was looked at is kept.
+    buffers: Buffers,
+    /// Octets of what was looked at that the beginning of a match may take.
     kept: usize,
     /// Only if a needle has a line end does it matter which one the text has.
-    line_ends: Option<LineEnds>,
+    spans_lines: bool,
+}
+
+/// What a [`Seeker`] works with; another one can use it again.
+#[derive(Debug, Default)]
+pub struct Buffers {
+    /// The end of what was looked at, as long as a match may need, and what is new.
+    text: String,
+    /// The same, folded.
+    folded: Vec<u8>,
 }
 
 impl<'n> Seeker<'n> {
-    /// Looks for nothing yet. The buffer is used, whatever is in it, and [`Seeker::into_buffer`] gives it
-    /// back for the next one.
-    pub fn new(buffer: Vec<u8>) -> Seeker<'n> {
+    /// Looks for nothing yet. [`Seeker::into_buffers`] gives back the buffers, for the next one.
+    pub fn new(buffers: Buffers) -> Seeker<'n> {
         Seeker {
             missing: Vec::new(),
-            folded: buffer,
+            buffers,
             kept: 0,
-            line_ends: None,
+            spans_lines: false,
         }
     }
 
@@ -72,15 +96,14 @@ impl<'n> Seeker<'n> {
         self.missing.clear();
         self.missing.extend(needles);
         let longest = self.missing.iter().map(|(_, needle)| needle.folded().len());
-        self.kept = longest.max().unwrap_or(0).saturating_sub(1);
-        let spans_lines = self.missing.iter().any(|(_, needle)| needle.spans_lines());
-        self.line_ends = spans_lines.then(LineEnds::default);
-        self.folded.clear();
+        self.kept = longest.max().unwrap_or(0).saturating_mul(LONGEST);
+        self.spans_lines = self.missing.iter().any(|(_, needle)| needle.spans_lines());
+        self.buffers.text.clear();
     }
 
-    /// The buffer, to be used again.
-    pub fn into_buffer(self) -> Vec<u8> {
-        self.folded
+    /// The buffers, to be used again.
+    pub fn into_buffers(self) -> Buffers {
+        self.buffers
     }
 
     /// Whether everything has been found.
@@ -88,34 +111,46 @@ impl<'n> Seeker<'n> {
         self.missing.is_empty()
     }
 
-    /// Takes the next piece of the text and calls `found` with the number of each needle that is now seen
-    /// for the first time; it may be seen a few pieces later, but not after [`Seeker::end`].
-    pub fn push(&mut self, piece: &str, found: impl FnMut(usize)) {
-        let start = self.folded.len();
-        fold(piece, &mut self.folded);
-        if let Some(line_ends) = &mut self.line_ends {
-            line_ends.normalise(&mut self.folded, start);
-        }
+    /// Whether what is looked for may be in a text, which is not taken; `false` is certain.
+    pub fn may_find(&self, text: &str) -> bool {
+        let mut missing = self.missing.iter();
+        missing.any(|(_, needle)| needle.may_be_in(text))
+    }
+
+    /// Takes the next piece of the text, which `add` appends to what it is given, and calls `found` with the
+    /// number of each needle that is now seen for the first time; it may be seen a few pieces later, but
+    /// not after [`Seeker::end`].
+    pub fn push(&mut self, add: impl FnOnce(&mut String), found: impl FnMut(usize)) {
+        add(&mut self.buffers.text);
         // At least as much new text as old, so that long needles cost no more than twice the time.
-        if self.folded.len() >= self.kept + self.kept.max(LOOK_AT) {
-            self.look(found);
-            let seen = self.folded.len().saturating_sub(self.kept);
-            self.folded.drain(..seen);
+        let length = self.buffers.text.len();
+        if length >= self.kept.saturating_add(self.kept.max(LOOK_AT)) {
+            self.look(false, found);
+            let text = &mut self.buffers.text;
+            text.drain(..text.floor_char_boundary(length - self.kept));
         }
     }
 
     /// Ends a text: the next piece begins another.
     pub fn end(&mut self, found: impl FnMut(usize)) {
-        if let Some(line_ends) = &mut self.line_ends {
-            line_ends.end(&mut self.folded);
-        }
-        self.look(found);
-        self.folded.clear();
+        self.look(true, found);
+        self.buffers.text.clear();
     }
 
-    fn look(&mut self, mut found: impl FnMut(usize)) {
-        let folded = &self.folded;
+    fn look(&mut self, at_end: bool, mut found: impl FnMut(usize)) {
+        let Buffers { text, folded } = &mut self.buffers;
+        folded.clear();
+        let mut is_folded = false;
         self.missing.retain(|(number, needle)| {
+            if !needle.may_be_in(text) {
+                return true;
+            }
+            if !std::mem::replace(&mut is_folded, true) {
+                fold(text, folded);
+                if self.spans_lines {
+                    unify_line_ends(folded, at_end);
+                }
+            }
             let is_there = needle.finder.find(folded).is_some();
             if is_there {
                 found(*number);
@@ -125,47 +160,21 @@ impl<'n> Seeker<'n> {
     }
 }
 
-/// CRLF → LF over pieces. A bare CR stays.
-#[derive(Debug, Default)]
-struct LineEnds {
-    /// The last piece ended in a CR, which was held back.
-    held: bool,
-}
-
-impl LineEnds {
-    /// Rewrites what was appended to `text` at `start`.
-    fn normalise(&mut self, text: &mut Vec<u8>, start: usize) {
-        let mut out = start;
-        if self.held && start < text.len() {
-            self.held = false;
-            if text.get(start) != Some(&b'\n') {
-                text.insert(start, b'\r');
-                out += 1;
-            }
+/// CRLF → LF. A bare CR stays; but where the text goes on, one at its end waits for what comes.
+fn unify_line_ends(text: &mut Vec<u8>, at_end: bool) {
+    let (mut out, mut at) = (0, 0);
+    while let Some(&octet) = text.get(at) {
+        at += 1;
+        let next = text.get(at);
+        if octet == b'\r' && (next == Some(&b'\n') || (next.is_none() && !at_end)) {
+            continue;
         }
-        let mut at = out;
-        while let Some(&byte) = text.get(at) {
-            at += 1;
-            if byte == b'\r' && text.get(at) == Some(&b'\n') {
-                continue;
-            }
-            if let Some(place) = text.get_mut(out) {
-                *place = byte;
-            }
-            out += 1;
+        if let Some(place) = text.get_mut(out) {
+            *place = octet;
         }
-        text.truncate(out);
-        if text.len() > start && text.last() == Some(&b'\r') {
-            text.pop();
-            self.held = true;
-        }
+        out += 1;
     }
-
-    fn end(&mut self, text: &mut Vec<u8>) {
-        if std::mem::take(&mut self.held) {
-            text.push(b'\r');
-        }
-    }
+    text.truncate(out);
 }
 
 #[cfg(test)]
@@ -176,13 +185,25 @@ mod tests {
 
     /// The numbers of the needles found in texts given as pieces.
     fn found(needles: &[&str], texts: &[&[&str]]) -> Vec<usize> {
-        let needles: Vec<Needle> = needles.iter().map(|text| Needle::new(text)).collect();
-        let mut seeker = Seeker::new(b"left over".to_vec());
+        found_by(
+            &needles
+                .iter()
+                .map(|text| Needle::new(text))
+                .collect::<Vec<_>>(),
+            texts,
+        )
+    }
+
+    fn found_by(needles: &[Needle], texts: &[&[&str]]) -> Vec<usize> {
+        let mut seeker = Seeker::new(Buffers {
+            text: "left over".to_owned(),
+            folded: b"left over".to_vec(),
+        });
         seeker.seek(needles.iter().enumerate());
         let mut found = Vec::new();
         for text in texts {
             for piece in *text {
-                seeker.push(piece, |number| found.push(number));
+                seeker.push(|text| text.push_str(piece), |number| found.push(number));
             }
             seeker.end(|number| found.push(number));
         }
@@ -251,14 +272,15 @@ mod tests {
     #[test]
     fn the_buffer_stays_small_however_long_the_text() {
         let needle = Needle::new("absent");
-        let mut seeker = Seeker::new(Vec::new());
+        let mut seeker = Seeker::new(Buffers::default());
         seeker.seek([(0, &needle)]);
         let piece = "abcdefgh".repeat(1024);
         for _ in 0..1000 {
-            seeker.push(&piece, |_| panic!("not there"));
+            seeker.push(|text| text.push_str(&piece), |_| panic!("not there"));
         }
         seeker.end(|_| panic!("not there"));
-        assert!(seeker.into_buffer().capacity() < 4 * LOOK_AT);
+        let Buffers { text, folded } = seeker.into_buffers();
+        assert!(text.capacity() + folded.capacity() < 5 * LOOK_AT);
     }
 
     proptest! {
@@ -268,12 +290,12 @@ mod tests {
             text in "[abé\r\nⱥ한]{0,24}",
             needles in proptest::collection::vec("[aBÉ\r\n한]{1,4}", 1..4),
         ) {
-            let needles: Vec<&str> = needles.iter().map(String::as_str).collect();
-            let whole = found(&needles, &[&[&text]]);
+            let needles: Vec<Needle> = needles.iter().map(|text| Needle::new(text)).collect();
+            let whole = found_by(&needles, &[&[&text]]);
             for (first, _) in text.char_indices() {
                 for (second, _) in text.char_indices().filter(|(at, _)| *at >= first) {
                     let pieces = [&text[..first], &text[first..second], &text[second..]];
-                    prop_assert_eq!(&found(&needles, &[&pieces]), &whole);
+                    prop_assert_eq!(&found_by(&needles, &[&pieces]), &whole);
                 }
             }
         }

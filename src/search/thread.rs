@@ -73,10 +73,12 @@ pub fn ordered_subject(messages: &[Threaded]) -> Forest {
 pub fn references(messages: &[Threaded], by_subject: bool) -> Forest {
     let links = Links::of(messages);
     let mut forest = links.pruned(messages);
-    forest.sort(messages);
+    forest.sort_children(messages);
     if by_subject {
+        forest.sort_roots(messages);
         forest.merge(messages);
-        forest.sort(messages);
+        forest.sort_children(messages);
+        forest.sort_roots(messages);
     } else {
         forest.newest_last(messages);
     }
@@ -175,7 +177,8 @@ impl Links {
         }
     }
 
-    /// Steps 2 and 3: without the ids that no message has, but for those at the top that keep several together.
+    /// Steps 2 and 3: without the ids that no message has, but for those at the top that keep several together. Threads
+    /// that begin with such an id come first, as the ids did; then the others, as their first messages did.
     fn pruned(&self, messages: &[Threaded]) -> Forest {
         let mut forest = Forest::default();
         for at in 0..messages.len() {
@@ -184,10 +187,11 @@ impl Links {
         // For an id without a message: the nearest message above it, or else the topmost id.
         let mut above: Vec<Option<usize>> = vec![None; self.parents.len()];
         let mut orphans: Vec<(usize, usize)> = Vec::new();
+        let mut roots = Vec::new();
         let mut path = Vec::new();
         for at in 0..messages.len() {
             let Some(mut parent) = self.parent(at) else {
-                forest.roots.push(at);
+                roots.push(at);
                 continue;
             };
             path.clear();
@@ -224,6 +228,7 @@ impl Links {
                 }
             }
         }
+        forest.roots.append(&mut roots);
         forest
     }
 }
@@ -263,8 +268,8 @@ impl Forest {
             .is_some_and(|node| node.message.is_none())
     }
 
-    /// Steps 4 and 6: all siblings by date; parents that are not there by their first child.
-    fn sort(&mut self, messages: &[Threaded]) {
+    /// Steps 4 and 6, below the threads' beginnings: siblings by date.
+    fn sort_children(&mut self, messages: &[Threaded]) {
         // Dummies are at the top only, so every child is a message.
         for at in 0..self.nodes.len() {
             let mut children = self.take_children(at);
@@ -273,18 +278,22 @@ impl Forest {
                 node.children = children;
             }
         }
+    }
+
+    /// Steps 4 and 6: threads by date; those whose parent is not there by its first child.
+    fn sort_roots(&mut self, messages: &[Threaded]) {
         let mut roots = std::mem::take(&mut self.roots);
         roots.sort_by_key(|root| self.first(*root).map(|first| date(messages, first)));
         self.roots = roots;
     }
 
-    /// Sorts threads by the newest message of each.
+    /// Sorts threads by the newest date of each; those of one date stay in their order.
     fn newest_last(&mut self, messages: &[Threaded]) {
         let mut newest = HashMap::new();
         for root in &self.roots {
             let (mut stack, mut latest) = (vec![*root], None);
             while let Some(node) = stack.pop().and_then(|at| self.nodes.get(at)) {
-                latest = latest.max(node.message.map(|message| date(messages, message)));
+                latest = latest.max(node.message.map(|message| date(messages, message).0));
                 stack.extend(&node.children);
             }
             newest.insert(*root, latest);

@@ -102,6 +102,16 @@ fn siblings_by_date() {
     assert_eq!(found, "(4)(1 (3)(2))((5)(6))");
 }
 
+/// RFC 5256 has no REFS: as Dovecot, threads whose beginning is missing first, then by the number of the beginning.
+#[test]
+fn of_one_newest_date() {
+    let found = threads(
+        &["c<a @9", "b @9", "d<y @9", "a @1", "e<x @9", "f<x @8"],
+        false,
+    );
+    assert_eq!(found, "(3)((6)(5))(2)(4 1)");
+}
+
 #[test]
 fn by_subject() {
     let table: [(&[&str], &str); 9] = [

@@ -133,7 +133,7 @@ def reference(octets):
     parsed = email.message_from_bytes(octets, policy=email.policy.compat32)
     field = lambda name: [fold(decoded(value)) for value in parsed.get_all(name, [])]
     body = [fold(text) for text in texts(parsed)]
-    headers = [fold(decoded(value)) for one in parsed.walk() for value in one.values()]
+    headers = [fold(f"{name}: {decoded(value)}") for one in parsed.walk() for name, value in one.items()]
     return {"SUBJECT": field("Subject"), "FROM": field("From"), "HEADER X-Words": field("X-Words"), "BODY": body,
             "TEXT": headers + body}
 
