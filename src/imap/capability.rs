@@ -63,6 +63,8 @@ const AFTER: &[&str] = &[
     "THREAD=REFERENCES",
     "THREAD=REFS",
     "I18NLEVEL=1",
+    "CONDSTORE",
+    "QRESYNC",
 ];
 
 /// The list before login. LITERAL- there: only literals up to 4096 octets may come unasked (RFC 7888 §5).

@@ -7,7 +7,7 @@ use crate::imap::flag::Flag;
 use crate::imap::search::{
     PartialRange, ReturnOptions, SearchKey, SortCriterion, Source, ThreadAlgorithm,
 };
-use crate::imap::sequence::{Bound, MessageSet};
+use crate::imap::sequence::{Bound, MessageSet, ModSeq, SequenceSet, UidValidity};
 
 /// A mailbox name or LIST pattern as the client sent it; what it means depends on the session
 /// (modified UTF-7 or UTF-8) and on the hierarchy separator: see [`crate::imap::name`].
@@ -58,6 +58,7 @@ pub enum CommandBody {
     Select {
         mailbox: WireName,
         read_only: bool,
+        parameters: SelectParameters,
     },
     Create {
         mailbox: WireName,
@@ -142,12 +143,13 @@ pub enum CommandBody {
         numbering: Numbering,
         set: MessageSet,
         items: Vec<FetchItem>,
-        /// Which of the set's messages, by their positions (RFC 9394 §3.3).
-        partial: Option<PartialRange>,
+        modifiers: FetchModifiers,
     },
     Store {
         numbering: Numbering,
         set: MessageSet,
+        /// UNCHANGEDSINCE, perhaps 0 (RFC 7162 §3.1.3).
+        unchanged_since: Option<ModSeq>,
         action: StoreAction,
         silent: bool,
         flags: Vec<Flag>,
@@ -172,6 +174,40 @@ pub enum Numbering {
     Sequence,
     /// Unique identifiers.
     Uid,
+}
+
+/// `select-params` (RFC 4466 §2.3, RFC 7162 §7).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SelectParameters {
+    /// `CONDSTORE`: the client is to hear of mod-sequences.
+    pub condstore: bool,
+    /// `QRESYNC`: it is to hear what has changed since it was here.
+    pub qresync: Option<Resync>,
+}
+
+/// What a client knows of a mailbox that it was in before (RFC 7162 §3.2.5). No set has `*` in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resync {
+    /// The last UIDVALIDITY that it knows.
+    pub uid_validity: UidValidity,
+    /// The last mod-sequence, from 1.
+    pub modseq: ModSeq,
+    /// Which UIDs; `None`: all that there may have been.
+    pub known: Option<SequenceSet>,
+    /// Some sequence numbers, and the UIDs that they had.
+    pub sample: Option<(SequenceSet, SequenceSet)>,
+}
+
+/// `fetch-modifiers` (RFC 4466 §2.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FetchModifiers {
+    /// `PARTIAL`: which of the set's messages, by their positions (RFC 9394 §3.3).
+    pub partial: Option<PartialRange>,
+    /// `CHANGEDSINCE`: those of them whose mod-sequence is above this one, from 1 (RFC 7162 §3.1.4.1).
+    pub changed_since: Option<ModSeq>,
+    /// `VANISHED`: those too that are expunged since then. Only of UID FETCH, and with CHANGEDSINCE (RFC 7162
+    /// §3.2.6).
+    pub vanished: bool,
 }
 
 /// What STORE does with its flags.
@@ -297,13 +333,15 @@ pub enum ReturnOption {
     Subscribed,
 }
 
-/// What STATUS can be asked for (RFC 3501 §6.3.10, RFC 9051 §6.3.11, RFC 8438).
+/// What STATUS can be asked for (RFC 3501 §6.3.10, RFC 9051 §6.3.11, RFC 7162, RFC 8438).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the grammar's own names")]
 pub enum StatusItem {
     /// RFC 7889 §3.1.
     AppendLimit,
     Deleted,
+    /// RFC 7162 §3.1.7.
+    HighestModSeq,
     Messages,
     Recent,
     Size,
@@ -409,15 +447,18 @@ impl CommandBody {
     }
 
     /// Whether EXPUNGE responses may be sent while the command runs: not during FETCH, STORE and
-    /// SEARCH by sequence number (RFC 3501 §7.4.1), nor SORT and THREAD (RFC 5256 §3); their UID forms may.
+    /// SEARCH by sequence number (RFC 3501 §7.4.1), nor SORT and THREAD (RFC 5256 §3); their UID forms may, but for
+    /// "a UID SEARCH command that contains message numbers in the search criteria" (RFC 7162 §3.2.10.2).
     pub fn permits_expunge(&self) -> bool {
         use CommandBody::*;
         match self {
-            Fetch { numbering, .. }
-            | Store { numbering, .. }
-            | Search { numbering, .. }
-            | Sort { numbering, .. }
-            | Thread { numbering, .. } => *numbering == Numbering::Uid,
+            Fetch { numbering, .. } | Store { numbering, .. } => *numbering == Numbering::Uid,
+            Search { numbering, key, .. }
+            | Sort { numbering, key, .. }
+            | Thread { numbering, key, .. } => {
+                let is_number = |key: &SearchKey| matches!(key, SearchKey::Sequence(_));
+                *numbering == Numbering::Uid && !key.any(&is_number)
+            }
             Append(..)
             | Authenticate { .. }
             | CancelUpdate { .. }

@@ -38,6 +38,8 @@ pub enum FetchItem {
     Flags,
     /// `INTERNALDATE`.
     InternalDate,
+    /// `MODSEQ` (RFC 7162 §3.1.4.2).
+    ModSeq,
     /// `PREVIEW`: the beginning of the message's text (RFC 8970).
     Preview {
         /// `(LAZY)`: only if it is at hand.
@@ -67,6 +69,7 @@ impl FetchItem {
             | FetchItem::Envelope
             | FetchItem::Flags
             | FetchItem::InternalDate
+            | FetchItem::ModSeq
             | FetchItem::Preview { .. }
             | FetchItem::Rfc822Header
             | FetchItem::Rfc822Size

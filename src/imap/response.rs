@@ -7,7 +7,7 @@ use crate::imap::core::Tag;
 use crate::imap::flag::{Keyword, SystemFlags};
 use crate::imap::name::MailboxName;
 use crate::imap::search::{PartialRange, ReturnOptions};
-use crate::imap::sequence::{NumberList, NumberSet, SeqNum, Uid, UidValidity};
+use crate::imap::sequence::{ModSeq, NumberList, NumberSet, SeqNum, Uid, UidValidity};
 
 /// A status response: tagged, untagged, or the greeting (RFC 3501 §7.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,10 +55,15 @@ pub enum Code {
     Corruption,
     ExpungeIssued,
     HasChildren,
+    HighestModSeq(ModSeq),
     /// The command of this tag has come so far of so far (RFC 9585 §4): the second is more than the first.
     InProgress(Option<Tag>, u64, u64),
     InUse,
     Limit,
+    /// The messages that a conditional STORE left alone, not empty, as UIDs for UID STORE (RFC 7162 §3.1.3).
+    Modified(NumberSet),
+    /// The mailbox does not keep mod-sequences (RFC 7162 §3.1.2.2).
+    NoModSeq,
     NonExistent,
     NoPerm,
     /// RFC 5182 §2.5.
@@ -104,14 +109,20 @@ pub enum Data {
     /// One private namespace with an empty prefix and this separator (RFC 2342).
     Namespace(char),
     Recent(u32),
-    /// Rising numbers.
-    Search(Vec<u32>),
-    /// Numbers in the order asked for (RFC 5256 §4).
-    Sort(Vec<u32>),
+    /// Rising numbers, and the highest of their mod-sequences where the command asked for mod-sequences and there
+    /// are numbers (RFC 7162 §3.1.6).
+    Search(Vec<u32>, Option<ModSeq>),
+    /// The same with numbers in the order asked for (RFC 5256 §4, RFC 7162 §3.1.9).
+    Sort(Vec<u32>, Option<ModSeq>),
     /// Threads, as they are written (RFC 5256 §4).
     Thread(Vec<ThreadItem>),
     /// `None` is NIL: of APPENDLIMIT alone.
     StatusItems(MailboxName, Vec<(StatusItem, Option<u64>)>),
+    /// UIDs of messages expunged, not empty: just now, or `earlier` (RFC 7162 §3.2.10).
+    Vanished {
+        earlier: bool,
+        uids: NumberSet,
+    },
 }
 
 /// One sign of a THREAD response: as a list, for threads may be nested as deep as they are long.
@@ -138,7 +149,7 @@ pub struct Esearch {
     pub returned: Vec<Returned>,
 }
 
-/// `search-return-data` (RFC 4731 §3.1, RFC 5267 §5, RFC 9394 §4).
+/// `search-return-data` (RFC 4731 §3, RFC 5267 §5, RFC 9394 §4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Returned {
     /// `ADDTO` at position 0: what has come to match, not empty.
@@ -151,6 +162,8 @@ pub enum Returned {
     Max(u32),
     /// `MIN`: the first.
     Min(u32),
+    /// `MODSEQ`: the highest of what is returned.
+    ModSeq(ModSeq),
     /// `PARTIAL`: the range asked for, and what is in it.
     Partial(PartialRange, NumberList),
     /// `REMOVEFROM` at position 0: what has ceased to match, not empty.

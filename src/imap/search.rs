@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use crate::imap::command::WireName;
 use crate::imap::flag::{Keyword, SystemFlag};
-use crate::imap::sequence::SequenceSet;
+use crate::imap::sequence::{ModSeq, SequenceSet};
 
 /// What SORT sorts by (RFC 5256 §3, RFC 5957 §4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +115,9 @@ pub enum SearchKey {
     Keyword(Keyword),
     /// `LARGER`: RFC822.SIZE is above this.
     Larger(u64),
+    /// `MODSEQ`: the mod-sequence is this, perhaps 0, or above (RFC 7162 §3.1.5). There is one for all that may
+    /// change of a message, and so the server "MUST ignore" what the key says of an entry.
+    ModSeq(ModSeq),
     /// `NEW`: recent and not seen.
     New,
     /// `NOT`
@@ -152,6 +155,22 @@ pub enum SearchKey {
 }
 
 impl SearchKey {
+    /// Whether `is` says so of this key or of one within it.
+    pub fn any(&self, is: &dyn Fn(&SearchKey) -> bool) -> bool {
+        is(self)
+            || match self {
+                SearchKey::And(keys) => keys.iter().any(|key| key.any(is)),
+                SearchKey::Or(one, other) => one.any(is) || other.any(is),
+                SearchKey::Not(key) => key.any(is),
+                _ => false,
+            }
+    }
+
+    /// Whether it asks for mod-sequences, so that its result is to name the highest.
+    pub fn names_modseq(&self) -> bool {
+        self.any(&|key| matches!(key, SearchKey::ModSeq(_)))
+    }
+
     /// Octets it takes in memory, about, without keys within it.
     pub fn octets(&self) -> usize {
         let inside = match self {

@@ -253,6 +253,11 @@ impl NumberSet {
         NumberSet::from_ranges(self.0.iter().chain(&other.0).copied())
     }
 
+    /// The numbers that are in both sets.
+    pub fn intersection(&self, other: &NumberSet) -> NumberSet {
+        self.difference(&self.difference(other))
+    }
+
     /// The numbers that are not in the other set.
     pub fn difference(&self, other: &NumberSet) -> NumberSet {
         let mut left = Vec::new();
@@ -383,6 +388,7 @@ mod tests {
             let (a, b) = (set(&one), set(&other));
             prop_assert_eq!(a.union(&b), set(&(&one | &other)));
             prop_assert_eq!(a.difference(&b), set(&(&one - &other)));
+            prop_assert_eq!(a.intersection(&b), set(&(&one & &other)));
         }
     }
 }

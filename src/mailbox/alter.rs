@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::imap::command::StoreAction;
 use crate::imap::flag::{Flag, Keyword, SystemFlag, SystemFlags};
-use crate::imap::sequence::{NumberSet, Uid};
+use crate::imap::sequence::{ModSeq, NumberSet, Uid};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::snapshot::{Message, Snapshot};
@@ -21,6 +21,8 @@ pub struct Stored {
     pub snapshot: Arc<Snapshot>,
     /// UIDs that were named and are gone.
     pub gone: NumberSet,
+    /// UIDs of messages left alone, for they do not meet the [`Condition`].
+    pub modified: NumberSet,
     change: FlagChange,
 }
 
@@ -34,6 +36,39 @@ impl Stored {
     }
 }
 
+/// UNCHANGEDSINCE: a message is changed only if nobody else has changed it (RFC 7162 §3.1.3).
+#[derive(Clone, Debug)]
+pub struct Condition {
+    /// Since this mod-sequence.
+    pub since: ModSeq,
+    /// The picture of the client that says so.
+    pub picture: Arc<Snapshot>,
+}
+
+impl Condition {
+    /// "a server implementation SHOULD avoid generating spurious MODIFIED responses for +FLAGS/-FLAGS STORE
+    /// operations, even when the server stores a single mod-sequence per message" (RFC 7162 §3.1.3): where the picture
+    /// is old enough, it shows whether the flags in question are those that have changed (§3.1.12).
+    fn is_met(&self, message: &Message, change: &FlagChange, letters: Letters) -> bool {
+        if message.modseq <= self.since {
+            return true;
+        }
+        let was = self.picture.find(message.uid);
+        let was =
+            was.filter(|was| was.modseq <= self.since && change.action != StoreAction::Replace);
+        let same = |flag| was.is_some_and(|was| was.flags.has(flag) == message.flags.has(flag));
+        was.is_some_and(|was| (was.letters.0 ^ message.letters.0) & letters.0 == 0)
+            && change.system.iter().all(same)
+    }
+}
+
+/// What became of one message in a STORE.
+enum Step {
+    Changed,
+    Same,
+    Modified,
+}
+
 impl Mailbox {
     /// STORE: changes flags of these messages, all or none, in one batch, durable when it returns.
     pub async fn store(
@@ -42,15 +77,27 @@ impl Mailbox {
         action: StoreAction,
         flags: &[Flag],
     ) -> Result<Stored, Fault> {
+        self.store_if(uids, action, flags, None).await
+    }
+
+    /// The same for those of them that meet a condition when it is their turn: nobody else changes them between.
+    pub async fn store_if(
+        self: &Arc<Self>,
+        uids: &NumberSet,
+        action: StoreAction,
+        flags: &[Flag],
+        condition: Option<Condition>,
+    ) -> Result<Stored, Fault> {
         let (uids, change) = (uids.clone(), FlagChange::new(action, flags));
         let flags = change.clone();
-        let gone = self
-            .change_names(move |turn| turn.store(&uids, &flags))
+        let (gone, modified) = self
+            .change_names(move |turn| turn.store(&uids, &flags, condition.as_ref()))
             .await?;
         self.settle_flags().await?;
         Ok(Stored {
             snapshot: self.snapshot(),
             gone,
+            modified,
             change,
         })
     }
@@ -139,8 +186,13 @@ impl Turn<'_> {
     }
 
     /// Renames each message to the name with its new flags. If one cannot be renamed, those before it get
-    /// their old names back.
-    fn store(&mut self, uids: &NumberSet, change: &FlagChange) -> Result<NumberSet, Fault> {
+    /// their old names back. Gives the UIDs that are gone, and those that do not meet the condition.
+    fn store(
+        &mut self,
+        uids: &NumberSet,
+        change: &FlagChange,
+        condition: Option<&Condition>,
+    ) -> Result<(NumberSet, NumberSet), Fault> {
         let letters = match change.action {
             StoreAction::Add | StoreAction::Replace => self.letters_for(&change.keywords)?,
             StoreAction::Remove => {
@@ -151,31 +203,35 @@ impl Turn<'_> {
                 known.fold(Letters::default(), |all, one| Letters(all.0 | one.0))
             }
         };
-        let mut gone = NumberSet::new();
+        let (mut gone, mut modified) = (NumberSet::new(), NumberSet::new());
         let mut done: Vec<Arc<Message>> = Vec::new();
         for uid in uids.iter().filter_map(Uid::new) {
             let stored = self.on_file(uid, |turn, message| {
+                if condition.is_some_and(|condition| !condition.is_met(message, change, letters)) {
+                    return Ok(Step::Modified);
+                }
                 let (flags, letters) = change.apply((message.flags, message.letters), letters);
                 if (flags, letters) == (message.flags, message.letters) {
                     // Nothing to write; but a name that somebody changed meanwhile counts.
                     let there = turn.disk.folder.exists(message.sub, &message.name)?;
                     return there
-                        .then_some(None)
+                        .then_some(Step::Same)
                         .ok_or_else(|| std::io::ErrorKind::NotFound.into());
                 }
                 let name = message.name.with_flags(flags, letters);
                 let name =
                     name.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::InvalidFilename))?;
-                turn.rename(message, Sub::Cur, name).map(Some)
+                turn.rename(message, Sub::Cur, name).map(|()| Step::Changed)
             });
             match stored {
-                Ok(Some(Some(()))) => {
+                Ok(Some(Step::Changed)) => {
                     done.extend(self.draft.find(uid).cloned());
                     if done.len().is_multiple_of(TOUCH_EVERY) {
                         self.touch();
                     }
                 }
-                Ok(Some(None)) => {}
+                Ok(Some(Step::Same)) => {}
+                Ok(Some(Step::Modified)) => modified.insert(uid.get()),
                 Ok(None) => gone.insert(uid.get()),
                 Err(error) => {
                     self.undo_store(done);
@@ -183,7 +239,7 @@ impl Turn<'_> {
                 }
             }
         }
-        Ok(gone)
+        Ok((gone, modified))
     }
 
     fn undo_store(&mut self, done: Vec<Arc<Message>>) {

@@ -18,7 +18,7 @@ mod lookout;
     reason = "a mailbox is what the room is about"
 )]
 pub mod mailbox;
-
+mod modseqs;
 pub mod news;
 pub mod previews;
 mod queue;

@@ -1,7 +1,8 @@
 //! What one client has been told of a mailbox: sequence number ↔ UID, and the differences to come.
 //!
 //! A view rests on one [`Snapshot`] and keeps beside it the messages that are gone from it while the
-//! client may not be told yet. There is no queue of changes: a slow client skips states.
+//! client may not be told yet. There is no queue of changes: a slow client skips states. How it moves on, and
+//! finds what the client must hear, is in [`crate::mailbox::news`].
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,13 +11,11 @@ use tokio::sync::watch;
 
 use crate::imap::command::Numbering;
 use crate::imap::flag::{Keyword, SystemFlag, SystemFlags};
-use crate::imap::sequence::{Bound, ModSeq, NumberSet, SeqNum, SequenceSet, Uid};
-use crate::mailbox::alter::Stored;
-use crate::mailbox::fault::Fault;
+use crate::imap::sequence::{Bound, NumberSet, SeqNum, SequenceSet, Uid};
 use crate::mailbox::mailbox::{Mailbox, Selection};
-use crate::mailbox::news::{Synced, Update};
-use crate::mailbox::snapshot::{Difference, Message, Snapshot};
-use crate::spool::filename::Letters;
+use crate::mailbox::modseqs::Modseqs;
+use crate::mailbox::news::Told;
+use crate::mailbox::snapshot::{Message, Snapshot};
 
 /// Most ranges of UIDs kept for `$`: they take 1 MiB.
 const SAVED_RANGES: usize = 1 << 17;
@@ -24,20 +23,21 @@ const SAVED_RANGES: usize = 1 << 17;
 /// A client's picture of a selected mailbox. Dropping it ends the selection.
 pub struct View {
     selection: Selection,
-    states: watch::Receiver<Arc<Snapshot>>,
-    base: Arc<Snapshot>,
+    pub(super) states: watch::Receiver<Arc<Snapshot>>,
+    pub(super) base: Arc<Snapshot>,
     /// Gone from `base`, but the client does not know: they keep their numbers. By rising UID.
-    ghosts: Vec<Arc<Message>>,
-    /// Flags that the client takes messages to have, whatever `base` says.
-    told: HashMap<Uid, (SystemFlags, Letters)>,
+    pub(super) ghosts: Vec<Arc<Message>>,
+    /// What the client takes messages to be, whatever `base` says.
+    pub(super) told: HashMap<Uid, Told>,
     /// UIDs of messages whose flags the client must hear, whatever it was told.
-    owed: NumberSet,
-    recent: NumberSet,
+    pub(super) owed: NumberSet,
+    pub(super) recent: NumberSet,
     /// UIDs that the last SEARCH with SAVE found, without those told as expunged (RFC 5182 §2.1).
-    saved: NumberSet,
+    pub(super) saved: NumberSet,
     knows_recent: bool,
-    told_exists: u32,
-    told_recent: u32,
+    pub(super) told_exists: u32,
+    pub(super) told_recent: u32,
+    pub(super) modseqs: Modseqs,
 }
 
 /// Whether expunges may be told now (RFC 3501 §7.4.1).
@@ -84,6 +84,7 @@ impl View {
             knows_recent: true,
             told_exists: u32::try_from(base.len()).unwrap_or(u32::MAX),
             told_recent: 0,
+            modseqs: Modseqs::new(base.modseq),
             base,
         };
         view.claim_recent(Uid::FIRST);
@@ -289,151 +290,6 @@ impl View {
         Some(self.picture(self.number_of(uid)?, message, gone))
     }
 
-    /// The client wants to hear nothing of what its STORE did to these messages (`.SILENT`), and takes it for
-    /// done. Where they are otherwise, because others have changed them too, it is told what they are (RFC 3501
-    /// §6.4.6).
-    pub fn silenced(&mut self, uids: &NumberSet, stored: &Stored) {
-        for uid in uids.iter().filter_map(Uid::new) {
-            let told = self.told.get(&uid).copied();
-            let in_base = || self.base.find(uid).map(|was| (was.flags, was.letters));
-            if let Some(was) = told.or_else(in_base) {
-                self.told.insert(uid, stored.expected(was));
-            }
-        }
-    }
-
-    /// The client has been shown the FLAGS of these messages as of `snapshot` (in a FETCH response):
-    /// [`View::sync`] will not tell them again. What others changed since is still told.
-    pub fn told(&mut self, uids: &NumberSet, snapshot: &Arc<Snapshot>) {
-        for &(from, to) in uids.ranges() {
-            let Some(first) = Uid::new(from.max(1)) else {
-                continue;
-            };
-            let mut index = snapshot.rank(first);
-            while let Some(message) = snapshot
-                .get(index)
-                .filter(|message| message.uid.get() <= to)
-            {
-                self.told
-                    .insert(message.uid, (message.flags, message.letters));
-                index += 1;
-            }
-        }
-    }
-
-    /// What [`View::sync`] gave could not be told of the FLAGS of these messages: it gives them again.
-    pub fn owe(&mut self, uids: &NumberSet) {
-        self.owed = self.owed.union(uids);
-    }
-
-    /// Moves the picture on to the mailbox's present state and gives what the client must hear.
-    /// `Fault::Ended` if the mailbox is gone or another one has taken its place.
-    pub fn sync(&mut self, expunge: Expunge) -> Result<Synced, Fault> {
-        let new = self.states.borrow_and_update().clone();
-        if new.ended {
-            return Err(Fault::Ended);
-        }
-        if Arc::ptr_eq(&self.base, &new)
-            && self.told.is_empty()
-            && self.owed.is_empty()
-            && (self.ghosts.is_empty() || expunge == Expunge::Held)
-        {
-            return Ok(Synced::default());
-        }
-        let last = self.last_uid();
-        let old = std::mem::replace(&mut self.base, new);
-        let told = std::mem::take(&mut self.told);
-        let owed = std::mem::take(&mut self.owed);
-        let (mut changed, mut removed) = (Vec::new(), Vec::new());
-        let mut touched = NumberSet::new();
-        old.compare(&self.base, |difference| match difference {
-            Difference::Removed(message) => removed.push(Arc::clone(message)),
-            Difference::Changed(was, is) if was.same_flags(is) => {}
-            Difference::Changed(_, is) => {
-                touched.insert(is.uid.get());
-                if !told.contains_key(&is.uid) {
-                    changed.push(Arc::clone(is));
-                }
-            }
-            Difference::Added(message) => touched.insert(message.uid.get()),
-        });
-        for (uid, known) in told {
-            let is = self.base.find(uid);
-            changed.extend(is.filter(|is| (is.flags, is.letters) != known).cloned());
-        }
-        let owed = owed.iter().filter_map(Uid::new);
-        changed.extend(owed.filter_map(|uid| self.base.find(uid)).cloned());
-        changed.sort_by_key(|message| message.uid);
-        changed.dedup_by_key(|message| message.uid);
-        if !removed.is_empty() {
-            self.ghosts.append(&mut removed);
-            self.ghosts.sort_by_key(|ghost| ghost.uid);
-        }
-        let numbered = |ghost: &Arc<Message>| Some((self.number_of(ghost.uid)?, ghost.uid));
-        let gone = self.ghosts.iter().filter_map(numbered).collect();
-
-        let mut updates = Vec::new();
-        if !Arc::ptr_eq(&old.keywords, &self.base.keywords)
-            && !old.keywords.all().eq(self.base.keywords.all())
-        {
-            updates.push(Update::Keywords);
-        }
-        if expunge == Expunge::Allowed {
-            while let Some(ghost) = self.ghosts.pop() {
-                let number = self.number_of(ghost.uid);
-                self.recent.remove(ghost.uid.get());
-                self.saved.remove(ghost.uid.get());
-                self.told_exists = self.told_exists.saturating_sub(1);
-                updates.extend(number.map(Update::Expunge));
-            }
-        }
-        let exists = u32::try_from(self.base.len() + self.ghosts.len()).unwrap_or(u32::MAX);
-        if exists != self.told_exists {
-            self.told_exists = exists;
-            updates.push(Update::Exists(exists));
-        }
-        if old.uid_next != self.base.uid_next {
-            self.claim_recent(old.uid_next);
-        }
-        let recent = self.count_recent();
-        if recent != self.told_recent {
-            self.told_recent = recent;
-            updates.push(Update::Recent(recent));
-        }
-        for message in changed {
-            if let Some(number) = self.number_of(message.uid) {
-                let recent = self.recent.contains(message.uid.get());
-                updates.push(Update::Flags {
-                    number,
-                    message,
-                    recent,
-                });
-            }
-        }
-        let last_now = self.last_uid();
-        if last != last_now {
-            let lasts = [last, last_now].into_iter().flatten().map(Uid::get);
-            touched = touched.union(&lasts.collect());
-        }
-        Ok(Synced {
-            gone,
-            updates,
-            touched,
-        })
-    }
-
-    /// Whether [`View::sync`] would have something to tell.
-    pub fn is_stale(&self) -> bool {
-        let is_other = |(uid, known): (&Uid, &(SystemFlags, Letters))| {
-            let is = self.base.find(*uid);
-            is.is_some_and(|is| (is.flags, is.letters) != *known)
-        };
-        !self.ghosts.is_empty()
-            || !self.owed.is_empty()
-            || !Arc::ptr_eq(&self.base, &*self.states.borrow())
-            || self.told.iter().any(is_other)
-    }
-
     /// System flags and keywords defined in the mailbox, and whether the client may make more: for FLAGS and
     /// PERMANENTFLAGS.
     pub fn defined_flags(&self) -> (SystemFlags, Vec<Keyword>, bool) {
@@ -447,13 +303,8 @@ impl View {
         )
     }
 
-    /// The highest mod-sequence of the picture.
-    pub fn modseq(&self) -> ModSeq {
-        self.base.modseq
-    }
-
     /// The number of a UID in the picture, wherever it would stand: live messages and ghosts below it.
-    fn number_of(&self, uid: Uid) -> Option<SeqNum> {
+    pub(super) fn number_of(&self, uid: Uid) -> Option<SeqNum> {
         SeqNum::from_index(self.base.rank(uid) + self.ghosts_below(uid))
     }
 
@@ -467,7 +318,7 @@ impl View {
     }
 
     /// Takes what is recent to nobody yet, from a UID on. UIDs whose message is gone already never count.
-    fn claim_recent(&mut self, from: Uid) {
+    pub(super) fn claim_recent(&mut self, from: Uid) {
         let claimed = self.selection.claim_recent(from, self.base.uid_next);
         for uid in claimed.iter().filter_map(Uid::new) {
             if self.knows_recent && self.base.find(uid).is_some() {
@@ -476,7 +327,7 @@ impl View {
         }
     }
 
-    fn count_recent(&self) -> u32 {
+    pub(super) fn count_recent(&self) -> u32 {
         u32::try_from(self.recent.len()).unwrap_or(u32::MAX)
     }
 

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 
 use crate::imap::flag::{Keyword, SystemFlag};
 use crate::imap::search::{Day, SearchKey};
-use crate::imap::sequence::{NumberSet, SequenceSet};
+use crate::imap::sequence::{ModSeq, NumberSet, SequenceSet};
 use crate::mailbox::snapshot::Snapshot;
 use crate::mailbox::view::Picked;
 use crate::message::decode::from_charset;
@@ -55,6 +55,8 @@ pub enum Test {
     Uids(SequenceSet),
     /// The UID is one of those saved.
     Saved(Arc<NumberSet>),
+    /// The mod-sequence is this or more.
+    ModSeqAtLeast(ModSeq),
     /// RFC822.SIZE is this or more.
     SizeAtLeast(u64),
     /// INTERNALDATE's day in the server's zone stands so to the one given.
@@ -99,6 +101,7 @@ enum Known {
     Numbers(NumberSet),
     Uids(NumberSet),
     Saved(Arc<NumberSet>),
+    ModSeqAtLeast(ModSeq),
     SizeAtLeast(u64),
     /// The file has to say.
     Nothing,
@@ -155,6 +158,7 @@ impl Query {
             Test::Numbers(set) => Known::Numbers(set.resolve(last_number)),
             Test::Uids(set) => Known::Uids(set.resolve(last_uid)),
             Test::Saved(set) => Known::Saved(Arc::clone(set)),
+            Test::ModSeqAtLeast(least) => Known::ModSeqAtLeast(*least),
             Test::SizeAtLeast(size) => Known::SizeAtLeast(*size),
             Test::Received(..)
             | Test::ReceivedBy(_)
@@ -222,6 +226,7 @@ impl Builder<'_> {
 
             SearchKey::Flag(flag) => one(Test::Flag(*flag), wanted),
             SearchKey::Keyword(keyword) => one(Test::Keyword(keyword.clone()), wanted),
+            SearchKey::ModSeq(least) => one(Test::ModSeqAtLeast(*least), wanted),
             SearchKey::Recent => one(Test::Recent, wanted),
             SearchKey::Old => one(Test::Recent, !wanted),
             SearchKey::New => {
@@ -358,6 +363,7 @@ impl Test {
             Test::Flag(_)
             | Test::Keyword(_)
             | Test::Recent
+            | Test::ModSeqAtLeast(_)
             | Test::Numbers(_)
             | Test::Uids(_)
             | Test::Saved(_) => Cost::Memory,
@@ -379,6 +385,7 @@ impl Picture {
             Known::Numbers(set) => Some(set.contains(picked.number.0.get())),
             Known::Uids(set) => Some(set.contains(message.uid.get())),
             Known::Saved(set) => Some(set.contains(message.uid.get())),
+            Known::ModSeqAtLeast(least) => Some(message.modseq >= *least),
             Known::SizeAtLeast(least) => message.virtual_size().map(|size| size >= *least),
             Known::Nothing => None,
         }

@@ -36,7 +36,7 @@ use crate::auth::Mechanism;
 use crate::imap::core::Tag;
 use crate::imap::name::MailboxName;
 pub use crate::imap::response::Code;
-use crate::imap::response::{Data, ListAttribute, ListExtended, ListItem};
+use crate::imap::response::{Data, ListAttribute, ListExtended, ListItem, StatusKind};
 use crate::mailbox::user::User;
 use crate::mailbox::view::View;
 use crate::session::follow::Followed;
@@ -123,13 +123,17 @@ pub(crate) enum State {
     Selected(Box<View>, Vec<Followed>),
 }
 
-/// What the client has asked for by ENABLE (RFC 5161). It is for the rest of the connection.
+/// What the client has asked for by ENABLE (RFC 5161), or as if by that. It is for the rest of the connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Enabled {
     /// IMAP4rev2 (RFC 9051, Appendix E): what that leaves out is not sent any more.
     pub(crate) rev2: bool,
     /// UTF8=ACCEPT (RFC 9755).
     pub(crate) utf8: bool,
+    /// CONDSTORE, by whichever command (RFC 7162 §3.1).
+    pub(crate) condstore: bool,
+    /// QRESYNC, and CONDSTORE with it (RFC 7162 §3.2.3).
+    pub(crate) qresync: bool,
 }
 
 impl Enabled {
@@ -194,6 +198,32 @@ impl Session {
             return Err(Failure::No(code, "Mailbox is read-only".into()));
         }
         Ok(view)
+    }
+
+    /// From now on the client hears of mod-sequences. "A first CONDSTORE enabling command executed in the session with
+    /// a mailbox selected MUST cause the server to return HIGHESTMODSEQ […] unless the server has sent a NOMODSEQ"
+    /// (RFC 7162 §3.1).
+    fn enable_condstore(&mut self) {
+        if std::mem::replace(&mut self.enabled.condstore, true) {
+            return;
+        }
+        if let State::Selected(view, _) = &mut self.state
+            && view.with_modseqs()
+        {
+            let code = Code::HighestModSeq(view.highest_modseq());
+            self.writer
+                .status(None, StatusKind::Ok, Some(code), "Highest");
+        }
+    }
+
+    /// The same for a command that asks for mod-sequences in the selected mailbox. "A server that returned the NOMODSEQ
+    /// response code for a mailbox MUST reject (with a tagged BAD response)" these (RFC 7162 §3.1.2.2).
+    fn need_modseqs(&mut self) -> Result<(), Failure> {
+        self.enable_condstore();
+        match self.view()?.tells_modseqs() {
+            true => Ok(()),
+            false => Err(Failure::Bad("Mailbox does not keep mod-sequences".into())),
+        }
     }
 
     /// A mailbox's name as the client wrote it.

@@ -219,6 +219,7 @@ impl Session {
                     tag,
                     numbering: Numbering::Uid,
                     returns: Some(returns.unwrap_or(ReturnOptions::ALL)),
+                    modseq: key.names_modseq(),
                 };
                 esearch::run(self, asked, &sources, charset.as_deref(), &key).await
             }
@@ -227,8 +228,8 @@ impl Session {
                 numbering,
                 set,
                 items,
-                partial,
-            } => fetch::run(self, numbering, &set, items, partial).await,
+                modifiers,
+            } => fetch::run(self, numbering, &set, items, modifiers).await,
             CommandBody::Id(fields) => {
                 any::note_client(&fields.unwrap_or_default());
                 any::id(&mut self.writer);
@@ -261,12 +262,15 @@ impl Session {
                     tag,
                     numbering,
                     returns,
+                    modseq: key.names_modseq(),
                 };
                 search::run(self, asked, charset.as_deref(), &key).await
             }
-            CommandBody::Select { mailbox, read_only } => {
-                select::run(self, &mailbox, read_only).await
-            }
+            CommandBody::Select {
+                mailbox,
+                read_only,
+                parameters,
+            } => select::run(self, &mailbox, read_only, &parameters).await,
             CommandBody::Sort {
                 numbering,
                 returns,
@@ -278,6 +282,7 @@ impl Session {
                     tag,
                     numbering,
                     returns,
+                    modseq: key.names_modseq(),
                 };
                 sort::sort(self, asked, criteria, &charset, &key).await
             }
@@ -285,10 +290,19 @@ impl Session {
             CommandBody::Store {
                 numbering,
                 set,
+                unchanged_since,
                 action,
                 silent,
                 flags,
-            } => store::run(self, numbering, &set, action, silent, &flags).await,
+            } => {
+                let change = store::Change {
+                    unchanged_since,
+                    action,
+                    silent,
+                    flags: &flags,
+                };
+                store::run(self, numbering, &set, change).await
+            }
             CommandBody::Subscribe { mailbox } => subscribe::subscribe(self, &mailbox).await,
             CommandBody::Thread {
                 numbering,
@@ -329,8 +343,10 @@ impl Session {
             Err(Failure::End(end)) => return Err(end),
         };
         patience.bad_commands = 0;
+        let mut code = code;
         if news.told {
             self.tell_news(name, news).await?;
+            code = updates::tell_modseq(self, code);
         }
         self.writer.status(Some(tag), kind, code, text);
         Ok(())

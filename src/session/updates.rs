@@ -23,13 +23,14 @@ pub(crate) async fn tell(
     expunge: Expunge,
     by_uid: bool,
 ) -> Result<(), Failure> {
-    // RFC 9051 §7.5.2: "If the server chooses to send unsolicited FETCH responses, they MUST include UID FETCH
-    // item."
-    let by_uid = by_uid || session.enabled.rev2;
     let view = match &mut session.state {
         State::Selected(view, _) => view,
         State::Authenticated => return Ok(()),
     };
+    // RFC 9051 §7.5.2: "If the server chooses to send unsolicited FETCH responses, they MUST include UID FETCH
+    // item." RFC 7162 §3.2.4: "both UID and mod-sequence data".
+    let modseqs = view.tells_modseqs();
+    let by_uid = by_uid || session.enabled.rev2 || modseqs;
     let Synced {
         gone,
         updates,
@@ -45,14 +46,32 @@ pub(crate) async fn tell(
         view.owe(&changed);
         owes = true;
     }
+    let mut vanished = NumberSet::new();
+    if session.enabled.qresync && modseqs {
+        vanished = updates.iter().filter_map(expunged).collect();
+        // What happens to the number of a message is heard in any case, if need be without its UID.
+        if let Some(highest) = vanished.last().and_then(Uid::new)
+            && let Err(fault) = view.mailbox().durable(highest).await
+        {
+            reply::log(&fault, "VANISHED");
+            vanished = NumberSet::new();
+        }
+    }
     follow::tell_gone(session, &gone);
     let Session { writer, state, .. } = session;
     let State::Selected(view, _) = state else {
         return Ok(());
     };
+    if !vanished.is_empty() {
+        writer.data(&Data::Vanished {
+            earlier: false,
+            uids: vanished.clone(),
+        });
+    }
     for update in updates {
         match update {
-            Update::Expunge(number) => writer.data(&Data::Expunge(number)),
+            Update::Expunge(..) if !vanished.is_empty() => {}
+            Update::Expunge(number, _) => writer.data(&Data::Expunge(number)),
             Update::Exists(count) => writer.data(&Data::Exists(count)),
             Update::Recent(count) => writer.data(&Data::Recent(count)),
             Update::Keywords => defined_flags(writer, view),
@@ -61,12 +80,15 @@ pub(crate) async fn tell(
                 number,
                 message,
                 recent,
+                known,
             } => {
                 let shown = Shown {
                     number,
                     message: &message,
                     recent,
                     by_uid,
+                    modseq: modseqs,
+                    flags: !known,
                 };
                 flags(writer.queue(), view.snapshot(), shown);
             }
@@ -76,33 +98,80 @@ pub(crate) async fn tell(
     follow::tell_touched(session, &touched).await
 }
 
-fn changed(update: &Update) -> Option<u32> {
-    match update {
-        Update::Flags { message, .. } => Some(message.uid.get()),
-        Update::Expunge(_) | Update::Exists(_) | Update::Recent(_) | Update::Keywords => None,
+/// Tells the client of a mod-sequence that it has to know of at a command's end, when its news have been told. Of one
+/// that has risen only clients hear that resynchronise by it; and nobody who hears it by `code` in the tagged line,
+/// which this gives.
+pub(crate) fn tell_modseq(session: &mut Session, code: Option<Code>) -> Option<Code> {
+    let State::Selected(view, _) = &mut session.state else {
+        return code;
+    };
+    let news = view.settle_modseq(session.enabled.qresync);
+    match (code, news) {
+        (Some(Code::HighestModSeq(_)), _) => Some(Code::HighestModSeq(view.highest_modseq())),
+        (code, Some(modseq)) if view.tells_modseqs() => {
+            let highest = Some(Code::HighestModSeq(modseq));
+            session
+                .writer
+                .status(None, StatusKind::Ok, highest, "Highest");
+            code
+        }
+        (code, _) => code,
     }
 }
 
-/// A message whose flags are to be shown.
+/// The code of a command that has removed messages: "If at least one message got expunged and QRESYNC was enabled, the
+/// server MUST send the updated per-mailbox modification sequence using the HIGHESTMODSEQ response code […] in the
+/// tagged OK response" (RFC 7162 §3.2.7). What it is then will be known when the news are told.
+pub(crate) fn removed_code(session: &mut Session) -> Option<Code> {
+    let tells = session.enabled.qresync;
+    let view = session
+        .view()
+        .ok()
+        .filter(|view| tells && view.tells_modseqs())?;
+    Some(Code::HighestModSeq(view.highest_modseq()))
+}
+
+fn changed(update: &Update) -> Option<u32> {
+    match update {
+        Update::Flags { message, .. } => Some(message.uid.get()),
+        Update::Expunge(..) | Update::Exists(_) | Update::Recent(_) | Update::Keywords => None,
+    }
+}
+
+fn expunged(update: &Update) -> Option<u32> {
+    match update {
+        Update::Expunge(_, uid) => Some(uid.get()),
+        _ => None,
+    }
+}
+
+/// A message of which something is to be shown: its flags, or but its mod-sequence.
 pub(crate) struct Shown<'a> {
     pub(crate) number: SeqNum,
     pub(crate) message: &'a Message,
     pub(crate) recent: bool,
     pub(crate) by_uid: bool,
+    pub(crate) modseq: bool,
+    pub(crate) flags: bool,
 }
 
-/// `* n FETCH (FLAGS (…))`, with the UID first where it is wanted.
+/// `* n FETCH (FLAGS (…))`, with the UID first where it is wanted, and the mod-sequence last.
 pub(crate) fn flags(out: &mut Vec<u8>, snapshot: &Snapshot, shown: Shown<'_>) {
     let mut items = Items::begin(out, shown.number);
     if shown.by_uid {
         items.uid(out, shown.message.uid);
     }
-    items.flags(
-        out,
-        shown.message.flags,
-        shown.recent,
-        snapshot.keywords_of(shown.message),
-    );
+    if shown.flags {
+        items.flags(
+            out,
+            shown.message.flags,
+            shown.recent,
+            snapshot.keywords_of(shown.message),
+        );
+    }
+    if shown.modseq {
+        items.modseq(out, shown.message.modseq);
+    }
     items.end(out);
 }
 

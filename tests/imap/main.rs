@@ -53,6 +53,7 @@ mod rfc5258;
 mod rfc5267;
 mod rfc5819;
 mod rfc6154;
+mod rfc7162;
 mod rfc7377;
 mod rfc7889;
 mod rfc8438;

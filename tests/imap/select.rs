@@ -55,7 +55,8 @@ fn messages_keywords_unseen_and_recent() {
     c.append("INBOX", "(\\Flagged) ", &message("two"));
     c.append("INBOX", "", &message("three"));
     let mut c2 = server.client();
-    let lines = c2.ok("SELECT INBOX");
+    let mut lines = c2.ok("SELECT INBOX");
+    lines.retain(|line| !line.starts_with("* OK [HIGHESTMODSEQ "));
     let validity = validity(&lines);
     assert_eq!(
         lines,

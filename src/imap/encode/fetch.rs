@@ -7,7 +7,7 @@ use crate::imap::encode::string::{astring, flag_list, number};
 use crate::imap::encode::structure;
 use crate::imap::fetch::{Partial, Section, SectionText};
 use crate::imap::flag::{Keyword, SystemFlags};
-use crate::imap::sequence::{SeqNum, Uid};
+use crate::imap::sequence::{ModSeq, SeqNum, Uid};
 use crate::imap::structure::{BodyStructure, Envelope};
 
 pub use crate::imap::encode::string::{literal_header, literal8_header, nil, nstring};
@@ -41,6 +41,14 @@ impl Items {
     pub fn uid(&mut self, out: &mut Vec<u8>, uid: Uid) {
         self.name(out, "UID");
         number(out, u64::from(uid.get()));
+    }
+
+    /// `MODSEQ (n)`
+    pub fn modseq(&mut self, out: &mut Vec<u8>, modseq: ModSeq) {
+        self.name(out, "MODSEQ");
+        out.push(b'(');
+        number(out, modseq.0);
+        out.push(b')');
     }
 
     /// `INTERNALDATE "…"`

@@ -12,7 +12,7 @@ use crate::imap::name::MailboxName;
 use crate::imap::response::{
     Code, Data, Esearch, ListExtended, ListItem, Returned, Status, StatusKind, ThreadItem,
 };
-use crate::imap::sequence::NumberSet;
+use crate::imap::sequence::{ModSeq, NumberSet};
 
 /// How mailbox names are written: modified UTF-7, or UTF-8 once the client enabled it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,8 +97,14 @@ pub fn data(out: &mut Vec<u8>, data: &Data, names: NameForm) {
             number(out, u64::from(*count));
             out.extend_from_slice(b" RECENT");
         }
-        Data::Search(found) => named_numbers(out, "SEARCH", found),
-        Data::Sort(found) => named_numbers(out, "SORT", found),
+        Data::Search(found, modseq) => {
+            named_numbers(out, "SEARCH", found);
+            highest_modseq(out, *modseq);
+        }
+        Data::Sort(found, modseq) => {
+            named_numbers(out, "SORT", found);
+            highest_modseq(out, *modseq);
+        }
         Data::Thread(items) => threads(out, items),
         Data::StatusItems(name, items) => {
             out.extend_from_slice(b"STATUS ");
@@ -116,6 +122,12 @@ pub fn data(out: &mut Vec<u8>, data: &Data, names: NameForm) {
                 }
             }
             out.push(b')');
+        }
+        Data::Vanished { earlier, uids } => {
+            let earlier: &[u8] = if *earlier { b"(EARLIER) " } else { b"" };
+            out.extend_from_slice(b"VANISHED ");
+            out.extend_from_slice(earlier);
+            number_ranges(out, uids.ranges());
         }
     }
     out.extend_from_slice(b"\r\n");
@@ -143,6 +155,15 @@ fn named_numbers(out: &mut Vec<u8>, name: &str, numbers: &[u32]) {
     for found in numbers {
         out.push(b' ');
         number(out, u64::from(*found));
+    }
+}
+
+/// `SP search-sort-mod-seq` (RFC 7162 §7), or nothing.
+fn highest_modseq(out: &mut Vec<u8>, modseq: Option<ModSeq>) {
+    if let Some(ModSeq(modseq)) = modseq {
+        out.extend_from_slice(b" (MODSEQ ");
+        number(out, modseq);
+        out.push(b')');
     }
 }
 
@@ -193,8 +214,11 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         Code::Corruption => "CORRUPTION",
         Code::ExpungeIssued => "EXPUNGEISSUED",
         Code::HasChildren => "HASCHILDREN",
+        Code::HighestModSeq(_) => "HIGHESTMODSEQ",
         Code::InUse => "INUSE",
         Code::Limit => "LIMIT",
+        Code::Modified(_) => "MODIFIED",
+        Code::NoModSeq => "NOMODSEQ",
         Code::NonExistent => "NONEXISTENT",
         Code::NoPerm => "NOPERM",
         Code::NotSaved => "NOTSAVED",
@@ -251,6 +275,14 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
             number_ranges(out, from.ranges());
             out.push(b' ');
             number_ranges(out, to.ranges());
+        }
+        Code::HighestModSeq(ModSeq(modseq)) => {
+            out.push(b' ');
+            number(out, *modseq);
+        }
+        Code::Modified(messages) => {
+            out.push(b' ');
+            number_ranges(out, messages.ranges());
         }
         Code::InProgress(tag, done, goal) => {
             out.extend_from_slice(b" (");
@@ -337,6 +369,10 @@ fn search_data(out: &mut Vec<u8>, returned: &Returned) {
             out.extend_from_slice(b"MIN ");
             number(out, u64::from(*first));
         }
+        Returned::ModSeq(ModSeq(modseq)) => {
+            out.extend_from_slice(b"MODSEQ ");
+            number(out, *modseq);
+        }
         Returned::Partial(range, numbers) => {
             out.extend_from_slice(format!("PARTIAL ({range} ").as_bytes());
             match numbers.is_empty() {
@@ -404,6 +440,7 @@ fn status_item(item: StatusItem) -> &'static str {
     match item {
         StatusItem::AppendLimit => "APPENDLIMIT",
         StatusItem::Deleted => "DELETED",
+        StatusItem::HighestModSeq => "HIGHESTMODSEQ",
         StatusItem::Messages => "MESSAGES",
         StatusItem::Recent => "RECENT",
         StatusItem::Size => "SIZE",

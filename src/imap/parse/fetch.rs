@@ -56,6 +56,7 @@ pub(super) fn fetch_item(input: &[u8]) -> Parsed<'_, FetchItem> {
         ("ENVELOPE", _) => Envelope,
         ("FLAGS", _) => Flags,
         ("INTERNALDATE", _) => InternalDate,
+        ("MODSEQ", _) => ModSeq,
         ("PREVIEW", _) => return preview(rest),
         ("RFC822", _) => Rfc822,
         ("RFC822.HEADER", _) => Rfc822Header,

@@ -4,13 +4,17 @@ use nom::Parser;
 use nom::character::complete::char;
 use nom::sequence::preceded;
 
-use crate::imap::command::{CommandBody, StatusItem, WireName};
+use crate::imap::command::{CommandBody, SelectParameters, StatusItem, WireName};
 use crate::imap::parse::lexical::{
     Parsed, argument, astring, atom, expected, named, parenthesized, refused, sp, spaced, word,
 };
+use crate::imap::parse::modseq::select_parameter;
 
 /// Most items in a STATUS.
 const STATUS_ITEMS: usize = 100;
+
+/// Most parameters of a SELECT; none may come twice.
+const SELECT_PARAMETERS: usize = 100;
 
 /// Most special uses in a CREATE.
 const USES: usize = 100;
@@ -27,6 +31,23 @@ pub(super) fn one_mailbox(
 /// `mailbox`
 pub(super) fn mailbox(input: &[u8]) -> Parsed<'_, WireName> {
     named("a mailbox name", astring).parse(input)
+}
+
+/// SELECT, or EXAMINE where `read_only`, perhaps with parameters (RFC 4466 §2.3).
+pub(super) fn select(input: &[u8], read_only: bool) -> Parsed<'_, CommandBody> {
+    let (mut rest, mailbox) = argument(mailbox).parse(input)?;
+    let mut parameters = SelectParameters::default();
+    if let [b' ', b'(', ..] = rest {
+        let one = |input| select_parameter(input, &mut parameters);
+        let all = parenthesized(spaced(SELECT_PARAMETERS, "SELECT parameters", one));
+        (rest, _) = argument(all).parse(rest)?;
+    }
+    let body = CommandBody::Select {
+        mailbox,
+        read_only,
+        parameters,
+    };
+    Ok((rest, body))
 }
 
 /// RENAME
@@ -82,11 +103,12 @@ pub(super) fn status_items(input: &[u8]) -> Parsed<'_, Vec<StatusItem>> {
 
 /// `status-att`
 fn status_item(input: &[u8]) -> Parsed<'_, StatusItem> {
-    let what = "MESSAGES, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED, SIZE, APPENDLIMIT or RECENT";
+    let what = "MESSAGES, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED, SIZE, HIGHESTMODSEQ, APPENDLIMIT or RECENT";
     let (rest, name) = named(what, word).parse(input)?;
     let item = match name.as_str() {
         "APPENDLIMIT" => StatusItem::AppendLimit,
         "DELETED" => StatusItem::Deleted,
+        "HIGHESTMODSEQ" => StatusItem::HighestModSeq,
         "MESSAGES" => StatusItem::Messages,
         "RECENT" => StatusItem::Recent,
         "SIZE" => StatusItem::Size,

@@ -2,45 +2,92 @@
 
 use nom::Parser;
 
-use crate::imap::command::{CommandBody, Numbering, StoreAction, WireName};
+use crate::imap::command::{CommandBody, FetchModifiers, Numbering, StoreAction, WireName};
 use crate::imap::parse::fetch::fetch_items;
 use crate::imap::parse::flag::{flag_list, flags};
-use crate::imap::parse::lexical::{Parsed, argument, expected, named, parenthesized, sp, word};
+use crate::imap::parse::lexical::{
+    Parsed, argument, expected, named, parenthesized, refused, sp, spaced, word,
+};
 use crate::imap::parse::mailbox::mailbox;
+use crate::imap::parse::modseq::{mod_sequence_value, store_modifier};
 use crate::imap::parse::search::partial_range;
 use crate::imap::parse::sequence::message_set;
-use crate::imap::search::PartialRange;
 use crate::imap::sequence::MessageSet;
+
+/// Most modifiers of a FETCH or STORE; none may come twice.
+const MODIFIERS: usize = 100;
 
 /// FETCH
 pub(super) fn fetch(input: &[u8], numbering: Numbering) -> Parsed<'_, CommandBody> {
     let (rest, set) = argument(message_set).parse(input)?;
     let (rest, items) = argument(fetch_items).parse(rest)?;
-    let (rest, partial) = match rest {
-        [b' ', b'(', ..] => argument(parenthesized(fetch_modifiers)).parse(rest)?,
-        _ => (rest, None),
+    let mut modifiers = FetchModifiers::default();
+    let rest = match rest {
+        [b' ', b'(', ..] => {
+            let one = |input| fetch_modifier(input, numbering, &mut modifiers);
+            let all = parenthesized(spaced(MODIFIERS, "FETCH modifiers", one));
+            let (behind, _) = argument(all).parse(rest)?;
+            // RFC 7162 §3.2.6: "If the VANISHED UID FETCH modifier is used without the CHANGEDSINCE UID FETCH
+            // modifier, the server MUST respond with a tagged BAD response."
+            if modifiers.vanished && modifiers.changed_since.is_none() {
+                return Err(refused(rest, "VANISHED needs CHANGEDSINCE"));
+            }
+            behind
+        }
+        _ => rest,
     };
     let body = CommandBody::Fetch {
         numbering,
         set,
         items,
-        partial,
+        modifiers,
     };
     Ok((rest, body))
 }
 
-/// `fetch-modifier *(SP fetch-modifier)` (RFC 4466 §6), of which PARTIAL is the one that is known (RFC 9394 §4).
-fn fetch_modifiers(input: &[u8]) -> Parsed<'_, Option<PartialRange>> {
-    let (rest, name) = named("PARTIAL", word).parse(input)?;
-    match name.as_str() {
-        "PARTIAL" => argument(partial_range).map(Some).parse(rest),
-        _ => Err(expected(input, "PARTIAL")),
+/// `fetch-modifier` (RFC 4466 §6): those of RFC 7162 §7 and RFC 9394 §4, each once.
+fn fetch_modifier<'a>(
+    input: &'a [u8],
+    numbering: Numbering,
+    modifiers: &mut FetchModifiers,
+) -> Parsed<'a, ()> {
+    let what = "CHANGEDSINCE, PARTIAL or VANISHED";
+    let (rest, name) = named(what, word).parse(input)?;
+    let (rest, repeated) = match name.as_str() {
+        "CHANGEDSINCE" => {
+            let (rest, since) = argument(mod_sequence_value).parse(rest)?;
+            (rest, modifiers.changed_since.replace(since).is_some())
+        }
+        "PARTIAL" => {
+            let (rest, range) = argument(partial_range).parse(rest)?;
+            (rest, modifiers.partial.replace(range).is_some())
+        }
+        // "NOT allowed with a FETCH command" (RFC 7162 §3.2.6).
+        "VANISHED" if numbering == Numbering::Sequence => {
+            return Err(refused(input, "VANISHED is for UID FETCH alone"));
+        }
+        "VANISHED" => (rest, std::mem::replace(&mut modifiers.vanished, true)),
+        _ => return Err(expected(input, what)),
+    };
+    match repeated {
+        true => Err(refused(input, "A FETCH modifier can be used only once")),
+        false => Ok((rest, ())),
     }
 }
 
-/// STORE. The flags may be in parentheses or not.
+/// STORE, perhaps with modifiers (RFC 4466 §2.5). The flags may be in parentheses or not.
 pub(super) fn store(input: &[u8], numbering: Numbering) -> Parsed<'_, CommandBody> {
     let (rest, set) = argument(message_set).parse(input)?;
+    let mut unchanged_since = None;
+    let rest = match rest {
+        [b' ', b'(', ..] => {
+            let one = |input| store_modifier(input, &mut unchanged_since);
+            let all = parenthesized(spaced(MODIFIERS, "STORE modifiers", one));
+            let (behind, _) = argument(all).parse(rest)?;
+            behind
+        }
+        _ => rest,
+    };
     let (rest, (action, silent)) = argument(store_action).parse(rest)?;
     let (rest, _) = sp(rest)?;
     let (rest, flags) = match rest.first() {
@@ -50,6 +97,7 @@ pub(super) fn store(input: &[u8], numbering: Numbering) -> Parsed<'_, CommandBod
     let body = CommandBody::Store {
         numbering,
         set,
+        unchanged_since,
         action,
         silent,
         flags,

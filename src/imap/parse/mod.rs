@@ -15,6 +15,7 @@ mod list;
 mod login;
 mod mailbox;
 mod message;
+mod modseq;
 mod search;
 mod sequence;
 #[cfg(test)]
@@ -214,10 +215,7 @@ fn body(input: &[u8]) -> Parsed<'_, CommandBody> {
         "DELETE" => mailbox::one_mailbox(rest, |mailbox| Delete { mailbox }),
         "ENABLE" => login::enable(rest),
         "ESEARCH" => search::esearch(rest),
-        "EXAMINE" => mailbox::one_mailbox(rest, |mailbox| Select {
-            mailbox,
-            read_only: true,
-        }),
+        "EXAMINE" => mailbox::select(rest, true),
         "EXPUNGE" => bare(Expunge { uids: None }),
         "ID" => login::id(rest),
         "IDLE" => bare(Idle),
@@ -229,10 +227,7 @@ fn body(input: &[u8]) -> Parsed<'_, CommandBody> {
         "NAMESPACE" => bare(Namespace),
         "NOOP" => bare(Noop),
         "RENAME" => mailbox::rename(rest),
-        "SELECT" => mailbox::one_mailbox(rest, |mailbox| Select {
-            mailbox,
-            read_only: false,
-        }),
+        "SELECT" => mailbox::select(rest, false),
         "STARTTLS" => bare(StartTls),
         "STATUS" => mailbox::status(rest),
         "SUBSCRIBE" => mailbox::one_mailbox(rest, |mailbox| Subscribe { mailbox }),

@@ -13,6 +13,7 @@ use crate::imap::parse::lexical::{
     parenthesized, quoted, refused, sp, spaced, word,
 };
 use crate::imap::parse::mailbox::mailbox;
+use crate::imap::parse::modseq::search_modsequence;
 use crate::imap::parse::sequence::message_set;
 use crate::imap::search::{
     Day, PartialRange, ReturnOptions, SearchKey, SortCriterion, SortKey, Source, ThreadAlgorithm,
@@ -290,6 +291,7 @@ fn key<'a>(input: &'a [u8], depth: usize, left: &mut usize) -> Parsed<'a, Search
         }
         "KEYWORD" => argument(keyword).map(Keyword).parse(rest),
         "LARGER" => octets(Larger),
+        "MODSEQ" => search_modsequence(rest),
         "NEW" => Ok((rest, New)),
         "NOT" => {
             let (rest, inner) = argument(|input| key(input, depth + 1, left)).parse(rest)?;

@@ -18,6 +18,7 @@ use crate::spool::tree::{DiskNames, Layout, Location};
 
 mod faults;
 mod history;
+mod modseqs;
 mod others;
 mod replace;
 mod sessions;
@@ -93,7 +94,7 @@ fn told(view: &mut View, expunge: Expunge) -> Vec<String> {
     let updates = view.sync(expunge).unwrap().updates;
     let snapshot = Arc::clone(view.snapshot());
     let short = |update| match update {
-        Update::Expunge(number) => format!("{number} EXPUNGE"),
+        Update::Expunge(number, _) => format!("{number} EXPUNGE"),
         Update::Exists(count) => format!("{count} EXISTS"),
         Update::Recent(count) => format!("{count} RECENT"),
         Update::Keywords => "FLAGS".into(),

@@ -308,7 +308,7 @@ async fn a_silent_store_hides_its_own_change_and_nobody_elses() {
     let others = inbox.store(&one, StoreAction::Add, &flagged).await;
     others.unwrap();
     let ours = inbox.store(&both, StoreAction::Add, &seen()).await.unwrap();
-    view.silenced(&both, &ours);
+    view.silenced(&both, &ours, false);
     assert_eq!(told(&mut view, Expunge::Held), ["1 FETCH \\Flagged \\Seen"]);
 }
 
@@ -323,7 +323,7 @@ async fn a_silent_store_that_another_undoes_at_once_is_told() {
     let others = inbox.store(&one, StoreAction::Remove, &seen()).await;
     // Theirs may come in before ours looks at what it has done.
     ours.snapshot = others.unwrap().snapshot;
-    view.silenced(&one, &ours);
+    view.silenced(&one, &ours, false);
     assert_eq!(told(&mut view, Expunge::Held), ["1 FETCH "]);
     assert!(told(&mut view, Expunge::Held).is_empty());
 }
@@ -343,6 +343,6 @@ async fn a_silent_store_that_missed_a_file_is_told_when_it_is_there() {
     let stored = inbox.store(&one, StoreAction::Add, &seen()).await.unwrap();
     assert_eq!(stored.gone, one);
     fs::rename(&away, &here).unwrap();
-    view.silenced(&one, &stored);
+    view.silenced(&one, &stored, false);
     assert_eq!(awaited(&mut view).await, ["1 FETCH "]);
 }

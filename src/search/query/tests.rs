@@ -23,6 +23,7 @@ fn text(text: &str) -> Vec<u8> {
 struct Model {
     flags: SystemFlags,
     recent: bool,
+    modseq: u64,
     size: u64,
     received: Day,
     sent: Option<Day>,
@@ -43,6 +44,7 @@ impl Model {
             SearchKey::New => self.recent && !self.flags.has(SystemFlag::Seen),
             SearchKey::Old => !self.recent,
             SearchKey::Recent => self.recent,
+            SearchKey::ModSeq(least) => self.modseq >= least.0,
             SearchKey::Larger(size) => self.size > *size,
             SearchKey::Smaller(size) => self.size < *size,
             SearchKey::Before(day) => self.received < *day,
@@ -73,6 +75,7 @@ impl Model {
         match test {
             Test::Flag(flag) => self.flags.has(*flag),
             Test::Recent => self.recent,
+            Test::ModSeqAtLeast(least) => self.modseq >= least.0,
             Test::SizeAtLeast(least) => self.size >= *least,
             Test::Received(order, day) => self.received.cmp(day) == *order,
             Test::Sent(order, day) => self.sent.is_some_and(|sent| sent.cmp(day) == *order),
@@ -113,16 +116,17 @@ fn models() -> impl Strategy<Value = Model> {
     (
         flags,
         any::<bool>(),
-        0u64..4,
+        (1u64..4, 0u64..4),
         days(),
         sent,
         "[ab]{0,3}",
         "[ab]{0,3}",
     )
         .prop_map(
-            |(flags, recent, size, received, sent, header, body)| Model {
+            |(flags, recent, (modseq, size), received, sent, header, body)| Model {
                 flags,
                 recent,
+                modseq,
                 size,
                 received,
                 sent,
@@ -141,6 +145,7 @@ fn keys() -> impl Strategy<Value = SearchKey> {
         Just(SearchKey::Recent),
         flags.prop_map(SearchKey::Flag),
         prop_oneof![0u64..4, Just(u64::MAX)].prop_map(SearchKey::Larger),
+        (0u64..5).prop_map(|least| SearchKey::ModSeq(ModSeq(least))),
         prop_oneof![0u64..4, Just(u64::MAX)].prop_map(SearchKey::Smaller),
         days().prop_map(SearchKey::Before),
         days().prop_map(SearchKey::On),

@@ -8,9 +8,9 @@ use crate::imap::sequence::{MessageSet, NumberSet};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::transfer::Copied;
-use crate::session::Session;
 use crate::session::cmd::{one_is_gone, resolve, target, target_is_gone, uids};
 use crate::session::reply::{Failure, Reply};
+use crate::session::{Session, updates};
 
 pub(crate) async fn copy(
     session: &mut Session,
@@ -31,7 +31,8 @@ pub(crate) async fn copy(
 }
 
 /// The untagged COPYUID comes first, the EXPUNGEs next, so that a client knows where its messages are
-/// before it forgets where they were (RFC 6851 §4.3).
+/// before it forgets where they were (RFC 6851 §4.3). "If at least one message was moved, the server MUST send the
+/// updated per-mailbox modification sequence using the HIGHESTMODSEQ response code" (§4.4).
 pub(crate) async fn move_to(
     session: &mut Session,
     numbering: Numbering,
@@ -49,7 +50,14 @@ pub(crate) async fn move_to(
             .writer
             .status(None, StatusKind::Ok, Some(code), "Moved UIDs.");
     }
-    Ok(Reply::ok("Move completed"))
+    let reply = Reply::ok("Move completed");
+    Ok(match moved.from.is_empty() {
+        true => reply,
+        false => Reply {
+            code: updates::removed_code(session),
+            ..reply
+        },
+    })
 }
 
 struct Work {

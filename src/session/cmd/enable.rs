@@ -16,6 +16,11 @@ pub(crate) fn run(session: &mut Session, names: &[String]) -> Result<Reply, Fail
     };
     enable("IMAP4rev2", &mut session.enabled.rev2);
     enable("UTF8=ACCEPT", &mut session.enabled.utf8);
+    // "ENABLE QRESYNC" and "ENABLE QRESYNC CONDSTORE" "are "CONDSTORE enabling commands" […] and have identical
+    // results" (RFC 7162 §3.2.3).
+    let mut condstore = false;
+    enable("QRESYNC", &mut session.enabled.qresync);
+    enable("CONDSTORE", &mut condstore);
     if session.enabled.utf8_names() {
         session.writer.use_utf8_names();
     }
@@ -25,5 +30,8 @@ pub(crate) fn run(session: &mut Session, names: &[String]) -> Result<Reply, Fail
         view.without_recent();
     }
     session.writer.data(&Data::Enabled(enabled));
+    if condstore || session.enabled.qresync {
+        session.enable_condstore();
+    }
     Ok(Reply::ok("Enabled"))
 }

@@ -13,7 +13,8 @@ use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::user::User;
 use crate::session::cmd::search::{
-    Asked, Extent, Scope, check_charset, compile, forget_if_failed, not_followed, save,
+    Asked, Extent, Scope, check_charset, compile, forget_if_failed, highest_modseq, kept,
+    not_followed, save,
 };
 use crate::session::follow::Followed;
 use crate::session::reply::{self, Failure, Reply};
@@ -41,6 +42,9 @@ pub(crate) async fn run(
         return Err(Failure::Bad(
             "SAVE is for the selected mailbox alone".into(),
         ));
+    }
+    if asked.modseq {
+        session.enable_condstore();
     }
     let result = search(session, &asked, sources, charset, key).await;
     forget_if_failed(session, &asked, &result);
@@ -102,11 +106,24 @@ async fn search(
             if let Some(highest) = highest.and_then(Uid::new) {
                 mailbox.durable(highest).await?;
             }
+            let returned = kept(&uids, &options);
+            let highest = match (asked.modseq, session.view()) {
+                (false, _) => None,
+                (true, Ok(view)) if selected => highest_modseq(view, &returned),
+                (true, _) => {
+                    let snapshot = mailbox.snapshot();
+                    let messages = returned.iter().filter_map(Uid::new);
+                    let messages = messages.filter_map(|uid| snapshot.find(uid));
+                    messages.map(|message| message.modseq).max()
+                }
+            };
+            let mut returned = Returned::of(uids, &options);
+            returned.extend(highest.map(Returned::ModSeq));
             session.writer.data(&Data::Esearch(Esearch {
                 tag: asked.tag.clone(),
                 mailbox: Some(named),
                 by_uid: true,
-                returned: Returned::of(uids, &options),
+                returned,
             }));
             session.writer.relieve().await?;
         }

@@ -35,6 +35,7 @@ pub(crate) async fn run(session: &mut Session) -> Result<Reply, Failure> {
     loop {
         // What happened before IDLE, or while this client was slow to read, counts too.
         updates::tell(session, Expunge::Allowed, false).await?;
+        updates::tell_modseq(session, None);
         session.writer.flush().await?;
         tokio::select! {
             biased;

@@ -20,6 +20,7 @@ pub mod namespace;
 mod part;
 pub mod rename;
 pub mod replace;
+mod resync;
 pub mod search;
 pub mod select;
 pub mod sort;

@@ -59,5 +59,10 @@ pub(crate) async fn run(
     if let Err(Failure::End(end)) = told {
         return Err(end.into());
     }
-    Ok(Reply::ok("Replace completed"))
+    // "Servers implementing both REPLACE and CONDSTORE/QRESYNC [RFC7162] MUST treat the message being replaced as if it
+    // were being removed with a UID EXPUNGE command" (§4.5).
+    Ok(Reply {
+        code: updates::removed_code(session),
+        ..Reply::ok("Replace completed")
+    })
 }

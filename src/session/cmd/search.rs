@@ -7,7 +7,7 @@ use crate::imap::command::Numbering;
 use crate::imap::core::Tag;
 use crate::imap::response::{Code, Data, Esearch, Returned, StatusKind};
 use crate::imap::search::{ReturnOptions, SearchKey};
-use crate::imap::sequence::{NumberList, NumberSet, SeqNum, Uid};
+use crate::imap::sequence::{ModSeq, NumberList, NumberSet, SeqNum, Uid};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::snapshot::Snapshot;
@@ -29,6 +29,8 @@ pub(crate) struct Asked<'t> {
     pub(crate) numbering: Numbering,
     /// `None`: by a SEARCH response.
     pub(crate) returns: Option<ReturnOptions>,
+    /// The key names mod-sequences, and so does the answer (RFC 7162 §3.1.5).
+    pub(crate) modseq: bool,
 }
 
 pub(crate) async fn run(
@@ -38,6 +40,9 @@ pub(crate) async fn run(
     key: &SearchKey,
 ) -> Result<Reply, Failure> {
     check_charset(session, charset)?;
+    if asked.modseq {
+        session.need_modseqs()?;
+    }
     if session.enabled.rev2 {
         // RFC 9051, Appendix E: "SEARCH command now requires to return the ESEARCH response".
         asked.returns.get_or_insert(ReturnOptions::ALL);
@@ -81,6 +86,7 @@ async fn search(
         tag,
         numbering,
         returns,
+        modseq,
     } = asked;
     let follows = match returns {
         Some(ReturnOptions { update: true, .. }) => {
@@ -93,10 +99,11 @@ async fn search(
     let found = find(session, &mut waiting, charset, key, extent).await?;
     match returns {
         None => {
-            let uids = found.uids.clone().into();
-            let numbers = spoken(session.view()?, numbering, uids).await?;
+            let view = session.view()?;
+            let highest = highest_modseq(view, &found.uids).filter(|_| modseq);
+            let numbers = spoken(view, numbering, found.uids.clone().into()).await?;
             let numbers = numbers.iter().collect();
-            session.writer.data(&Data::Search(numbers));
+            session.writer.data(&Data::Search(numbers, highest));
         }
         Some(_) => answer(session, asked, found.uids.clone().into()).await?,
     }
@@ -122,11 +129,16 @@ pub(crate) async fn answer(
     let numbers = spoken(view, asked.numbering, found.clone()).await?;
     save(view, &found, options)?;
     if options.is_answered() {
+        let mut returned = Returned::of(numbers, options);
+        if asked.modseq {
+            let highest = highest_modseq(view, &kept(&found, options));
+            returned.extend(highest.map(Returned::ModSeq));
+        }
         session.writer.data(&Data::Esearch(Esearch {
             tag: asked.tag.clone(),
             mailbox: None,
             by_uid: asked.numbering == Numbering::Uid,
-            returned: Returned::of(numbers, options),
+            returned,
         }));
     }
     Ok(())
@@ -156,8 +168,14 @@ pub(crate) fn not_followed(session: &mut Session, tag: &Tag, text: &str) {
         .status(None, StatusKind::No, Some(code), text);
 }
 
-/// What SAVE keeps of what was found (RFC 5182 §2.4, RFC 9394 §3.2).
-fn kept(found: &NumberList, options: &ReturnOptions) -> NumberSet {
+/// The highest mod-sequence of these messages, if there are any.
+pub(crate) fn highest_modseq(view: &View, uids: &NumberSet) -> Option<ModSeq> {
+    let messages = view.pick_all(uids);
+    messages.iter().map(|one| one.message.modseq).max()
+}
+
+/// What SAVE keeps of what was found (RFC 5182 §2.4, RFC 9394 §3.2), and what MODSEQ is of (RFC 4731 §3.2).
+pub(crate) fn kept(found: &NumberList, options: &ReturnOptions) -> NumberSet {
     if options.needs_all() {
         return found.iter().collect();
     }

@@ -1,7 +1,9 @@
-//! SELECT and EXAMINE (RFC 3501 §6.3.1, §6.3.2; RFC 9051 §6.3.2, §6.3.3).
+//! SELECT and EXAMINE (RFC 3501 §6.3.1, §6.3.2; RFC 9051 §6.3.2, §6.3.3), with their parameters (RFC 7162 §3.1.8,
+//! §3.2.5).
 
+use crate::imap::command::SelectParameters;
 use crate::imap::response::{Code, Data, ListExtended, ListItem, StatusKind};
-use crate::session::cmd::durable;
+use crate::session::cmd::{durable, resync};
 use crate::session::reply::{Failure, Reply};
 use crate::session::{Session, State, updates};
 
@@ -11,7 +13,13 @@ pub(crate) async fn run(
     session: &mut Session,
     wire: &[u8],
     read_only: bool,
+    parameters: &SelectParameters,
 ) -> Result<Reply, Failure> {
+    if parameters.qresync.is_some() && !session.enabled.qresync {
+        // "A server MUST respond with a tagged BAD response if the Quick Resynchronization parameter […] is specified
+        // and the client hasn't issued "ENABLE QRESYNC"" (RFC 7162 §3.2.5), as if its syntax were wrong.
+        return Err(Failure::Bad("QRESYNC is not enabled".into()));
+    }
     if matches!(session.state, State::Selected(..)) {
         session.state = State::Authenticated;
         session.writer.status(
@@ -21,6 +29,8 @@ pub(crate) async fn run(
             "Previous mailbox closed.",
         );
     }
+    // Of the mailbox that is selected now, as of any other after it.
+    session.enabled.condstore |= parameters.condstore;
     let named = session.named(wire).await?;
     let mailbox = session.user.mailbox(&named.name).await?;
     mailbox.refresh().await?;
@@ -57,6 +67,16 @@ pub(crate) async fn run(
     tell(StatusKind::Ok, uid_validity, "UIDs valid");
     let uid_next = Code::UidNext(snapshot.uid_next);
     tell(StatusKind::Ok, uid_next, "Predicted next UID");
+    // "One of these two response codes MUST be returned in an OK untagged response for any successful SELECT/EXAMINE
+    // command issued after a CONDSTORE enabling command" (RFC 7162 §3.1.2); some ask for it before.
+    match mailbox.keeps_modseqs() {
+        true => tell(
+            StatusKind::Ok,
+            Code::HighestModSeq(snapshot.modseq),
+            "Highest",
+        ),
+        false => tell(StatusKind::Ok, Code::NoModSeq, "No mod-sequences are kept"),
+    }
     if !mailbox.uids_are_sticky() {
         tell(StatusKind::No, Code::UidNotSticky, "Non-persistent UIDs");
     }
@@ -65,7 +85,13 @@ pub(crate) async fn run(
     } else {
         Code::ReadWrite
     };
+    if session.enabled.condstore {
+        view.with_modseqs();
+    }
     session.state = State::Selected(Box::new(view), Vec::new());
+    if let Some(resync) = &parameters.qresync {
+        resync::tell(session, resync).await?;
+    }
     Ok(Reply::with(
         code,
         if read_only {

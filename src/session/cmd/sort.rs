@@ -14,7 +14,7 @@ use crate::search::scan::Found;
 use crate::search::thread::Forest;
 use crate::session::Session;
 use crate::session::cmd::search::{
-    Asked, Extent, answer, ended, find, forget_if_failed, not_followed, spoken,
+    Asked, Extent, answer, ended, find, forget_if_failed, highest_modseq, not_followed, spoken,
 };
 use crate::session::follow::Followed;
 use crate::session::reply::{Failure, Reply};
@@ -30,6 +30,9 @@ pub(crate) async fn sort(
     if asked.returns.is_some_and(|options| options.update) {
         // For BAD where the tag is that of a search already followed. This one will not be.
         Followed::check_tag(session, asked.tag)?;
+    }
+    if asked.modseq {
+        session.need_modseqs()?;
     }
     let result = sorted(session, &asked, criteria, charset, key).await;
     forget_if_failed(session, &asked, &result);
@@ -50,8 +53,11 @@ async fn sorted(
     let uids: NumberList = ranked.uids.iter().map(|uid| uid.get()).collect();
     match asked.returns {
         None => {
-            let numbers = spoken(session.view()?, asked.numbering, uids).await?;
-            session.writer.data(&Data::Sort(numbers.iter().collect()));
+            let view = session.view()?;
+            let highest = highest_modseq(view, &uids.iter().collect()).filter(|_| asked.modseq);
+            let numbers = spoken(view, asked.numbering, uids).await?;
+            let numbers = numbers.iter().collect();
+            session.writer.data(&Data::Sort(numbers, highest));
         }
         Some(options) => {
             answer(session, asked, uids).await?;
@@ -71,6 +77,9 @@ pub(crate) async fn thread(
     charset: &[u8],
     key: &SearchKey,
 ) -> Result<Reply, Failure> {
+    if key.names_modseq() {
+        session.need_modseqs()?;
+    }
     let (mut waiting, found, messages) = found(session, tag, charset, key).await?;
     let mailbox = Arc::clone(session.view()?.mailbox());
     let threading = rank::thread(mailbox, messages, algorithm, waiting.progress());

@@ -1,4 +1,4 @@
-//! STATUS (RFC 3501 §6.3.10, RFC 9051 §6.3.11, RFC 7889, RFC 8438): of any mailbox. Of the selected one too, with the
+//! STATUS (RFC 3501 §6.3.10, RFC 9051 §6.3.11, RFC 7162, RFC 7889, RFC 8438): of any mailbox. Of the selected one too, with the
 //! same answer, although a client should know that one better.
 
 use std::sync::Arc;
@@ -15,6 +15,9 @@ pub(crate) async fn run(
     wire: &[u8],
     items: &[StatusItem],
 ) -> Result<Reply, Failure> {
+    if items.contains(&StatusItem::HighestModSeq) {
+        session.enable_condstore();
+    }
     let name = session.name(wire).await?;
     let status = status(session, name, items).await?;
     session.writer.data(&status);
@@ -41,6 +44,12 @@ pub(super) async fn status(
                 continue;
             }
             StatusItem::Deleted => snapshot.deleted() as u64,
+            // "If the server doesn't support the persistent storage of mod-sequences for the mailbox […] the server
+            // MUST return 0" (RFC 7162 §3.1.7).
+            StatusItem::HighestModSeq => match mailbox.keeps_modseqs() {
+                true => snapshot.modseq.0,
+                false => 0,
+            },
             StatusItem::Messages => snapshot.len() as u64,
             StatusItem::Recent => {
                 // Messages recent to this session are recent to nobody else.

@@ -1,16 +1,25 @@
-//! STORE (RFC 3501 §6.4.6).
+//! STORE (RFC 3501 §6.4.6), perhaps under a condition (RFC 7162 §3.1.3).
 
 use std::sync::Arc;
 
 use crate::imap::command::{Numbering, StoreAction};
 use crate::imap::flag::Flag;
 use crate::imap::response::Code;
-use crate::imap::sequence::{MessageSet, NumberSet, Uid};
+use crate::imap::sequence::{MessageSet, ModSeq, NumberSet, Uid};
+use crate::mailbox::alter::Condition;
 use crate::mailbox::view::Expunge;
-use crate::session::Session;
+use crate::session::cmd::search::numbers;
 use crate::session::cmd::{resolve, uids};
 use crate::session::reply::{Failure, Reply};
-use crate::session::updates::{self, Shown};
+use crate::session::{Session, updates};
+
+/// What is to be done to the messages.
+pub(crate) struct Change<'f> {
+    pub(crate) unchanged_since: Option<ModSeq>,
+    pub(crate) action: StoreAction,
+    pub(crate) silent: bool,
+    pub(crate) flags: &'f [Flag],
+}
 
 /// Messages that others have expunged, but that this client has not heard of (RFC 2180 §4.2): the rest is
 /// changed. `.SILENT` then is OK; so is a mixture, with `[EXPUNGEISSUED]`; if nothing is left, NO.
@@ -18,23 +27,44 @@ pub(crate) async fn run(
     session: &mut Session,
     numbering: Numbering,
     set: &MessageSet,
-    action: StoreAction,
-    silent: bool,
-    flags: &[Flag],
+    change: Change<'_>,
 ) -> Result<Reply, Failure> {
+    let Change {
+        unchanged_since,
+        action,
+        silent,
+        flags,
+    } = change;
+    let conditional = unchanged_since.is_some();
+    if conditional {
+        session.need_modseqs()?;
+    }
     let view = session.writable_view()?;
     let picked = resolve(view, numbering, set)?;
     let named = uids(picked.iter().filter(|picked| !picked.gone));
     let mut gone = picked.len() as u64 > named.len();
     if !named.is_empty() {
         let mailbox = Arc::clone(view.mailbox());
-        let stored = mailbox.store(&named, action, flags).await?;
+        let condition = unchanged_since.map(|since| Condition {
+            since,
+            picture: Arc::clone(view.snapshot()),
+        });
+        let stored = mailbox.store_if(&named, action, flags, condition).await?;
         gone |= !stored.gone.is_empty();
+        let view = session.view()?;
         if silent {
-            view.silenced(&named, &stored);
+            view.silenced(&named.difference(&stored.modified), &stored, conditional);
+            // "It is RECOMMENDED that the server avoids the need for the client" to ask "by sending an unsolicited
+            // FETCH response" (RFC 7162 §3.1.3).
+            view.owe(&stored.modified);
         } else {
-            view.told(&named, &stored.snapshot);
+            view.owe(&named);
+        }
+        if !silent || view.tells_modseqs() {
             show(session, &named, numbering == Numbering::Uid).await?;
+        }
+        if !stored.modified.is_empty() {
+            return modified(session, numbering, stored.modified, gone && !silent);
         }
         if stored.gone.len() < named.len() {
             let reply = Reply::ok("Store completed");
@@ -61,34 +91,34 @@ fn partly(reply: Reply) -> Reply {
     }
 }
 
-/// A FETCH response with the flags of each message. What else is new comes before it: a new keyword is
-/// defined before it is used, and no state is shown that is older than one told already.
+/// "If this list is non-empty, the server MUST return in the tagged response a MODIFIED response code" (RFC 7162
+/// §3.1.3); where others of the messages are gone, it is a NO as in the RFC's example 11.
+fn modified(
+    session: &mut Session,
+    numbering: Numbering,
+    uids: NumberSet,
+    gone: bool,
+) -> Result<Reply, Failure> {
+    let code = Code::Modified(match numbering {
+        Numbering::Uid => uids,
+        Numbering::Sequence => numbers(session.view()?, uids.iter()).collect(),
+    });
+    match gone {
+        true => Err(Failure::No(
+            Some(code),
+            "Some of the messages no longer exist".into(),
+        )),
+        false => Ok(Reply::with(code, "Conditional STORE failed")),
+    }
+}
+
+/// Tells what there is to hear of these messages, with what else is new: a keyword is defined before it is used.
 async fn show(session: &mut Session, named: &NumberSet, by_uid: bool) -> Result<(), Failure> {
-    let by_uid = by_uid || session.enabled.rev2;
-    updates::tell(session, Expunge::Held, by_uid).await?;
-    if by_uid && let Some(highest) = named.ranges().last().and_then(|range| Uid::new(range.1)) {
-        let mailbox = Arc::clone(session.view()?.mailbox());
-        if let Err(fault) = mailbox.durable(highest).await {
-            session.view()?.owe(named);
-            return Err(fault.into());
-        }
+    let view = session.view()?;
+    let mailbox = Arc::clone(view.mailbox());
+    let speaks_uids = by_uid || view.tells_modseqs() || session.enabled.rev2;
+    if speaks_uids && let Some(highest) = named.last().and_then(Uid::new) {
+        mailbox.durable(highest).await?;
     }
-    for uid in named.iter().filter_map(Uid::new) {
-        let crate::session::Session { writer, state, .. } = &mut *session;
-        let crate::session::State::Selected(view, _) = state else {
-            return Ok(());
-        };
-        let Some(picked) = view.pick(uid).filter(|picked| !picked.gone) else {
-            continue;
-        };
-        let shown = Shown {
-            number: picked.number,
-            message: &picked.message,
-            recent: picked.recent,
-            by_uid,
-        };
-        updates::flags(writer.queue(), view.snapshot(), shown);
-        writer.relieve().await?;
-    }
-    Ok(())
+    updates::tell(session, Expunge::Held, by_uid).await
 }

@@ -72,7 +72,10 @@ async fn commands_without_a_mailbox() {
         )
         .await;
     client
-        .ask("b ENABLE CONDSTORE X-Y", &["* ENABLED", "b OK Enabled"])
+        .ask(
+            "b ENABLE CONDSTORE X-Y",
+            &["* ENABLED CONDSTORE", "b OK Enabled"],
+        )
         .await;
     client
         .ask(

@@ -12,6 +12,8 @@ async fn select_says_what_dovecot_says_in_its_order() {
     let mut lines = client.until("a ").await;
     let validity = lines.remove(5);
     assert!(validity.starts_with("* OK [UIDVALIDITY "), "{validity}");
+    let highest = lines.remove(6);
+    assert!(highest.starts_with("* OK [HIGHESTMODSEQ "), "{highest}");
     assert_eq!(
         lines,
         [
@@ -27,6 +29,7 @@ async fn select_says_what_dovecot_says_in_its_order() {
     client.send("b EXAMINE INBOX\r\n").await;
     let mut lines = client.until("b ").await;
     lines.remove(6);
+    assert_eq!(lines.remove(7), highest);
     assert_eq!(
         lines,
         [

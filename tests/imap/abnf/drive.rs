@@ -98,6 +98,11 @@ impl Drive {
     /// Why BAD is right although the syntax is.
     fn excuse(&self, said: &Said, answer: &Answer) -> Option<&'static str> {
         let text = &answer.tagged;
+        // RFC 7162 §3.2.3: "A server MUST respond with a tagged BAD response".
+        let resyncs = said.has("other-param") || said.has("vanished-fetch-mod");
+        if text.contains("QRESYNC is not enabled") && resyncs {
+            return Some("not enabled");
+        }
         if text.contains("Invalid messageset")
             && said.has("seq-number")
             && said.has("command-select")

@@ -11,7 +11,7 @@ use crate::imap::core::Tag;
 use crate::imap::flag::{Keyword, SystemFlag, SystemFlags};
 use crate::imap::response::ListAttribute;
 use crate::imap::search::PartialRange;
-use crate::imap::sequence::{NumberSet, SeqNum, Uid, UidValidity};
+use crate::imap::sequence::{ModSeq, NumberSet, SeqNum, Uid, UidValidity};
 
 fn name(text: &str) -> MailboxName {
     MailboxName::from_utf8(text, '/').unwrap()
@@ -120,6 +120,12 @@ fn codes() {
             Code::NoUpdate(Tag::new(b"B02").unwrap()),
             "[NOUPDATE \"B02\"] ",
         ),
+        (
+            Code::HighestModSeq(ModSeq(12_111_230_047)),
+            "[HIGHESTMODSEQ 12111230047] ",
+        ),
+        (Code::Modified(set(&[7, 9])), "[MODIFIED 7,9] "),
+        (Code::NoModSeq, "[NOMODSEQ] "),
         (Code::TooBig, "[TOOBIG] "),
         (Code::UnknownCte, "[UNKNOWN-CTE] "),
         (Code::TryCreate, "[TRYCREATE] "),
@@ -234,8 +240,42 @@ fn untagged_data() {
         (Data::Id(vec![]), "ID NIL"),
         (Data::Namespace('.'), "NAMESPACE ((\"\" \".\")) NIL NIL"),
         (Data::Recent(5), "5 RECENT"),
-        (Data::Search(vec![2, 84, 882]), "SEARCH 2 84 882"),
-        (Data::Search(vec![]), "SEARCH"),
+        (Data::Search(vec![2, 84, 882], None), "SEARCH 2 84 882"),
+        (Data::Search(vec![], None), "SEARCH"),
+        // RFC 7162 §3.1.5, §3.1.10, §3.2.6, §3.2.7.
+        (
+            Data::Search(vec![2, 5], Some(ModSeq(917_162_500))),
+            "SEARCH 2 5 (MODSEQ 917162500)",
+        ),
+        (
+            Data::Sort(vec![5, 2], Some(ModSeq(1236))),
+            "SORT 5 2 (MODSEQ 1236)",
+        ),
+        (
+            esearch(
+                "a",
+                false,
+                vec![
+                    Returned::All(numbers(&[1, 2, 3, 5])),
+                    Returned::ModSeq(ModSeq(1236)),
+                ],
+            ),
+            "ESEARCH (TAG \"a\") ALL 1:3,5 MODSEQ 1236",
+        ),
+        (
+            Data::Vanished {
+                earlier: true,
+                uids: [405, 411].into_iter().chain(300..=310).collect(),
+            },
+            "VANISHED (EARLIER) 300:310,405,411",
+        ),
+        (
+            Data::Vanished {
+                earlier: false,
+                uids: numbers(&[405, 407, 410, 425]),
+            },
+            "VANISHED 405,407,410,425",
+        ),
         (
             Data::StatusItems(
                 name("blurdybloop"),

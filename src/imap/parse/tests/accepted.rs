@@ -1,7 +1,10 @@
 //! Commands and their values, by section of RFC 3501 §6, its examples among them.
 
 use super::*;
-use crate::imap::command::{ListOptions, ReturnOption, SelectOption, StatusItem, StoreAction};
+use crate::imap::command::{
+    FetchModifiers, ListOptions, ReturnOption, SelectOption, SelectParameters, StatusItem,
+    StoreAction,
+};
 use crate::imap::core::Secret;
 use crate::imap::fetch::{FetchItem, Partial, Section, SectionText};
 use crate::imap::flag::{Flag, Keyword, SystemFlag};
@@ -153,6 +156,7 @@ fn mailboxes() {
             Select {
                 mailbox: name.clone(),
                 read_only: false,
+                parameters: SelectParameters::default(),
             },
         ),
         (
@@ -160,6 +164,7 @@ fn mailboxes() {
             Select {
                 mailbox: name.clone(),
                 read_only: true,
+                parameters: SelectParameters::default(),
             },
         ),
     ] {
@@ -358,6 +363,7 @@ fn store() {
     let value = |action, silent, flags: &[Flag]| Store {
         numbering: Sequence,
         set: numbers(&[(2, 4)]),
+        unchanged_since: None,
         action,
         silent,
         flags: flags.to_vec(),
@@ -449,7 +455,7 @@ fn fetch() {
                     partial: None
                 }
             ],
-            partial: None
+            modifiers: FetchModifiers::default(),
         }
     );
 }
@@ -676,15 +682,18 @@ fn fetch_modifiers() {
             numbering: Uid,
             set: MessageSet::Numbers(set(&[(25900, 26600)])),
             items: vec![FetchItem::Uid, FetchItem::Flags],
-            partial,
+            modifiers: FetchModifiers {
+                partial,
+                ..FetchModifiers::default()
+            },
         };
         assert_eq!(body(text), fetch);
     }
     for text in ["FETCH 1 FAST (PARTIAL 1:1)", "FETCH 1 BODY[] (PARTIAL 1:1)"] {
-        let Fetch { partial: range, .. } = body(text) else {
+        let Fetch { modifiers, .. } = body(text) else {
             panic!("{text}");
         };
-        assert_eq!(range, Some(partial(false, 1, 1)));
+        assert_eq!(modifiers.partial, Some(partial(false, 1, 1)));
     }
 }
 
@@ -820,7 +829,7 @@ fn the_saved_result() {
             numbering,
             set: MessageSet::Saved,
             items: items.clone(),
-            partial: None,
+            modifiers: FetchModifiers::default(),
         };
         assert_eq!(body(format!("{prefix}FETCH $ FLAGS")), fetch);
         let copy = Copy {
@@ -838,6 +847,7 @@ fn the_saved_result() {
         let store = Store {
             numbering,
             set: MessageSet::Saved,
+            unchanged_since: None,
             action: StoreAction::Add,
             silent: true,
             flags: vec![Flag::System(SystemFlag::Seen)],

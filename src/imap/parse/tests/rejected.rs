@@ -188,17 +188,17 @@ fn texts_and_places() {
         ("STATUS x", "Expected a space (octet 11)"),
         (
             "STATUS x ()",
-            "Expected MESSAGES, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED, SIZE, APPENDLIMIT or RECENT (octet 13)",
+            "Expected MESSAGES, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED, SIZE, HIGHESTMODSEQ, APPENDLIMIT or RECENT (octet 13)",
         ),
         (
             "STATUS x (SIZES)",
-            "Expected MESSAGES, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED, SIZE, APPENDLIMIT or RECENT (octet 13)",
+            "Expected MESSAGES, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED, SIZE, HIGHESTMODSEQ, APPENDLIMIT or RECENT (octet 13)",
         ),
         ("STATUS x MESSAGES", "Expected ( (octet 12)"),
         ("STATUS x (MESSAGES", "Expected ) (octet 21)"),
         (
             "STATUS x (MESSAGES )",
-            "Expected MESSAGES, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED, SIZE, APPENDLIMIT or RECENT (octet 22)",
+            "Expected MESSAGES, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED, SIZE, HIGHESTMODSEQ, APPENDLIMIT or RECENT (octet 22)",
         ),
         ("FETCH", "Expected a space (octet 8)"),
         ("FETCH x FLAGS", "Expected a sequence set (octet 9)"),
@@ -282,10 +282,7 @@ fn texts_and_places() {
         ("FETCH 1 BODY[]<.1>", "Expected a number (octet 18)"),
         ("FETCH 1 BODY[]<0.1", "Expected > (octet 21)"),
         ("FETCH 1 BODY[]<0.9223372036854775808>", "Number too large"),
-        (
-            "STORE 1 (\\Seen)",
-            "Expected FLAGS, +FLAGS or -FLAGS, perhaps with .SILENT (octet 11)",
-        ),
+        ("STORE 1 (\\Seen)", "Expected UNCHANGEDSINCE (octet 12)"),
         (
             "STORE 1 *FLAGS (\\Seen)",
             "Expected FLAGS, +FLAGS or -FLAGS, perhaps with .SILENT (octet 11)",
@@ -391,11 +388,17 @@ fn texts_and_places() {
             "THREAD RETURN () REFS UTF-8 ALL",
             "Unknown threading algorithm",
         ),
-        ("FETCH 1 FLAGS (UID)", "Expected PARTIAL (octet 18)"),
-        ("FETCH 1 FLAGS ()", "Expected PARTIAL (octet 18)"),
+        (
+            "FETCH 1 FLAGS (UID)",
+            "Expected CHANGEDSINCE, PARTIAL or VANISHED (octet 18)",
+        ),
+        (
+            "FETCH 1 FLAGS ()",
+            "Expected CHANGEDSINCE, PARTIAL or VANISHED (octet 18)",
+        ),
         (
             "FETCH 1 FLAGS (PARTIAL 1:2 PARTIAL 1:2)",
-            "Expected ) (octet 29)",
+            "A FETCH modifier can be used only once",
         ),
         ("CANCELUPDATE", "Expected a space (octet 15)"),
         ("CANCELUPDATE B01", "Expected a tag in quotes (octet 16)"),

@@ -7,7 +7,8 @@ use proptest::sample::{Index, select};
 use super::writer::Writer;
 use super::*;
 use crate::imap::command::{
-    Announced, AppendOptions, ListOptions, ReturnOption, SelectOption, StatusItem, StoreAction,
+    Announced, AppendOptions, FetchModifiers, ListOptions, Resync, ReturnOption, SelectOption,
+    SelectParameters, StatusItem, StoreAction,
 };
 use crate::imap::core::Secret;
 use crate::imap::date::DateTime;
@@ -16,6 +17,7 @@ use crate::imap::flag::{Flag, Keyword, SystemFlag};
 use crate::imap::search::{
     Day, PartialRange, ReturnOptions, SearchKey, SortCriterion, SortKey, Source, ThreadAlgorithm,
 };
+use crate::imap::sequence::{ModSeq, UidValidity};
 
 fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
@@ -32,6 +34,46 @@ fn any_name() -> impl Strategy<Value = String> {
 fn any_set() -> impl Strategy<Value = SequenceSet> {
     let number = || prop_oneof![0u32..20, any::<u32>()];
     vec((number(), number()), 1..5).prop_map(|ranges| set(&ranges))
+}
+
+fn any_modseq() -> impl Strategy<Value = ModSeq> {
+    prop_oneof![1u64..20, 1..=i64::MAX as u64].prop_map(ModSeq)
+}
+
+fn any_modseq_or_zero() -> impl Strategy<Value = ModSeq> {
+    prop_oneof![Just(ModSeq(0)), any_modseq()]
+}
+
+fn any_parameters() -> impl Strategy<Value = SelectParameters> {
+    let no_last = || {
+        let number = || any::<NonZeroU32>().prop_map(Bound::Number);
+        vec((number(), number()), 1..4).prop_map(|ranges| SequenceSet::new(ranges).unwrap())
+    };
+    let resync = (
+        any::<NonZeroU32>(),
+        any_modseq(),
+        proptest::option::of(no_last()),
+        proptest::option::of((no_last(), no_last())),
+    );
+    let resync = resync.prop_map(|(uid_validity, modseq, known, sample)| Resync {
+        uid_validity: UidValidity(uid_validity),
+        modseq,
+        known,
+        sample,
+    });
+    let both = (any::<bool>(), proptest::option::of(resync));
+    both.prop_map(|(condstore, qresync)| SelectParameters { condstore, qresync })
+}
+
+fn any_modifiers() -> impl Strategy<Value = FetchModifiers> {
+    let partial = proptest::option::of(any_partial_range());
+    let changed_since = proptest::option::of(any_modseq());
+    let all = (partial, changed_since, any::<bool>());
+    all.prop_map(|(partial, changed_since, vanished)| FetchModifiers {
+        partial,
+        changed_since,
+        vanished: vanished && changed_since.is_some(),
+    })
 }
 
 fn any_messages() -> impl Strategy<Value = MessageSet> {
@@ -123,6 +165,7 @@ fn any_item() -> impl Strategy<Value = FetchItem> {
             FetchItem::Envelope,
             FetchItem::Flags,
             FetchItem::InternalDate,
+            FetchItem::ModSeq,
             FetchItem::Preview { lazy: false },
             FetchItem::Preview { lazy: true },
             FetchItem::Rfc822,
@@ -147,6 +190,7 @@ fn any_key() -> impl Strategy<Value = SearchKey> {
             [Before, On, SentBefore, SentOn, SentSince, Since][which](day)
         }),
         (0..=i64::MAX as u64).prop_map(Larger),
+        any_modseq_or_zero().prop_map(SearchKey::ModSeq),
         (0..=i64::MAX as u64).prop_map(Smaller),
         any::<NonZeroU32>().prop_map(Older),
         any::<NonZeroU32>().prop_map(Younger),
@@ -230,6 +274,7 @@ fn any_command() -> impl Strategy<Value = Command> {
         &[
             StatusItem::AppendLimit,
             StatusItem::Deleted,
+            StatusItem::HighestModSeq,
             StatusItem::Messages,
             StatusItem::Recent,
             StatusItem::Size,
@@ -261,18 +306,21 @@ fn any_command() -> impl Strategy<Value = Command> {
         vec(any_name(), 1..4).prop_map(Enable),
         any_append(),
         proptest::option::of(fields).prop_map(Id),
-        (any_bytes(), 0usize..6).prop_map(|(mailbox, which)| match which {
-            0 => Create {
-                uses: vec!["\\Sent".to_owned(); mailbox.len() % 3],
-                mailbox,
-            },
-            1 => Delete { mailbox },
-            2 => Subscribe { mailbox },
-            3 => Unsubscribe { mailbox },
-            _ => Select {
-                mailbox,
-                read_only: which == 4
-            },
+        (any_bytes(), 0usize..6, any_parameters()).prop_map(|(mailbox, which, parameters)| {
+            match which {
+                0 => Create {
+                    uses: vec!["\\Sent".to_owned(); mailbox.len() % 3],
+                    mailbox,
+                },
+                1 => Delete { mailbox },
+                2 => Subscribe { mailbox },
+                3 => Unsubscribe { mailbox },
+                _ => Select {
+                    mailbox,
+                    read_only: which == 4,
+                    parameters,
+                },
+            }
         }),
         (any_bytes(), any_bytes()).prop_map(|(from, to)| Rename { from, to }),
         (any_bytes(), any_bytes()).prop_map(|(reference, pattern)| {
@@ -371,13 +419,16 @@ fn any_command() -> impl Strategy<Value = Command> {
             numbering(),
             any_messages(),
             vec(any_item(), 1..4),
-            proptest::option::of(any_partial_range())
+            any_modifiers()
         )
-            .prop_map(|(numbering, set, items, partial)| Fetch {
+            .prop_map(|(numbering, set, items, modifiers)| Fetch {
                 numbering,
                 set,
                 items,
-                partial
+                modifiers: FetchModifiers {
+                    vanished: modifiers.vanished && numbering == Numbering::Uid,
+                    ..modifiers
+                },
             }),
         vec("[ -~]{0,8}", 1..4).prop_map(|tags| CancelUpdate {
             tags: tags.into_iter().map(String::into_bytes).collect()
@@ -385,17 +436,20 @@ fn any_command() -> impl Strategy<Value = Command> {
         (
             numbering(),
             any_messages(),
-            action,
-            any::<bool>(),
+            proptest::option::of(any_modseq_or_zero()),
+            (action, any::<bool>()),
             vec(any_flag(), 0..4)
         )
-            .prop_map(|(numbering, set, action, silent, flags)| Store {
-                numbering,
-                set,
-                action,
-                silent,
-                flags
-            }),
+            .prop_map(
+                |(numbering, set, unchanged_since, (action, silent), flags)| Store {
+                    numbering,
+                    set,
+                    unchanged_since,
+                    action,
+                    silent,
+                    flags
+                }
+            ),
         (numbering(), any_messages(), any_bytes()).prop_map(|(numbering, set, mailbox)| Copy {
             numbering,
             set,

@@ -4,8 +4,8 @@
 use std::num::NonZeroU32;
 
 use crate::imap::command::{
-    Announced, AppendOptions, AppendStep, Command, CommandBody, ReturnOption, SelectOption,
-    StatusItem, StoreAction,
+    Announced, AppendOptions, AppendStep, Command, CommandBody, FetchModifiers, ReturnOption,
+    SelectOption, SelectParameters, StatusItem, StoreAction,
 };
 use crate::imap::core::is_astring_char;
 use crate::imap::encode::fetch::Items;
@@ -189,10 +189,42 @@ impl Writer {
         self.raw(")");
     }
 
+    fn select_parameters(&mut self, parameters: &SelectParameters) {
+        let SelectParameters { condstore, qresync } = parameters;
+        if !condstore && qresync.is_none() {
+            return;
+        }
+        self.raw(" (");
+        if *condstore {
+            self.word("CONDSTORE");
+        }
+        if *condstore && qresync.is_some() {
+            self.raw(" ");
+        }
+        if let Some(resync) = qresync {
+            self.word("QRESYNC");
+            self.raw(format!(" ({} {}", resync.uid_validity, resync.modseq.0));
+            if let Some(known) = &resync.known {
+                self.raw(" ");
+                self.set(known);
+            }
+            if let Some((numbers, uids)) = &resync.sample {
+                self.raw(" (");
+                self.set(numbers);
+                self.raw(" ");
+                self.set(uids);
+                self.raw(")");
+            }
+            self.raw(")");
+        }
+        self.raw(")");
+    }
+
     fn status_item(&mut self, item: &StatusItem) {
         self.word(match item {
             StatusItem::AppendLimit => "APPENDLIMIT",
             StatusItem::Deleted => "DELETED",
+            StatusItem::HighestModSeq => "HIGHESTMODSEQ",
             StatusItem::Messages => "MESSAGES",
             StatusItem::Recent => "RECENT",
             StatusItem::Size => "SIZE",
@@ -249,6 +281,7 @@ impl Writer {
             FetchItem::Envelope => self.word("ENVELOPE"),
             FetchItem::Flags => self.word("FLAGS"),
             FetchItem::InternalDate => self.word("INTERNALDATE"),
+            FetchItem::ModSeq => self.word("MODSEQ"),
             FetchItem::Preview { lazy } => {
                 self.word("PREVIEW");
                 if *lazy {
@@ -366,6 +399,11 @@ impl Writer {
                 named("KEYWORD", &|writer| writer.raw(keyword.as_str()));
             }
             SearchKey::Larger(octets) => named("LARGER", &|writer| writer.raw(octets.to_string())),
+            SearchKey::ModSeq(modseq) => named("MODSEQ", &|writer| {
+                let entries = ["", "\"/flags/\\\\seen\" all ", "\"/FLAGS/$x\" Priv "];
+                let entry = usize::from(writer.choose()) % entries.len();
+                writer.raw(format!("{}{}", entries[entry], modseq.0));
+            }),
             SearchKey::New => self.word("NEW"),
             SearchKey::Not(inner) => match (&**inner, self.either()) {
                 (SearchKey::Flag(flag), true) => {
@@ -499,10 +537,16 @@ impl Writer {
                     self.raw("))");
                 }
             }
-            Delete { mailbox }
-            | Select { mailbox, .. }
-            | Subscribe { mailbox }
-            | Unsubscribe { mailbox } => {
+            Select {
+                mailbox,
+                parameters,
+                ..
+            } => {
+                self.raw(" ");
+                self.astring(mailbox);
+                self.select_parameters(parameters);
+            }
+            Delete { mailbox } | Subscribe { mailbox } | Unsubscribe { mailbox } => {
                 self.raw(" ");
                 self.astring(mailbox);
             }
@@ -519,7 +563,7 @@ impl Writer {
             Fetch {
                 set,
                 items,
-                partial,
+                modifiers,
                 ..
             } => {
                 self.raw(" ");
@@ -527,9 +571,22 @@ impl Writer {
                 self.raw(" (");
                 self.list(items, Writer::item);
                 self.raw(")");
-                if let Some(range) = partial {
-                    self.word(" (PARTIAL ");
-                    self.raw(format!("{range})"));
+                let FetchModifiers {
+                    partial,
+                    changed_since,
+                    vanished,
+                } = modifiers;
+                let mut modifiers: Vec<String> = vanished
+                    .then(|| "VANISHED".to_owned())
+                    .into_iter()
+                    .chain(changed_since.map(|since| format!("CHANGEDSINCE {}", since.0)))
+                    .chain(partial.map(|range| format!("PARTIAL {range}")))
+                    .collect();
+                if self.either() {
+                    modifiers.reverse();
+                }
+                if !modifiers.is_empty() {
+                    self.word(&format!(" ({})", modifiers.join(" ")));
                 }
             }
             Id(None) => self.word(" NIL"),
@@ -641,6 +698,7 @@ impl Writer {
             }
             Store {
                 set,
+                unchanged_since,
                 action,
                 silent,
                 flags,
@@ -648,6 +706,10 @@ impl Writer {
             } => {
                 self.raw(" ");
                 self.message_set(set);
+                if let Some(since) = unchanged_since {
+                    self.word(" (UNCHANGEDSINCE ");
+                    self.raw(format!("{})", since.0));
+                }
                 self.word(match action {
                     StoreAction::Add => " +FLAGS",
                     StoreAction::Remove => " -FLAGS",

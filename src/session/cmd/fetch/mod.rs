@@ -1,4 +1,4 @@
-//! FETCH (RFC 3501 §6.4.5).
+//! FETCH (RFC 3501 §6.4.5), perhaps of what has changed since (RFC 7162 §3.1.4, §3.2.6).
 //!
 //! What the client's picture knows is answered from it; for the rest files are read on the blocking pool,
 //! in steps that fill a buffer and let go, so that no thread waits for a slow client ([`render`]).
@@ -11,18 +11,17 @@ use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 
-use crate::imap::command::{Numbering, StoreAction};
+use crate::imap::command::{FetchModifiers, Numbering, StoreAction};
 use crate::imap::fetch::FetchItem;
 use crate::imap::flag::{Flag, SystemFlag};
 use crate::imap::response::Code;
-use crate::imap::search::PartialRange;
-use crate::imap::sequence::MessageSet;
+use crate::imap::sequence::{MessageSet, ModSeq, Uid};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::view::{Expunge, Picked};
 use crate::session::cmd::fetch::plan::Plan;
 use crate::session::cmd::fetch::render::{Job, Render};
-use crate::session::cmd::{resolve, uids, unreadable};
+use crate::session::cmd::{resolve, resync, uids, unreadable};
 use crate::session::reply::{self, End, Failure, Reply};
 use crate::session::{Session, State, updates, writer};
 
@@ -34,28 +33,54 @@ pub(crate) async fn run(
     session: &mut Session,
     numbering: Numbering,
     set: &MessageSet,
-    items: Vec<FetchItem>,
-    partial: Option<PartialRange>,
+    mut items: Vec<FetchItem>,
+    modifiers: FetchModifiers,
 ) -> Result<Reply, Failure> {
-    let plan = Arc::new(Plan::new(items, numbering, session.enabled.rev2));
+    if modifiers.vanished && !session.enabled.qresync {
+        return Err(Failure::Bad("QRESYNC is not enabled".into()));
+    }
+    // CHANGEDSINCE "implicitly adds the MODSEQ FETCH message data item" (RFC 7162 §3.1.4.1).
+    items.extend(modifiers.changed_since.map(|_| FetchItem::ModSeq));
+    if items.contains(&FetchItem::ModSeq) {
+        session.need_modseqs()?;
+    }
+    let tells_modseqs = session.view()?.tells_modseqs();
+    let plan = Plan::new(items, numbering, session.enabled.rev2);
+    let plan = Arc::new(match tells_modseqs {
+        true => plan.with_modseqs(),
+        false => plan,
+    });
     let view = session.view()?;
     let mut picked = resolve(view, numbering, set)?;
-    if let Some(range) = partial {
+    if let Some(range) = modifiers.partial {
         let range = range.of(picked.len());
         picked.truncate(range.end);
         picked.drain(..range.start);
     }
+    if let Some(since) = modifiers.changed_since {
+        // "first select the last 30 messages and then only return flag changes for a subset of those messages" (RFC
+        // 9394 §3.4).
+        picked.retain(|picked| picked.message.modseq > since);
+        if modifiers.vanished {
+            tell_vanished(session, set, since).await?;
+        }
+    }
+    let view = session.view()?;
     let mailbox = Arc::clone(view.mailbox());
     let Some(highest) = picked.last().map(|picked| picked.message.uid) else {
         return Ok(Reply::ok("Fetch completed"));
     };
-    if plan.names_uids() {
+    if plan.names_uids() || plan.sets_seen() && tells_modseqs {
         mailbox.durable(highest).await?;
     }
     if plan.needs_previews() {
         // "Servers SHOULD log the client authentication identity on FETCH PREVIEW operations" (RFC 8970 §8): the
         // session's span has it.
         tracing::debug!(messages = picked.len(), "FETCH PREVIEW");
+    }
+    if plan.shows_modseq() {
+        let highest = picked.iter().map(|picked| picked.message.modseq).max();
+        view.note_shown(highest.unwrap_or_default());
     }
     let mut render = Render::new(Arc::clone(&plan), Arc::clone(&mailbox));
     if plan.sets_seen() && !view.is_read_only() {
@@ -66,7 +91,7 @@ pub(crate) async fn run(
                 break;
             }
             let by_uid = numbering == Numbering::Uid;
-            render.add(mark_seen(session, &mailbox, &plan, batch, by_uid).await?);
+            render.add(mark_seen(session, &mailbox, batch, by_uid).await?);
             render = send(session, &plan, render).await?;
         }
     } else {
@@ -74,7 +99,7 @@ pub(crate) async fn run(
         render.add(picked.into_iter().map(|picked| Job {
             picked,
             snapshot: Arc::clone(&snapshot),
-            flags_too: false,
+            marked: false,
         }));
         render = send(session, &plan, render).await?;
     }
@@ -95,6 +120,25 @@ pub(crate) async fn run(
     })
 }
 
+/// Those of the set's messages that are expunged, before any that are there: "otherwise the client might get confused
+/// about how message numbers map to UIDs" (RFC 7162 §3.2.6). What was saved by a SEARCH is there.
+async fn tell_vanished(
+    session: &mut Session,
+    set: &MessageSet,
+    since: ModSeq,
+) -> Result<(), Failure> {
+    let (MessageSet::Numbers(known) | MessageSet::NumbersAndSaved(known)) = set else {
+        return Ok(());
+    };
+    let view = session.view()?;
+    let gone = resync::vanished(view, since, Some(known)).await?;
+    if let Some(highest) = gone.last().and_then(Uid::new) {
+        view.mailbox().durable(highest).await?;
+    }
+    resync::tell_gone(session, gone);
+    Ok(())
+}
+
 /// Sets `\Seen` first, so that the response that shows a body carries the new flags too. If they cannot be
 /// set, the message is shown all the same: it can still be read.
 ///
@@ -103,7 +147,6 @@ pub(crate) async fn run(
 async fn mark_seen(
     session: &mut Session,
     mailbox: &Arc<Mailbox>,
-    plan: &Plan,
     batch: Vec<Picked>,
     by_uid: bool,
 ) -> Result<Vec<Job>, Failure> {
@@ -126,7 +169,7 @@ async fn mark_seen(
     let job = |picked: Picked| {
         let uid = picked.message.uid;
         Job {
-            flags_too: marked && unseen.contains(uid.get()) && !plan.shows_flags(),
+            marked: marked && unseen.contains(uid.get()),
             picked: view.pick(uid).unwrap_or(picked),
             snapshot: Arc::clone(view.snapshot()),
         }

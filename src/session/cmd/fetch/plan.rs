@@ -9,6 +9,7 @@ use crate::mailbox::view::Picked;
 pub(super) struct Plan {
     items: Vec<FetchItem>,
     rev2: bool,
+    tells_modseqs: bool,
 }
 
 impl Plan {
@@ -24,7 +25,28 @@ impl Plan {
                 items.push(item);
             }
         }
-        Plan { items, rev2 }
+        Plan {
+            items,
+            rev2,
+            tells_modseqs: false,
+        }
+    }
+
+    /// The same for a client that hears of mod-sequences.
+    pub(super) fn with_modseqs(self) -> Plan {
+        Plan {
+            tells_modseqs: true,
+            ..self
+        }
+    }
+
+    /// What an answer shows, unless it does so anyway, if its message was given `\Seen` for it: the flags, and "both UID
+    /// and mod-sequence data" after CONDSTORE (RFC 7162 §3.2.4).
+    pub(super) fn shown_if_marked(&self) -> impl Iterator<Item = FetchItem> + '_ {
+        let modseq = self.tells_modseqs.then_some(FetchItem::ModSeq);
+        let uid = self.tells_modseqs.then_some(FetchItem::Uid);
+        let all = [Some(FetchItem::Flags), uid, modseq].into_iter().flatten();
+        all.filter(|item| !self.items.contains(item))
     }
 
     /// Whether the client has enabled IMAP4rev2.
@@ -42,9 +64,9 @@ impl Plan {
         self.items.contains(&FetchItem::Uid)
     }
 
-    /// Whether the answer shows flags in any case.
-    pub(super) fn shows_flags(&self) -> bool {
-        self.items.contains(&FetchItem::Flags)
+    /// Whether the answer shows mod-sequences.
+    pub(super) fn shows_modseq(&self) -> bool {
+        self.items.contains(&FetchItem::ModSeq)
     }
 
     /// Whether it makes messages `\Seen`.
@@ -68,6 +90,7 @@ impl Plan {
             // A preview may be at hand: see [`Plan::needs_previews`].
             FetchItem::Flags
             | FetchItem::InternalDate
+            | FetchItem::ModSeq
             | FetchItem::Preview { .. }
             | FetchItem::Uid => false,
             FetchItem::Rfc822Size => picked.message.virtual_size().is_none(),
@@ -89,6 +112,7 @@ impl Plan {
             FetchItem::Envelope
             | FetchItem::Flags
             | FetchItem::InternalDate
+            | FetchItem::ModSeq
             | FetchItem::Rfc822Header
             | FetchItem::Uid => false,
             FetchItem::Preview { lazy } => !lazy,

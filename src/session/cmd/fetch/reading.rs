@@ -64,6 +64,7 @@ impl Literal {
 /// The answer to one item. The number is the item's place in the plan.
 pub(super) enum Value {
     Flags,
+    ModSeq,
     Uid,
     Date(DateTime),
     Size(u64),

@@ -31,8 +31,8 @@ pub(super) struct Job {
     pub(super) picked: Picked,
     /// Where its message's keywords have their names.
     pub(super) snapshot: Arc<Snapshot>,
-    /// Show FLAGS although nobody asked: they have just changed.
-    pub(super) flags_too: bool,
+    /// Its message was given `\Seen` for the answer, which shows that.
+    pub(super) marked: bool,
 }
 
 /// Messages on their way out.
@@ -133,8 +133,13 @@ impl Render {
         let asked = values.len();
         values.retain(|value| !matches!(value, Value::UnknownEncoding));
         self.met_unknown_encoding |= values.len() < asked;
-        if job.flags_too {
-            values.push(Value::Flags);
+        if job.marked {
+            values.extend(self.plan.shown_if_marked().filter_map(|item| match item {
+                FetchItem::Flags => Some(Value::Flags),
+                FetchItem::ModSeq => Some(Value::ModSeq),
+                FetchItem::Uid => Some(Value::Uid),
+                _ => None,
+            }));
         }
         if values.is_empty() {
             return;
@@ -182,6 +187,7 @@ impl Render {
     fn remembered(&self, job: &Job, date: Option<DateTime>) -> Vec<Value> {
         let answer = |(at, item): (usize, &FetchItem)| match item {
             FetchItem::Flags => Some(Value::Flags),
+            FetchItem::ModSeq => Some(Value::ModSeq),
             FetchItem::Uid => Some(Value::Uid),
             FetchItem::Rfc822Size => job.picked.message.virtual_size().map(Value::Size),
             FetchItem::Binary { .. }
@@ -247,6 +253,7 @@ impl Render {
         for (at, item) in self.plan.items().iter().enumerate() {
             values.push(match item {
                 FetchItem::Flags => Value::Flags,
+                FetchItem::ModSeq => Value::ModSeq,
                 FetchItem::Uid => Value::Uid,
                 FetchItem::InternalDate => Value::Date(self.local(metadata.mtime())),
                 FetchItem::Rfc822Size => Value::Size(match message.virtual_size() {
@@ -330,6 +337,7 @@ impl Open {
                 self.job.picked.recent,
                 self.job.snapshot.keywords_of(message),
             ),
+            Some(Value::ModSeq) => self.items.modseq(out, message.modseq),
             Some(Value::Uid) => self.items.uid(out, message.uid),
             Some(Value::Date(date)) => self.items.internal_date(out, date),
             Some(Value::Size(size)) => self.items.size(out, size),

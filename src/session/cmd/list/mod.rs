@@ -6,7 +6,7 @@ mod choice;
 
 use std::collections::HashSet;
 
-use crate::imap::command::List;
+use crate::imap::command::{List, StatusItem};
 use crate::imap::name::{MailboxName, Pattern};
 use crate::imap::response::{Data, ListAttribute, ListItem};
 use crate::mailbox::fault::Fault;
@@ -38,6 +38,9 @@ pub(crate) async fn list(session: &mut Session, list: &List) -> Result<Reply, Fa
         }
     }
     let wanted = Wanted::new(list.extended.as_ref());
+    if wanted.status.contains(&StatusItem::HighestModSeq) {
+        session.enable_condstore();
+    }
     let folders = session.user.list().await?;
     let uses = session.user.special_uses(&folders);
     let mut rows = choice::rows(folders);
