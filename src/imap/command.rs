@@ -4,6 +4,7 @@ use crate::imap::core::{Secret, Tag};
 use crate::imap::date::DateTime;
 use crate::imap::fetch::FetchItem;
 use crate::imap::flag::Flag;
+use crate::imap::metadata::{Depth, EntryName};
 use crate::imap::search::{
     PartialRange, ReturnOptions, SearchKey, SortCriterion, Source, ThreadAlgorithm,
 };
@@ -84,6 +85,19 @@ pub enum CommandBody {
     },
     /// RFC 2342.
     Namespace,
+    /// RFC 5464 §4.2. An empty name is the server's.
+    GetMetadata {
+        mailbox: WireName,
+        entries: Vec<EntryName>,
+        depth: Depth,
+        /// Octets of a value.
+        max_size: Option<u64>,
+    },
+    /// RFC 5464 §4.3. `None` takes an entry away.
+    SetMetadata {
+        mailbox: WireName,
+        values: Vec<(EntryName, Option<Vec<u8>>)>,
+    },
     Status {
         mailbox: WireName,
         items: Vec<StatusItem>,
@@ -287,11 +301,12 @@ pub enum SelectOption {
     Subscribed,
 }
 
-/// What LIST is to say of each name (RFC 5258 §3.2, RFC 5819, RFC 6154 §2).
+/// What LIST is to say of each name (RFC 5258 §3.2, RFC 5819, RFC 6154 §2, RFC 9590).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the grammar's own names")]
 pub enum ReturnOption {
     Children,
+    Metadata(Vec<EntryName>),
     SpecialUse,
     Status(Vec<StatusItem>),
     Subscribed,
@@ -344,6 +359,7 @@ impl CommandBody {
             Expunge { uids: None } => "EXPUNGE",
             Expunge { uids: Some(_) } => "UID EXPUNGE",
             Fetch { numbering, .. } => uid(numbering, "FETCH", "UID FETCH"),
+            GetMetadata { .. } => "GETMETADATA",
             Id(_) => "ID",
             Idle => "IDLE",
             List(_) => "LIST",
@@ -361,6 +377,7 @@ impl CommandBody {
             Select {
                 read_only: true, ..
             } => "EXAMINE",
+            SetMetadata { .. } => "SETMETADATA",
             Sort { numbering, .. } => uid(numbering, "SORT", "UID SORT"),
             StartTls => "STARTTLS",
             Status { .. } => "STATUS",
@@ -390,6 +407,8 @@ impl CommandBody {
             | List(_)
             | Lsub { .. }
             | Namespace
+            | GetMetadata { .. }
+            | SetMetadata { .. }
             | Status { .. }
             | Append(..)
             | Idle => state != StateName::NotAuthenticated,
@@ -430,6 +449,7 @@ impl CommandBody {
             | Enable(_)
             | Esearch { .. }
             | Expunge { .. }
+            | GetMetadata { .. }
             | Id(_)
             | Idle
             | List(_)
@@ -441,6 +461,7 @@ impl CommandBody {
             | Noop
             | Rename { .. }
             | Select { .. }
+            | SetMetadata { .. }
             | StartTls
             | Status { .. }
             | Subscribe { .. }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::imap::command::StatusItem;
 use crate::imap::core::Tag;
 use crate::imap::flag::{Keyword, SystemFlags};
+use crate::imap::metadata::EntryName;
 use crate::imap::name::MailboxName;
 use crate::imap::search::{PartialRange, ReturnOptions};
 use crate::imap::sequence::{NumberList, NumberSet, SeqNum, Uid, UidValidity};
@@ -59,6 +60,12 @@ pub enum Code {
     InProgress(Option<Tag>, u64, u64),
     InUse,
     Limit,
+    /// Octets of the largest value that was too large for the client (RFC 5464 §4.2.1).
+    MetadataLongEntries(u64),
+    /// Octets that a value may have (RFC 5464 §4.3).
+    MetadataMaxSize(u64),
+    /// RFC 5464 §4.3.
+    MetadataTooMany,
     NonExistent,
     NoPerm,
     /// RFC 5182 §2.5.
@@ -101,6 +108,10 @@ pub enum Data {
     Id(Vec<(&'static str, String)>),
     List(ListItem),
     Lsub(ListItem),
+    /// Entries and values of a mailbox, or of the server (RFC 5464 §4.4.1); not empty.
+    Metadata(Option<MailboxName>, Vec<(EntryName, Option<Vec<u8>>)>),
+    /// Entries that somebody else changed (RFC 5464 §4.4.2); not empty.
+    MetadataChanged(Option<MailboxName>, Vec<EntryName>),
     /// One private namespace with an empty prefix and this separator (RFC 2342).
     Namespace(char),
     Recent(u32),

@@ -37,6 +37,7 @@ use crate::imap::core::Tag;
 use crate::imap::name::MailboxName;
 pub use crate::imap::response::Code;
 use crate::imap::response::{Data, ListAttribute, ListExtended, ListItem};
+use crate::mailbox::annotations::Listener;
 use crate::mailbox::user::User;
 use crate::mailbox::view::View;
 use crate::session::follow::Followed;
@@ -130,6 +131,8 @@ pub(crate) struct Enabled {
     pub(crate) rev2: bool,
     /// UTF8=ACCEPT (RFC 9755).
     pub(crate) utf8: bool,
+    /// METADATA or METADATA-SERVER (RFC 5464 §4.1): what others change is told.
+    pub(crate) metadata: bool,
 }
 
 impl Enabled {
@@ -156,6 +159,8 @@ pub(crate) struct Session {
     stop: Stop,
     state: State,
     enabled: Enabled,
+    /// Where it hears of annotations that others change, if the client wants to.
+    annotations: Option<Listener>,
 }
 
 impl Session {
@@ -175,6 +180,7 @@ impl Session {
             stop,
             state: State::Authenticated,
             enabled: Enabled::default(),
+            annotations: None,
         }
     }
 

@@ -110,6 +110,7 @@ pub fn answer(fault: &Fault, doing: &str) -> Result<(Option<Code>, Cow<'static, 
         Fault::HasChildren => (Some(Code::HasChildren), fault.to_string().into()),
         Fault::Cannot(_) => (Some(Code::Cannot), fault.to_string().into()),
         Fault::TooManyKeywords => (Some(Code::Limit), fault.to_string().into()),
+        Fault::TooManyAnnotations => (Some(Code::MetadataTooMany), fault.to_string().into()),
         Fault::Expunged => (Some(Code::ExpungeIssued), fault.to_string().into()),
         Fault::Ended => return Err(End::DELETED),
         Fault::NoPermission(_) => {

@@ -19,7 +19,7 @@ use crate::mailbox::user::User;
 use crate::mailbox::view::Expunge;
 use crate::session::cmd::{
     any, append, cancelupdate, check, close, copy, create, delete, enable, esearch, expunge, fetch,
-    idle, list, namespace, rename, search, select, sort, status, store, subscribe,
+    idle, list, metadata, namespace, rename, search, select, sort, status, store, subscribe,
 };
 use crate::session::cut::{Cut, Refusal};
 use crate::session::reply::{self, End, Failure, Reply};
@@ -229,6 +229,12 @@ impl Session {
                 items,
                 partial,
             } => fetch::run(self, numbering, &set, items, partial).await,
+            CommandBody::GetMetadata {
+                mailbox,
+                entries,
+                depth,
+                max_size,
+            } => metadata::get(self, &mailbox, &entries, depth, max_size).await,
             CommandBody::Id(fields) => {
                 any::note_client(&fields.unwrap_or_default());
                 any::id(&mut self.writer);
@@ -266,6 +272,9 @@ impl Session {
             }
             CommandBody::Select { mailbox, read_only } => {
                 select::run(self, &mailbox, read_only).await
+            }
+            CommandBody::SetMetadata { mailbox, values } => {
+                metadata::set(self, &mailbox, values).await
             }
             CommandBody::Sort {
                 numbering,
@@ -330,7 +339,10 @@ impl Session {
         };
         patience.bad_commands = 0;
         if news.told {
-            self.tell_news(name, news).await?;
+            match metadata::tell(self).await {
+                Err(Failure::End(end)) => return Err(end),
+                Ok(()) | Err(_) => self.tell_news(name, news).await?,
+            }
         }
         self.writer.status(Some(tag), kind, code, text);
         Ok(())
@@ -454,6 +466,7 @@ impl News {
             | CommandBody::Check
             | CommandBody::Create { .. }
             | CommandBody::Enable(_)
+            | CommandBody::GetMetadata { .. }
             | CommandBody::Id(_)
             | CommandBody::Idle
             | CommandBody::List(_)
@@ -461,6 +474,7 @@ impl News {
             | CommandBody::Lsub { .. }
             | CommandBody::Namespace
             | CommandBody::Noop
+            | CommandBody::SetMetadata { .. }
             | CommandBody::StartTls
             | CommandBody::Status { .. }
             | CommandBody::Subscribe { .. }

@@ -20,8 +20,11 @@ const AFTER_LOGIN: &[&str] = &[
     "IMAP4rev2",
     "INPROGRESS",
     "LIST-EXTENDED",
+    "LIST-METADATA",
     "LIST-STATUS",
     "LITERAL+",
+    "METADATA",
+    "METADATA-SERVER",
     "MOVE",
     "MULTIAPPEND",
     "MULTISEARCH",
@@ -46,11 +49,13 @@ const AFTER_LOGIN: &[&str] = &[
 ];
 
 /// What Dovecot 2.3 does not have of these.
-const NOT_DOVECOTS: [&str; 8] = [
+const NOT_DOVECOTS: &[&str] = &[
     "APPENDLIMIT",
     "CREATE-SPECIAL-USE",
     "IMAP4rev2",
     "INPROGRESS",
+    "LIST-METADATA",
+    "METADATA-SERVER",
     "MULTISEARCH",
     "PARTIAL",
     "REPLACE",

@@ -90,6 +90,8 @@ fn commands_of_other_states_leave_the_selection() {
         "RENAME other another",
         "UNSUBSCRIBE other",
         "DELETE another",
+        "SETMETADATA INBOX (/private/comment \"x\")",
+        "GETMETADATA INBOX /private/comment",
         "NAMESPACE",
     ] {
         c.ok(command);

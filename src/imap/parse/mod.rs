@@ -15,6 +15,7 @@ mod list;
 mod login;
 mod mailbox;
 mod message;
+mod metadata;
 mod search;
 mod sequence;
 #[cfg(test)]
@@ -219,6 +220,7 @@ fn body(input: &[u8]) -> Parsed<'_, CommandBody> {
             read_only: true,
         }),
         "EXPUNGE" => bare(Expunge { uids: None }),
+        "GETMETADATA" => metadata::get(rest),
         "ID" => login::id(rest),
         "IDLE" => bare(Idle),
         // What Gmail's clients said before RFC 6154; not announced.
@@ -233,6 +235,7 @@ fn body(input: &[u8]) -> Parsed<'_, CommandBody> {
             mailbox,
             read_only: false,
         }),
+        "SETMETADATA" => metadata::set(rest),
         "STARTTLS" => bare(StartTls),
         "STATUS" => mailbox::status(rest),
         "SUBSCRIBE" => mailbox::one_mailbox(rest, |mailbox| Subscribe { mailbox }),

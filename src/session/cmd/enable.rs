@@ -16,6 +16,12 @@ pub(crate) fn run(session: &mut Session, names: &[String]) -> Result<Reply, Fail
     };
     enable("IMAP4rev2", &mut session.enabled.rev2);
     enable("UTF8=ACCEPT", &mut session.enabled.utf8);
+    for name in ["METADATA", "METADATA-SERVER"] {
+        enable(name, &mut session.enabled.metadata);
+    }
+    if session.enabled.metadata && session.annotations.is_none() {
+        session.annotations = Some(session.user.listen());
+    }
     if session.enabled.utf8_names() {
         session.writer.use_utf8_names();
     }

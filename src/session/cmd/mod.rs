@@ -16,6 +16,7 @@ pub mod expunge;
 pub mod fetch;
 pub mod idle;
 pub mod list;
+pub mod metadata;
 pub mod namespace;
 mod part;
 pub mod rename;

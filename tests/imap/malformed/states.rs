@@ -22,6 +22,8 @@ pub(super) const RULES: &[Rule] = &[
             Line(b"LSUB \"\" *"),
             Line(b"NAMESPACE"),
             Line(b"STATUS INBOX (MESSAGES)"),
+            Line(b"GETMETADATA INBOX /shared/x"),
+            Line(b"SETMETADATA INBOX (/shared/x NIL)"),
             Octets(b"a APPEND INBOX {5+}\r\nhello\r\n"),
             Line(b"IDLE"),
         ],

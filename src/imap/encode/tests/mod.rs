@@ -9,12 +9,17 @@ use proptest::prelude::*;
 use super::*;
 use crate::imap::core::Tag;
 use crate::imap::flag::{Keyword, SystemFlag, SystemFlags};
+use crate::imap::metadata::EntryName;
 use crate::imap::response::ListAttribute;
 use crate::imap::search::PartialRange;
 use crate::imap::sequence::{NumberSet, SeqNum, Uid, UidValidity};
 
 fn name(text: &str) -> MailboxName {
     MailboxName::from_utf8(text, '/').unwrap()
+}
+
+fn entry(text: &str) -> EntryName {
+    EntryName::new(text.as_bytes()).unwrap()
 }
 
 fn shown(kind: StatusKind, code: Option<Code>, text: &str) -> String {
@@ -120,6 +125,12 @@ fn codes() {
             Code::NoUpdate(Tag::new(b"B02").unwrap()),
             "[NOUPDATE \"B02\"] ",
         ),
+        (
+            Code::MetadataLongEntries(2199),
+            "[METADATA LONGENTRIES 2199] ",
+        ),
+        (Code::MetadataMaxSize(1024), "[METADATA MAXSIZE 1024] "),
+        (Code::MetadataTooMany, "[METADATA TOOMANY] "),
         (Code::TooBig, "[TOOBIG] "),
         (Code::UnknownCte, "[UNKNOWN-CTE] "),
         (Code::TryCreate, "[TRYCREATE] "),
@@ -232,6 +243,24 @@ fn untagged_data() {
             "ID (\"name\" \"Culver\" \"os\" \"a\\\"b\")",
         ),
         (Data::Id(vec![]), "ID NIL"),
+        (
+            Data::Metadata(
+                Some(name("INBOX")),
+                vec![
+                    (entry("/shared/comment"), Some(b"a\"b".to_vec())),
+                    (entry("/private/two words"), None),
+                    (entry("/private/x"), Some(b"a\r\nb".to_vec())),
+                    (entry("/private/y"), Some(b"a\0b".to_vec())),
+                    (entry("/private/z"), Some(vec![])),
+                ],
+            ),
+            "METADATA INBOX (/shared/comment \"a\\\"b\" \"/private/two words\" NIL \
+             /private/x {4}\r\na\r\nb /private/y ~{3}\r\na\0b /private/z \"\")",
+        ),
+        (
+            Data::MetadataChanged(None, vec![entry("/shared/comment"), entry("/shared/x")]),
+            "METADATA \"\" /shared/comment /shared/x",
+        ),
         (Data::Namespace('.'), "NAMESPACE ((\"\" \".\")) NIL NIL"),
         (Data::Recent(5), "5 RECENT"),
         (Data::Search(vec![2, 84, 882]), "SEARCH 2 84 882"),

@@ -1,9 +1,10 @@
 //! The grammar: what is a command and what value it has (`accepted`), what is none and what its
 //! error says (`rejected`), and that every value comes back from its bytes (`round_trip`). APPEND, which comes in pieces,
-//! has a file of its own.
+//! and annotations have a file of their own.
 
 mod accepted;
 mod append;
+mod metadata;
 mod rejected;
 mod round_trip;
 mod writer;
