@@ -107,6 +107,10 @@ pub enum CommandBody {
     Append(AppendHead, Vec<AppendStep>),
     /// RFC 2177.
     Idle,
+    /// RFC 4978: by DEFLATE, the one algorithm that there is.
+    Compress,
+    /// RFC 8437.
+    Unauthenticate,
 
     // Selected (RFC 3501 §6.4).
     Check,
@@ -351,6 +355,7 @@ impl CommandBody {
             Capability => "CAPABILITY",
             Check => "CHECK",
             Close => "CLOSE",
+            Compress => "COMPRESS",
             Copy { numbering, .. } => uid(numbering, "COPY", "UID COPY"),
             Create { .. } => "CREATE",
             Delete { .. } => "DELETE",
@@ -384,6 +389,7 @@ impl CommandBody {
             Store { numbering, .. } => uid(numbering, "STORE", "UID STORE"),
             Subscribe { .. } => "SUBSCRIBE",
             Thread { numbering, .. } => uid(numbering, "THREAD", "UID THREAD"),
+            Unauthenticate => "UNAUTHENTICATE",
             Unselect => "UNSELECT",
             Unsubscribe { .. } => "UNSUBSCRIBE",
         }
@@ -411,7 +417,9 @@ impl CommandBody {
             | SetMetadata { .. }
             | Status { .. }
             | Append(..)
-            | Idle => state != StateName::NotAuthenticated,
+            | Compress
+            | Idle
+            | Unauthenticate => state != StateName::NotAuthenticated,
             CancelUpdate { .. }
             | Check
             | Close
@@ -443,6 +451,7 @@ impl CommandBody {
             | Capability
             | Check
             | Close
+            | Compress
             | Copy { .. }
             | Create { .. }
             | Delete { .. }
@@ -465,6 +474,7 @@ impl CommandBody {
             | StartTls
             | Status { .. }
             | Subscribe { .. }
+            | Unauthenticate
             | Unselect
             | Unsubscribe { .. } => true,
         }

@@ -15,6 +15,7 @@
 #[cfg(test)]
 mod client;
 pub mod cmd;
+pub mod compress;
 pub mod cut;
 pub mod follow;
 pub mod prelogin;
@@ -25,6 +26,7 @@ pub mod updates;
 mod wait;
 pub mod writer;
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,9 +54,16 @@ pub use crate::session::run::{preauth, run, turn_away};
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What a session is spoken over: a socket, TLS on one, or two pipes.
-pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {}
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {
+    /// Itself, as what it is.
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
+}
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static> Stream for S {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static> Stream for S {
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
 
 /// Turns true once: the running command is finished, `* BYE` sent, the connection ended.
 pub type Stop = watch::Receiver<bool>;
@@ -113,6 +122,30 @@ pub struct Handover<S> {
     pub capability_asked: bool,
     /// What the client said in ID; empty if nothing.
     pub client_id: ClientId,
+    /// Logins that failed on this connection.
+    pub failed_logins: u32,
+}
+
+/// How NotAuthenticated begins.
+#[derive(Debug, Default)]
+pub struct Opening {
+    /// The client is to be greeted: not after STARTTLS, nor after UNAUTHENTICATE.
+    pub greeting: bool,
+    /// What the client has sent already.
+    pub unread: Vec<u8>,
+    /// What it said in ID before. RFC 8437 §3: "caching it for the duration of the client connection can be useful".
+    pub client_id: ClientId,
+    /// Logins that have failed on this connection.
+    pub failed_logins: u32,
+}
+
+/// A connection whose client has given up who it was (RFC 8437) and knows it.
+#[derive(Debug)]
+pub struct Released<S> {
+    /// The connection.
+    pub stream: S,
+    /// How it goes on.
+    pub opening: Opening,
 }
 
 /// The states of RFC 3501 §3 after login. NotAuthenticated is [`prelogin()`], a type of its own.
@@ -161,6 +194,10 @@ pub(crate) struct Session {
     enabled: Enabled,
     /// Where it hears of annotations that others change, if the client wants to.
     annotations: Option<Listener>,
+    /// What the client says that it is.
+    client_id: ClientId,
+    /// Whoever is logged in may give that up.
+    may_unauthenticate: bool,
 }
 
 impl Session {
@@ -181,6 +218,8 @@ impl Session {
             state: State::Authenticated,
             enabled: Enabled::default(),
             annotations: None,
+            client_id: ClientId::new(),
+            may_unauthenticate: false,
         }
     }
 

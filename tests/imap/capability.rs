@@ -8,6 +8,7 @@ const AFTER_LOGIN: &[&str] = &[
     "BINARY",
     "CATENATE",
     "CHILDREN",
+    "COMPRESS=DEFLATE",
     "CONTEXT=SEARCH",
     "CREATE-SPECIAL-USE",
     "ENABLE",
@@ -42,6 +43,7 @@ const AFTER_LOGIN: &[&str] = &[
     "THREAD=REFERENCES",
     "THREAD=REFS",
     "UIDPLUS",
+    "UNAUTHENTICATE",
     "UNSELECT",
     "URL-PARTIAL",
     "UTF8=ACCEPT",
@@ -59,6 +61,7 @@ const NOT_DOVECOTS: &[&str] = &[
     "MULTISEARCH",
     "PARTIAL",
     "REPLACE",
+    "UNAUTHENTICATE",
     "UTF8=ACCEPT",
 ];
 

@@ -207,6 +207,7 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         Code::Capability(_) => "CAPABILITY",
         Code::ClientBug => "CLIENTBUG",
         Code::Closed => "CLOSED",
+        Code::CompressionActive => "COMPRESSIONACTIVE",
         Code::ContactAdmin => "CONTACTADMIN",
         Code::CopyUid(..) => "COPYUID",
         Code::Corruption => "CORRUPTION",

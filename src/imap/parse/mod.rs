@@ -211,6 +211,7 @@ fn body(input: &[u8]) -> Parsed<'_, CommandBody> {
         "CAPABILITY" => bare(Capability),
         "CHECK" => bare(Check),
         "CLOSE" => bare(Close),
+        "COMPRESS" => login::compress(rest),
         "CREATE" => mailbox::create(rest),
         "DELETE" => mailbox::one_mailbox(rest, |mailbox| Delete { mailbox }),
         "ENABLE" => login::enable(rest),
@@ -248,6 +249,7 @@ fn body(input: &[u8]) -> Parsed<'_, CommandBody> {
                 verb => numbered(verb, rest, Numbering::Uid),
             }
         }
+        "UNAUTHENTICATE" => bare(Unauthenticate),
         "UNSELECT" => bare(Unselect),
         "UNSUBSCRIBE" => mailbox::one_mailbox(rest, |mailbox| Unsubscribe { mailbox }),
         verb => numbered(verb, rest, Numbering::Sequence),

@@ -39,6 +39,8 @@ pub(crate) async fn run(session: &mut Session) -> Result<Reply, Failure> {
         metadata::tell(session).await?;
         updates::tell(session, Expunge::Allowed, false).await?;
         session.writer.flush().await?;
+        // Who idles has to wait, and need not cost what compression does.
+        session.writer.rest();
         tokio::select! {
             biased;
             () = stopped(&mut session.stop) => return Err(End::STOP.into()),

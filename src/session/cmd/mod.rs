@@ -7,6 +7,7 @@ pub mod append;
 pub mod cancelupdate;
 pub mod check;
 pub mod close;
+pub mod compress;
 pub mod copy;
 pub mod create;
 pub mod delete;

@@ -23,6 +23,8 @@ pub(super) const RULES: &[Rule] = &[
             Line(b"NAMESPACE"),
             Line(b"STATUS INBOX (MESSAGES)"),
             Line(b"GETMETADATA INBOX /shared/x"),
+            Line(b"COMPRESS DEFLATE"),
+            Line(b"UNAUTHENTICATE"),
             Line(b"SETMETADATA INBOX (/shared/x NIL)"),
             Octets(b"a APPEND INBOX {5+}\r\nhello\r\n"),
             Line(b"IDLE"),

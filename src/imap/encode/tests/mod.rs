@@ -131,6 +131,7 @@ fn codes() {
         ),
         (Code::MetadataMaxSize(1024), "[METADATA MAXSIZE 1024] "),
         (Code::MetadataTooMany, "[METADATA TOOMANY] "),
+        (Code::CompressionActive, "[COMPRESSIONACTIVE] "),
         (Code::TooBig, "[TOOBIG] "),
         (Code::UnknownCte, "[UNKNOWN-CTE] "),
         (Code::TryCreate, "[TRYCREATE] "),

@@ -23,6 +23,8 @@ fn without_arguments() {
         ("IDLE", Idle),
         ("CHECK", Check),
         ("CLOSE", Close),
+        ("Compress Deflate", Compress),
+        ("UNAUTHENTICATE", Unauthenticate),
         ("UNSELECT", Unselect),
         ("EXPUNGE", Expunge { uids: None }),
     ] {

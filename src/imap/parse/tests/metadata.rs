@@ -157,7 +157,7 @@ fn what_is_none() {
         ),
         (
             "GETMETADATA (DEPTH 1) \"\" (DEPTH 1) /shared",
-            "Expected an entry (octet 28)",
+            "Not the name of an entry",
         ),
         ("GETMETADATA \"\" (DEPTH 1)", "Expected a space (octet 27)"),
         (

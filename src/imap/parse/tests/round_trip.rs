@@ -259,7 +259,17 @@ fn any_command() -> impl Strategy<Value = Command> {
     let body = prop_oneof![
         select(
             &[
-                Capability, Check, Close, Idle, Logout, Namespace, Noop, StartTls, Unselect
+                Capability,
+                Check,
+                Close,
+                Compress,
+                Idle,
+                Logout,
+                Namespace,
+                Noop,
+                StartTls,
+                Unauthenticate,
+                Unselect
             ][..]
         ),
         (any_name(), proptest::option::of(secret()))

@@ -430,8 +430,12 @@ impl Writer {
         self.raw(" ");
         self.word(command.body.name());
         match &command.body {
-            Capability | Check | Close | Idle | Logout | Namespace | Noop | StartTls | Unselect => {
+            Compress => {
+                self.raw(" ");
+                self.word("DEFLATE");
             }
+            Capability | Check | Close | Idle | Logout | Namespace | Noop | StartTls
+            | Unauthenticate | Unselect => {}
             Append(head, steps) => {
                 if let Some((_, number)) = head.replaces {
                     self.raw(" ");
