@@ -395,6 +395,54 @@ impl CommandBody {
         }
     }
 
+    /// The capability that the command is all of, or that it is part of: without it the command is not known.
+    pub fn capability(&self) -> Option<&'static str> {
+        use CommandBody::*;
+        match self {
+            CancelUpdate { .. } => Some("CONTEXT=SEARCH"),
+            Compress => Some("COMPRESS=DEFLATE"),
+            Enable(_) => Some("ENABLE"),
+            Esearch { .. } => Some("MULTISEARCH"),
+            Expunge { uids: Some(_) } => Some("UIDPLUS"),
+            GetMetadata { .. } | SetMetadata { .. } => Some("METADATA"),
+            Id(_) => Some("ID"),
+            Idle => Some("IDLE"),
+            Move { .. } => Some("MOVE"),
+            Namespace => Some("NAMESPACE"),
+            Sort { .. } => Some("SORT"),
+            Thread { algorithm, .. } => Some(match algorithm {
+                ThreadAlgorithm::OrderedSubject => "THREAD=ORDEREDSUBJECT",
+                ThreadAlgorithm::References => "THREAD=REFERENCES",
+                ThreadAlgorithm::Refs => "THREAD=REFS",
+            }),
+            Unauthenticate => Some("UNAUTHENTICATE"),
+            Unselect => Some("UNSELECT"),
+            Append(..)
+            | Authenticate { .. }
+            | Capability
+            | Check
+            | Close
+            | Copy { .. }
+            | Create { .. }
+            | Delete { .. }
+            | Expunge { uids: None }
+            | Fetch { .. }
+            | List(_)
+            | Login { .. }
+            | Logout
+            | Lsub { .. }
+            | Noop
+            | Rename { .. }
+            | Search { .. }
+            | Select { .. }
+            | StartTls
+            | Status { .. }
+            | Store { .. }
+            | Subscribe { .. }
+            | Unsubscribe { .. } => None,
+        }
+    }
+
     /// Whether the command may be given in `state` (RFC 3501 §6, each command's place).
     pub fn allowed_in(&self, state: StateName) -> bool {
         use CommandBody::*;

@@ -24,6 +24,7 @@ pub mod reply;
 pub mod run;
 pub mod updates;
 mod wait;
+pub mod withdrawn;
 pub mod writer;
 
 use std::any::Any;
@@ -45,6 +46,7 @@ use crate::mailbox::view::View;
 use crate::session::follow::Followed;
 use crate::session::reader::Reader;
 use crate::session::reply::Failure;
+use crate::session::withdrawn::Withdrawn;
 use crate::session::writer::Writer;
 
 pub use crate::session::prelogin::prelogin;
@@ -77,6 +79,8 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// Octets of an APPEND's message. `None`: no limit.
     pub max_message_size: Option<u64>,
+    /// Capabilities that are not offered.
+    pub withdrawn: Arc<Withdrawn>,
 }
 
 impl Default for Limits {
@@ -85,6 +89,7 @@ impl Default for Limits {
             login_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(30 * 60),
             max_message_size: None,
+            withdrawn: Arc::default(),
         }
     }
 }
@@ -221,6 +226,11 @@ impl Session {
             client_id: ClientId::new(),
             may_unauthenticate: false,
         }
+    }
+
+    /// Whether this client is not offered a capability.
+    fn is_withdrawn(&self, capability: &str) -> bool {
+        self.limits.withdrawn.has(capability, &self.client_id)
     }
 
     /// The selected mailbox.

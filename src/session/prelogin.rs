@@ -68,6 +68,7 @@ pub async fn prelogin<S: Stream, A: Authenticate>(
         reader: Reader::new(input, cut::BEFORE_LOGIN, unread),
         writer: Writer::new(output),
         situation,
+        limits,
         auth,
         bad_commands: 0,
         failed_logins,
@@ -124,6 +125,7 @@ struct Stranger<'a, S, A> {
     reader: Reader<ReadHalf<S>>,
     writer: Writer<WriteHalf<S>>,
     situation: &'a Situation,
+    limits: &'a Limits,
     auth: &'a A,
     bad_commands: u32,
     failed_logins: u32,
@@ -349,11 +351,12 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
     fn capabilities(&self) -> Vec<std::borrow::Cow<'static, str>> {
         let offered = self.situation.mechanisms.iter();
         let mechanisms: Vec<&str> = offered.map(|mechanism| mechanism.capability()).collect();
-        capability::before_login(capability::BeforeLogin {
+        let list = capability::before_login(capability::BeforeLogin {
             starttls: self.situation.starttls && !self.situation.tls,
             login_allowed: self.situation.login_allowed,
             mechanisms: &mechanisms,
-        })
+        });
+        self.limits.withdrawn.announced(list, &self.client_id)
     }
 
     fn ok(&mut self, tag: &Tag, text: &str) {

@@ -125,10 +125,11 @@ struct Patience {
 
 impl Session {
     fn capabilities(&self) -> Vec<Cow<'static, str>> {
-        capability::after_login(AfterLogin {
+        let list = capability::after_login(AfterLogin {
             append_limit: self.limits.max_message_size,
             unauthenticate: self.may_unauthenticate,
-        })
+        });
+        self.limits.withdrawn.announced(list, &self.client_id)
     }
 
     /// Gives what goes on after UNAUTHENTICATE.
@@ -242,7 +243,12 @@ impl Session {
             patience.bad_commands = 0;
             return compress::run(self, &tag).await;
         }
-        let result = if body.allowed_in(state) {
+        let withdrawn = body
+            .capability()
+            .filter(|capability| self.is_withdrawn(capability));
+        let result = if let Some(capability) = withdrawn {
+            Err(Failure::Bad(format!("{capability} is switched off").into()))
+        } else if body.allowed_in(state) {
             self.dispatch(&tag, body).await
         } else if body.allowed_in(StateName::Selected) {
             Err(Failure::Bad("No mailbox selected".into()))

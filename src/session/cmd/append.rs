@@ -62,6 +62,9 @@ pub(crate) async fn run(
         steps,
     };
     let result = match head.replaces {
+        Some(_) if session.is_withdrawn("REPLACE") => {
+            Err(Failure::Bad("REPLACE is switched off".into()))
+        }
         None => append(session, &head.mailbox, &mut incoming).await,
         Some(replaced) => replace::run(session, replaced, &head.mailbox, &mut incoming).await,
     };

@@ -8,8 +8,9 @@ use crate::session::{Session, State};
 /// "server implementations don't have to check" that (RFC 9051 §6.3.1).
 pub(crate) fn run(session: &mut Session, names: &[String]) -> Result<Reply, Failure> {
     let mut enabled = Vec::new();
+    let offered = |name: &str| !session.limits.withdrawn.has(name, &session.client_id);
     let mut enable = |name, switch: &mut bool| {
-        if names.iter().any(|wanted| wanted.eq_ignore_ascii_case(name)) {
+        if offered(name) && names.iter().any(|wanted| wanted.eq_ignore_ascii_case(name)) {
             *switch = true;
             enabled.push(name);
         }
