@@ -27,6 +27,9 @@ const SPECIAL_USES: [&str; 7] = [
 /// A server "MUST" not log a client out sooner (RFC 3501 §5.4).
 const SHORTEST_IDLE: Duration = Duration::from_secs(30 * 60);
 
+/// RFC 9738: no smaller limit may be announced.
+const LOWEST_MESSAGE_LIMIT: u32 = 1000;
+
 /// Capabilities without which there is no session, or that other settings decide.
 const NEEDED_CAPABILITIES: [&str; 3] = ["IMAP4rev1", "STARTTLS", "LOGINDISABLED"];
 
@@ -103,6 +106,7 @@ pub fn check(config: &Config) -> Vec<Finding> {
         );
     }
     capabilities(config, &mut findings);
+    message_limits(config, &mut findings);
     let idle = config.limits.idle_timeout.limit();
     if idle.is_some_and(|idle| idle < SHORTEST_IDLE) {
         findings.warning(
@@ -171,6 +175,23 @@ pub fn unsupported(config: &Config) -> Vec<Finding> {
         }
     }
     findings.0
+}
+
+/// What RFC 9738 asks of its two numbers.
+fn message_limits(config: &Config, findings: &mut Findings) {
+    let (messages, saved) = (config.limits.message_limit, config.limits.save_limit);
+    for (key, limit) in [
+        ("limits.message-limit", messages),
+        ("limits.save-limit", saved),
+    ] {
+        if (1..LOWEST_MESSAGE_LIMIT).contains(&limit) {
+            let text = format!("RFC 9738 asks for {LOWEST_MESSAGE_LIMIT} at the least, or 0");
+            findings.error(key, text);
+        }
+    }
+    if saved != 0 && saved < messages {
+        findings.error("limits.save-limit", "less than limits.message-limit");
+    }
 }
 
 /// Names that no capability can have, and such that stay whatever is said.

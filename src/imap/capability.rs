@@ -67,6 +67,7 @@ const AFTER: &[&str] = &[
     "THREAD=REFS",
     "I18NLEVEL=1",
     "COMPRESS=DEFLATE",
+    "UIDBATCHES",
 ];
 
 /// The list before login. LITERAL- there: only literals up to 4096 octets may come unasked (RFC 7888 §5).
@@ -89,6 +90,10 @@ pub struct AfterLogin {
     /// The most octets that an APPEND's message may have, the same in all mailboxes. Without a limit there is no
     /// number to name, and STATUS says NIL (RFC 7889 §2).
     pub append_limit: Option<u64>,
+    /// Messages that one command may process (RFC 9738).
+    pub message_limit: Option<u32>,
+    /// Messages that one APPEND or COPY may make (RFC 9738).
+    pub save_limit: Option<u32>,
     /// There was a login, which UNAUTHENTICATE can undo.
     pub unauthenticate: bool,
 }
@@ -100,9 +105,15 @@ pub fn after_login(situation: AfterLogin) -> Vec<Cow<'static, str>> {
         None => Cow::Borrowed("APPENDLIMIT"),
     };
     let names = AFTER.iter().copied().map(Cow::Borrowed);
+    let number = |name, limit: Option<u32>| limit.map(|limit| format!("{name}={limit}"));
+    let limits = [
+        number("MESSAGELIMIT", situation.message_limit),
+        number("SAVELIMIT", situation.save_limit),
+    ];
     let unauthenticate = situation.unauthenticate.then_some("UNAUTHENTICATE");
     names
         .chain([limit])
+        .chain(limits.into_iter().flatten().map(Cow::Owned))
         .chain(unauthenticate.map(Cow::Borrowed))
         .collect()
 }

@@ -181,6 +181,13 @@ pub enum CommandBody {
         set: MessageSet,
         mailbox: WireName,
     },
+    /// RFC 10022.
+    UidBatches {
+        /// Messages of each.
+        size: u32,
+        /// The first and the last that are wanted.
+        batches: Option<(u32, u32)>,
+    },
 }
 
 /// Whether a command's numbers are sequence numbers or UIDs (the `UID` prefix).
@@ -389,6 +396,7 @@ impl CommandBody {
             Store { numbering, .. } => uid(numbering, "STORE", "UID STORE"),
             Subscribe { .. } => "SUBSCRIBE",
             Thread { numbering, .. } => uid(numbering, "THREAD", "UID THREAD"),
+            UidBatches { .. } => "UIDBATCHES",
             Unauthenticate => "UNAUTHENTICATE",
             Unselect => "UNSELECT",
             Unsubscribe { .. } => "UNSUBSCRIBE",
@@ -415,6 +423,7 @@ impl CommandBody {
                 ThreadAlgorithm::References => "THREAD=REFERENCES",
                 ThreadAlgorithm::Refs => "THREAD=REFS",
             }),
+            UidBatches { .. } => Some("UIDBATCHES"),
             Unauthenticate => Some("UNAUTHENTICATE"),
             Unselect => Some("UNSELECT"),
             Append(..)
@@ -479,7 +488,8 @@ impl CommandBody {
             | Fetch { .. }
             | Store { .. }
             | Copy { .. }
-            | Move { .. } => state == StateName::Selected,
+            | Move { .. }
+            | UidBatches { .. } => state == StateName::Selected,
         }
     }
 
@@ -522,6 +532,7 @@ impl CommandBody {
             | StartTls
             | Status { .. }
             | Subscribe { .. }
+            | UidBatches { .. }
             | Unauthenticate
             | Unselect
             | Unsubscribe { .. } => true,

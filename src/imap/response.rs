@@ -62,6 +62,8 @@ pub enum Code {
     InProgress(Option<Tag>, u64, u64),
     InUse,
     Limit,
+    /// So many messages were processed, or may be; the lowest UID of those that were (RFC 9738).
+    MessageLimit(u32, Option<Uid>),
     /// Octets of the largest value that was too large for the client (RFC 5464 §4.2.1).
     MetadataLongEntries(u64),
     /// Octets that a value may have (RFC 5464 §4.3).
@@ -84,6 +86,8 @@ pub enum Code {
     ServerBug,
     /// RFC 4469 §4.2, RFC 7889 §4.
     TooBig,
+    /// RFC 10022.
+    TooFew,
     TryCreate,
     UidNext(Uid),
     UidNotSticky,
@@ -123,6 +127,8 @@ pub enum Data {
     Sort(Vec<u32>),
     /// Threads, as they are written (RFC 5256 §4).
     Thread(Vec<ThreadItem>),
+    /// Ranges of UIDs, the higher end first (RFC 10022).
+    UidBatches(Tag, Vec<(u32, u32)>),
     /// `None` is NIL: of APPENDLIMIT alone.
     StatusItems(MailboxName, Vec<(StatusItem, Option<u64>)>),
 }

@@ -371,6 +371,8 @@ fn session_limits(config: &Config) -> session::Limits {
         login_timeout: config.limits.login_timeout.limit().unwrap_or(UNLIMITED),
         idle_timeout: config.limits.idle_timeout.limit().unwrap_or(UNLIMITED),
         max_message_size: config.mail.max_message_size.limit(),
+        message_limit: Some(config.limits.message_limit).filter(|limit| *limit > 0),
+        save_limit: Some(config.limits.save_limit).filter(|limit| *limit > 0),
         withdrawn: Arc::new(withdrawn(&config.capabilities)),
     }
 }

@@ -43,6 +43,7 @@ use crate::imap::response::{Data, ListAttribute, ListExtended, ListItem};
 use crate::mailbox::annotations::Listener;
 use crate::mailbox::user::User;
 use crate::mailbox::view::View;
+use crate::session::cmd::uidbatches::Batched;
 use crate::session::follow::Followed;
 use crate::session::reader::Reader;
 use crate::session::reply::Failure;
@@ -79,6 +80,10 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// Octets of an APPEND's message. `None`: no limit.
     pub max_message_size: Option<u64>,
+    /// Messages that one command may process (RFC 9738).
+    pub message_limit: Option<u32>,
+    /// Messages that one APPEND or COPY may make (RFC 9738); `None`: as many as any command may process.
+    pub save_limit: Option<u32>,
     /// Capabilities that are not offered.
     pub withdrawn: Arc<Withdrawn>,
 }
@@ -89,6 +94,8 @@ impl Default for Limits {
             login_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(30 * 60),
             max_message_size: None,
+            message_limit: None,
+            save_limit: None,
             withdrawn: Arc::default(),
         }
     }
@@ -199,6 +206,8 @@ pub(crate) struct Session {
     enabled: Enabled,
     /// Where it hears of annotations that others change, if the client wants to.
     annotations: Option<Listener>,
+    /// What was asked by UIDBATCHES of the selected mailbox.
+    batched: Vec<Batched>,
     /// What the client says that it is.
     client_id: ClientId,
     /// Whoever is logged in may give that up.
@@ -223,6 +232,7 @@ impl Session {
             state: State::Authenticated,
             enabled: Enabled::default(),
             annotations: None,
+            batched: Vec::new(),
             client_id: ClientId::new(),
             may_unauthenticate: false,
         }

@@ -22,7 +22,7 @@ use crate::mailbox::view::Expunge;
 use crate::session::cmd::{
     any, append, cancelupdate, check, close, compress, copy, create, delete, enable, esearch,
     expunge, fetch, idle, list, metadata, namespace, rename, search, select, sort, status, store,
-    subscribe,
+    subscribe, uidbatches,
 };
 use crate::session::cut::{Cut, Refusal};
 use crate::session::reader::Reader;
@@ -127,6 +127,8 @@ impl Session {
     fn capabilities(&self) -> Vec<Cow<'static, str>> {
         let list = capability::after_login(AfterLogin {
             append_limit: self.limits.max_message_size,
+            message_limit: self.limits.message_limit,
+            save_limit: self.limits.save_limit,
             unauthenticate: self.may_unauthenticate,
         });
         self.limits.withdrawn.announced(list, &self.client_id)
@@ -380,6 +382,9 @@ impl Session {
                 charset,
                 key,
             } => sort::thread(self, tag, numbering, algorithm, &charset, &key).await,
+            CommandBody::UidBatches { size, batches } => {
+                uidbatches::run(self, tag, size, batches).await
+            }
             CommandBody::Unauthenticate if self.may_unauthenticate => {
                 Err(Failure::End(End::Unauthenticate(tag.clone())))
             }
@@ -551,7 +556,7 @@ impl News {
             | CommandBody::Sort { numbering, .. }
             | CommandBody::Thread { numbering, .. }
             | CommandBody::Store { numbering, .. } => (true, *numbering == Numbering::Uid, false),
-            CommandBody::Esearch { .. } => (true, true, false),
+            CommandBody::Esearch { .. } | CommandBody::UidBatches { .. } => (true, true, false),
             CommandBody::Expunge { uids } => (true, uids.is_some(), false),
             CommandBody::Append(head, _) => return News::of_append(head),
             CommandBody::Authenticate { .. }

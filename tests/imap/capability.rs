@@ -42,6 +42,7 @@ const AFTER_LOGIN: &[&str] = &[
     "THREAD=ORDEREDSUBJECT",
     "THREAD=REFERENCES",
     "THREAD=REFS",
+    "UIDBATCHES",
     "UIDPLUS",
     "UNAUTHENTICATE",
     "UNSELECT",
@@ -61,6 +62,7 @@ const NOT_DOVECOTS: &[&str] = &[
     "MULTISEARCH",
     "PARTIAL",
     "REPLACE",
+    "UIDBATCHES",
     "UNAUTHENTICATE",
     "UTF8=ACCEPT",
 ];

@@ -502,6 +502,19 @@ fn followed(c: &mut Client, options: &str, key: &str) -> (bool, String) {
 }
 
 #[test]
+fn so_many_ways_to_ask_for_batches() {
+    let (most, answer) = stated("different UIDBATCHES of a selected mailbox");
+    let server = culver().start(&Arc::new(Maildir::new()));
+    let mut c = server.selected("INBOX");
+    for number in 1..=most {
+        c.ok(&format!("UIDBATCHES 500 {number}:{number}"));
+    }
+    assert_eq!(c.outcome("UIDBATCHES 600"), answer);
+    c.ok("SELECT INBOX");
+    c.ok("UIDBATCHES 600");
+}
+
+#[test]
 fn so_many_searches_are_followed() {
     let (most, answer) = stated("searches followed");
     assert_eq!(answer, "NO [NOUPDATE]");

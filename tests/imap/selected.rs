@@ -62,6 +62,7 @@ fn all_of_them() {
     }
     // RFC 8508 §3.5: "the REPLACE and UID REPLACE commands MUST only be valid in the selected state."
     for command in [
+        "UIDBATCHES 1000",
         "REPLACE 1 box {2+}\r\nab",
         "UID REPLACE * box CATENATE (TEXT {2+}\r\nab)",
     ] {

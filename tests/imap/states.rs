@@ -63,6 +63,7 @@ const SELECTED: &[&str] = &[
 
 /// The same; Dovecot does not have these.
 const REPLACE: &[&str] = &[
+    "UIDBATCHES 500",
     "REPLACE 1 INBOX {14+}\r\nSubject: x\r\n\r\n",
     "UID REPLACE * INBOX {14+}\r\nSubject: x\r\n\r\n",
     "REPLACE 1 INBOX CATENATE (TEXT {14+}\r\nSubject: x\r\n\r\n)",

@@ -162,6 +162,14 @@ fn other_contradictions() {
         "error: capabilities.client: \"a b\" is no capability",
     );
     finds(
+        "[limits]\nmessage-limit = 999\n",
+        "error: limits.message-limit: RFC 9738 asks for 1000 at the least, or 0",
+    );
+    finds(
+        "[limits]\nmessage-limit = 2000\nsave-limit = 1999\n",
+        "error: limits.save-limit: less than limits.message-limit",
+    );
+    finds(
         "[auth]\nplaintext-without-tls = \"always\"\n",
         "warning: auth.plaintext-without-tls: \"always\" lets passwords cross the network in clear",
     );

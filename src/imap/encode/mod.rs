@@ -119,6 +119,17 @@ pub fn data(out: &mut Vec<u8>, data: &Data, names: NameForm) {
         Data::Search(found) => named_numbers(out, "SEARCH", found),
         Data::Sort(found) => named_numbers(out, "SORT", found),
         Data::Thread(items) => threads(out, items),
+        Data::UidBatches(tag, ranges) => {
+            out.extend_from_slice(b"UIDBATCHES (TAG ");
+            quoted(out, tag.as_str().as_bytes());
+            out.push(b')');
+            for (at, (high, low)) in ranges.iter().enumerate() {
+                out.push(if at == 0 { b' ' } else { b',' });
+                number(out, u64::from(*high));
+                out.push(b':');
+                number(out, u64::from(*low));
+            }
+        }
         Data::StatusItems(name, items) => {
             out.extend_from_slice(b"STATUS ");
             mailbox(out, name, names);
@@ -215,6 +226,7 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         Code::HasChildren => "HASCHILDREN",
         Code::InUse => "INUSE",
         Code::Limit => "LIMIT",
+        Code::MessageLimit(..) => "MESSAGELIMIT",
         Code::MetadataLongEntries(_) | Code::MetadataMaxSize(_) | Code::MetadataTooMany => {
             "METADATA"
         }
@@ -231,6 +243,7 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         Code::ReadWrite => "READ-WRITE",
         Code::ServerBug => "SERVERBUG",
         Code::TooBig => "TOOBIG",
+        Code::TooFew => "TOOFEW",
         Code::TryCreate => "TRYCREATE",
         Code::UidNext(_) => "UIDNEXT",
         Code::UidNotSticky => "UIDNOTSTICKY",
@@ -286,6 +299,12 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
                 number(out, *part);
             }
             out.push(b')');
+        }
+        Code::MessageLimit(limit, lowest) => {
+            argument(out, *limit);
+            if let Some(lowest) = lowest {
+                argument(out, lowest.get());
+            }
         }
         Code::MetadataLongEntries(octets) => {
             out.extend_from_slice(b" LONGENTRIES ");

@@ -249,6 +249,7 @@ fn body(input: &[u8]) -> Parsed<'_, CommandBody> {
                 verb => numbered(verb, rest, Numbering::Uid),
             }
         }
+        "UIDBATCHES" => sequence::uid_batches(rest),
         "UNAUTHENTICATE" => bare(Unauthenticate),
         "UNSELECT" => bare(Unselect),
         "UNSUBSCRIBE" => mailbox::one_mailbox(rest, |mailbox| Unsubscribe { mailbox }),

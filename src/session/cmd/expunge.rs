@@ -5,16 +5,22 @@ use std::sync::Arc;
 use crate::imap::command::Numbering;
 use crate::imap::sequence::MessageSet;
 use crate::session::Session;
-use crate::session::cmd::{resolve, uids};
+use crate::session::cmd::{Share, resolve, uids};
 use crate::session::reply::{Failure, Reply};
 
 pub(crate) async fn run(session: &mut Session, set: Option<&MessageSet>) -> Result<Reply, Failure> {
     let view = session.writable_view()?;
+    let mailbox = Arc::clone(view.mailbox());
+    let mut share = None;
     let named = match set {
-        Some(set) => Some(uids(&resolve(view, Numbering::Uid, set)?)),
+        Some(set) => {
+            let mut picked = resolve(view, Numbering::Uid, set)?;
+            // RFC 9738: EXPUNGE of all is not limited.
+            share = Share::of(session, &mut picked);
+            Some(uids(&picked))
+        }
         None => None,
     };
-    let mailbox = Arc::clone(view.mailbox());
     mailbox.expunge(named.as_ref()).await?;
-    Ok(Reply::ok("Expunge completed"))
+    Share::conclude(share, Reply::ok("Expunge completed"))
 }

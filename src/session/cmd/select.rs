@@ -21,6 +21,7 @@ pub(crate) async fn run(
             "Previous mailbox closed.",
         );
     }
+    session.batched = Vec::new();
     let named = session.named(wire).await?;
     let mailbox = session.user.mailbox(&named.name).await?;
     mailbox.refresh().await?;

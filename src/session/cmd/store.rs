@@ -8,7 +8,7 @@ use crate::imap::response::Code;
 use crate::imap::sequence::{MessageSet, NumberSet, Uid};
 use crate::mailbox::view::Expunge;
 use crate::session::Session;
-use crate::session::cmd::{resolve, uids};
+use crate::session::cmd::{Share, resolve, uids};
 use crate::session::reply::{Failure, Reply};
 use crate::session::updates::{self, Shown};
 
@@ -23,7 +23,9 @@ pub(crate) async fn run(
     flags: &[Flag],
 ) -> Result<Reply, Failure> {
     let view = session.writable_view()?;
-    let picked = resolve(view, numbering, set)?;
+    let mut picked = resolve(view, numbering, set)?;
+    let share = Share::of(session, &mut picked);
+    let view = session.writable_view()?;
     let named = uids(picked.iter().filter(|picked| !picked.gone));
     let mut gone = picked.len() as u64 > named.len();
     if !named.is_empty() {
@@ -38,11 +40,11 @@ pub(crate) async fn run(
         }
         if stored.gone.len() < named.len() {
             let reply = Reply::ok("Store completed");
-            return Ok(if gone && !silent {
-                partly(reply)
-            } else {
-                reply
-            });
+            let reply = match gone && !silent {
+                true => partly(reply),
+                false => reply,
+            };
+            return Share::conclude(share, reply);
         }
     }
     if gone && !silent {
@@ -51,7 +53,7 @@ pub(crate) async fn run(
             "The messages no longer exist".into(),
         ));
     }
-    Ok(Reply::ok("Store completed"))
+    Share::conclude(share, Reply::ok("Store completed"))
 }
 
 fn partly(reply: Reply) -> Reply {

@@ -133,6 +133,12 @@ fn codes() {
         (Code::MetadataTooMany, "[METADATA TOOMANY] "),
         (Code::CompressionActive, "[COMPRESSIONACTIVE] "),
         (Code::TooBig, "[TOOBIG] "),
+        (
+            Code::MessageLimit(1000, Uid::new(23_221)),
+            "[MESSAGELIMIT 1000 23221] ",
+        ),
+        (Code::MessageLimit(1000, None), "[MESSAGELIMIT 1000] "),
+        (Code::TooFew, "[TOOFEW] "),
         (Code::UnknownCte, "[UNKNOWN-CTE] "),
         (Code::TryCreate, "[TRYCREATE] "),
     ] {
@@ -261,6 +267,17 @@ fn untagged_data() {
         (
             Data::MetadataChanged(None, vec![entry("/shared/comment"), entry("/shared/x")]),
             "METADATA \"\" /shared/comment /shared/x",
+        ),
+        (
+            Data::UidBatches(
+                Tag::new(b"t").unwrap(),
+                vec![(215_295, 99_696), (99_695, 1)],
+            ),
+            "UIDBATCHES (TAG \"t\") 215295:99696,99695:1",
+        ),
+        (
+            Data::UidBatches(Tag::new(b"t").unwrap(), vec![]),
+            "UIDBATCHES (TAG \"t\")",
         ),
         (Data::Namespace('.'), "NAMESPACE ((\"\" \".\")) NIL NIL"),
         (Data::Recent(5), "5 RECENT"),

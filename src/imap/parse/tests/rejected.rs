@@ -66,6 +66,15 @@ fn texts_and_places() {
             "COMPRESS DEFLATE x",
             "Expected the command's end (octet 19)",
         ),
+        (
+            "UIDBATCHES 0",
+            "Expected a number from 1 to 4294967295 (octet 14)",
+        ),
+        ("UIDBATCHES 500 1", "Expected : (octet 19)"),
+        (
+            "UIDBATCHES 500 1:*",
+            "Expected a number from 1 to 4294967295 (octet 20)",
+        ),
         ("UNAUTHENTICATE x", "Expected the command's end (octet 17)"),
         ("LOGIN", "Expected a space (octet 8)"),
         ("LOGIN ", "Expected an atom or a string (octet 9)"),

@@ -441,6 +441,8 @@ fn any_command() -> impl Strategy<Value = Command> {
             )
         )
             .prop_map(|(mailbox, values)| SetMetadata { mailbox, values }),
+        (1u32.., proptest::option::of((1u32.., 1u32..)))
+            .prop_map(|(size, batches)| UidBatches { size, batches }),
         (numbering(), any_messages(), any_bytes()).prop_map(|(numbering, set, mailbox)| Move {
             numbering,
             set,

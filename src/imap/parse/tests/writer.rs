@@ -430,6 +430,12 @@ impl Writer {
         self.raw(" ");
         self.word(command.body.name());
         match &command.body {
+            UidBatches { size, batches } => {
+                self.raw(format!(" {size}"));
+                if let Some((first, last)) = batches {
+                    self.raw(format!(" {first}:{last}"));
+                }
+            }
             Compress => {
                 self.raw(" ");
                 self.word("DEFLATE");
