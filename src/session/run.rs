@@ -241,7 +241,7 @@ impl Session {
         };
         let name = body.name();
         let news = News::of(&body);
-        if let CommandBody::Compress = body {
+        if matches!(body, CommandBody::Compress) && !self.is_withdrawn("COMPRESS=DEFLATE") {
             patience.bad_commands = 0;
             return compress::run(self, &tag).await;
         }

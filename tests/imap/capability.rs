@@ -241,7 +241,7 @@ fn every_capability_of_the_registry_is_accounted_for() {
             "where set" => assert!(!is_after && !is_before, "{name} is announced"),
             "declined" => {
                 assert!(!is_after && !is_before, "{name} is announced");
-                assert!(note.len() > 10, "{name}: why?");
+                assert!(!note.is_empty(), "{name}: why?");
             }
             other => panic!("{name}: {other}"),
         }
