@@ -27,6 +27,12 @@ const SPECIAL_USES: [&str; 7] = [
 /// A server "MUST" not log a client out sooner (RFC 3501 §5.4).
 const SHORTEST_IDLE: Duration = Duration::from_secs(30 * 60);
 
+/// RFC 9738: no smaller limit may be announced.
+const LOWEST_MESSAGE_LIMIT: u32 = 1000;
+
+/// Capabilities without which there is no session, or that other settings decide.
+const NEEDED_CAPABILITIES: [&str; 3] = ["IMAP4rev1", "STARTTLS", "LOGINDISABLED"];
+
 /// How bad a [`Finding`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
@@ -99,6 +105,8 @@ pub fn check(config: &Config) -> Vec<Finding> {
             "\"always\" lets passwords cross the network in clear",
         );
     }
+    capabilities(config, &mut findings);
+    message_limits(config, &mut findings);
     let idle = config.limits.idle_timeout.limit();
     if idle.is_some_and(|idle| idle < SHORTEST_IDLE) {
         findings.warning(
@@ -158,11 +166,6 @@ pub fn unsupported(config: &Config) -> Vec<Finding> {
         ),
         (config.quota.storage.limit().is_some(), "quota.storage"),
         (config.quota.messages != 0, "quota.messages"),
-        (!config.capabilities.off.is_empty(), "capabilities.off"),
-        (
-            !config.capabilities.client.is_empty(),
-            "capabilities.client",
-        ),
         (config.log.target == Some(LogTarget::Syslog), "log.target"),
         (config.log.form == LogForm::Dovecot, "log.form"),
     ];
@@ -172,6 +175,47 @@ pub fn unsupported(config: &Config) -> Vec<Finding> {
         }
     }
     findings.0
+}
+
+/// What RFC 9738 asks of its two numbers.
+fn message_limits(config: &Config, findings: &mut Findings) {
+    let (messages, saved) = (config.limits.message_limit, config.limits.save_limit);
+    for (key, limit) in [
+        ("limits.message-limit", messages),
+        ("limits.save-limit", saved),
+    ] {
+        if (1..LOWEST_MESSAGE_LIMIT).contains(&limit) {
+            let text = format!("RFC 9738 asks for {LOWEST_MESSAGE_LIMIT} at the least, or 0");
+            findings.error(key, text);
+        }
+    }
+    if saved != 0 && saved < messages {
+        findings.error("limits.save-limit", "less than limits.message-limit");
+    }
+}
+
+/// Names that no capability can have, and such that stay whatever is said.
+fn capabilities(config: &Config, findings: &mut Findings) {
+    let off = |key, names: &[String], findings: &mut Findings| {
+        for name in names {
+            if NEEDED_CAPABILITIES
+                .iter()
+                .any(|needed| name.eq_ignore_ascii_case(needed))
+                || name.to_ascii_uppercase().starts_with("AUTH=")
+            {
+                findings.warning(key, format!("{name} cannot be switched off here"));
+            } else if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
+                findings.error(key, format!("{name:?} is no capability"));
+            }
+        }
+    };
+    off("capabilities.off", &config.capabilities.off, findings);
+    for client in &config.capabilities.client {
+        off("capabilities.client", &client.off, findings);
+        if client.name.is_empty() {
+            findings.error("capabilities.client", "a client without a name");
+        }
+    }
 }
 
 fn listeners(config: &Config, findings: &mut Findings) {

@@ -144,6 +144,8 @@ impl Section for Limits {
         visitor.key("connections-per-user", &mut self.connections_per_user);
         visitor.key("login-timeout", &mut self.login_timeout);
         visitor.key("idle-timeout", &mut self.idle_timeout);
+        visitor.key("message-limit", &mut self.message_limit);
+        visitor.key("save-limit", &mut self.save_limit);
     }
 }
 

@@ -308,6 +308,10 @@ pub struct Limits {
     pub login_timeout: Time,
     /// Time without a command after which a session is ended (RFC 3501 §5.4: at least 30 minutes).
     pub idle_timeout: Time,
+    /// Messages that one command may process (RFC 9738); 0: no limit.
+    pub message_limit: u32,
+    /// Messages that one APPEND or COPY may make (RFC 9738); 0: as many as any command may process.
+    pub save_limit: u32,
 }
 
 impl Default for Limits {
@@ -318,6 +322,8 @@ impl Default for Limits {
             connections_per_user: 100,
             login_timeout: Time(Duration::from_secs(60)),
             idle_timeout: Time(Duration::from_secs(30 * 60)),
+            message_limit: 0,
+            save_limit: 0,
         }
     }
 }

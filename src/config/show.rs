@@ -214,6 +214,8 @@ connections-per-address = 5
 connections-per-user = 0
 login-timeout = "90s"
 idle-timeout = "1h"
+message-limit = 1000
+save-limit = 2000
 
 [capabilities]
 off = ["UIDONLY"]

@@ -55,6 +55,9 @@ const AFTER: &[&str] = &[
     "LIST-EXTENDED",
     "LIST-STATUS",
     "STATUS=SIZE",
+    "METADATA",
+    "METADATA-SERVER",
+    "LIST-METADATA",
     "UTF8=ACCEPT",
     "SORT",
     "SORT=DISPLAY",
@@ -65,6 +68,8 @@ const AFTER: &[&str] = &[
     "I18NLEVEL=1",
     "CONDSTORE",
     "QRESYNC",
+    "COMPRESS=DEFLATE",
+    "UIDBATCHES",
 ];
 
 /// The list before login. LITERAL- there: only literals up to 4096 octets may come unasked (RFC 7888 §5).
@@ -81,13 +86,36 @@ pub fn before_login(situation: BeforeLogin<'_>) -> Vec<Cow<'static, str>> {
     names.into_iter().map(Cow::Borrowed).collect()
 }
 
-/// The list after login. `append_limit` is the most octets that an APPEND's message may have, the same in all
-/// mailboxes. Without a limit there is no number to name, and STATUS says NIL (RFC 7889 §2).
-pub fn after_login(append_limit: Option<u64>) -> Vec<Cow<'static, str>> {
-    let limit = match append_limit {
+/// What decides the list after login.
+#[derive(Clone, Copy, Debug)]
+pub struct AfterLogin {
+    /// The most octets that an APPEND's message may have, the same in all mailboxes. Without a limit there is no
+    /// number to name, and STATUS says NIL (RFC 7889 §2).
+    pub append_limit: Option<u64>,
+    /// Messages that one command may process (RFC 9738).
+    pub message_limit: Option<u32>,
+    /// Messages that one APPEND or COPY may make (RFC 9738).
+    pub save_limit: Option<u32>,
+    /// There was a login, which UNAUTHENTICATE can undo.
+    pub unauthenticate: bool,
+}
+
+/// The list after login.
+pub fn after_login(situation: AfterLogin) -> Vec<Cow<'static, str>> {
+    let limit = match situation.append_limit {
         Some(limit) => Cow::Owned(format!("APPENDLIMIT={limit}")),
         None => Cow::Borrowed("APPENDLIMIT"),
     };
     let names = AFTER.iter().copied().map(Cow::Borrowed);
-    names.chain([limit]).collect()
+    let number = |name, limit: Option<u32>| limit.map(|limit| format!("{name}={limit}"));
+    let limits = [
+        number("MESSAGELIMIT", situation.message_limit),
+        number("SAVELIMIT", situation.save_limit),
+    ];
+    let unauthenticate = situation.unauthenticate.then_some("UNAUTHENTICATE");
+    names
+        .chain([limit])
+        .chain(limits.into_iter().flatten().map(Cow::Owned))
+        .chain(unauthenticate.map(Cow::Borrowed))
+        .collect()
 }

@@ -4,6 +4,7 @@ use crate::imap::core::{Secret, Tag};
 use crate::imap::date::DateTime;
 use crate::imap::fetch::FetchItem;
 use crate::imap::flag::Flag;
+use crate::imap::metadata::{Depth, EntryName};
 use crate::imap::search::{
     PartialRange, ReturnOptions, SearchKey, SortCriterion, Source, ThreadAlgorithm,
 };
@@ -85,6 +86,19 @@ pub enum CommandBody {
     },
     /// RFC 2342.
     Namespace,
+    /// RFC 5464 §4.2. An empty name is the server's.
+    GetMetadata {
+        mailbox: WireName,
+        entries: Vec<EntryName>,
+        depth: Depth,
+        /// Octets of a value.
+        max_size: Option<u64>,
+    },
+    /// RFC 5464 §4.3. `None` takes an entry away.
+    SetMetadata {
+        mailbox: WireName,
+        values: Vec<(EntryName, Option<Vec<u8>>)>,
+    },
     Status {
         mailbox: WireName,
         items: Vec<StatusItem>,
@@ -94,6 +108,10 @@ pub enum CommandBody {
     Append(AppendHead, Vec<AppendStep>),
     /// RFC 2177.
     Idle,
+    /// RFC 4978: by DEFLATE, the one algorithm that there is.
+    Compress,
+    /// RFC 8437.
+    Unauthenticate,
 
     // Selected (RFC 3501 §6.4).
     Check,
@@ -164,6 +182,13 @@ pub enum CommandBody {
         numbering: Numbering,
         set: MessageSet,
         mailbox: WireName,
+    },
+    /// RFC 10022.
+    UidBatches {
+        /// Messages of each.
+        size: u32,
+        /// The first and the last that are wanted.
+        batches: Option<(u32, u32)>,
     },
 }
 
@@ -323,11 +348,12 @@ pub enum SelectOption {
     Subscribed,
 }
 
-/// What LIST is to say of each name (RFC 5258 §3.2, RFC 5819, RFC 6154 §2).
+/// What LIST is to say of each name (RFC 5258 §3.2, RFC 5819, RFC 6154 §2, RFC 9590).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the grammar's own names")]
 pub enum ReturnOption {
     Children,
+    Metadata(Vec<EntryName>),
     SpecialUse,
     Status(Vec<StatusItem>),
     Subscribed,
@@ -374,6 +400,7 @@ impl CommandBody {
             Capability => "CAPABILITY",
             Check => "CHECK",
             Close => "CLOSE",
+            Compress => "COMPRESS",
             Copy { numbering, .. } => uid(numbering, "COPY", "UID COPY"),
             Create { .. } => "CREATE",
             Delete { .. } => "DELETE",
@@ -382,6 +409,7 @@ impl CommandBody {
             Expunge { uids: None } => "EXPUNGE",
             Expunge { uids: Some(_) } => "UID EXPUNGE",
             Fetch { numbering, .. } => uid(numbering, "FETCH", "UID FETCH"),
+            GetMetadata { .. } => "GETMETADATA",
             Id(_) => "ID",
             Idle => "IDLE",
             List(_) => "LIST",
@@ -399,14 +427,66 @@ impl CommandBody {
             Select {
                 read_only: true, ..
             } => "EXAMINE",
+            SetMetadata { .. } => "SETMETADATA",
             Sort { numbering, .. } => uid(numbering, "SORT", "UID SORT"),
             StartTls => "STARTTLS",
             Status { .. } => "STATUS",
             Store { numbering, .. } => uid(numbering, "STORE", "UID STORE"),
             Subscribe { .. } => "SUBSCRIBE",
             Thread { numbering, .. } => uid(numbering, "THREAD", "UID THREAD"),
+            UidBatches { .. } => "UIDBATCHES",
+            Unauthenticate => "UNAUTHENTICATE",
             Unselect => "UNSELECT",
             Unsubscribe { .. } => "UNSUBSCRIBE",
+        }
+    }
+
+    /// The capability that the command is all of, or that it is part of: without it the command is not known.
+    pub fn capability(&self) -> Option<&'static str> {
+        use CommandBody::*;
+        match self {
+            CancelUpdate { .. } => Some("CONTEXT=SEARCH"),
+            Compress => Some("COMPRESS=DEFLATE"),
+            Enable(_) => Some("ENABLE"),
+            Esearch { .. } => Some("MULTISEARCH"),
+            Expunge { uids: Some(_) } => Some("UIDPLUS"),
+            GetMetadata { .. } | SetMetadata { .. } => Some("METADATA"),
+            Id(_) => Some("ID"),
+            Idle => Some("IDLE"),
+            Move { .. } => Some("MOVE"),
+            Namespace => Some("NAMESPACE"),
+            Sort { .. } => Some("SORT"),
+            Thread { algorithm, .. } => Some(match algorithm {
+                ThreadAlgorithm::OrderedSubject => "THREAD=ORDEREDSUBJECT",
+                ThreadAlgorithm::References => "THREAD=REFERENCES",
+                ThreadAlgorithm::Refs => "THREAD=REFS",
+            }),
+            UidBatches { .. } => Some("UIDBATCHES"),
+            Unauthenticate => Some("UNAUTHENTICATE"),
+            Unselect => Some("UNSELECT"),
+            Append(..)
+            | Authenticate { .. }
+            | Capability
+            | Check
+            | Close
+            | Copy { .. }
+            | Create { .. }
+            | Delete { .. }
+            | Expunge { uids: None }
+            | Fetch { .. }
+            | List(_)
+            | Login { .. }
+            | Logout
+            | Lsub { .. }
+            | Noop
+            | Rename { .. }
+            | Search { .. }
+            | Select { .. }
+            | StartTls
+            | Status { .. }
+            | Store { .. }
+            | Subscribe { .. }
+            | Unsubscribe { .. } => None,
         }
     }
 
@@ -428,9 +508,13 @@ impl CommandBody {
             | List(_)
             | Lsub { .. }
             | Namespace
+            | GetMetadata { .. }
+            | SetMetadata { .. }
             | Status { .. }
             | Append(..)
-            | Idle => state != StateName::NotAuthenticated,
+            | Compress
+            | Idle
+            | Unauthenticate => state != StateName::NotAuthenticated,
             CancelUpdate { .. }
             | Check
             | Close
@@ -442,7 +526,8 @@ impl CommandBody {
             | Fetch { .. }
             | Store { .. }
             | Copy { .. }
-            | Move { .. } => state == StateName::Selected,
+            | Move { .. }
+            | UidBatches { .. } => state == StateName::Selected,
         }
     }
 
@@ -465,12 +550,14 @@ impl CommandBody {
             | Capability
             | Check
             | Close
+            | Compress
             | Copy { .. }
             | Create { .. }
             | Delete { .. }
             | Enable(_)
             | Esearch { .. }
             | Expunge { .. }
+            | GetMetadata { .. }
             | Id(_)
             | Idle
             | List(_)
@@ -482,9 +569,12 @@ impl CommandBody {
             | Noop
             | Rename { .. }
             | Select { .. }
+            | SetMetadata { .. }
             | StartTls
             | Status { .. }
             | Subscribe { .. }
+            | UidBatches { .. }
+            | Unauthenticate
             | Unselect
             | Unsubscribe { .. } => true,
         }

@@ -10,6 +10,7 @@ pub mod date;
 pub mod encode;
 pub mod fetch;
 pub mod flag;
+pub mod metadata;
 pub mod name;
 pub mod parse;
 pub mod response;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::imap::command::StatusItem;
 use crate::imap::core::Tag;
 use crate::imap::flag::{Keyword, SystemFlags};
+use crate::imap::metadata::EntryName;
 use crate::imap::name::MailboxName;
 use crate::imap::search::{PartialRange, ReturnOptions};
 use crate::imap::sequence::{ModSeq, NumberList, NumberSet, SeqNum, Uid, UidValidity};
@@ -50,6 +51,8 @@ pub enum Code {
     Capability(Vec<Cow<'static, str>>),
     ClientBug,
     Closed,
+    /// RFC 4978 §3.
+    CompressionActive,
     ContactAdmin,
     CopyUid(UidValidity, NumberSet, NumberSet),
     Corruption,
@@ -60,6 +63,14 @@ pub enum Code {
     InProgress(Option<Tag>, u64, u64),
     InUse,
     Limit,
+    /// So many messages were processed, or may be; the lowest UID of those that were (RFC 9738).
+    MessageLimit(u32, Option<Uid>),
+    /// Octets of the largest value that was too large for the client (RFC 5464 §4.2.1).
+    MetadataLongEntries(u64),
+    /// Octets that a value may have (RFC 5464 §4.3).
+    MetadataMaxSize(u64),
+    /// RFC 5464 §4.3.
+    MetadataTooMany,
     /// The messages that a conditional STORE left alone, not empty, as UIDs for UID STORE (RFC 7162 §3.1.3).
     Modified(NumberSet),
     /// The mailbox does not keep mod-sequences (RFC 7162 §3.1.2.2).
@@ -80,6 +91,8 @@ pub enum Code {
     ServerBug,
     /// RFC 4469 §4.2, RFC 7889 §4.
     TooBig,
+    /// RFC 10022.
+    TooFew,
     TryCreate,
     UidNext(Uid),
     UidNotSticky,
@@ -106,6 +119,10 @@ pub enum Data {
     Id(Vec<(&'static str, String)>),
     List(ListItem),
     Lsub(ListItem),
+    /// Entries and values of a mailbox, or of the server (RFC 5464 §4.4.1); not empty.
+    Metadata(Option<MailboxName>, Vec<(EntryName, Option<Vec<u8>>)>),
+    /// Entries that somebody else changed (RFC 5464 §4.4.2); not empty.
+    MetadataChanged(Option<MailboxName>, Vec<EntryName>),
     /// One private namespace with an empty prefix and this separator (RFC 2342).
     Namespace(char),
     Recent(u32),
@@ -116,6 +133,8 @@ pub enum Data {
     Sort(Vec<u32>, Option<ModSeq>),
     /// Threads, as they are written (RFC 5256 §4).
     Thread(Vec<ThreadItem>),
+    /// Ranges of UIDs, the higher end first (RFC 10022).
+    UidBatches(Tag, Vec<(u32, u32)>),
     /// `None` is NIL: of APPENDLIMIT alone.
     StatusItems(MailboxName, Vec<(StatusItem, Option<u64>)>),
     /// UIDs of messages expunged, not empty: just now, or `earlier` (RFC 7162 §3.2.10).

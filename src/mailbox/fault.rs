@@ -27,6 +27,9 @@ pub enum Fault {
     /// All 26 keyword letters are taken.
     #[error("Too many keywords in this mailbox (26)")]
     TooManyKeywords,
+    /// All annotations that there may be are there.
+    #[error("Too many annotations")]
+    TooManyAnnotations,
     /// Another program held the lock for two minutes.
     #[error("Mailbox is locked by another program")]
     Locked,

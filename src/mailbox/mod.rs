@@ -4,6 +4,7 @@
 //! [`snapshot::Snapshot`]s; each session holds a [`view::View`]: what its client has been told.
 
 pub mod alter;
+pub mod annotations;
 mod arrivals;
 mod disk;
 mod durability;

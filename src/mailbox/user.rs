@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::imap::name::{MailboxName, NameError};
 pub use crate::imap::response::ListAttribute;
 use crate::imap::sequence::Uid;
+use crate::mailbox::annotations::Heralds;
 use crate::mailbox::fault::{Fault, blocking};
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::queue::LOCK_WAIT;
@@ -66,9 +67,10 @@ pub struct Folder {
 
 /// An account, shared by all of its connections.
 pub struct User {
-    tree: Arc<Tree>,
+    pub(super) tree: Arc<Tree>,
     fsync: Fsync,
     special: SpecialUses,
+    pub(super) heralds: Heralds,
     /// One mailbox for each directory, under the name it was opened by. Held only while names are looked up
     /// or changed, never while a mailbox is being opened.
     open: Mutex<HashMap<MailboxName, Arc<Slot>>>,
@@ -130,6 +132,7 @@ impl User {
             tree: Arc::new(tree),
             fsync: account.fsync,
             special: SpecialUses::new(configured, separator),
+            heralds: Heralds::default(),
             open: Mutex::default(),
         }))
     }
@@ -288,6 +291,11 @@ impl User {
         self.special.configured(name)
     }
 
+    /// What a name is usually for.
+    pub(super) fn usual_use(&self, name: &MailboxName) -> Option<ListAttribute> {
+        self.special.usual(name)
+    }
+
     /// The special use of one mailbox.
     pub async fn special_use(&self, name: &MailboxName) -> Result<Option<ListAttribute>, Fault> {
         if let Some(configured) = self.special.configured(name) {
@@ -421,7 +429,8 @@ impl User {
         Ok(())
     }
 
-    /// RFC 3501 §6.3.5: all messages move to the new mailbox, INBOX stays and is empty.
+    /// RFC 3501 §6.3.5: all messages move to the new mailbox, INBOX stays and is empty. RFC 5464 §4.1: "the
+    /// annotations are copied from the original INBOX to the renamed mailbox".
     async fn rename_inbox(self: &Arc<Self>, to: &MailboxName) -> Result<(), Fault> {
         self.create(to).await?;
         let inbox = self.mailbox(&MailboxName::inbox()).await?;
@@ -433,6 +442,7 @@ impl User {
             .map(|message| message.uid)
             .map(Uid::get)
             .collect();
+        self.copy_annotations(&MailboxName::inbox(), to).await?;
         inbox.move_to(&all, &target).await?;
         Ok(())
     }

@@ -97,6 +97,16 @@ impl Place {
         self.forget_address(&mut counts);
     }
 
+    /// The client is nobody again, and its address is counted, above the limit too.
+    pub fn logged_out(&mut self, address: IpAddr) {
+        if self.address.is_none() {
+            let address = counted_as(address);
+            self.address = Some(address);
+            let mut counts = (self.admission.counts.lock()).unwrap_or_else(PoisonError::into_inner);
+            *counts.before_login.entry(address).or_default() += 1;
+        }
+    }
+
     fn forget_address(&mut self, counts: &mut Counts) {
         let Some(address) = self.address.take() else {
             return;

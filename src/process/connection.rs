@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
@@ -16,7 +15,7 @@ use crate::net::stream::Stream;
 use crate::net::tls;
 use crate::process::users::{Unserved, Users};
 use crate::session::prelogin::PreloginEnd;
-use crate::session::{self, Code, Handover, Limits, Situation, Stop};
+use crate::session::{self, Code, Handover, Limits, Opening, Released, Situation, Stop};
 
 /// Whether TLS begins with the first byte or by STARTTLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +40,13 @@ impl Security {
             },
         }
     }
+}
+
+/// The two ends of a connection.
+#[derive(Clone, Copy)]
+struct Line {
+    peer: SocketAddr,
+    local: SocketAddr,
 }
 
 /// What all connections of a server share.
@@ -70,83 +76,134 @@ impl Server {
             local,
             mut place,
         } = accepted;
-        let Some(handover) = self.log_in(tcp, peer, local, security).await else {
-            return;
+        let line = Line { peer, local };
+        let mut stream = Stream::Tcp(tcp);
+        let mut deadline = self.login_deadline();
+        if security == Security::Implicit {
+            match self.secure(stream, line, deadline).await {
+                Some(secured) => stream = secured,
+                None => return,
+            }
+        }
+        let mut opening = Opening {
+            greeting: true,
+            ..Opening::default()
         };
-        place.logged_in();
+        loop {
+            let Some(handover) = self.log_in(stream, line, deadline, opening).await else {
+                return;
+            };
+            place.logged_in();
+            let Some(released) = self.serve_user(handover, peer).await else {
+                return;
+            };
+            place.logged_out(peer.ip());
+            Released { stream, opening } = released;
+            deadline = self.login_deadline();
+        }
+    }
+
+    /// Serves somebody who has logged in. Gives what goes on without them.
+    async fn serve_user(
+        &self,
+        handover: Handover<Stream>,
+        peer: SocketAddr,
+    ) -> Option<Released<Stream>> {
         let user = handover.user.user.clone();
         match self.users.enter(&handover.user).await {
             Ok(seat) => {
                 info!(user, %peer, "logged in");
                 let account = Arc::clone(seat.user());
-                session::run(handover, account, self.limits.clone(), self.stop.clone()).await;
+                let released =
+                    session::run(handover, account, self.limits.clone(), self.stop.clone()).await;
                 info!(user, %peer, "gone");
+                released
             }
             Err(Unserved::TooMany) => {
                 warn!(user, %peer, "login refused: too many connections of this user");
                 let text = "Too many connections of this user";
                 session::turn_away(handover, Code::Limit, text).await;
+                None
             }
             Err(Unserved::Failed(error)) => {
                 error!(user, %peer, "login refused: {error}");
                 let text = "Your mail cannot be opened; the server's log says why";
                 session::turn_away(handover, Code::Unavailable, text).await;
+                None
             }
         }
     }
 
-    /// TLS and login, in the one span of time they have together.
+    /// TLS and login have one span of time together.
+    fn login_deadline(&self) -> Instant {
+        Instant::now() + self.limits.login_timeout
+    }
+
+    /// STARTTLS and login.
     async fn log_in(
         &self,
-        tcp: TcpStream,
-        peer: SocketAddr,
-        local: SocketAddr,
-        security: Security,
+        stream: Stream,
+        line: Line,
+        deadline: Instant,
+        opening: Opening,
     ) -> Option<Handover<Stream>> {
-        let deadline = Instant::now() + self.limits.login_timeout;
-        let peer_name = peer.ip().to_canonical().to_string();
+        let peer = line.peer.ip().to_canonical().to_string();
         let in_clear = Situation {
             tls: false,
             starttls: true,
-            login_allowed: may_send_plaintext(self.plaintext, peer, local),
+            login_allowed: may_send_plaintext(self.plaintext, line.peer, line.local),
             mechanisms: Arc::clone(&self.mechanisms),
-            peer: peer_name.clone(),
+            peer: peer.clone(),
         };
         let under_tls = Situation {
             tls: true,
             starttls: false,
             login_allowed: true,
             mechanisms: Arc::clone(&self.mechanisms),
-            peer: peer_name,
+            peer,
         };
-        let tcp = match security {
-            Security::Implicit => tcp,
-            Security::StartTls => {
-                let end = self.prelogin(Stream::Tcp(tcp), &in_clear, deadline, true);
-                match end.await {
+        let (stream, opening) = match stream {
+            Stream::Tls(_) => (stream, opening),
+            Stream::Tcp(_) => {
+                let failed_logins = opening.failed_logins;
+                match self.prelogin(stream, &in_clear, deadline, opening).await {
                     PreloginEnd::Handover(handover) => return Some(handover),
-                    PreloginEnd::StartTls(Stream::Tcp(tcp)) => tcp,
-                    PreloginEnd::StartTls(Stream::Tls(_)) | PreloginEnd::Logout => return None,
+                    PreloginEnd::StartTls(stream) => {
+                        let secured = self.secure(stream, line, deadline).await?;
+                        // After STARTTLS there is no second greeting (RFC 3501 §6.2.1), and nothing counts that was
+                        // said before.
+                        let opening = Opening {
+                            failed_logins,
+                            ..Opening::default()
+                        };
+                        (secured, opening)
+                    }
+                    PreloginEnd::Logout => return None,
                 }
             }
+        };
+        match self.prelogin(stream, &under_tls, deadline, opening).await {
+            PreloginEnd::Handover(handover) => Some(handover),
+            PreloginEnd::StartTls(_) | PreloginEnd::Logout => None,
+        }
+    }
+
+    /// TLS on a connection in clear.
+    async fn secure(&self, stream: Stream, line: Line, deadline: Instant) -> Option<Stream> {
+        let Stream::Tcp(tcp) = stream else {
+            return None;
         };
         let mut stop = self.stop.clone();
         let handshake = tokio::select! {
             () = stopped(&mut stop) => return None,
             handshake = tls::accept(&self.tls, tcp, deadline) => handshake,
         };
-        let stream = match handshake {
-            Ok(stream) => stream,
+        match handshake {
+            Ok(stream) => Some(stream),
             Err(error) => {
-                debug!(%peer, %error, "TLS handshake failed");
-                return None;
+                debug!(peer = %line.peer, %error, "TLS handshake failed");
+                None
             }
-        };
-        // After STARTTLS there is no second greeting (RFC 3501 §6.2.1).
-        let greeting = security == Security::Implicit;
-        match self.prelogin(stream, &under_tls, deadline, greeting).await {
-            PreloginEnd::Handover(handover) => Some(handover),
-            PreloginEnd::StartTls(_) | PreloginEnd::Logout => None,
         }
     }
 
@@ -155,14 +212,14 @@ impl Server {
         stream: Stream,
         situation: &Situation,
         deadline: Instant,
-        greeting: bool,
+        opening: Opening,
     ) -> PreloginEnd<Stream> {
         let limits = Limits {
             login_timeout: deadline.saturating_duration_since(Instant::now()),
             ..self.limits.clone()
         };
         let stop = self.stop.clone();
-        session::prelogin(stream, situation, &limits, &self.auth, greeting, stop).await
+        session::prelogin(stream, situation, &limits, &self.auth, opening, stop).await
     }
 }
 

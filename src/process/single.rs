@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use zeroize::Zeroizing;
 
 use crate::auth::{AccountFields, Authenticator, Granted, Mechanism, Secret};
-use crate::config::{Config, Limits, LogLevel, Plaintext, TlsVersion};
+use crate::config::{Capabilities, Config, Limits, LogLevel, Plaintext, TlsVersion};
 use crate::mailbox::user::User;
 use crate::net::limits::Admission;
 use crate::net::listener;
@@ -33,6 +33,7 @@ use crate::process::start::{
 };
 use crate::process::users::Users;
 use crate::session;
+use crate::session::withdrawn::Withdrawn;
 
 /// Where `serve MAILDIR` speaks IMAP with STARTTLS.
 pub const DEFAULT_LISTEN: SocketAddr =
@@ -370,7 +371,21 @@ fn session_limits(config: &Config) -> session::Limits {
         login_timeout: config.limits.login_timeout.limit().unwrap_or(UNLIMITED),
         idle_timeout: config.limits.idle_timeout.limit().unwrap_or(UNLIMITED),
         max_message_size: config.mail.max_message_size.limit(),
+        message_limit: Some(config.limits.message_limit).filter(|limit| *limit > 0),
+        save_limit: Some(config.limits.save_limit).filter(|limit| *limit > 0),
+        withdrawn: Arc::new(withdrawn(&config.capabilities)),
     }
+}
+
+/// What the configuration withdraws from clients.
+fn withdrawn(capabilities: &Capabilities) -> Withdrawn {
+    let clients = capabilities.client.iter();
+    Withdrawn::new(
+        capabilities.off.clone(),
+        clients
+            .map(|client| (client.name.clone(), client.off.clone()))
+            .collect(),
+    )
 }
 
 /// The configured mechanisms that there are already; `config check` warns of others.

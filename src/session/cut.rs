@@ -128,6 +128,12 @@ impl Cutter {
         self.input.len() - self.taken
     }
 
+    /// Begins anew: its input has been taken out.
+    pub fn forget(&mut self) {
+        self.taken = 0;
+        self.seen = 0;
+    }
+
     /// What is not cut yet, for another reader.
     pub fn into_rest(mut self) -> Vec<u8> {
         std::mem::take(self.input())

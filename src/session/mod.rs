@@ -15,6 +15,7 @@
 #[cfg(test)]
 mod client;
 pub mod cmd;
+pub mod compress;
 pub mod cut;
 pub mod follow;
 pub mod prelogin;
@@ -23,8 +24,10 @@ pub mod reply;
 pub mod run;
 pub mod updates;
 mod wait;
+pub mod withdrawn;
 pub mod writer;
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,11 +40,14 @@ use crate::imap::core::Tag;
 use crate::imap::name::MailboxName;
 pub use crate::imap::response::Code;
 use crate::imap::response::{Data, ListAttribute, ListExtended, ListItem, StatusKind};
+use crate::mailbox::annotations::Listener;
 use crate::mailbox::user::User;
 use crate::mailbox::view::View;
+use crate::session::cmd::uidbatches::Batched;
 use crate::session::follow::Followed;
 use crate::session::reader::Reader;
 use crate::session::reply::Failure;
+use crate::session::withdrawn::Withdrawn;
 use crate::session::writer::Writer;
 
 pub use crate::session::prelogin::prelogin;
@@ -51,9 +57,16 @@ pub use crate::session::run::{preauth, run, turn_away};
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What a session is spoken over: a socket, TLS on one, or two pipes.
-pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {}
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {
+    /// Itself, as what it is.
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
+}
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static> Stream for S {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static> Stream for S {
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
 
 /// Turns true once: the running command is finished, `* BYE` sent, the connection ended.
 pub type Stop = watch::Receiver<bool>;
@@ -67,6 +80,12 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// Octets of an APPEND's message. `None`: no limit.
     pub max_message_size: Option<u64>,
+    /// Messages that one command may process (RFC 9738).
+    pub message_limit: Option<u32>,
+    /// Messages that one APPEND or COPY may make (RFC 9738); `None`: as many as any command may process.
+    pub save_limit: Option<u32>,
+    /// Capabilities that are not offered.
+    pub withdrawn: Arc<Withdrawn>,
 }
 
 impl Default for Limits {
@@ -75,6 +94,9 @@ impl Default for Limits {
             login_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(30 * 60),
             max_message_size: None,
+            message_limit: None,
+            save_limit: None,
+            withdrawn: Arc::default(),
         }
     }
 }
@@ -112,6 +134,30 @@ pub struct Handover<S> {
     pub capability_asked: bool,
     /// What the client said in ID; empty if nothing.
     pub client_id: ClientId,
+    /// Logins that failed on this connection.
+    pub failed_logins: u32,
+}
+
+/// How NotAuthenticated begins.
+#[derive(Debug, Default)]
+pub struct Opening {
+    /// The client is to be greeted: not after STARTTLS, nor after UNAUTHENTICATE.
+    pub greeting: bool,
+    /// What the client has sent already.
+    pub unread: Vec<u8>,
+    /// What it said in ID before. RFC 8437 §3: "caching it for the duration of the client connection can be useful".
+    pub client_id: ClientId,
+    /// Logins that have failed on this connection.
+    pub failed_logins: u32,
+}
+
+/// A connection whose client has given up who it was (RFC 8437) and knows it.
+#[derive(Debug)]
+pub struct Released<S> {
+    /// The connection.
+    pub stream: S,
+    /// How it goes on.
+    pub opening: Opening,
 }
 
 /// The states of RFC 3501 §3 after login. NotAuthenticated is [`prelogin()`], a type of its own.
@@ -134,6 +180,8 @@ pub(crate) struct Enabled {
     pub(crate) condstore: bool,
     /// QRESYNC, and CONDSTORE with it (RFC 7162 §3.2.3).
     pub(crate) qresync: bool,
+    /// METADATA or METADATA-SERVER (RFC 5464 §4.1): what others change is told.
+    pub(crate) metadata: bool,
 }
 
 impl Enabled {
@@ -160,6 +208,14 @@ pub(crate) struct Session {
     stop: Stop,
     state: State,
     enabled: Enabled,
+    /// Where it hears of annotations that others change, if the client wants to.
+    annotations: Option<Listener>,
+    /// What was asked by UIDBATCHES of the selected mailbox.
+    batched: Vec<Batched>,
+    /// What the client says that it is.
+    client_id: ClientId,
+    /// Whoever is logged in may give that up.
+    may_unauthenticate: bool,
 }
 
 impl Session {
@@ -179,7 +235,16 @@ impl Session {
             stop,
             state: State::Authenticated,
             enabled: Enabled::default(),
+            annotations: None,
+            batched: Vec::new(),
+            client_id: ClientId::new(),
+            may_unauthenticate: false,
         }
+    }
+
+    /// Whether this client is not offered a capability.
+    fn is_withdrawn(&self, capability: &str) -> bool {
+        self.limits.withdrawn.has(capability, &self.client_id)
     }
 
     /// The selected mailbox.

@@ -17,7 +17,9 @@ use crate::session::cut::{self, Cut};
 use crate::session::reader::Reader;
 use crate::session::reply::End;
 use crate::session::writer::Writer;
-use crate::session::{ClientId, Handover, Limits, Situation, Stop, Stream, farewell, stopped};
+use crate::session::{
+    ClientId, Handover, Limits, Opening, Situation, Stop, Stream, farewell, stopped,
+};
 
 /// Bad commands in a row before the connection ends.
 const BAD_COMMANDS: u32 = 3;
@@ -46,25 +48,32 @@ pub enum PreloginEnd<S> {
     Logout,
 }
 
-/// Serves a stranger. `greeting` is false where STARTTLS has just been completed.
+/// Serves a stranger.
 pub async fn prelogin<S: Stream, A: Authenticate>(
     stream: S,
     situation: &Situation,
     limits: &Limits,
     auth: &A,
-    greeting: bool,
+    opening: Opening,
     mut stop: Stop,
 ) -> PreloginEnd<S> {
+    let Opening {
+        greeting,
+        unread,
+        client_id,
+        failed_logins,
+    } = opening;
     let (input, output) = tokio::io::split(stream);
     let mut stranger = Stranger {
-        reader: Reader::new(input, cut::BEFORE_LOGIN, Vec::new()),
+        reader: Reader::new(input, cut::BEFORE_LOGIN, unread),
         writer: Writer::new(output),
         situation,
+        limits,
         auth,
         bad_commands: 0,
-        failed_logins: 0,
+        failed_logins,
         capability_asked: false,
-        client_id: ClientId::new(),
+        client_id,
     };
     let end = tokio::select! {
         biased;
@@ -78,11 +87,15 @@ pub async fn prelogin<S: Stream, A: Authenticate>(
         mut writer,
         capability_asked,
         client_id,
+        failed_logins,
         ..
     } = stranger;
     match end {
         Ok(outcome) => {
-            let (input, unread) = reader.into_parts();
+            // Nothing is compressed before login.
+            let Some((input, unread)) = reader.into_parts() else {
+                return PreloginEnd::Logout;
+            };
             let stream = input.unsplit(writer.into_half());
             match outcome {
                 Outcome::StartTls => PreloginEnd::StartTls(stream),
@@ -93,6 +106,7 @@ pub async fn prelogin<S: Stream, A: Authenticate>(
                     user,
                     capability_asked,
                     client_id,
+                    failed_logins,
                 }),
             }
         }
@@ -111,6 +125,7 @@ struct Stranger<'a, S, A> {
     reader: Reader<ReadHalf<S>>,
     writer: Writer<WriteHalf<S>>,
     situation: &'a Situation,
+    limits: &'a Limits,
     auth: &'a A,
     bad_commands: u32,
     failed_logins: u32,
@@ -336,11 +351,12 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
     fn capabilities(&self) -> Vec<std::borrow::Cow<'static, str>> {
         let offered = self.situation.mechanisms.iter();
         let mechanisms: Vec<&str> = offered.map(|mechanism| mechanism.capability()).collect();
-        capability::before_login(capability::BeforeLogin {
+        let list = capability::before_login(capability::BeforeLogin {
             starttls: self.situation.starttls && !self.situation.tls,
             login_allowed: self.situation.login_allowed,
             mechanisms: &mechanisms,
-        })
+        });
+        self.limits.withdrawn.announced(list, &self.client_id)
     }
 
     fn ok(&mut self, tag: &Tag, text: &str) {

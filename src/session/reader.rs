@@ -6,6 +6,7 @@ use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use crate::session::compress::Inflate;
 use crate::session::cut::{Budget, Cut, Cutter};
 
 /// Room made for input at a time.
@@ -22,6 +23,8 @@ const AHEAD: usize = 64 << 10;
 pub struct Reader<R> {
     half: R,
     cutter: Cutter,
+    /// What comes is compressed.
+    inflate: Option<Box<Inflate>>,
 }
 
 impl<R: AsyncRead + Unpin> Reader<R> {
@@ -30,7 +33,15 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         Reader {
             half,
             cutter: Cutter::new(budget, unread),
+            inflate: None,
         }
+    }
+
+    /// What comes from now on is compressed, and so is what has come behind the last command.
+    pub fn inflate(&mut self) {
+        let rest = std::mem::take(self.cutter.input());
+        self.cutter.forget();
+        self.inflate = Some(Box::new(Inflate::new(rest)));
     }
 
     /// The next cut, if it is here already.
@@ -105,9 +116,13 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         Ok(())
     }
 
-    /// The half, and what came and was not used.
-    pub fn into_parts(self) -> (R, Vec<u8>) {
-        (self.half, self.cutter.into_rest())
+    /// The half, and what came and was not used; compression is over. `None` if something compressed was not used.
+    pub fn into_parts(self) -> Option<(R, Vec<u8>)> {
+        let rest = self.cutter.into_rest();
+        match self.inflate {
+            None => Some((self.half, rest)),
+            Some(inflate) => rest.is_empty().then(|| (self.half, inflate.into_rest())),
+        }
     }
 
     async fn fill(&mut self, most: usize) -> io::Result<()> {
@@ -115,11 +130,30 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         if input.is_empty() && input.capacity() > PIECE {
             *input = Vec::new();
         }
-        input.reserve(most);
-        match self.half.read_buf(input).await? {
-            0 => Err(io::ErrorKind::UnexpectedEof.into()),
-            _ => Ok(()),
+        let Some(inflate) = &mut self.inflate else {
+            input.reserve(most);
+            return read(&mut self.half, input).await;
+        };
+        let before = input.len();
+        // A flush of the client's alone gives nothing.
+        while input.len() == before {
+            if let Some((packed, wanted)) = inflate.wants() {
+                packed.reserve_exact(wanted);
+                read(&mut self.half, packed).await?;
+            }
+            let mut piece = Vec::with_capacity(most);
+            inflate.inflate(&mut piece)?;
+            input.append(&mut piece);
         }
+        Ok(())
+    }
+}
+
+/// Reads what there is. An error at the end.
+async fn read<R: AsyncRead + Unpin>(half: &mut R, into: &mut Vec<u8>) -> io::Result<()> {
+    match half.read_buf(into).await? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        _ => Ok(()),
     }
 }
 
@@ -146,7 +180,7 @@ mod tests {
         client.write_all(b"\r\nrest").await.unwrap();
         let cut = reader.next().await.unwrap();
         assert_eq!(cut, Cut::Command(b"a NOOP {3+}\r\nxyz".to_vec()));
-        let (_, unread) = reader.into_parts();
+        let (_, unread) = reader.into_parts().unwrap();
         assert_eq!(unread, b"rest");
     }
 

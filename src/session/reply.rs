@@ -4,8 +4,10 @@
 use std::borrow::Cow;
 use std::io;
 
+use crate::imap::core::Tag;
 use crate::imap::response::Code;
 use crate::mailbox::fault::Fault;
+use crate::session::compress::Broken;
 use crate::session::cut::Refusal;
 
 /// A command that succeeded: the rest of its tagged OK.
@@ -55,6 +57,8 @@ pub enum Failure {
 pub enum End {
     /// LOGOUT; all has been said.
     Logout,
+    /// UNAUTHENTICATE; it is still to be answered.
+    Unauthenticate(Tag),
     /// `* BYE`, with the reason.
     Bye(Option<Code>, Cow<'static, str>),
     /// The client is gone.
@@ -70,6 +74,8 @@ impl End {
     pub const TOO_MANY_BAD: End = End::Bye(None, Cow::Borrowed("Too many invalid IMAP commands."));
     /// See [`crate::session::cut::Cut::Flood`]. RFC 7888 §5: BYE "SHOULD include the TOOBIG response code".
     pub const FLOOD: End = End::Bye(Some(Code::TooBig), Cow::Borrowed("Command too large"));
+    /// What the client sends is not compressed as it should be.
+    pub const BROKEN: End = End::Bye(None, Cow::Borrowed("Broken compressed stream."));
     /// The selected mailbox is no more.
     pub const DELETED: End = End::Bye(
         None,
@@ -79,13 +85,16 @@ impl End {
 
 impl From<io::Error> for End {
     fn from(error: io::Error) -> End {
-        End::Gone(error)
+        match Broken::is(&error) {
+            true => End::BROKEN,
+            false => End::Gone(error),
+        }
     }
 }
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Failure {
-        Failure::End(End::Gone(error))
+        Failure::End(error.into())
     }
 }
 
@@ -110,6 +119,7 @@ pub fn answer(fault: &Fault, doing: &str) -> Result<(Option<Code>, Cow<'static, 
         Fault::HasChildren => (Some(Code::HasChildren), fault.to_string().into()),
         Fault::Cannot(_) => (Some(Code::Cannot), fault.to_string().into()),
         Fault::TooManyKeywords => (Some(Code::Limit), fault.to_string().into()),
+        Fault::TooManyAnnotations => (Some(Code::MetadataTooMany), fault.to_string().into()),
         Fault::Expunged => (Some(Code::ExpungeIssued), fault.to_string().into()),
         Fault::Ended => return Err(End::DELETED),
         Fault::NoPermission(_) => {

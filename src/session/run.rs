@@ -4,11 +4,13 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tracing::Instrument;
 
-use crate::imap::capability;
+use crate::imap::capability::{self, AfterLogin};
 use crate::imap::command::{AppendHead, Command, CommandBody, Numbering, StateName};
 use crate::imap::core::Tag;
 use crate::imap::parse::{self, ParseError};
@@ -18,12 +20,18 @@ use crate::mailbox::fault::Fault;
 use crate::mailbox::user::User;
 use crate::mailbox::view::Expunge;
 use crate::session::cmd::{
-    any, append, cancelupdate, check, close, copy, create, delete, enable, esearch, expunge, fetch,
-    idle, list, namespace, rename, search, select, sort, status, store, subscribe,
+    any, append, cancelupdate, check, close, compress, copy, create, delete, enable, esearch,
+    expunge, fetch, idle, list, metadata, namespace, rename, search, select, sort, status, store,
+    subscribe, uidbatches,
 };
 use crate::session::cut::{Cut, Refusal};
+use crate::session::reader::Reader;
 use crate::session::reply::{self, End, Failure, Reply};
-use crate::session::{Handover, Limits, Session, State, Stop, Stream, farewell, stopped, updates};
+use crate::session::writer::Writer;
+use crate::session::{
+    ClientId, Handover, Limits, Opening, Released, Session, State, Stop, Stream, farewell, stopped,
+    updates,
+};
 
 /// Bad commands in a row before the session ends.
 const BAD_COMMANDS: u32 = 20;
@@ -31,17 +39,27 @@ const BAD_COMMANDS: u32 = 20;
 /// Lines that are too long before the session ends.
 const LONG_LINES: u32 = 3;
 
-/// Answers a login that was granted, and serves the user until LOGOUT, BYE or `stop`.
-pub async fn run<S: Stream>(handover: Handover<S>, user: Arc<User>, limits: Limits, stop: Stop) {
+/// Answers a login that was granted, and serves the user until LOGOUT, BYE or `stop`; or until UNAUTHENTICATE, where
+/// the connection goes on.
+pub async fn run<S: Stream>(
+    handover: Handover<S>,
+    user: Arc<User>,
+    limits: Limits,
+    stop: Stop,
+) -> Option<Released<S>> {
     let span = tracing::info_span!("session", user = handover.user.user);
     let Handover {
         stream,
         unread,
         tag,
         capability_asked,
+        client_id,
+        failed_logins,
         ..
     } = handover;
     let mut session = Session::new(Box::new(stream), unread, user, limits, stop);
+    session.client_id = client_id;
+    session.may_unauthenticate = true;
     let list = session.capabilities();
     // A client that asked CAPABILITY before looks for the new list in the same form.
     let code = if capability_asked {
@@ -53,7 +71,17 @@ pub async fn run<S: Stream>(handover: Handover<S>, user: Arc<User>, limits: Limi
     session
         .writer
         .status(Some(&tag), StatusKind::Ok, code, "Logged in");
-    session.serve().instrument(span).await;
+    span.in_scope(|| any::note_client(&session.client_id));
+    let (stream, unread, client_id) = session.serve().instrument(span).await?;
+    // It is what it was before it became one among others.
+    let stream = *stream.into_any().downcast::<S>().ok()?;
+    let opening = Opening {
+        greeting: false,
+        unread,
+        client_id,
+        failed_logins,
+    };
+    Some(Released { stream, opening })
 }
 
 /// Greets a user who needs no login (`serve --stdio`) and serves until the end.
@@ -85,6 +113,9 @@ pub async fn turn_away<S: Stream>(handover: Handover<S>, code: Code, text: &str)
     farewell(reader, writer).await;
 }
 
+/// A client that says nothing for so long rests.
+const REST: Duration = Duration::from_secs(2);
+
 /// What counts against a client.
 #[derive(Default)]
 struct Patience {
@@ -94,28 +125,60 @@ struct Patience {
 
 impl Session {
     fn capabilities(&self) -> Vec<Cow<'static, str>> {
-        capability::after_login(self.limits.max_message_size)
+        let list = capability::after_login(AfterLogin {
+            append_limit: self.limits.max_message_size,
+            message_limit: self.limits.message_limit,
+            save_limit: self.limits.save_limit,
+            unauthenticate: self.may_unauthenticate,
+        });
+        self.limits.withdrawn.announced(list, &self.client_id)
     }
 
-    async fn serve(mut self) {
+    /// Gives what goes on after UNAUTHENTICATE.
+    async fn serve(mut self) -> Option<(Box<dyn Stream>, Vec<u8>, ClientId)> {
         let end = match self.commands().await {
             Ok(never) => match never {},
             Err(end) => end,
         };
         match end {
             End::Logout => {}
+            End::Unauthenticate(tag) => return self.release(&tag).await,
             End::Bye(code, reason) => {
                 tracing::debug!("ended: {reason}");
                 self.writer.status(None, StatusKind::Bye, code, reason);
             }
             End::Gone(error) => {
                 tracing::debug!("client gone: {error}");
-                return;
+                return None;
             }
         }
         // The selection ends before the client hears that it is over.
         self.state = State::Authenticated;
         farewell(self.reader, self.writer).await;
+        None
+    }
+
+    /// UNAUTHENTICATE (RFC 8437): all that was the user's is given up, then the client is told. There is no NO.
+    async fn release(mut self, tag: &Tag) -> Option<(Box<dyn Stream>, Vec<u8>, ClientId)> {
+        self.state = State::Authenticated;
+        self.annotations = None;
+        self.writer
+            .status(Some(tag), StatusKind::Ok, None, "Unauthenticate completed");
+        if let Err(error) = self.writer.flush().await {
+            tracing::debug!("client gone: {error}");
+            return None;
+        }
+        tracing::info!("unauthenticated");
+        match self.reader.into_parts() {
+            Some((input, unread)) => {
+                let stream = input.unsplit(self.writer.into_half());
+                Some((stream, unread, self.client_id))
+            }
+            None => {
+                tracing::debug!("compressed input behind UNAUTHENTICATE");
+                None
+            }
+        }
     }
 
     async fn commands(&mut self) -> Result<std::convert::Infallible, End> {
@@ -157,10 +220,12 @@ impl Session {
         tokio::select! {
             biased;
             () = stopped(&mut self.stop) => Err(End::STOP),
-            cut = timeout(self.limits.idle_timeout, self.reader.next()) => match cut {
-                Ok(cut) => Ok(cut?),
-                Err(_) => Err(End::INACTIVE),
-            },
+            cut = timeout(self.limits.idle_timeout, next_or_rest(&mut self.reader, &mut self.writer)) => {
+                match cut {
+                    Ok(cut) => Ok(cut?),
+                    Err(_) => Err(End::INACTIVE),
+                }
+            }
         }
     }
 
@@ -176,7 +241,16 @@ impl Session {
         };
         let name = body.name();
         let news = News::of(&body);
-        let result = if body.allowed_in(state) {
+        if matches!(body, CommandBody::Compress) && !self.is_withdrawn("COMPRESS=DEFLATE") {
+            patience.bad_commands = 0;
+            return compress::run(self, &tag).await;
+        }
+        let withdrawn = body
+            .capability()
+            .filter(|capability| self.is_withdrawn(capability));
+        let result = if let Some(capability) = withdrawn {
+            Err(Failure::Bad(format!("{capability} is switched off").into()))
+        } else if body.allowed_in(state) {
             self.dispatch(&tag, body).await
         } else if body.allowed_in(StateName::Selected) {
             Err(Failure::Bad("No mailbox selected".into()))
@@ -200,6 +274,8 @@ impl Session {
             }
             CommandBody::Check => check::run(self).await,
             CommandBody::Close => close::close(self).await,
+            // It has answered itself.
+            CommandBody::Compress => Ok(Reply::ok("Compress completed")),
             CommandBody::Copy {
                 numbering,
                 set,
@@ -230,8 +306,15 @@ impl Session {
                 items,
                 modifiers,
             } => fetch::run(self, numbering, &set, items, modifiers).await,
+            CommandBody::GetMetadata {
+                mailbox,
+                entries,
+                depth,
+                max_size,
+            } => metadata::get(self, &mailbox, &entries, depth, max_size).await,
             CommandBody::Id(fields) => {
-                any::note_client(&fields.unwrap_or_default());
+                self.client_id = fields.unwrap_or_default();
+                any::note_client(&self.client_id);
                 any::id(&mut self.writer);
                 Ok(Reply::ok("ID completed"))
             }
@@ -271,6 +354,9 @@ impl Session {
                 read_only,
                 parameters,
             } => select::run(self, &mailbox, read_only, &parameters).await,
+            CommandBody::SetMetadata { mailbox, values } => {
+                metadata::set(self, &mailbox, values).await
+            }
             CommandBody::Sort {
                 numbering,
                 returns,
@@ -310,6 +396,13 @@ impl Session {
                 charset,
                 key,
             } => sort::thread(self, tag, numbering, algorithm, &charset, &key).await,
+            CommandBody::UidBatches { size, batches } => {
+                uidbatches::run(self, tag, size, batches).await
+            }
+            CommandBody::Unauthenticate if self.may_unauthenticate => {
+                Err(Failure::End(End::Unauthenticate(tag.clone())))
+            }
+            CommandBody::Unauthenticate => Err(Failure::Bad("There was no login".into())),
             CommandBody::Unselect => Ok(close::unselect(self)),
             CommandBody::Unsubscribe { mailbox } => subscribe::unsubscribe(self, &mailbox).await,
         }
@@ -345,7 +438,10 @@ impl Session {
         patience.bad_commands = 0;
         let mut code = code;
         if news.told {
-            self.tell_news(name, news).await?;
+            match metadata::tell(self).await {
+                Err(Failure::End(end)) => return Err(end),
+                Ok(()) | Err(_) => self.tell_news(name, news).await?,
+            }
             code = updates::tell_modseq(self, code);
         }
         self.writer.status(Some(tag), kind, code, text);
@@ -417,6 +513,21 @@ impl Session {
     }
 }
 
+/// The next cut. A client that says nothing for a while need not cost what compression does.
+async fn next_or_rest<R, W>(reader: &mut Reader<R>, writer: &mut Writer<W>) -> std::io::Result<Cut>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    if writer.is_awake() {
+        match timeout(REST, reader.next()).await {
+            Ok(cut) => return cut,
+            Err(_) => writer.rest(),
+        }
+    }
+    reader.next().await
+}
+
 /// What of the selected mailbox's news goes with a command's answer.
 #[derive(Clone, Copy)]
 struct News {
@@ -461,15 +572,17 @@ impl News {
             | CommandBody::Sort { numbering, .. }
             | CommandBody::Thread { numbering, .. }
             | CommandBody::Store { numbering, .. } => (true, *numbering == Numbering::Uid, false),
-            CommandBody::Esearch { .. } => (true, true, false),
+            CommandBody::Esearch { .. } | CommandBody::UidBatches { .. } => (true, true, false),
             CommandBody::Expunge { uids } => (true, uids.is_some(), false),
             CommandBody::Append(head, _) => return News::of_append(head),
             CommandBody::Authenticate { .. }
             | CommandBody::CancelUpdate { .. }
             | CommandBody::Capability
             | CommandBody::Check
+            | CommandBody::Compress
             | CommandBody::Create { .. }
             | CommandBody::Enable(_)
+            | CommandBody::GetMetadata { .. }
             | CommandBody::Id(_)
             | CommandBody::Idle
             | CommandBody::List(_)
@@ -477,9 +590,11 @@ impl News {
             | CommandBody::Lsub { .. }
             | CommandBody::Namespace
             | CommandBody::Noop
+            | CommandBody::SetMetadata { .. }
             | CommandBody::StartTls
             | CommandBody::Status { .. }
             | CommandBody::Subscribe { .. }
+            | CommandBody::Unauthenticate
             | CommandBody::Unsubscribe { .. } => (true, false, false),
         };
         News {

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use crate::imap::core::Tag;
 use crate::imap::encode::{self, NameForm};
 use crate::imap::response::{Code, Data, Status, StatusKind};
+use crate::session::compress::Deflate;
 
 /// A client that takes nothing for so long is gone.
 const STALL: Duration = Duration::from_secs(5 * 60);
@@ -25,10 +26,20 @@ const KEPT: usize = 16 << 10;
 #[derive(Debug)]
 pub struct Writer<W> {
     half: W,
-    /// Octets to send; those before `sent` are gone already.
+    /// Octets to send; those before `sent` are gone already, or compressed.
     queue: Vec<u8>,
     sent: usize,
     names: NameForm,
+    packing: Option<Packing>,
+}
+
+/// Compression of what is sent.
+#[derive(Debug, Default)]
+struct Packing {
+    deflate: Deflate,
+    /// Compressed octets to send; those before `sent` are gone already.
+    packed: Vec<u8>,
+    sent: usize,
 }
 
 impl<W: AsyncWrite + Unpin> Writer<W> {
@@ -39,6 +50,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             queue: Vec::new(),
             sent: 0,
             names: NameForm::Mutf7,
+            packing: None,
         }
     }
 
@@ -50,6 +62,29 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     /// The queue, for what is rendered in place.
     pub fn queue(&mut self) -> &mut Vec<u8> {
         &mut self.queue
+    }
+
+    /// What is queued from now on is compressed; what was must have been flushed.
+    pub fn deflate(&mut self) {
+        self.packing = Some(Packing::default());
+    }
+
+    /// Whether what is sent is compressed.
+    pub fn is_deflating(&self) -> bool {
+        self.packing.is_some()
+    }
+
+    /// Whether [`Writer::rest`] would let go of memory.
+    pub fn is_awake(&self) -> bool {
+        let deflate = self.packing.as_ref().map(|packing| &packing.deflate);
+        deflate.is_some_and(Deflate::is_awake)
+    }
+
+    /// Lets go of what compression keeps to do better next time: there will be nothing to say for a while.
+    pub fn rest(&mut self) {
+        if let Some(packing) = &mut self.packing {
+            packing.deflate.rest();
+        }
     }
 
     /// Queues untagged data.
@@ -82,7 +117,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     /// Sends if much is queued. To be called in every loop that queues.
     pub async fn relieve(&mut self) -> io::Result<()> {
         if self.queue.len() - self.sent >= RELIEF {
-            self.send().await?;
+            self.send(false).await?;
         }
         Ok(())
     }
@@ -90,7 +125,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     /// Sends all that is queued; to be called before waiting for the client. May be cancelled, and goes on
     /// then where it was.
     pub async fn flush(&mut self) -> io::Result<()> {
-        self.send().await?;
+        self.send(true).await?;
         if self.queue.capacity() > KEPT {
             self.queue = Vec::new();
         }
@@ -108,17 +143,41 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         self.half
     }
 
-    async fn send(&mut self) -> io::Result<()> {
-        while let Some(rest @ [_, ..]) = self.queue.get(self.sent..) {
-            match stalled(self.half.write(rest)).await? {
-                0 => return Err(io::ErrorKind::WriteZero.into()),
-                count => self.sent += count,
-            }
+    /// Sends all that is queued. `flush`: so that the client can read it all, if it is compressed.
+    async fn send(&mut self, flush: bool) -> io::Result<()> {
+        match &mut self.packing {
+            None => write(&mut self.half, &self.queue, &mut self.sent).await?,
+            Some(packing) => loop {
+                write(&mut self.half, &packing.packed, &mut packing.sent).await?;
+                packing.packed = Vec::new();
+                packing.sent = 0;
+                let rest = self.queue.get(self.sent..).unwrap_or_default();
+                self.sent += packing.deflate.deflate(rest, &mut packing.packed, flush)?;
+                let all = self.sent == self.queue.len() && packing.packed.is_empty();
+                if all && (packing.deflate.is_flushed() || !flush) {
+                    break;
+                }
+            },
         }
         self.queue.clear();
         self.sent = 0;
         Ok(())
     }
+}
+
+/// Writes octets from `sent` on, which says how far it came if it is cancelled.
+async fn write<W: AsyncWrite + Unpin>(
+    half: &mut W,
+    octets: &[u8],
+    sent: &mut usize,
+) -> io::Result<()> {
+    while let Some(rest @ [_, ..]) = octets.get(*sent..) {
+        match stalled(half.write(rest)).await? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            count => *sent += count,
+        }
+    }
+    Ok(())
 }
 
 async fn stalled<T>(step: impl Future<Output = io::Result<T>>) -> io::Result<T> {
@@ -167,6 +226,42 @@ mod tests {
         flushed.unwrap();
         read.unwrap();
         assert_eq!(heard, octets);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_compressed_flush_that_was_cancelled_goes_on_where_it_was() {
+        let (mut client, server) = tokio::io::duplex(10);
+        let mut writer = Writer::new(server);
+        writer.deflate();
+        let octets: Vec<u8> = (0..200_000u32)
+            .map(|n| (n.wrapping_mul(n) >> 7) as u8)
+            .collect();
+        writer.queue().extend_from_slice(&octets);
+        let reads = tokio::spawn(async move {
+            let (mut packed, mut heard) = (Vec::new(), Vec::with_capacity(1 << 20));
+            let mut inflate = flate2::Decompress::new(false);
+            while heard.len() < 200_000 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                packed.clear();
+                assert!(client.read_buf(&mut packed).await.unwrap() > 0);
+                inflate
+                    .decompress_vec(&packed, &mut heard, flate2::FlushDecompress::None)
+                    .unwrap();
+            }
+            heard
+        });
+        let mut relieved = timeout(Duration::from_millis(7), writer.relieve())
+            .await
+            .is_ok();
+        while !relieved {
+            relieved = timeout(Duration::from_millis(7), writer.flush())
+                .await
+                .is_ok();
+        }
+        assert!(reads.await.unwrap() == octets);
+        assert!(writer.is_awake());
+        writer.rest();
+        assert!(!writer.is_awake());
     }
 
     #[tokio::test]

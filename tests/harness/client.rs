@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustls::{ClientConnection, StreamOwned};
 
+use super::deflate::Deflate;
 use super::server::{PASSWORD, USER};
 use super::{Kind, PATIENCE, tls};
 
@@ -26,6 +27,7 @@ pub struct Client {
     kind: Kind,
     input: Vec<u8>,
     tag: u32,
+    deflate: Option<Box<Deflate>>,
     /// The server may be killed at any moment: a response cut off is the end, not a fault.
     pub doomed: bool,
 }
@@ -72,6 +74,7 @@ impl Client {
             kind,
             input: Vec::new(),
             tag: 0,
+            deflate: None,
             doomed: false,
         }
     }
@@ -85,6 +88,32 @@ impl Client {
         let mut stream = StreamOwned::new(tls::client(versions), stream);
         stream.flush().unwrap();
         self.stream = Stream::Tls(Box::new(stream));
+    }
+
+    /// Turns compression on (RFC 4978).
+    #[track_caller]
+    pub fn compress(&mut self) {
+        self.ok("COMPRESS DEFLATE");
+        assert!(self.input.is_empty(), "bytes in clear: {:?}", self.input);
+        self.deflate = Some(Box::new(Deflate::new()));
+    }
+
+    /// Compression has ended by UNAUTHENTICATE (RFC 8437 §4.1). Gives how many octets came compressed.
+    pub fn compressed_no_more(&mut self) -> u64 {
+        self.deflate.take().map_or(0, |deflate| deflate.received)
+    }
+
+    /// Octets that came compressed so far.
+    pub fn received(&self) -> u64 {
+        self.deflate.as_ref().map_or(0, |deflate| deflate.received)
+    }
+
+    /// What would be sent for these bytes.
+    pub fn packed(&mut self, bytes: &[u8]) -> Vec<u8> {
+        match &mut self.deflate {
+            Some(deflate) => deflate.pack(bytes),
+            None => bytes.to_vec(),
+        }
     }
 
     /// Reads the greeting.
@@ -302,6 +331,12 @@ impl Client {
 
     /// Sends bytes to a server that may have closed already.
     pub fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        let packed = self.packed(bytes);
+        self.send_raw(&packed)
+    }
+
+    /// Sends bytes that are not compressed, or are already.
+    pub fn send_raw(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         match &mut self.stream {
             Stream::Plain(stream) => stream.write_all(bytes),
             Stream::Tls(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
@@ -376,7 +411,10 @@ impl Client {
         match read {
             Ok(0) => false,
             Ok(count) => {
-                self.input.extend_from_slice(&buffer[..count]);
+                match &mut self.deflate {
+                    Some(deflate) => self.input.extend(deflate.unpack(&buffer[..count])),
+                    None => self.input.extend_from_slice(&buffer[..count]),
+                }
                 true
             }
             Err(error)

@@ -13,6 +13,7 @@
 
 pub mod bombs;
 pub mod client;
+pub mod deflate;
 pub mod maildir;
 pub mod server;
 pub mod tls;

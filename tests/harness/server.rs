@@ -260,6 +260,8 @@ impl Setup {
                  first_valid_uid = 1\nfirst_valid_gid = 1\nmail_uid = {id}\nmail_gid = {gid}\n\
                  mail_location = maildir:{mail}{layout}\nauth_failure_delay = 0\nauth_mechanisms = plain login\n\
                  mail_max_userip_connections = 100\nmail_fsync = always\n\
+                 mail_plugins = zlib\nprotocol imap {{\n  mail_plugins = zlib imap_zlib\n}}\n\
+                 imap_metadata = yes\nmail_attribute_dict = file:%h/dovecot-attributes\n\
                  ssl = yes\nssl_cert = <{cert}\nssl_key = <{key}\n\
                  passdb {{\n  driver = static\n  args = password={PASSWORD}\n}}\n\
                  userdb {{\n  driver = passwd-file\n  args = {users}\n}}\n\

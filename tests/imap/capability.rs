@@ -8,6 +8,7 @@ const AFTER_LOGIN: &[&str] = &[
     "BINARY",
     "CATENATE",
     "CHILDREN",
+    "COMPRESS=DEFLATE",
     "CONDSTORE",
     "CONTEXT=SEARCH",
     "CREATE-SPECIAL-USE",
@@ -21,8 +22,11 @@ const AFTER_LOGIN: &[&str] = &[
     "IMAP4rev2",
     "INPROGRESS",
     "LIST-EXTENDED",
+    "LIST-METADATA",
     "LIST-STATUS",
     "LITERAL+",
+    "METADATA",
+    "METADATA-SERVER",
     "MOVE",
     "MULTIAPPEND",
     "MULTISEARCH",
@@ -40,7 +44,9 @@ const AFTER_LOGIN: &[&str] = &[
     "THREAD=ORDEREDSUBJECT",
     "THREAD=REFERENCES",
     "THREAD=REFS",
+    "UIDBATCHES",
     "UIDPLUS",
+    "UNAUTHENTICATE",
     "UNSELECT",
     "URL-PARTIAL",
     "UTF8=ACCEPT",
@@ -48,14 +54,18 @@ const AFTER_LOGIN: &[&str] = &[
 ];
 
 /// What Dovecot 2.3 does not have of these.
-const NOT_DOVECOTS: [&str; 8] = [
+const NOT_DOVECOTS: &[&str] = &[
     "APPENDLIMIT",
     "CREATE-SPECIAL-USE",
     "IMAP4rev2",
     "INPROGRESS",
+    "LIST-METADATA",
+    "METADATA-SERVER",
     "MULTISEARCH",
     "PARTIAL",
     "REPLACE",
+    "UIDBATCHES",
+    "UNAUTHENTICATE",
     "UTF8=ACCEPT",
 ];
 
@@ -174,4 +184,117 @@ fn names(lines: &[String]) -> Vec<String> {
     let mut names: Vec<String> = list.split(' ').map(str::to_owned).collect();
     names.sort();
     names
+}
+
+const TABLE: &str = include_str!("../../contrib/capabilities.md");
+
+/// The rows of `contrib/capabilities.md`: name, state, note.
+fn table() -> Vec<(&'static str, &'static str, &'static str)> {
+    let rows = TABLE.lines().filter_map(|line| {
+        let mut cells = line.strip_prefix("| `")?.split(" | ");
+        let name = cells.next()?.strip_suffix('`')?;
+        let (_, state, note) = (
+            cells.next()?,
+            cells.next()?,
+            cells.next().unwrap_or_default(),
+        );
+        Some((name, state, note.trim_end_matches(['|', ' '])))
+    });
+    rows.collect()
+}
+
+/// The list for people and what is announced are the same.
+#[test]
+fn every_capability_of_the_registry_is_accounted_for() {
+    let server = Server::start();
+    if server.kind == Kind::Dovecot {
+        return;
+    }
+    let plain = |name: &String| match name.split_once('=') {
+        Some((family @ ("APPENDLIMIT" | "MESSAGELIMIT" | "SAVELIMIT"), _)) => family.to_owned(),
+        _ => name.clone(),
+    };
+    let after: Vec<String> = names(&server.client().ok("CAPABILITY"))
+        .iter()
+        .map(plain)
+        .collect();
+    let before: Vec<String> = names(&server.connect().ok("CAPABILITY"))
+        .iter()
+        .map(plain)
+        .collect();
+    let table = table();
+    assert!(table.len() > 70);
+    for (name, state, note) in &table {
+        let is_after = after.contains(&(*name).to_owned());
+        let is_before = before.contains(&(*name).to_owned());
+        match *state {
+            "yes" => {
+                assert!(is_after, "{name} is not announced");
+                assert_eq!(
+                    is_before,
+                    note.contains("before login too"),
+                    "{name} before login"
+                );
+            }
+            // Not each of them at the same time.
+            "before login" => assert!(!is_after, "{name} is announced after login"),
+            "not yet" => assert!(!is_after && !is_before, "{name} is announced"),
+            // Settings decide it.
+            "where set" => assert!(!is_after && !is_before, "{name} is announced"),
+            "declined" => {
+                assert!(!is_after && !is_before, "{name} is announced");
+                assert!(!note.is_empty(), "{name}: why?");
+            }
+            other => panic!("{name}: {other}"),
+        }
+    }
+    for name in after.iter().chain(&before) {
+        let rows = table.iter().filter(|(known, ..)| known == name).count();
+        assert_eq!(
+            rows, 1,
+            "{name} is not in contrib/capabilities.md, or twice"
+        );
+    }
+}
+
+/// `[capabilities]`: what is switched off is not announced, not enabled, and its commands are unknown; for all, or for
+/// clients by the name they give in ID.
+#[test]
+fn switched_off() {
+    let settings = "[capabilities]\noff = [\"COMPRESS=DEFLATE\", \"metadata\", \"ID\", \"IMAP4rev1\"]\n\
+                    [[capabilities.client]]\nname = \"Some Client\"\noff = [\"IMAP4rev2\", \"SORT\", \"APPENDLIMIT\"]\n";
+    let settings = settings.replace(", \"ID\"", "");
+    let maildir = std::sync::Arc::new(crate::harness::Maildir::new());
+    let server = crate::harness::Setup::new(Kind::Culver)
+        .settings(&settings)
+        .start(&maildir);
+    let mut c = server.client();
+    let without = |off: &[&str]| -> Vec<String> {
+        let kept = AFTER_LOGIN.iter().filter(|name| !off.contains(name));
+        kept.map(|name| name.to_string()).collect()
+    };
+    let for_all = ["COMPRESS=DEFLATE", "METADATA"];
+    assert_eq!(names(&c.ok("CAPABILITY")), without(&for_all));
+    c.bad("COMPRESS DEFLATE");
+    c.bad("GETMETADATA INBOX /shared/comment");
+    c.check("ENABLE METADATA IMAP4rev2", &["* ENABLED IMAP4rev2"], "OK");
+    // A client that gives a name before login, after it, or in another case.
+    for before in [true, false] {
+        let mut c = server.connect();
+        if before {
+            c.ok("ID (\"name\" \"some client\")");
+            assert!(!names(&c.ok("CAPABILITY")).contains(&"IMAP4rev2".to_owned()));
+        }
+        c.login();
+        if !before {
+            c.ok("ID (\"NAME\" \"Some Client\")");
+        }
+        let off = [&for_all[..], &["IMAP4rev2", "SORT", "APPENDLIMIT"]].concat();
+        assert_eq!(names(&c.ok("CAPABILITY")), without(&off));
+        c.check("ENABLE IMAP4rev2", &["* ENABLED"], "OK");
+        c.ok("SELECT INBOX");
+        c.bad("SORT (DATE) UTF-8 ALL");
+        c.ok("ID NIL");
+        c.ok("SORT (DATE) UTF-8 ALL");
+    }
 }

@@ -177,6 +177,59 @@ const LISTS: &[List] = &[
         "OK",
     ),
     (
+        "entries of a GETMETADATA, SETMETADATA or LIST",
+        |count| words("GETMETADATA INBOX (", "/private/x", count, ")"),
+        "OK",
+    ),
+    (
+        "entries of a GETMETADATA, SETMETADATA or LIST",
+        |count| words("SETMETADATA INBOX (", "/private/x NIL", count, ")"),
+        "OK",
+    ),
+    (
+        "entries of a GETMETADATA, SETMETADATA or LIST",
+        |count| words("LIST \"\" x RETURN (METADATA (", "/private/x", count, "))"),
+        "OK",
+    ),
+    (
+        "options of a GETMETADATA",
+        |count| words("GETMETADATA (", "DEPTH 0", count, ") INBOX /private/x"),
+        "OK",
+    ),
+    (
+        "octets of an annotation's name",
+        |count| {
+            format!(
+                "GETMETADATA INBOX /private/{}",
+                "x".repeat(count - "/private/".len())
+            )
+        },
+        "OK",
+    ),
+    (
+        "octets of an annotation",
+        |count| {
+            let value = "x".repeat(count);
+            format!("SETMETADATA INBOX (/private/x {{{count}+}}\r\n{value})")
+        },
+        "OK",
+    ),
+    (
+        "annotations of a mailbox or the server",
+        |count| {
+            // One command may not name more, and the first are there when one more is asked for.
+            let mut entries = (0..count).map(|at| format!("/private/x{at} \"\""));
+            let first: Vec<String> = entries.by_ref().take(100).collect();
+            let more: Vec<String> = entries.collect();
+            let set = |entries: Vec<String>| format!("SETMETADATA \"\" ({})", entries.join(" "));
+            match more.is_empty() {
+                true => set(first),
+                false => set(more),
+            }
+        },
+        "OK",
+    ),
+    (
         "names of an ENABLE",
         |count| words("ENABLE ", "X", count, ""),
         "OK",
@@ -446,6 +499,19 @@ fn followed(c: &mut Client, options: &str, key: &str) -> (bool, String) {
     let refused = format!("* NO [NOUPDATE \"{tag}\"]");
     let reply = c.run(&format!("SEARCH RETURN ({options}) {key}"));
     (!reply.plain().contains(&refused), reply.outcome())
+}
+
+#[test]
+fn so_many_ways_to_ask_for_batches() {
+    let (most, answer) = stated("different UIDBATCHES of a selected mailbox");
+    let server = culver().start(&Arc::new(Maildir::new()));
+    let mut c = server.selected("INBOX");
+    for number in 1..=most {
+        c.ok(&format!("UIDBATCHES 500 {number}:{number}"));
+    }
+    assert_eq!(c.outcome("UIDBATCHES 600"), answer);
+    c.ok("SELECT INBOX");
+    c.ok("UIDBATCHES 600");
 }
 
 #[test]

@@ -64,6 +64,7 @@ fn all_of_them() {
     }
     // RFC 8508 §3.5: "the REPLACE and UID REPLACE commands MUST only be valid in the selected state."
     for command in [
+        "UIDBATCHES 1000",
         "REPLACE 1 box {2+}\r\nab",
         "UID REPLACE * box CATENATE (TEXT {2+}\r\nab)",
     ] {
@@ -92,6 +93,8 @@ fn commands_of_other_states_leave_the_selection() {
         "RENAME other another",
         "UNSUBSCRIBE other",
         "DELETE another",
+        "SETMETADATA INBOX (/private/comment \"x\")",
+        "GETMETADATA INBOX /private/comment",
         "NAMESPACE",
     ] {
         c.ok(command);

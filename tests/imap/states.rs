@@ -30,6 +30,9 @@ const AUTHENTICATED: &[&str] = &[
     "NAMESPACE",
     "STATUS INBOX (MESSAGES)",
     "STATUS INBOX (HIGHESTMODSEQ)",
+    "GETMETADATA INBOX /shared/comment",
+    "SETMETADATA INBOX (/shared/comment \"x\")",
+    "GETMETADATA \"\" (/shared/comment)",
     "ESEARCH IN (personal) ALL",
     "APPEND INBOX {14+}\r\nSubject: x\r\n\r\n",
     "APPEND INBOX CATENATE (TEXT {14+}\r\nSubject: x\r\n\r\n)",
@@ -66,10 +69,14 @@ const SELECTED: &[&str] = &[
 
 /// The same; Dovecot does not have these.
 const REPLACE: &[&str] = &[
+    "UIDBATCHES 500",
     "REPLACE 1 INBOX {14+}\r\nSubject: x\r\n\r\n",
     "UID REPLACE * INBOX {14+}\r\nSubject: x\r\n\r\n",
     "REPLACE 1 INBOX CATENATE (TEXT {14+}\r\nSubject: x\r\n\r\n)",
 ];
+
+/// What leads elsewhere. Dovecot has the second, and does not say so.
+const AWAY: &[&str] = &["COMPRESS DEFLATE", "UNAUTHENTICATE"];
 
 /// RFC 3501 §3: "It is a protocol error for the client to attempt a command while the connection is in an
 /// inappropriate state, and the server will respond with a BAD or NO".
@@ -77,7 +84,7 @@ const REPLACE: &[&str] = &[
 fn not_authenticated() {
     let server = Server::start();
     let replace = server.either(REPLACE, &[]);
-    for command in [AUTHENTICATED, SELECTED, replace, &["IDLE"]].concat() {
+    for command in [AUTHENTICATED, SELECTED, replace, AWAY, &["IDLE"]].concat() {
         let mut c = server.connect();
         // Dovecot ignores an early ENABLE.
         if command.starts_with("ENABLE") {
@@ -120,6 +127,9 @@ fn authenticated() {
         c.run("UNSELECT");
     }
     c.idle().done(&[]);
+    for command in AWAY {
+        server.client().ok(command);
+    }
 }
 
 #[test]
@@ -140,6 +150,9 @@ fn selected() {
         c.ok(command);
     }
     server.selected("INBOX").idle().done(&[]);
+    for command in AWAY {
+        server.selected("INBOX").ok(command);
+    }
 }
 
 /// `mailbox = "INBOX" / astring`: each form that an astring has, and a literal that does not wait.

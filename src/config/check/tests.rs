@@ -154,6 +154,22 @@ fn other_contradictions() {
         "warning: limits.idle-timeout: RFC 3501 §5.4 asks for 30 minutes at least",
     );
     finds(
+        "[capabilities]\noff = [\"UIDONLY\", \"imap4REV1\"]\n",
+        "warning: capabilities.off: imap4REV1 cannot be switched off here",
+    );
+    finds(
+        "[[capabilities.client]]\nname = \"x\"\noff = [\"a b\"]\n",
+        "error: capabilities.client: \"a b\" is no capability",
+    );
+    finds(
+        "[limits]\nmessage-limit = 999\n",
+        "error: limits.message-limit: RFC 9738 asks for 1000 at the least, or 0",
+    );
+    finds(
+        "[limits]\nmessage-limit = 2000\nsave-limit = 1999\n",
+        "error: limits.save-limit: less than limits.message-limit",
+    );
+    finds(
         "[auth]\nplaintext-without-tls = \"always\"\n",
         "warning: auth.plaintext-without-tls: \"always\" lets passwords cross the network in clear",
     );

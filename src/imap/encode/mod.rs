@@ -6,7 +6,7 @@ mod structure;
 
 use crate::imap::command::StatusItem;
 use crate::imap::encode::string::{
-    astring, flag_list, nil, number, number_ranges, quoted, string, words,
+    astring, flag_list, nil, nstring_or_literal8, number, number_ranges, quoted, string, words,
 };
 use crate::imap::name::MailboxName;
 use crate::imap::response::{
@@ -88,6 +88,25 @@ pub fn data(out: &mut Vec<u8>, data: &Data, names: NameForm) {
         }
         Data::List(item) => list_item(out, "LIST", item, names),
         Data::Lsub(item) => list_item(out, "LSUB", item, names),
+        Data::Metadata(name, values) => {
+            metadata_of(out, name.as_ref(), names);
+            for (at, (entry, value)) in values.iter().enumerate() {
+                out.push(if at == 0 { b'(' } else { b' ' });
+                astring(out, entry.as_str().as_bytes());
+                out.push(b' ');
+                nstring_or_literal8(out, value.as_deref());
+            }
+            out.push(b')');
+        }
+        Data::MetadataChanged(name, entries) => {
+            metadata_of(out, name.as_ref(), names);
+            for (at, entry) in entries.iter().enumerate() {
+                if at > 0 {
+                    out.push(b' ');
+                }
+                astring(out, entry.as_str().as_bytes());
+            }
+        }
         Data::Namespace(character) => {
             out.extend_from_slice(b"NAMESPACE ((\"\" ");
             separator(out, Some(*character));
@@ -106,6 +125,17 @@ pub fn data(out: &mut Vec<u8>, data: &Data, names: NameForm) {
             highest_modseq(out, *modseq);
         }
         Data::Thread(items) => threads(out, items),
+        Data::UidBatches(tag, ranges) => {
+            out.extend_from_slice(b"UIDBATCHES (TAG ");
+            quoted(out, tag.as_str().as_bytes());
+            out.push(b')');
+            for (at, (high, low)) in ranges.iter().enumerate() {
+                out.push(if at == 0 { b' ' } else { b',' });
+                number(out, u64::from(*high));
+                out.push(b':');
+                number(out, u64::from(*low));
+            }
+        }
         Data::StatusItems(name, items) => {
             out.extend_from_slice(b"STATUS ");
             mailbox(out, name, names);
@@ -209,6 +239,7 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         Code::Capability(_) => "CAPABILITY",
         Code::ClientBug => "CLIENTBUG",
         Code::Closed => "CLOSED",
+        Code::CompressionActive => "COMPRESSIONACTIVE",
         Code::ContactAdmin => "CONTACTADMIN",
         Code::CopyUid(..) => "COPYUID",
         Code::Corruption => "CORRUPTION",
@@ -217,6 +248,10 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         Code::HighestModSeq(_) => "HIGHESTMODSEQ",
         Code::InUse => "INUSE",
         Code::Limit => "LIMIT",
+        Code::MessageLimit(..) => "MESSAGELIMIT",
+        Code::MetadataLongEntries(_) | Code::MetadataMaxSize(_) | Code::MetadataTooMany => {
+            "METADATA"
+        }
         Code::Modified(_) => "MODIFIED",
         Code::NoModSeq => "NOMODSEQ",
         Code::NonExistent => "NONEXISTENT",
@@ -232,6 +267,7 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         Code::ReadWrite => "READ-WRITE",
         Code::ServerBug => "SERVERBUG",
         Code::TooBig => "TOOBIG",
+        Code::TooFew => "TOOFEW",
         Code::TryCreate => "TRYCREATE",
         Code::UidNext(_) => "UIDNEXT",
         Code::UidNotSticky => "UIDNOTSTICKY",
@@ -296,6 +332,21 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
             }
             out.push(b')');
         }
+        Code::MessageLimit(limit, lowest) => {
+            argument(out, *limit);
+            if let Some(lowest) = lowest {
+                argument(out, lowest.get());
+            }
+        }
+        Code::MetadataLongEntries(octets) => {
+            out.extend_from_slice(b" LONGENTRIES ");
+            number(out, *octets);
+        }
+        Code::MetadataMaxSize(octets) => {
+            out.extend_from_slice(b" MAXSIZE ");
+            number(out, *octets);
+        }
+        Code::MetadataTooMany => out.extend_from_slice(b" TOOMANY"),
         Code::NoUpdate(tag) => {
             out.push(b' ');
             quoted(out, tag.as_str().as_bytes());
@@ -417,6 +468,16 @@ fn list_item(out: &mut Vec<u8>, response: &str, item: &ListItem, names: NameForm
     if !item.extended.is_empty() {
         out.push(b')');
     }
+}
+
+/// What METADATA is about: a mailbox, or the server.
+fn metadata_of(out: &mut Vec<u8>, name: Option<&MailboxName>, names: NameForm) {
+    out.extend_from_slice(b"METADATA ");
+    match name {
+        Some(name) => mailbox(out, name, names),
+        None => quoted(out, b""),
+    }
+    out.push(b' ');
 }
 
 /// A hierarchy separator in quotes, or NIL.

@@ -35,6 +35,17 @@ pub fn nstring(out: &mut Vec<u8>, text: Option<&[u8]>) {
     }
 }
 
+/// `nstring / literal8`: the latter for octets that are not text (RFC 5464 §5).
+pub fn nstring_or_literal8(out: &mut Vec<u8>, value: Option<&[u8]>) {
+    match value {
+        Some(value) if value.contains(&0) => {
+            literal8_header(out, value.len() as u64);
+            out.extend_from_slice(value);
+        }
+        value => nstring(out, value),
+    }
+}
+
 /// `astring`: bare where it can be. `NIL` is quoted, lest a client take it for nothing.
 pub fn astring(out: &mut Vec<u8>, text: &[u8]) {
     let bare = !text.is_empty()

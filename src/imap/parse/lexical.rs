@@ -212,6 +212,17 @@ pub(super) fn nstring(input: &[u8]) -> Parsed<'_, Option<Vec<u8>>> {
     }
 }
 
+/// `nstring / literal8` (RFC 5464 §5 `value`): `None` for NIL.
+pub(super) fn nstring_or_literal8(input: &[u8]) -> Parsed<'_, Option<Vec<u8>>> {
+    match input {
+        [b'~', mark @ ..] => {
+            let (rest, octets) = literal_octets(mark)?;
+            Ok((rest, Some(octets.to_vec())))
+        }
+        _ => nstring(input),
+    }
+}
+
 /// `string`
 pub(super) fn string(input: &[u8]) -> Parsed<'_, Vec<u8>> {
     match input.first() {
@@ -255,16 +266,25 @@ pub(super) fn quoted(input: &[u8]) -> Parsed<'_, Vec<u8>> {
 
 /// `literal`, also in its form that does not wait (RFC 7888). Its octets are here already.
 fn literal(input: &[u8]) -> Parsed<'_, Vec<u8>> {
-    let (octets, size) = literal_header(input)?;
-    let (text, rest) = usize::try_from(size)
-        .ok()
-        .and_then(|size| octets.split_at_checked(size))
-        .ok_or_else(|| expected(&[], "all octets of the literal"))?;
+    let (rest, text) = literal_octets(input)?;
+    let octets = input
+        .get(input.len() - rest.len() - text.len()..)
+        .unwrap_or(rest);
     // CHAR8 is "any OCTET except NUL" (RFC 3501 §9).
     match text.iter().position(|byte| *byte == 0) {
         Some(at) => Err(expected(octets.get(at..).unwrap_or(rest), "no NUL")),
         None => Ok((rest, text.to_vec())),
     }
+}
+
+/// A literal's mark, and its octets whatever they are.
+fn literal_octets(input: &[u8]) -> Parsed<'_, &[u8]> {
+    let (octets, size) = literal_header(input)?;
+    let (text, rest) = usize::try_from(size)
+        .ok()
+        .and_then(|size| octets.split_at_checked(size))
+        .ok_or_else(|| expected(&[], "all octets of the literal"))?;
+    Ok((rest, text))
 }
 
 /// `{n}` or `{n+}` and the line's end, of which the reader takes LF alone too; gives how many octets

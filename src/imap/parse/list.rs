@@ -1,4 +1,5 @@
-//! The arguments of LIST and LSUB (RFC 3501 §6.3.8, §6.3.9; RFC 5258 §6; RFC 5819; RFC 6154 §6).
+//! The arguments of LIST and LSUB (RFC 3501 §6.3.8, §6.3.9; RFC 5258 §6; RFC 5819; RFC 6154 §6; RFC
+//! 9590).
 
 use nom::Parser;
 use nom::bytes::complete::tag_no_case;
@@ -8,6 +9,7 @@ use crate::imap::parse::lexical::{
     Parsed, argument, astring, list_mailbox, named, parenthesized, refused, sp, spaced, word,
 };
 use crate::imap::parse::mailbox::status_items;
+use crate::imap::parse::metadata::entry_list;
 
 /// Most patterns in a LIST.
 const PATTERNS: usize = 1000;
@@ -103,6 +105,7 @@ fn return_option(input: &[u8]) -> Parsed<'_, ReturnOption> {
     let (rest, name) = named("a return option", word).parse(input)?;
     let option = match name.as_str() {
         "CHILDREN" => ReturnOption::Children,
+        "METADATA" => return argument(entry_list).map(ReturnOption::Metadata).parse(rest),
         "SPECIAL-USE" => ReturnOption::SpecialUse,
         "STATUS" => return argument(status_items).map(ReturnOption::Status).parse(rest),
         "SUBSCRIBED" => ReturnOption::Subscribed,

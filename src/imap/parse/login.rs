@@ -1,4 +1,4 @@
-//! The arguments of commands about the connection itself: AUTHENTICATE, LOGIN, ENABLE, ID.
+//! The arguments of commands about the connection itself: AUTHENTICATE, LOGIN, ENABLE, COMPRESS, ID.
 
 use nom::Parser;
 use nom::bytes::complete::{tag_no_case, take_while1};
@@ -58,6 +58,15 @@ pub(super) fn enable(input: &[u8]) -> Parsed<'_, CommandBody> {
     ))
     .map(CommandBody::Enable)
     .parse(input)
+}
+
+/// COMPRESS (RFC 4978 §5).
+pub(super) fn compress(input: &[u8]) -> Parsed<'_, CommandBody> {
+    let (input, _) = sp(input)?;
+    match named("a compression mechanism", capital_atom).parse(input)? {
+        (rest, name) if name == "DEFLATE" => Ok((rest, CommandBody::Compress)),
+        _ => Err(refused(input, "Unknown compression mechanism")),
+    }
 }
 
 /// ID (RFC 2971 §3.1): NIL, or fields with their values.

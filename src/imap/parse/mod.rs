@@ -15,6 +15,7 @@ mod list;
 mod login;
 mod mailbox;
 mod message;
+mod metadata;
 mod modseq;
 mod search;
 mod sequence;
@@ -211,12 +212,14 @@ fn body(input: &[u8]) -> Parsed<'_, CommandBody> {
         "CAPABILITY" => bare(Capability),
         "CHECK" => bare(Check),
         "CLOSE" => bare(Close),
+        "COMPRESS" => login::compress(rest),
         "CREATE" => mailbox::create(rest),
         "DELETE" => mailbox::one_mailbox(rest, |mailbox| Delete { mailbox }),
         "ENABLE" => login::enable(rest),
         "ESEARCH" => search::esearch(rest),
         "EXAMINE" => mailbox::select(rest, true),
         "EXPUNGE" => bare(Expunge { uids: None }),
+        "GETMETADATA" => metadata::get(rest),
         "ID" => login::id(rest),
         "IDLE" => bare(Idle),
         // What Gmail's clients said before RFC 6154; not announced.
@@ -228,6 +231,7 @@ fn body(input: &[u8]) -> Parsed<'_, CommandBody> {
         "NOOP" => bare(Noop),
         "RENAME" => mailbox::rename(rest),
         "SELECT" => mailbox::select(rest, false),
+        "SETMETADATA" => metadata::set(rest),
         "STARTTLS" => bare(StartTls),
         "STATUS" => mailbox::status(rest),
         "SUBSCRIBE" => mailbox::one_mailbox(rest, |mailbox| Subscribe { mailbox }),
@@ -240,6 +244,8 @@ fn body(input: &[u8]) -> Parsed<'_, CommandBody> {
                 verb => numbered(verb, rest, Numbering::Uid),
             }
         }
+        "UIDBATCHES" => sequence::uid_batches(rest),
+        "UNAUTHENTICATE" => bare(Unauthenticate),
         "UNSELECT" => bare(Unselect),
         "UNSUBSCRIBE" => mailbox::one_mailbox(rest, |mailbox| Unsubscribe { mailbox }),
         verb => numbered(verb, rest, Numbering::Sequence),

@@ -1,5 +1,7 @@
 //! `search` (RFC 3501 §9): search keys as a tree, within bounds.
 
+use std::num::NonZeroU32;
+
 use nom::Parser;
 use nom::bytes::complete::tag_no_case;
 use nom::character::complete::char;
@@ -18,7 +20,7 @@ use crate::imap::parse::sequence::message_set;
 use crate::imap::search::{
     Day, PartialRange, ReturnOptions, SearchKey, SortCriterion, SortKey, Source, ThreadAlgorithm,
 };
-use crate::imap::sequence::{MessageSet, SequenceSet};
+use crate::imap::sequence::{Bound, MessageSet, SequenceSet};
 
 /// Most keys in a SEARCH, those within others counted too.
 const SEARCH_KEYS: usize = 1000;
@@ -314,6 +316,13 @@ fn key<'a>(input: &'a [u8], depth: usize, left: &mut usize) -> Parsed<'a, Search
         "SMALLER" => octets(Smaller),
         "TEXT" => text(Text),
         "UID" => argument(|input| set_of(input, Uid)).parse(rest),
+        // RFC 9738: as sets.
+        "UIDAFTER" => argument(number)
+            .map(|uid| uids(uid.checked_add(1), Some(u64::from(u32::MAX))))
+            .parse(rest),
+        "UIDBEFORE" => argument(number)
+            .map(|uid| uids(Some(1), uid.checked_sub(1)))
+            .parse(rest),
         "UNANSWERED" => no_flag(SystemFlag::Answered),
         "UNDELETED" => no_flag(SystemFlag::Deleted),
         "UNDRAFT" => no_flag(SystemFlag::Draft),
@@ -350,5 +359,21 @@ fn day(input: &[u8]) -> Parsed<'_, Day> {
     match Day::parse(&text) {
         Some(day) => Ok((rest, day)),
         None => Err(expected(input, what)),
+    }
+}
+
+/// All UIDs of a range, or none where there is none.
+fn uids(from: Option<u64>, to: Option<u64>) -> SearchKey {
+    let bound = |end: Option<u64>| NonZeroU32::new(u32::try_from(end?).ok()?);
+    let to = to.map(|to| to.min(u64::from(u32::MAX)));
+    match (bound(from), bound(to)) {
+        (Some(from), Some(to)) if from <= to => {
+            let range = (Bound::Number(from), Bound::Number(to));
+            match SequenceSet::new(vec![range]) {
+                Some(set) => SearchKey::Uid(set),
+                None => SearchKey::All,
+            }
+        }
+        _ => SearchKey::Not(Box::new(SearchKey::All)),
     }
 }

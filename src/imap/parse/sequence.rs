@@ -1,8 +1,10 @@
 //! `sequence-set` (RFC 3501 §9).
 
 use nom::Parser;
+use nom::character::complete::char;
 
-use crate::imap::parse::lexical::{Parsed, beyond, expected, named, nz_number};
+use crate::imap::command::CommandBody;
+use crate::imap::parse::lexical::{Parsed, argument, beyond, expected, named, nz_number};
 use crate::imap::sequence::{Bound, MessageSet, SequenceSet};
 
 /// Most ranges in a set. Some clients list every UID they mean; of numbers that all differ, a line of 64 KiB
@@ -61,4 +63,20 @@ pub(super) fn seq_number(input: &[u8]) -> Parsed<'_, Bound> {
             .map(Bound::Number)
             .parse(input),
     }
+}
+
+/// The arguments of UIDBATCHES (RFC 10022): `SP nz-number [SP nz-number ":" nz-number]`.
+pub(super) fn uid_batches(input: &[u8]) -> Parsed<'_, CommandBody> {
+    let (rest, size) = argument(nz_number).parse(input)?;
+    let (rest, batches) = match rest {
+        [b' ', ..] => {
+            let range = (nz_number, char(':'), nz_number);
+            argument(range)
+                .map(|(first, _, last)| Some((first.get(), last.get())))
+                .parse(rest)?
+        }
+        _ => (rest, None),
+    };
+    let size = size.get();
+    Ok((rest, CommandBody::UidBatches { size, batches }))
 }

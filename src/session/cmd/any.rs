@@ -12,6 +12,9 @@ use crate::session::writer::Writer;
 /// Of what a client says of itself, this many fields are logged.
 const LOGGED_FIELDS: usize = 30;
 
+/// And of each name and value so many octets.
+const LOGGED_OCTETS: usize = 100;
+
 /// `* CAPABILITY …`
 pub fn capability<W: AsyncWrite + Unpin>(writer: &mut Writer<W>, list: Vec<Cow<'static, str>>) {
     writer.data(&Data::Capability(list));
@@ -25,15 +28,26 @@ pub fn id<W: AsyncWrite + Unpin>(writer: &mut Writer<W>) {
     ]));
 }
 
-/// Notes who the client says it is.
+/// Notes who the client says it is: on one line, whatever it sent.
 pub fn note_client(fields: &ClientId) {
-    for (field, value) in fields.iter().take(LOGGED_FIELDS) {
-        tracing::debug!(
-            "client's ID: {}={}",
-            field.escape_ascii(),
-            value.as_deref().unwrap_or_default().escape_ascii()
-        );
+    let said: Vec<String> = fields
+        .iter()
+        .take(LOGGED_FIELDS)
+        .filter_map(|(field, value)| {
+            let value = value.as_deref()?;
+            Some(format!("{}=\"{}\"", shown(field), shown(value)))
+        })
+        .collect();
+    if !said.is_empty() {
+        tracing::info!("client's ID: {}", said.join(" "));
     }
+}
+
+/// The beginning of what a client says, without controls and quotes.
+fn shown(text: &[u8]) -> String {
+    let begun = text.get(..LOGGED_OCTETS).unwrap_or(text);
+    let more = if begun.len() < text.len() { "…" } else { "" };
+    format!("{}{more}", begun.escape_ascii())
 }
 
 /// `* BYE`, and the tagged OK that follows it here alone.

@@ -9,7 +9,7 @@ use crate::imap::response::Code;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::upload::Upload;
 use crate::session::cmd::part::{self, Part};
-use crate::session::cmd::{replace, target, target_is_gone};
+use crate::session::cmd::{replace, save_limit, target, target_is_gone};
 use crate::session::cut::Cut;
 use crate::session::reply::{End, Failure, Reply};
 use crate::session::{Session, stopped};
@@ -62,6 +62,9 @@ pub(crate) async fn run(
         steps,
     };
     let result = match head.replaces {
+        Some(_) if session.is_withdrawn("REPLACE") => {
+            Err(Failure::Bad("REPLACE is switched off".into()))
+        }
         None => append(session, &head.mailbox, &mut incoming).await,
         Some(replaced) => replace::run(session, replaced, &head.mailbox, &mut incoming).await,
     };
@@ -119,6 +122,7 @@ pub(crate) async fn receive(
             match (step, &mut draft) {
                 (AppendStep::Begin { options, catenate }, None) => {
                     count += 1;
+                    save_limit(session, count)?;
                     if count > MESSAGES {
                         let text = format!("{MESSAGES} messages at the most");
                         return Err(Failure::No(Some(Code::Limit), text.into()));

@@ -8,7 +8,8 @@ use crate::imap::sequence::{MessageSet, NumberSet};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::transfer::Copied;
-use crate::session::cmd::{one_is_gone, resolve, target, target_is_gone, uids};
+use crate::mailbox::view::Picked;
+use crate::session::cmd::{Share, one_is_gone, resolve, save_limit, target, target_is_gone, uids};
 use crate::session::reply::{Failure, Reply};
 use crate::session::{Session, updates};
 
@@ -19,7 +20,9 @@ pub(crate) async fn copy(
     wire: &[u8],
 ) -> Result<Reply, Failure> {
     session.view()?;
-    let Some(work) = prepare(session, numbering, set, wire).await? else {
+    let picked = resolve(session.view()?, numbering, set)?;
+    save_limit(session, picked.len())?;
+    let Some(work) = prepare(session, picked, wire).await? else {
         return Ok(Reply::ok("No messages found"));
     };
     let copied = work.source.copy(&work.uids, &work.target).await;
@@ -40,7 +43,9 @@ pub(crate) async fn move_to(
     wire: &[u8],
 ) -> Result<Reply, Failure> {
     session.writable_view()?;
-    let Some(work) = prepare(session, numbering, set, wire).await? else {
+    let mut picked = resolve(session.view()?, numbering, set)?;
+    let share = Share::of(session, &mut picked);
+    let Some(work) = prepare(session, picked, wire).await? else {
         return Ok(Reply::ok("No messages found"));
     };
     let moved = work.source.move_to(&work.uids, &work.target).await;
@@ -51,13 +56,14 @@ pub(crate) async fn move_to(
             .status(None, StatusKind::Ok, Some(code), "Moved UIDs.");
     }
     let reply = Reply::ok("Move completed");
-    Ok(match moved.from.is_empty() {
+    let reply = match moved.from.is_empty() {
         true => reply,
         false => Reply {
             code: updates::removed_code(session),
             ..reply
         },
-    })
+    };
+    Share::conclude(share, reply)
 }
 
 struct Work {
@@ -69,13 +75,10 @@ struct Work {
 /// `None` where UIDs are named that do not exist: that is no error (RFC 3501 §6.4.8).
 async fn prepare(
     session: &mut Session,
-    numbering: Numbering,
-    set: &MessageSet,
+    picked: Vec<Picked>,
     wire: &[u8],
 ) -> Result<Option<Work>, Failure> {
-    let view = session.view()?;
-    let picked = resolve(view, numbering, set)?;
-    let source = Arc::clone(view.mailbox());
+    let source = Arc::clone(session.view()?.mailbox());
     if picked.iter().any(|picked| picked.gone) {
         return Err(Fault::Expunged.into());
     }

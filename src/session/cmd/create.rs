@@ -38,7 +38,7 @@ pub(crate) async fn run(
 
 /// What the mailbox is to be for: one use at the most, and one that is a matter of what users put there. `\All`
 /// and `\Flagged` would show what lies elsewhere.
-fn purpose(uses: &[String]) -> Result<Option<ListAttribute>, Failure> {
+pub(super) fn purpose(uses: &[String]) -> Result<Option<ListAttribute>, Failure> {
     let mut wanted = None;
     for text in uses {
         match ListAttribute::special_use(text) {

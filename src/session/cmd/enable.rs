@@ -8,8 +8,9 @@ use crate::session::{Session, State};
 /// "server implementations don't have to check" that (RFC 9051 §6.3.1).
 pub(crate) fn run(session: &mut Session, names: &[String]) -> Result<Reply, Failure> {
     let mut enabled = Vec::new();
+    let offered = |name: &str| !session.limits.withdrawn.has(name, &session.client_id);
     let mut enable = |name, switch: &mut bool| {
-        if names.iter().any(|wanted| wanted.eq_ignore_ascii_case(name)) {
+        if offered(name) && names.iter().any(|wanted| wanted.eq_ignore_ascii_case(name)) {
             *switch = true;
             enabled.push(name);
         }
@@ -21,6 +22,12 @@ pub(crate) fn run(session: &mut Session, names: &[String]) -> Result<Reply, Fail
     let mut condstore = false;
     enable("QRESYNC", &mut session.enabled.qresync);
     enable("CONDSTORE", &mut condstore);
+    for name in ["METADATA", "METADATA-SERVER"] {
+        enable(name, &mut session.enabled.metadata);
+    }
+    if session.enabled.metadata && session.annotations.is_none() {
+        session.annotations = Some(session.user.listen());
+    }
     if session.enabled.utf8_names() {
         session.writer.use_utf8_names();
     }

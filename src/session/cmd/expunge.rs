@@ -5,24 +5,31 @@ use std::sync::Arc;
 
 use crate::imap::command::Numbering;
 use crate::imap::sequence::MessageSet;
-use crate::session::cmd::{resolve, uids};
+use crate::session::cmd::{Share, resolve, uids};
 use crate::session::reply::{Failure, Reply};
 use crate::session::{Session, updates};
 
 pub(crate) async fn run(session: &mut Session, set: Option<&MessageSet>) -> Result<Reply, Failure> {
     let view = session.writable_view()?;
+    let mailbox = Arc::clone(view.mailbox());
+    let mut share = None;
     let named = match set {
-        Some(set) => Some(uids(&resolve(view, Numbering::Uid, set)?)),
+        Some(set) => {
+            let mut picked = resolve(view, Numbering::Uid, set)?;
+            // RFC 9738: EXPUNGE of all is not limited.
+            share = Share::of(session, &mut picked);
+            Some(uids(&picked))
+        }
         None => None,
     };
-    let mailbox = Arc::clone(view.mailbox());
     let expunged = mailbox.expunge(named.as_ref()).await?;
     let reply = Reply::ok("Expunge completed");
-    Ok(match expunged.is_empty() {
+    let reply = match expunged.is_empty() {
         true => reply,
         false => Reply {
             code: updates::removed_code(session),
             ..reply
         },
-    })
+    };
+    Share::conclude(share, reply)
 }

@@ -7,9 +7,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::imap::response::StatusKind;
+use crate::mailbox::annotations::Listener;
 use crate::mailbox::fault::Fault;
 use crate::mailbox::snapshot::Snapshot;
 use crate::mailbox::view::Expunge;
+use crate::session::cmd::metadata;
 use crate::session::cut::Cut;
 use crate::session::reply::{self, End, Failure, Reply};
 use crate::session::{Session, State, stopped, updates};
@@ -34,9 +36,12 @@ pub(crate) async fn run(session: &mut Session) -> Result<Reply, Failure> {
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         // What happened before IDLE, or while this client was slow to read, counts too.
+        metadata::tell(session).await?;
         updates::tell(session, Expunge::Allowed, false).await?;
         updates::tell_modseq(session, None);
         session.writer.flush().await?;
+        // Who idles has to wait, and need not cost what compression does.
+        session.writer.rest();
         tokio::select! {
             biased;
             () = stopped(&mut session.stop) => return Err(End::STOP.into()),
@@ -49,6 +54,7 @@ pub(crate) async fn run(session: &mut Session) -> Result<Reply, Failure> {
                 _ => Err(Failure::Bad("Expected DONE".into())),
             },
             () = changed(&mut changes) => {}
+            () = annotated(&mut session.annotations) => {}
             _ = still_here.tick() => {
                 session.writer.status(None, StatusKind::Ok, None, "Still here");
             }
@@ -65,6 +71,14 @@ async fn changed(changes: &mut Option<watch::Receiver<Arc<Snapshot>>>) {
                 *changes = None;
             }
         }
+        None => std::future::pending().await,
+    }
+}
+
+/// Resolves when somebody else has changed an annotation, if the client wants to hear of that.
+async fn annotated(listener: &mut Option<Listener>) {
+    match listener {
+        Some(listener) => listener.hears().await,
         None => std::future::pending().await,
     }
 }

@@ -7,6 +7,7 @@ pub mod append;
 pub mod cancelupdate;
 pub mod check;
 pub mod close;
+pub mod compress;
 pub mod copy;
 pub mod create;
 pub mod delete;
@@ -16,6 +17,7 @@ pub mod expunge;
 pub mod fetch;
 pub mod idle;
 pub mod list;
+pub mod metadata;
 pub mod namespace;
 mod part;
 pub mod rename;
@@ -27,18 +29,19 @@ pub mod sort;
 pub mod status;
 pub mod store;
 pub mod subscribe;
+pub mod uidbatches;
 
 use std::sync::Arc;
 
 use crate::imap::command::Numbering;
-use crate::imap::response::Code;
+use crate::imap::response::{Code, StatusKind};
 use crate::imap::sequence::{MessageSet, NumberSet, Uid};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::snapshot::Snapshot;
 use crate::mailbox::view::{Picked, View};
 use crate::session::Session;
-use crate::session::reply::Failure;
+use crate::session::reply::{Failure, Reply};
 
 /// Of messages that could not be read, this many are named.
 const NAMED_UNREADABLE: usize = 20;
@@ -93,6 +96,68 @@ fn resolve(view: &View, numbering: Numbering, set: &MessageSet) -> Result<Vec<Pi
             Ok(picked)
         }
         MessageSet::Saved => Ok(view.resolve_saved()),
+    }
+}
+
+/// How much of what a command names it does (RFC 9738): all, or the messages with the highest UIDs.
+#[derive(Clone, Copy, Debug)]
+struct Share {
+    limit: u32,
+    /// The lowest UID that is done.
+    lowest: Uid,
+}
+
+impl Share {
+    /// Takes as many messages as one command may process. `None`: that is all of them.
+    fn of(session: &Session, picked: &mut Vec<Picked>) -> Option<Share> {
+        let limit = session.limits.message_limit?;
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        let beyond = picked
+            .len()
+            .checked_sub(most)
+            .filter(|beyond| *beyond > 0)?;
+        picked.drain(..beyond);
+        let lowest = picked.first()?.message.uid;
+        Some(Share { limit, lowest })
+    }
+
+    /// What a command that did its share ends with: the client goes on below that UID.
+    fn conclude(share: Option<Share>, reply: Reply) -> Result<Reply, Failure> {
+        match share {
+            None => Ok(reply),
+            Some(share) => Err(Failure::No(Some(share.code()), share.text().into())),
+        }
+    }
+
+    /// The same in a line before a command's end that has another code to carry.
+    fn tell(share: Option<Share>, session: &mut Session) {
+        if let Some(share) = share {
+            let (code, text) = (Some(share.code()), share.text());
+            session.writer.status(None, StatusKind::No, code, text);
+        }
+    }
+
+    fn code(self) -> Code {
+        Code::MessageLimit(self.limit, Some(self.lowest))
+    }
+
+    fn text(self) -> String {
+        format!("{} messages at a time, the newest first", self.limit)
+    }
+}
+
+/// Refuses to make more messages than one APPEND or COPY may: all of them or none.
+fn save_limit(session: &Session, messages: usize) -> Result<(), Failure> {
+    let limit = session.limits.save_limit.or(session.limits.message_limit);
+    match limit {
+        Some(limit) if usize::try_from(limit).is_ok_and(|limit| messages > limit) => {
+            let text = format!("{limit} messages at a time");
+            Err(Failure::No(
+                Some(Code::MessageLimit(limit, None)),
+                text.into(),
+            ))
+        }
+        _ => Ok(()),
     }
 }
 

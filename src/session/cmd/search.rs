@@ -16,7 +16,7 @@ use crate::search::CHARSETS;
 use crate::search::pool::Progress;
 use crate::search::query::Query;
 use crate::search::scan::{self, Found, Wanted};
-use crate::session::cmd::unreadable;
+use crate::session::cmd::{Share, unreadable};
 use crate::session::follow::Followed;
 use crate::session::reply::{Failure, Reply};
 use crate::session::wait::Waiting;
@@ -70,6 +70,8 @@ pub(crate) fn forget_if_failed(
 ) {
     if asked.returns.is_some_and(|options| options.save)
         && let Err(Failure::No(..) | Failure::Fault(_)) = result
+        // Of that the part that was found is saved (RFC 9738).
+        && !matches!(result, Err(Failure::No(Some(Code::MessageLimit(..)), _)))
         && let State::Selected(view, _) = &mut session.state
     {
         view.forget_saved();
@@ -96,7 +98,16 @@ async fn search(
     };
     let extent = returns.map_or(Extent::ALL, |options| Extent::of(&options));
     let mut waiting = Waiting::new(tag, u64::from(session.view()?.exists()));
-    let found = find(session, &mut waiting, charset, key, extent).await?;
+    let mut scope = Scope::selected(session.view()?, charset, key)?;
+    let share = match session.limits.message_limit {
+        Some(_) => {
+            scope.narrow(session.view()?, key);
+            Share::of(session, &mut scope.messages)
+        }
+        None => None,
+    };
+    let look = scope.look(extent, waiting.progress());
+    let found = waiting.wait(session, look).await?;
     match returns {
         None => {
             let view = session.view()?;
@@ -109,11 +120,16 @@ async fn search(
     }
     if found.unreadable.is_empty()
         && let Some(follows) = follows
-        && let Err(text) = follows.and_then(|search| search.begin(session, found.uids))
+        && let Err(text) = match share {
+            // What it finds is not all there is.
+            Some(_) => Err("Too many messages"),
+            None => follows.and_then(|search| search.begin(session, found.uids)),
+        }
     {
         not_followed(session, tag, text);
     }
-    ended(session.view()?, "Search", found.expunged, &found.unreadable).await
+    let reply = ended(session.view()?, "Search", found.expunged, &found.unreadable).await?;
+    Share::conclude(share, reply)
 }
 
 /// Says and keeps what RETURN asks for of what was found: UIDs in the order asked for.
@@ -278,6 +294,29 @@ impl Scope {
             last: (view.exists(), view.last_uid().map_or(0, Uid::get)),
             query: compile(key, charset, view.saved())?,
         })
+    }
+
+    /// Leaves out messages that the key's sets rule out, so that they do not count against a limit and a client that
+    /// goes on below a UID gets on.
+    fn narrow(&mut self, view: &View, key: &SearchKey) {
+        match key {
+            SearchKey::And(keys) => keys.iter().for_each(|key| self.narrow(view, key)),
+            SearchKey::Uid(set) => {
+                let uids = set.resolve(self.last.1);
+                let is_in = |picked: &Picked| uids.contains(picked.message.uid.get());
+                self.messages.retain(is_in);
+            }
+            SearchKey::Sequence(set) => {
+                let numbers = set.resolve(self.last.0);
+                let is_in = |picked: &Picked| numbers.contains(picked.number.0.get());
+                self.messages.retain(is_in);
+            }
+            SearchKey::Saved => {
+                let is_in = |picked: &Picked| view.saved().contains(picked.message.uid.get());
+                self.messages.retain(is_in);
+            }
+            _ => {}
+        }
     }
 
     /// Any other mailbox, as it is now. Nothing in it is recent to this client, and nothing saved is of it.

@@ -9,7 +9,7 @@ use crate::imap::sequence::{MessageSet, ModSeq, NumberSet, Uid};
 use crate::mailbox::alter::Condition;
 use crate::mailbox::view::Expunge;
 use crate::session::cmd::search::numbers;
-use crate::session::cmd::{resolve, uids};
+use crate::session::cmd::{Share, resolve, uids};
 use crate::session::reply::{Failure, Reply};
 use crate::session::{Session, updates};
 
@@ -40,7 +40,9 @@ pub(crate) async fn run(
         session.need_modseqs()?;
     }
     let view = session.writable_view()?;
-    let picked = resolve(view, numbering, set)?;
+    let mut picked = resolve(view, numbering, set)?;
+    let share = Share::of(session, &mut picked);
+    let view = session.writable_view()?;
     let named = uids(picked.iter().filter(|picked| !picked.gone));
     let mut gone = picked.len() as u64 > named.len();
     if !named.is_empty() {
@@ -64,15 +66,20 @@ pub(crate) async fn run(
             show(session, &named, numbering == Numbering::Uid).await?;
         }
         if !stored.modified.is_empty() {
-            return modified(session, numbering, stored.modified, gone && !silent);
+            let undone = match gone && !silent {
+                true => Some("Some of the messages no longer exist"),
+                false => share.map(|_| "There are more messages"),
+            };
+            Share::tell(share, session);
+            return modified(session, numbering, stored.modified, undone);
         }
         if stored.gone.len() < named.len() {
             let reply = Reply::ok("Store completed");
-            return Ok(if gone && !silent {
-                partly(reply)
-            } else {
-                reply
-            });
+            let reply = match gone && !silent {
+                true => partly(reply),
+                false => reply,
+            };
+            return Share::conclude(share, reply);
         }
     }
     if gone && !silent {
@@ -81,7 +88,7 @@ pub(crate) async fn run(
             "The messages no longer exist".into(),
         ));
     }
-    Ok(Reply::ok("Store completed"))
+    Share::conclude(share, Reply::ok("Store completed"))
 }
 
 fn partly(reply: Reply) -> Reply {
@@ -92,23 +99,20 @@ fn partly(reply: Reply) -> Reply {
 }
 
 /// "If this list is non-empty, the server MUST return in the tagged response a MODIFIED response code" (RFC 7162
-/// §3.1.3); where others of the messages are gone, it is a NO as in the RFC's example 11.
+/// §3.1.3); where for another reason not all was done, it is a NO as in the RFC's example 11.
 fn modified(
     session: &mut Session,
     numbering: Numbering,
     uids: NumberSet,
-    gone: bool,
+    undone: Option<&'static str>,
 ) -> Result<Reply, Failure> {
     let code = Code::Modified(match numbering {
         Numbering::Uid => uids,
         Numbering::Sequence => numbers(session.view()?, uids.iter()).collect(),
     });
-    match gone {
-        true => Err(Failure::No(
-            Some(code),
-            "Some of the messages no longer exist".into(),
-        )),
-        false => Ok(Reply::with(code, "Conditional STORE failed")),
+    match undone {
+        Some(text) => Err(Failure::No(Some(code), text.into())),
+        None => Ok(Reply::with(code, "Conditional STORE failed")),
     }
 }
 

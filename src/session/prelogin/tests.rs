@@ -41,7 +41,11 @@ fn start(situation: Situation, room: usize) -> (Client, Server) {
     let (stop, stopped) = watch::channel(false);
     let end = tokio::spawn(async move {
         let limits = Limits::default();
-        prelogin(stream, &situation, &limits, &OneUser, true, stopped).await
+        let opening = Opening {
+            greeting: true,
+            ..Opening::default()
+        };
+        prelogin(stream, &situation, &limits, &OneUser, opening, stopped).await
     });
     (client, Server { end, stop })
 }

@@ -19,6 +19,7 @@ async fn a_login_is_answered_in_the_form_the_client_looks_for() {
             },
             capability_asked,
             client_id: ClientId::new(),
+            failed_logins: 0,
         };
         let (user, stop) = (Arc::clone(&house.user), house.stop.subscribe());
         tokio::spawn(run(handover, user, Limits::default(), stop));
@@ -47,6 +48,7 @@ async fn a_user_who_cannot_be_served() {
         },
         capability_asked: false,
         client_id: ClientId::new(),
+        failed_logins: 0,
     };
     tokio::spawn(turn_away(handover, Code::Limit, "Too many connections"));
     client

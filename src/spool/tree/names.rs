@@ -18,7 +18,8 @@ const LONGEST_STORED: usize = 3000;
 /// How deep mailboxes may be nested in the fs layout.
 const MOST_LEVELS: usize = 100;
 
-/// Names that no level can have in the fs layout: there, files and directories of the mailbox above have them.
+/// Names that no level can have in the fs layout: there, files and directories of the mailbox above have them. Nor
+/// can those that begin like [`OWN`].
 const RESERVED: [&str; 13] = [
     "cur",
     "new",
@@ -34,6 +35,9 @@ const RESERVED: [&str; 13] = [
     "maildirfolder",
     "maildirsize",
 ];
+
+/// How the names of Culver's own files begin.
+const OWN: &str = "culver.";
 
 /// What stands at the beginning of each name that is set aside for removal.
 pub(super) const TRASH: &str = "..DOVECOT-TRASHED";
@@ -77,7 +81,7 @@ pub(super) fn check(location: &Location, name: &MailboxName) -> Result<(), NameE
         match level {
             "." => return refuse("Contains '.' part"),
             ".." => return refuse("Contains '..' part"),
-            _ if RESERVED.contains(&level) || level.starts_with("..") => {
+            _ if RESERVED.contains(&level) || level.starts_with(OWN) || level.starts_with("..") => {
                 return refuse("Contains reserved name");
             }
             _ if level.len() > LONGEST => return refuse("Name is too long"),

@@ -190,7 +190,7 @@ fn read(taker: Taker, pieces: &[&[u8]], anew: bool) -> Vec<Event> {
                 }
                 None if is_end => return io::Result::Ok(()),
                 None if is_command && anew => {
-                    let (half, rest) = reader.into_parts();
+                    let (half, rest) = reader.into_parts().unwrap();
                     reader = Reader::new(half, taker.budget, rest);
                 }
                 None => {}

@@ -9,12 +9,17 @@ use proptest::prelude::*;
 use super::*;
 use crate::imap::core::Tag;
 use crate::imap::flag::{Keyword, SystemFlag, SystemFlags};
+use crate::imap::metadata::EntryName;
 use crate::imap::response::ListAttribute;
 use crate::imap::search::PartialRange;
 use crate::imap::sequence::{ModSeq, NumberSet, SeqNum, Uid, UidValidity};
 
 fn name(text: &str) -> MailboxName {
     MailboxName::from_utf8(text, '/').unwrap()
+}
+
+fn entry(text: &str) -> EntryName {
+    EntryName::new(text.as_bytes()).unwrap()
 }
 
 fn shown(kind: StatusKind, code: Option<Code>, text: &str) -> String {
@@ -126,7 +131,20 @@ fn codes() {
         ),
         (Code::Modified(set(&[7, 9])), "[MODIFIED 7,9] "),
         (Code::NoModSeq, "[NOMODSEQ] "),
+        (
+            Code::MetadataLongEntries(2199),
+            "[METADATA LONGENTRIES 2199] ",
+        ),
+        (Code::MetadataMaxSize(1024), "[METADATA MAXSIZE 1024] "),
+        (Code::MetadataTooMany, "[METADATA TOOMANY] "),
+        (Code::CompressionActive, "[COMPRESSIONACTIVE] "),
         (Code::TooBig, "[TOOBIG] "),
+        (
+            Code::MessageLimit(1000, Uid::new(23_221)),
+            "[MESSAGELIMIT 1000 23221] ",
+        ),
+        (Code::MessageLimit(1000, None), "[MESSAGELIMIT 1000] "),
+        (Code::TooFew, "[TOOFEW] "),
         (Code::UnknownCte, "[UNKNOWN-CTE] "),
         (Code::TryCreate, "[TRYCREATE] "),
     ] {
@@ -238,6 +256,35 @@ fn untagged_data() {
             "ID (\"name\" \"Culver\" \"os\" \"a\\\"b\")",
         ),
         (Data::Id(vec![]), "ID NIL"),
+        (
+            Data::Metadata(
+                Some(name("INBOX")),
+                vec![
+                    (entry("/shared/comment"), Some(b"a\"b".to_vec())),
+                    (entry("/private/two words"), None),
+                    (entry("/private/x"), Some(b"a\r\nb".to_vec())),
+                    (entry("/private/y"), Some(b"a\0b".to_vec())),
+                    (entry("/private/z"), Some(vec![])),
+                ],
+            ),
+            "METADATA INBOX (/shared/comment \"a\\\"b\" \"/private/two words\" NIL \
+             /private/x {4}\r\na\r\nb /private/y ~{3}\r\na\0b /private/z \"\")",
+        ),
+        (
+            Data::MetadataChanged(None, vec![entry("/shared/comment"), entry("/shared/x")]),
+            "METADATA \"\" /shared/comment /shared/x",
+        ),
+        (
+            Data::UidBatches(
+                Tag::new(b"t").unwrap(),
+                vec![(215_295, 99_696), (99_695, 1)],
+            ),
+            "UIDBATCHES (TAG \"t\") 215295:99696,99695:1",
+        ),
+        (
+            Data::UidBatches(Tag::new(b"t").unwrap(), vec![]),
+            "UIDBATCHES (TAG \"t\")",
+        ),
         (Data::Namespace('.'), "NAMESPACE ((\"\" \".\")) NIL NIL"),
         (Data::Recent(5), "5 RECENT"),
         (Data::Search(vec![2, 84, 882], None), "SEARCH 2 84 882"),

@@ -26,10 +26,55 @@ fn without_arguments() {
         ("IDLE", Idle),
         ("CHECK", Check),
         ("CLOSE", Close),
+        ("Compress Deflate", Compress),
+        (
+            "UIDBATCHES 2000",
+            UidBatches {
+                size: 2000,
+                batches: None,
+            },
+        ),
+        (
+            "uidbatches 4294967295 10:20",
+            UidBatches {
+                size: u32::MAX,
+                batches: Some((10, 20)),
+            },
+        ),
+        ("UNAUTHENTICATE", Unauthenticate),
         ("UNSELECT", Unselect),
         ("EXPUNGE", Expunge { uids: None }),
     ] {
         assert_eq!(body(text), value);
+    }
+}
+
+/// RFC 9738: "UIDAFTER 0" matches all, "UIDBEFORE 1" none.
+#[test]
+fn uids_after_and_before() {
+    let key = |text: &str| match body(format!("SEARCH {text}")) {
+        Search { key, .. } => key,
+        other => panic!("{other:?}"),
+    };
+    let none = SearchKey::Not(Box::new(SearchKey::All));
+    for (text, expected) in [
+        ("UIDAFTER 0", SearchKey::Uid(set(&[(1, u32::MAX)]))),
+        ("uidafter 25000", SearchKey::Uid(set(&[(25_001, u32::MAX)]))),
+        (
+            "UIDAFTER 4294967294",
+            SearchKey::Uid(set(&[(u32::MAX, u32::MAX)])),
+        ),
+        ("UIDAFTER 4294967295", none.clone()),
+        ("UIDAFTER 9223372036854775807", none.clone()),
+        ("UIDBEFORE 0", none.clone()),
+        ("UIDBEFORE 1", none.clone()),
+        ("UIDBEFORE 2", SearchKey::Uid(set(&[(1, 1)]))),
+        (
+            "UIDBEFORE 9223372036854775807",
+            SearchKey::Uid(set(&[(1, u32::MAX)])),
+        ),
+    ] {
+        assert_eq!(key(text), expected, "{text}");
     }
 }
 

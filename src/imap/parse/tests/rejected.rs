@@ -59,6 +59,23 @@ fn texts_and_places() {
         ("NOOP x", "Expected the command's end (octet 7)"),
         ("NOOP\0", "Expected the command's end (octet 7)"),
         ("NOOP\r", "Expected the command's end (octet 7)"),
+        ("COMPRESS", "Expected a space (octet 11)"),
+        ("COMPRESS ", "Expected a compression mechanism (octet 12)"),
+        ("COMPRESS GZIP", "Unknown compression mechanism"),
+        (
+            "COMPRESS DEFLATE x",
+            "Expected the command's end (octet 19)",
+        ),
+        (
+            "UIDBATCHES 0",
+            "Expected a number from 1 to 4294967295 (octet 14)",
+        ),
+        ("UIDBATCHES 500 1", "Expected : (octet 19)"),
+        (
+            "UIDBATCHES 500 1:*",
+            "Expected a number from 1 to 4294967295 (octet 20)",
+        ),
+        ("UNAUTHENTICATE x", "Expected the command's end (octet 17)"),
         ("LOGIN", "Expected a space (octet 8)"),
         ("LOGIN ", "Expected an atom or a string (octet 9)"),
         ("LOGIN  a b", "Expected an atom or a string (octet 9)"),

@@ -14,6 +14,7 @@ use crate::imap::core::Secret;
 use crate::imap::date::DateTime;
 use crate::imap::fetch::{FetchItem, Partial, Section, SectionText};
 use crate::imap::flag::{Flag, Keyword, SystemFlag};
+use crate::imap::metadata::{Depth, EntryName};
 use crate::imap::search::{
     Day, PartialRange, ReturnOptions, SearchKey, SortCriterion, SortKey, Source, ThreadAlgorithm,
 };
@@ -265,6 +266,11 @@ fn any_source() -> impl Strategy<Value = Source> {
     ]
 }
 
+fn any_entry() -> impl Strategy<Value = EntryName> {
+    "/(private|Shared)(/[ -$&-)+-.0-~]{1,5}){1,3}"
+        .prop_map(|text| EntryName::new(text.as_bytes()).unwrap())
+}
+
 fn any_command() -> impl Strategy<Value = Command> {
     use CommandBody::*;
     let numbering = || select(&[Numbering::Sequence, Numbering::Uid][..]);
@@ -285,6 +291,7 @@ fn any_command() -> impl Strategy<Value = Command> {
     );
     let returns = prop_oneof![
         vec(items.clone(), 1..4).prop_map(ReturnOption::Status),
+        vec(any_entry(), 1..4).prop_map(ReturnOption::Metadata),
         select(
             &[
                 ReturnOption::Children,
@@ -297,7 +304,17 @@ fn any_command() -> impl Strategy<Value = Command> {
     let body = prop_oneof![
         select(
             &[
-                Capability, Check, Close, Idle, Logout, Namespace, Noop, StartTls, Unselect
+                Capability,
+                Check,
+                Close,
+                Compress,
+                Idle,
+                Logout,
+                Namespace,
+                Noop,
+                StartTls,
+                Unauthenticate,
+                Unselect
             ][..]
         ),
         (any_name(), proptest::option::of(secret()))
@@ -455,6 +472,31 @@ fn any_command() -> impl Strategy<Value = Command> {
             set,
             mailbox
         }),
+        (
+            any_bytes(),
+            vec(any_entry(), 1..4),
+            select(&[Depth::Zero, Depth::One, Depth::Infinity][..]),
+            proptest::option::of(0..=i64::MAX as u64)
+        )
+            .prop_map(|(mailbox, entries, depth, max_size)| GetMetadata {
+                mailbox,
+                entries,
+                depth,
+                max_size
+            }),
+        (
+            any_bytes(),
+            vec(
+                (
+                    any_entry().prop_filter("a value", EntryName::may_have_value),
+                    proptest::option::of(vec(any::<u8>(), 0..8))
+                ),
+                1..4
+            )
+        )
+            .prop_map(|(mailbox, values)| SetMetadata { mailbox, values }),
+        (1u32.., proptest::option::of((1u32.., 1u32..)))
+            .prop_map(|(size, batches)| UidBatches { size, batches }),
         (numbering(), any_messages(), any_bytes()).prop_map(|(numbering, set, mailbox)| Move {
             numbering,
             set,

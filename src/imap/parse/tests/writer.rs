@@ -11,6 +11,7 @@ use crate::imap::core::is_astring_char;
 use crate::imap::encode::fetch::Items;
 use crate::imap::fetch::FetchItem;
 use crate::imap::flag::Flag;
+use crate::imap::metadata::{Depth, EntryName};
 use crate::imap::search::{Day, ReturnOptions, SearchKey, SortKey, Source, ThreadAlgorithm};
 use crate::imap::sequence::{Bound, MessageSet, SeqNum, SequenceSet};
 
@@ -85,6 +86,18 @@ impl Writer {
             }
             write(self, item);
         }
+    }
+
+    fn metadata_options(&mut self, options: &[String], wanted: bool) {
+        if wanted && !options.is_empty() {
+            self.raw(" (");
+            self.list(options, |writer, option| writer.word(option));
+            self.raw(")");
+        }
+    }
+
+    fn entry(&mut self, entry: &EntryName) {
+        self.astring(entry.as_str().as_bytes());
     }
 
     fn message_set(&mut self, set: &MessageSet) {
@@ -455,8 +468,18 @@ impl Writer {
         self.raw(" ");
         self.word(command.body.name());
         match &command.body {
-            Capability | Check | Close | Idle | Logout | Namespace | Noop | StartTls | Unselect => {
+            UidBatches { size, batches } => {
+                self.raw(format!(" {size}"));
+                if let Some((first, last)) = batches {
+                    self.raw(format!(" {first}:{last}"));
+                }
             }
+            Compress => {
+                self.raw(" ");
+                self.word("DEFLATE");
+            }
+            Capability | Check | Close | Idle | Logout | Namespace | Noop | StartTls
+            | Unauthenticate | Unselect => {}
             Append(head, steps) => {
                 if let Some((_, number)) = head.replaces {
                     self.raw(" ");
@@ -631,6 +654,11 @@ impl Writer {
                     self.word(" RETURN (");
                     self.list(returns, |writer, option| match option {
                         ReturnOption::Children => writer.word("CHILDREN"),
+                        ReturnOption::Metadata(entries) => {
+                            writer.word("METADATA (");
+                            writer.list(entries, Writer::entry);
+                            writer.raw(")");
+                        }
                         ReturnOption::SpecialUse => writer.word("SPECIAL-USE"),
                         ReturnOption::Status(items) => {
                             writer.word("STATUS (");
@@ -688,6 +716,49 @@ impl Writer {
                     self.raw(") ");
                 }
                 self.search_program(returns, charset, key);
+            }
+            GetMetadata {
+                mailbox,
+                entries,
+                depth,
+                max_size,
+            } => {
+                let mut options = Vec::new();
+                if *depth != Depth::Zero || self.either() {
+                    options.push(match depth {
+                        Depth::Zero => "DEPTH 0".to_owned(),
+                        Depth::One => "DEPTH 1".to_owned(),
+                        Depth::Infinity => "DEPTH infinity".to_owned(),
+                    });
+                }
+                options.extend(max_size.map(|most| format!("MAXSIZE {most}")));
+                let before = self.either();
+                self.metadata_options(&options, before);
+                self.raw(" ");
+                self.astring(mailbox);
+                self.metadata_options(&options, !before);
+                let bare = self.either();
+                self.raw(if bare { " " } else { " (" });
+                self.list(entries, Writer::entry);
+                self.raw(if bare { "" } else { ")" });
+            }
+            SetMetadata { mailbox, values } => {
+                self.raw(" ");
+                self.astring(mailbox);
+                self.raw(" (");
+                self.list(values, |writer, (entry, value)| {
+                    writer.entry(entry);
+                    writer.raw(" ");
+                    match value {
+                        Some(value) if value.contains(&0) || writer.either() => {
+                            writer.raw(format!("~{{{}}}\r\n", value.len()));
+                            writer.raw(value);
+                        }
+                        Some(value) => writer.string(value),
+                        None => writer.word("NIL"),
+                    }
+                });
+                self.raw(")");
             }
             Status { mailbox, items } => {
                 self.raw(" ");

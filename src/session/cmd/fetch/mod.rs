@@ -21,7 +21,7 @@ use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::view::{Expunge, Picked};
 use crate::session::cmd::fetch::plan::Plan;
 use crate::session::cmd::fetch::render::{Job, Render};
-use crate::session::cmd::{resolve, resync, uids, unreadable};
+use crate::session::cmd::{Share, resolve, resync, uids, unreadable};
 use crate::session::reply::{self, End, Failure, Reply};
 use crate::session::{Session, State, updates, writer};
 
@@ -65,6 +65,7 @@ pub(crate) async fn run(
             tell_vanished(session, set, since).await?;
         }
     }
+    let share = Share::of(session, &mut picked);
     let view = session.view()?;
     let mailbox = Arc::clone(view.mailbox());
     let Some(highest) = picked.last().map(|picked| picked.message.uid) else {
@@ -112,12 +113,13 @@ pub(crate) async fn run(
         let text = "The content transfer encoding of a part is not known";
         return Err(Failure::No(Some(Code::UnknownCte), text.into()));
     }
-    Ok(if render.met_expunged() {
+    let reply = if render.met_expunged() {
         // The code RFC 5530 made for this, and its own example.
         Reply::with(Code::ExpungeIssued, "Some messages were already expunged")
     } else {
         Reply::ok("Fetch completed")
-    })
+    };
+    Share::conclude(share, reply)
 }
 
 /// Those of the set's messages that are expunged, before any that are there: "otherwise the client might get confused

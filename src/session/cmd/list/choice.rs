@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use crate::imap::command::{ListOptions, ReturnOption, SelectOption, StatusItem};
+use crate::imap::metadata::EntryName;
 use crate::imap::name::MailboxName;
 use crate::imap::response::{ListAttribute, ListExtended, ListItem};
 use crate::mailbox::user::Folder;
@@ -20,6 +21,8 @@ pub(super) struct Wanted {
     show_special_use: bool,
     /// Items of the STATUS that follows.
     pub(super) status: Vec<StatusItem>,
+    /// Entries of the METADATA that follows.
+    pub(super) metadata: Vec<EntryName>,
 }
 
 /// A name that could be listed.
@@ -62,6 +65,7 @@ impl Wanted {
         for option in returns {
             match option {
                 ReturnOption::Children => wanted.show_children = true,
+                ReturnOption::Metadata(entries) => wanted.metadata.extend(entries.iter().cloned()),
                 ReturnOption::SpecialUse => wanted.show_special_use = true,
                 ReturnOption::Status(items) => wanted.status.extend(items),
                 ReturnOption::Subscribed => wanted.show_subscribed = true,

@@ -1,4 +1,4 @@
-//! LIST, basic (RFC 3501 §6.3.8) and extended (RFC 5258, RFC 5819), and LSUB (RFC 3501 §6.3.9), with
+//! LIST, basic (RFC 3501 §6.3.8) and extended (RFC 5258, RFC 5819, RFC 9590), and LSUB (RFC 3501 §6.3.9), with
 //! \HasChildren (RFC 3348) and special uses (RFC 6154). Which names are listed, and with which attributes, is
 //! decided in [`choice`].
 
@@ -12,7 +12,7 @@ use crate::imap::response::{Data, ListAttribute, ListItem};
 use crate::mailbox::fault::Fault;
 use crate::session::Session;
 use crate::session::cmd::list::choice::{Line, Wanted};
-use crate::session::cmd::status;
+use crate::session::cmd::{metadata, status};
 use crate::session::reply::{self, End, Failure, Reply};
 
 /// With more patterns than this, other sessions get their turn after each name.
@@ -43,13 +43,13 @@ pub(crate) async fn list(session: &mut Session, list: &List) -> Result<Reply, Fa
     }
     let folders = session.user.list().await?;
     let uses = session.user.special_uses(&folders);
+    let use_of = |name: &MailboxName| {
+        let found = uses.iter().find(|(other, _)| other == name);
+        found.map(|(_, purpose)| *purpose)
+    };
     let mut rows = choice::rows(folders);
     if wanted.asks_for_subscriptions() {
         let subscribed = session.user.subscriptions().await?.into_iter().collect();
-        let use_of = |name: &MailboxName| {
-            let found = uses.iter().find(|(other, _)| other == name);
-            found.map(|(_, purpose)| *purpose)
-        };
         choice::subscribe(&mut rows, &subscribed, &wanted, separator, use_of);
     }
     choice::sort(&mut rows, separator);
@@ -61,7 +61,8 @@ pub(crate) async fn list(session: &mut Session, list: &List) -> Result<Reply, Fa
         }
     }
     for line in choice::lines(&rows, &asked_for, &wanted, separator) {
-        say(session, line, &wanted).await?;
+        let purpose = line.item.name.as_ref().and_then(use_of);
+        say(session, line, purpose, &wanted).await?;
     }
     Ok(Reply::ok("List completed"))
 }
@@ -88,11 +89,18 @@ fn pattern(session: &Session, reference: &[u8], pattern: &[u8]) -> Result<Patter
 /// A name's LIST response, and its STATUS behind it where that is asked for. RFC 5819 §2: if the mailbox went
 /// meanwhile, "the STATUS response MUST NOT be returned and the LIST response MUST include the \NoSelect
 /// attribute."
-async fn say(session: &mut Session, line: Line, wanted: &Wanted) -> Result<(), Failure> {
+///
+/// The same of METADATA (RFC 9590 §3): LIST does not fail for it.
+async fn say(
+    session: &mut Session,
+    line: Line,
+    purpose: Option<ListAttribute>,
+    wanted: &Wanted,
+) -> Result<(), Failure> {
     let Line { mut item, selected } = line;
-    let mut status = None;
-    if let Some(name) = item.name.clone()
-        && selected
+    let (mut status, mut values) = (None, None);
+    let name = item.name.clone().filter(|_| selected);
+    if let Some(name) = name.clone()
         && !wanted.status.is_empty()
     {
         if *session.stop.borrow() {
@@ -108,9 +116,19 @@ async fn say(session: &mut Session, line: Line, wanted: &Wanted) -> Result<(), F
             Err(failure) => return Err(failure),
         }
     }
+    if let Some(name) = name
+        && !wanted.metadata.is_empty()
+    {
+        match metadata::listed(session, name, purpose, &wanted.metadata).await {
+            Ok(found) => values = Some(found),
+            Err(Failure::Fault(Fault::NonExistent(_) | Fault::Ended)) => {}
+            Err(Failure::Fault(fault)) => reply::log(&fault, "LIST"),
+            Err(failure) => return Err(failure),
+        }
+    }
     session.writer.data(&Data::List(item));
-    if let Some(status) = status {
-        session.writer.data(&status);
+    for data in status.into_iter().chain(values) {
+        session.writer.data(&data);
     }
     Ok(session.writer.relieve().await?)
 }
