@@ -128,6 +128,15 @@ impl Index {
         if !closed && (vouched != boot || boot == 0) {
             return None;
         }
+        // Whoever appends knows of all before.
+        let rising = entries.is_sorted_by_key(|entry| entry.modseq);
+        if !rising
+            || entries
+                .first()
+                .is_some_and(|first| first.modseq < known.last)
+        {
+            return None;
+        }
         index.entries = lines.len();
         index.whole = whole_octets(lines.len());
         (index.torn, index.closed) = (torn, closed);

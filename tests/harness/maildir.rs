@@ -137,7 +137,7 @@ impl Maildir {
                 ));
             }
         }
-        names.sort();
+        names.sort_by_cached_key(|name| in_order(name));
         names
     }
 
@@ -191,4 +191,14 @@ pub fn own(path: &Path) {
     if is_root() {
         chown(path, Some(MAIL_UID), Some(MAIL_UID)).unwrap();
     }
+}
+
+/// A name as it sorts by the numbers in it: microseconds have as many digits as they need.
+fn in_order(name: &str) -> Vec<(u64, String)> {
+    name.split_inclusive(|one: char| !one.is_ascii_digit())
+        .map(|part| {
+            let digits = part.trim_end_matches(|one: char| !one.is_ascii_digit());
+            (digits.parse().unwrap_or(0), part.to_owned())
+        })
+        .collect()
 }
