@@ -42,11 +42,12 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The untagged responses in plain form.
+    /// The untagged responses in plain form. What a slow machine is told of the progress (RFC 9585) is passed over.
     pub fn plain(&self) -> Vec<String> {
         self.untagged
             .iter()
             .map(|line| plain(&String::from_utf8_lossy(line)))
+            .filter(|line| !line.starts_with("* OK [INPROGRESS"))
             .collect()
     }
 

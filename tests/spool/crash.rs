@@ -1,6 +1,6 @@
 //! Power cuts: a trace of the server's system calls is replayed up to every step, what was not synced is
 //! dropped in every way the model knows, and the real server opens what is left. Nothing that a client was
-//! told may be missing, and no UID may be used twice (invariants I1 to I6).
+//! told may be missing, and no UID may be used twice (invariants I1 to I6), nor a mod-sequence (I9).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,70 +9,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::replay::{Disk, Tree};
+use super::told::{Told, flags_in, modseq_in, uid_in};
 use super::trace::{self, Step};
 use crate::harness::client::literal;
 use crate::harness::maildir::own;
 use crate::harness::{Client, Kind, Maildir, Server, Setup, have, message};
-
-/// What clients have been told up to a step. It only grows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Told {
-    uids: BTreeSet<u32>,
-    validity: Option<u32>,
-    next: u32,
-    /// UIDs whose STORE of `\Flagged` was answered OK.
-    flagged: BTreeSet<u32>,
-    /// UIDs whose EXPUNGE or MOVE was answered OK: they need not be there any more.
-    gone: BTreeSet<u32>,
-}
-
-impl Told {
-    /// Takes in what one write to a client says.
-    fn hear(&mut self, text: &str) {
-        for line in text.split("\r\n") {
-            for (word, is_uid) in [
-                ("APPENDUID ", true),
-                ("UIDVALIDITY ", false),
-                ("COPYUID ", false),
-            ] {
-                if let Some(rest) = line.split(word).nth(1) {
-                    let mut numbers = rest.split([' ', ']', ')']);
-                    let validity = numbers.next().and_then(|number| number.parse().ok());
-                    if !line.contains("COPYUID") {
-                        self.validity = validity.or(self.validity);
-                    }
-                    if is_uid {
-                        self.uids
-                            .extend(numbers.next().and_then(|number| number.parse::<u32>().ok()));
-                    }
-                }
-            }
-            if let Some(rest) = line.split("UIDNEXT ").nth(1)
-                && let Ok(next) = rest
-                    .trim_end_matches(|c: char| !c.is_ascii_digit())
-                    .split([' ', ']', ')'])
-                    .next()
-                    .unwrap()
-                    .parse()
-            {
-                self.next = self.next.max(next);
-            }
-            if line.contains(" FETCH (")
-                && let Some(rest) = line.split("UID ").nth(1)
-                && let Ok(uid) = rest.split([' ', ')']).next().unwrap().parse::<u32>()
-            {
-                self.uids.insert(uid);
-                if line.contains("\\Flagged") {
-                    self.flagged.insert(uid);
-                }
-            }
-            if let Some(rest) = line.strip_prefix("* SEARCH ") {
-                self.uids
-                    .extend(rest.split(' ').filter_map(|uid| uid.parse::<u32>().ok()));
-            }
-        }
-    }
-}
 
 /// A run to be replayed: the trace and what became of it.
 struct Run {
@@ -83,6 +24,8 @@ struct Run {
     truth: BTreeMap<u32, String>,
     /// Each message but the last was replaced by the next.
     replaces: bool,
+    /// These were expunged.
+    expunged: BTreeSet<u32>,
 }
 
 /// Runs a dialogue against a traced server on an empty Maildir.
@@ -127,6 +70,7 @@ fn record(dialogue: impl FnOnce(&Server, &mut Client, &Maildir) -> Vec<String>) 
         deliveries,
         truth,
         replaces: false,
+        expunged: BTreeSet::new(),
     }
 }
 
@@ -192,7 +136,7 @@ fn fault(tree: &Tree, told: &Told, run: &Run) -> Option<String> {
     let server = Server::on(&maildir);
     let mut c = server.client();
     let lines = c.ok("SELECT INBOX");
-    let code = |word: &str| -> u32 {
+    let code = |word: &str| -> u64 {
         let line = lines
             .iter()
             .find_map(|line| line.strip_prefix(&format!("* OK [{word} ")));
@@ -200,7 +144,7 @@ fn fault(tree: &Tree, told: &Told, run: &Run) -> Option<String> {
     };
     if told
         .validity
-        .is_some_and(|validity| validity != code("UIDVALIDITY"))
+        .is_some_and(|validity| u64::from(validity) != code("UIDVALIDITY"))
     {
         return Some(format!(
             "UIDVALIDITY was {:?}, is {}",
@@ -208,8 +152,32 @@ fn fault(tree: &Tree, told: &Told, run: &Run) -> Option<String> {
             code("UIDVALIDITY")
         ));
     }
-    if code("UIDNEXT") < told.next {
+    if code("UIDNEXT") < u64::from(told.next) {
         return Some(format!("UIDNEXT was {}, is {}", told.next, code("UIDNEXT")));
+    }
+    if told.modseq > 0 {
+        // Whatever the clock says then.
+        if floor(tree) <= told.modseq {
+            return Some(format!(
+                "{} was told, the floor is {}",
+                told.modseq,
+                floor(tree)
+            ));
+        }
+        if code("HIGHESTMODSEQ") < told.modseq {
+            let (was, is) = (told.modseq, code("HIGHESTMODSEQ"));
+            return Some(format!("HIGHESTMODSEQ was {was}, is {is}"));
+        }
+        // What the client is not told as changed is as it was told.
+        for line in c.ok("UID FETCH 1:* (FLAGS MODSEQ)") {
+            let Some(uid) = uid_in(&line) else { continue };
+            let known = told.seen.get(&uid);
+            if modseq_in(&line) <= told.modseq
+                && known.is_some_and(|known| *known != flags_in(&line))
+            {
+                return Some(format!("UID {uid} was {known:?}, is {line}"));
+            }
+        }
     }
     let mut found = BTreeMap::new();
     let mut subjects = BTreeSet::new();
@@ -244,7 +212,7 @@ fn fault(tree: &Tree, told: &Told, run: &Run) -> Option<String> {
         found.insert(uid, subject);
     }
     for uid in told.uids.difference(&told.gone) {
-        if run.replaces && found.keys().any(|there| there >= uid) {
+        if run.expunged.contains(uid) || run.replaces && found.keys().any(|there| there >= uid) {
             continue;
         }
         if found.get(uid) != truth.get(uid) {
@@ -260,6 +228,15 @@ fn fault(tree: &Tree, told: &Told, run: &Run) -> Option<String> {
         return Some(format!("UID {next} is used again"));
     }
     None
+}
+
+/// What the uidlist has for all mod-sequences that may have been told to be below.
+fn floor(tree: &Tree) -> u64 {
+    let list = tree.get("dovecot-uidlist").and_then(Option::as_ref);
+    let list = String::from_utf8_lossy(list.map_or(b"", Vec::as_slice));
+    let fields = list.lines().next().unwrap_or_default().split(' ');
+    let floor = fields.filter_map(|field| field.strip_prefix('M')?.parse().ok());
+    floor.max().unwrap_or(0)
 }
 
 /// Checks all states of a run, on a few threads; gives the faults found.
@@ -418,6 +395,27 @@ fn a_power_cut_during_store_keeps_what_was_answered() {
         c.ok("UID STORE 1:2 +FLAGS (\\Flagged kw)");
         Vec::new()
     }));
+}
+
+#[test]
+fn a_power_cut_takes_no_mod_sequence_back() {
+    if !have("strace") || Kind::chosen() == Kind::Dovecot {
+        return;
+    }
+    let mut run = record(|_, c, _| {
+        c.append("INBOX", "", &message("one"));
+        c.append("INBOX", "", &message("two"));
+        c.ok("ENABLE QRESYNC");
+        c.ok("SELECT INBOX");
+        c.ok("FETCH 1:* (FLAGS)");
+        c.ok("UID STORE 1 +FLAGS (\\Flagged)");
+        c.ok("UID STORE 1:2 +FLAGS (kw \\Deleted)");
+        c.ok("UID EXPUNGE 2");
+        c.ok("UID STORE 1 -FLAGS (\\Deleted)");
+        Vec::new()
+    });
+    run.expunged.insert(2);
+    survives(&run);
 }
 
 /// RFC 8508: at any moment the old message is there, or the new one.

@@ -12,4 +12,5 @@ mod kill;
 mod picture;
 mod replay;
 mod samples;
+mod told;
 mod trace;
