@@ -157,9 +157,11 @@ fn has_all<const N: usize>(lanes: [&[u8; LANE]; N], choices: [[u8; 2]; PROBES]) 
 /// Whether there is one of the first two octets, or one from the third on, likewise.
 #[inline(always)]
 fn has_first(octets: &[u8], [one, other, from]: [u8; 3]) -> bool {
-    octets.iter().fold(false, |any, octet| {
-        any | (*octet == one) | (*octet == other) | (*octet >= from)
-    })
+    let mut any = 0;
+    for octet in octets {
+        any |= u8::from(*octet == one) | u8::from(*octet == other) | u8::from(*octet >= from);
+    }
+    any > 0
 }
 
 /// Whether an octet is in one of these ranges, likewise.
