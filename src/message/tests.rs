@@ -301,7 +301,7 @@ fn check(message: &[u8], structure: &Structure) {
         structure.body_structure(message, form).unwrap();
     }
     own_envelope(message).unwrap();
-    for part in structure.text_parts(message).unwrap() {
+    for part in structure.text_parts() {
         assert!(part.range.end <= length);
     }
 }
@@ -409,12 +409,11 @@ fn text_parts_are_found_where_they_lie() {
         --b\nContent-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\neA==\n\ny\n\
         --b\nContent-Type: multipart/mixed; boundary=c\n\nno parts\n--b--\n";
     let structure = mime::parse(message.as_slice()).unwrap();
-    let parts = structure.text_parts(message.as_slice()).unwrap();
-    let found: Vec<_> = parts
-        .iter()
+    let found: Vec<_> = structure
+        .text_parts()
         .map(|part| {
             let body = &message[part.range.start as usize..part.range.end as usize];
-            let charset = String::from_utf8_lossy(&part.charset);
+            let charset = String::from_utf8_lossy(part.charset);
             (String::from_utf8_lossy(body), part.encoding, charset)
         })
         .collect();

@@ -290,10 +290,10 @@ fn previewed(message: &[u8], short: &Short) {
 
 /// The text that SEARCH looks into does not depend on how it comes.
 fn texts(message: &[u8], structure: &Structure, step: usize) {
-    for part in structure.text_parts(message).unwrap() {
+    for part in structure.text_parts() {
         let body = slice(message, &part.range);
         let decoded = |step: usize| {
-            let mut decoder = TextDecoder::new(part.encoding, &part.charset);
+            let mut decoder = TextDecoder::new(part.encoding, part.charset);
             let mut text = String::new();
             for piece in body.chunks(step.max(1)) {
                 decoder.push(piece, &mut text);
