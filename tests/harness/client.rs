@@ -42,12 +42,11 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The untagged responses in plain form. What a slow machine is told of the progress (RFC 9585) is passed over.
+    /// The untagged responses in plain form.
     pub fn plain(&self) -> Vec<String> {
         self.untagged
             .iter()
             .map(|line| plain(&String::from_utf8_lossy(line)))
-            .filter(|line| !line.starts_with("* OK [INPROGRESS"))
             .collect()
     }
 
@@ -198,7 +197,10 @@ impl Client {
                 "neither * nor {tag}: {}",
                 String::from_utf8_lossy(&line)
             );
-            untagged.push(line);
+            // How far a command is (RFC 9585) may be told wherever the machine is slow.
+            if !line.starts_with(b"* OK [INPROGRESS") {
+                untagged.push(line);
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::states;
-use crate::harness::{Client, Kind, Maildir, Server, Setup, message};
+use crate::harness::{Client, Kind, Maildir, Server, Setup, message, wait_until};
 
 /// Two users, `anna` with one message and `bert` with none.
 fn house() -> (Server, [Arc<Maildir>; 2]) {
@@ -222,12 +222,14 @@ fn id_is_kept() {
     c.ok("UNAUTHENTICATE");
     c.login_as("bert");
     c.ok("NOOP");
-    let log = server.log();
-    let lines: Vec<&str> = log
-        .lines()
-        .filter(|line| line.contains("client's ID"))
-        .collect();
-    assert_eq!(lines.len(), 2, "{log}");
+    let told = || {
+        let log = server.log();
+        let lines = log.lines().filter(|line| line.contains("client's ID"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    wait_until("two lines in the log", || told().len() >= 2);
+    let lines = told();
+    assert_eq!(lines.len(), 2, "{lines:?}");
     for (line, user) in lines.iter().zip(["anna", "bert"]) {
         assert!(line.contains(user), "{line}");
         assert!(line.contains(r#"name="A\r\nB\x1b\"\\C"#), "{line}");
