@@ -13,8 +13,8 @@ use crate::spool::filename::FileName;
 use crate::spool::folder::Sub;
 use crate::spool::scan;
 
-/// Files that the uidlist names, by UID, with the size that it tells.
-type Listings = BTreeMap<Uid, (Sub, FileName, Option<u64>)>;
+/// Files that the uidlist names, by UID, with what it tells.
+type Listings = BTreeMap<Uid, (Sub, FileName, Listed)>;
 
 impl Turn<'_> {
     /// Gives files that the picture lacks their UIDs: those of the uidlist, else new ones.
@@ -36,7 +36,7 @@ impl Turn<'_> {
             }
             match self.disk.listed.get(&base) {
                 Some(record) if record.uid >= self.draft.uid_next || self.first => {
-                    listed.insert(record.uid, (sub, name, record.virtual_size));
+                    listed.insert(record.uid, (sub, name, record.clone()));
                 }
                 _ => fresh.push((sub, name)),
             }
@@ -108,16 +108,16 @@ impl Turn<'_> {
                     .get(name.base())
                     .filter(|record| is_due(record))
                 {
-                    found.insert(record.uid, (sub, name, record.virtual_size));
+                    found.insert(record.uid, (sub, name, record.clone()));
                 }
             }
             if scan.quiet {
                 break;
             }
         }
-        for (uid, (sub, name, virtual_size)) in found {
+        for (sub, name, listed) in found.into_values() {
             let recent = sub == Sub::New || !self.first;
-            self.show(uid, sub, name, virtual_size, recent);
+            self.show(listed, sub, name, recent);
         }
         Ok(())
     }

@@ -9,8 +9,10 @@ use crate::imap::encode::string::{
     astring, flag_list, nil, nstring_or_literal8, number, number_ranges, quoted, string, words,
 };
 use crate::imap::name::MailboxName;
+use crate::imap::objectid::ObjectId;
 use crate::imap::response::{
-    Code, Data, Esearch, ListExtended, ListItem, Returned, Status, StatusKind, ThreadItem,
+    Code, Data, Esearch, ListExtended, ListItem, Returned, Status, StatusKind, StatusValue,
+    ThreadItem,
 };
 use crate::imap::sequence::{ModSeq, NumberSet};
 
@@ -147,8 +149,9 @@ pub fn data(out: &mut Vec<u8>, data: &Data, names: NameForm) {
                 out.extend_from_slice(status_item(*item).as_bytes());
                 out.push(b' ');
                 match value {
-                    Some(value) => number(out, *value),
-                    None => nil(out),
+                    StatusValue::Nil => nil(out),
+                    StatusValue::Number(value) => number(out, *value),
+                    StatusValue::Id(id) => object_id(out, id),
                 }
             }
             out.push(b')');
@@ -186,6 +189,13 @@ fn named_numbers(out: &mut Vec<u8>, name: &str, numbers: &[u32]) {
         out.push(b' ');
         number(out, u64::from(*found));
     }
+}
+
+/// `"(" objectid ")"` (RFC 8474 §7).
+fn object_id(out: &mut Vec<u8>, id: &ObjectId) {
+    out.push(b'(');
+    out.extend_from_slice(id.as_str().as_bytes());
+    out.push(b')');
 }
 
 /// `SP search-sort-mod-seq` (RFC 7162 §7), or nothing.
@@ -248,6 +258,7 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         Code::HighestModSeq(_) => "HIGHESTMODSEQ",
         Code::InUse => "INUSE",
         Code::Limit => "LIMIT",
+        Code::MailboxId(_) => "MAILBOXID",
         Code::MessageLimit(..) => "MESSAGELIMIT",
         Code::MetadataLongEntries(_) | Code::MetadataMaxSize(_) | Code::MetadataTooMany => {
             "METADATA"
@@ -315,6 +326,10 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         Code::HighestModSeq(ModSeq(modseq)) => {
             out.push(b' ');
             number(out, *modseq);
+        }
+        Code::MailboxId(id) => {
+            out.push(b' ');
+            object_id(out, id);
         }
         Code::Modified(messages) => {
             out.push(b' ');
@@ -502,6 +517,7 @@ fn status_item(item: StatusItem) -> &'static str {
         StatusItem::AppendLimit => "APPENDLIMIT",
         StatusItem::Deleted => "DELETED",
         StatusItem::HighestModSeq => "HIGHESTMODSEQ",
+        StatusItem::MailboxId => "MAILBOXID",
         StatusItem::Messages => "MESSAGES",
         StatusItem::Recent => "RECENT",
         StatusItem::Size => "SIZE",
