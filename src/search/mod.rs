@@ -8,6 +8,7 @@
 
 pub mod examine;
 pub mod fold;
+pub mod key;
 pub mod needle;
 pub mod order;
 pub mod pool;
