@@ -82,7 +82,8 @@ def folded(text):
     return "".join(unicodedata.normalize("NFKD", one.title() if len(one.title()) == 1 else one) for one in unicodedata.normalize("NFKD", text))
 
 
-WORD = re.compile(rb"=\?([^?]*)\?([^?]*)\?(.*?)\?=", re.S)
+# Another does not begin within one.
+WORD = re.compile(rb"=\?([^?]*)\?([^?]*)\?((?:(?!=\?[^=]).)*?)\?=", re.S)
 SOUND_WORD = re.compile(rb"=\?[^?\s*()<>@,;:\"/\[\].=]+\?[bBqQ]\?[!->@-~]+\?=")
 
 
