@@ -369,6 +369,9 @@ def binary(ours, theirs, number, part, message):
         return own
     elif len(encodings) > 1 and encodings[0] != encodings[-1]:
         return {"encoding-twice"}
+    behind = grammar.fields(message.octets[part.start :], "Content-Transfer-Encoding")
+    if theirs == "NO [UNKNOWN-CTE]" and part.header and not part.body and not encodings and behind and behind[-1].strip().lower() not in ENCODINGS:
+        return {"header-cut"}
     if isinstance(theirs, str):
         # Dovecot reads all parts for the size of one.
         others = [problem(other) for other in parts.everywhere(message.root) if other is not part]

@@ -117,6 +117,20 @@ class Answers(unittest.TestCase):
         sound = plain(b"Subject: a b\r\n", b"0123456789\r\n")
         self.fetched(sound, item, b"2345", b"3456", kind="BODY[]<>")
 
+    def test_a_header_that_a_delimiter_ends(self):
+        def cut(more):
+            header = b"Content-Type: text/plain\r\n"
+            body = b"--b\r\n" + header + b"--b--\r\n" + more + b"\r\nx\r\n"
+            structure = [text(b""), b"mixed", [b"boundary", b"b"], None, None, None]
+            return Told(b"Content-Type: multipart/mixed; boundary=b\r\n\r\n", body, structure, parts=[(header, b"")])
+
+        refused, unknown = "NO [UNKNOWN-CTE]", b"Content-Transfer-Encoding: x-uue\r\n"
+        self.fetched(cut(unknown), "BINARY[1]", b"", refused, "header-cut", kind="BINARY[n]")
+        self.fetched(cut(unknown), "BINARY[1]", refused, b"", kind="BINARY[n]")
+        self.fetched(cut(unknown), "BINARY[1]", b"x", refused, kind="BINARY[n]")
+        self.fetched(cut(b""), "BINARY[1]", b"", refused, kind="BINARY[n]")
+        self.fetched(cut(b"\r\n" + unknown), "BINARY[1]", b"", refused, kind="BINARY[n]")
+
     def test_a_boundary_that_begins_another(self):
         inner = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n", b"--b\r\n\r\none"
         body = b"--b--\r\n" + b"".join(inner) + b"\r\n--b--\r\n\r\ntwo\r\n--b----\r\n"
