@@ -117,6 +117,16 @@ class Answers(unittest.TestCase):
         sound = plain(b"Subject: a b\r\n", b"0123456789\r\n")
         self.fetched(sound, item, b"2345", b"3456", kind="BODY[]<>")
 
+    def test_a_multipart_in_which_the_other_finds_no_part(self):
+        header, inner = b"Content-Type: multipart/mixed; bou; boundary=b\r\n", b"Content-Transfer-Encoding: base64\r\n\r\n"
+        end = [b"mixed", [b"boundary", b"b"], None, None, None]
+        theirs = [text(b""), b"mixed", *END]
+        for broken, classes in ((header, ["parameters-broken"]), (header.replace(b"bou;", b""), [])):
+            message = Told(broken + b"\r\n", b"--b\r\n" + inner + b"eA==\r\n--b--\r\n", [text(b"eA==", b"base64"), *end])
+            self.fetched(message, "BODYSTRUCTURE", message.structure, theirs, *classes)
+            self.fetched(message, "BODYSTRUCTURE", [text(b"eA=", b"base64"), *end], theirs)
+            self.fetched(message, "BODYSTRUCTURE", theirs, message.structure)
+
     def test_a_header_that_a_delimiter_ends(self):
         def cut(more):
             header = b"Content-Type: text/plain\r\n"
@@ -154,7 +164,9 @@ class Answers(unittest.TestCase):
         self.found(message, "SEARCH SENTON 4-May-2016", True, "date-odd")
         self.found(message, "SEARCH SENTON 4-May-2016", False)
         self.found(message, "SEARCH SENTON 5-May-2016", True)
-        self.found(plain(b"Date: Wed, 4 May 2016 12:27:13 -0330\r\n"), "SEARCH SENTON 4-May-2016", True)
+        self.found(plain(b"Date: Wed, 4 May 2016 12:27:13+0330\r\n"), "SEARCH SENTON 4-May-2016", True, "date-odd")
+        for sound in (b"-0330", b"+0000 (x)"):
+            self.found(plain(b"Date: Wed, 4 May 2016 12:27:13 " + sound + b"\r\n"), "SEARCH SENTON 4-May-2016", True)
 
     def test_an_encoded_word_that_does_not_end(self):
         message = plain(b"Subject: =?Shift_JIS?Q?=82=A0=82 =?utf-8?Q?b=C3=A9?= =?iso-8859-1?q?c==E9_?=d\r\n")
