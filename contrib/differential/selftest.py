@@ -135,6 +135,20 @@ class Answers(unittest.TestCase):
         self.found(message, "SEARCH SENTSINCE 1-Jan-2005", False)
         self.found(message, "SEARCH SENTON 19-Dec-2013", True)
 
+    def test_an_octet_in_a_date_that_is_no_white_space(self):
+        message = plain(b"Date: Wed,\x1e4 May 2016 12:27:13 -0330\r\n")
+        self.found(message, "SEARCH SENTON 4-May-2016", True, "date-odd")
+        self.found(message, "SEARCH SENTON 4-May-2016", False)
+        self.found(message, "SEARCH SENTON 5-May-2016", True)
+        self.found(plain(b"Date: Wed, 4 May 2016 12:27:13 -0330\r\n"), "SEARCH SENTON 4-May-2016", True)
+
+    def test_an_encoded_word_that_does_not_end(self):
+        message = plain(b"Subject: =?Shift_JIS?Q?=82=A0=82 =?utf-8?Q?b=C3=A9?= =?iso-8859-1?q?c==E9_?=d\r\n")
+        for word in ("b\u00e9", "shift_jis", "c=\u00e9 d"):
+            self.found(message, "SEARCH SUBJECT %s", False, word=word.encode())
+        self.found(message, "SEARCH SUBJECT %s", True, "encoded-word-odd", word="c=\u00e9 d".encode())
+        self.found(message, "SEARCH SUBJECT %s", True, word="\u3042".encode())
+
     def test_an_open_comment_in_an_address(self):
         message = plain(b"From: ann@example(.org\r\n")
 
