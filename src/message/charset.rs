@@ -11,6 +11,17 @@ mod octets;
 
 use octets::Octets;
 
+/// Names of UTF-8 and its part US-ASCII, as which mailers send it too.
+const UTF8: [&[u8]; 7] = [
+    b"utf-8",
+    b"us-ascii",
+    b"utf8",
+    b"ascii",
+    b"ansi_x3.4-1968",
+    b"iso646-us",
+    b"646",
+];
+
 /// A text's charset, decoding in pieces of any size.
 pub struct Charset {
     form: Form,
@@ -54,10 +65,7 @@ impl Charset {
     pub fn named(name: &[u8]) -> Option<Charset> {
         let name = name.trim_ascii().to_ascii_lowercase();
         let label: &[u8] = match name.as_slice() {
-            b"us-ascii" | b"ascii" | b"ansi_x3.4-1968" | b"iso646-us" | b"646" | b"utf-8"
-            | b"utf8" => {
-                return Some(Charset::default());
-            }
+            utf8 if UTF8.contains(&utf8) => return Some(Charset::default()),
             b"utf-7" | b"utf7" | b"unicode-1-1-utf-7" | b"x-unicode-2-0-utf-7" => {
                 return Some(Charset::of(Form::Utf7(Utf7::default())));
             }
@@ -82,6 +90,13 @@ impl Charset {
                 Form::Known(Box::new(encoding.new_decoder_with_bom_removal()))
             },
         ))
+    }
+
+    /// Whether what is called so is read as UTF-8 where it is valid as such.
+    pub fn may_be_utf8(name: &[u8]) -> bool {
+        let name = name.trim_ascii();
+        let is_utf8 = |utf8: &&[u8]| name.eq_ignore_ascii_case(utf8);
+        UTF8.iter().any(is_utf8) || Charset::named(name).is_none()
     }
 
     /// Decodes a piece onto `out`.

@@ -10,9 +10,10 @@ use std::io;
 use std::ops::Range;
 
 use crate::message::Source;
-use crate::message::header::Collector;
+use crate::message::header::{Collector, HEADER_MAX};
 use crate::message::parameter::ContentType;
 use crate::message::pieces::{Piece, Pieces};
+use crate::message::text::Text;
 
 /// How deep parts are looked for; the message itself is at depth 1.
 const DEPTH_MAX: usize = 100;
@@ -20,8 +21,6 @@ const DEPTH_MAX: usize = 100;
 const PARTS_MAX: usize = 10_000;
 /// Octets of a boundary that are compared; RFC 2046 §5.1.1 allows 70.
 const BOUNDARY_MAX: usize = 1000;
-/// Octets of a part's header that are kept until its type is known.
-const TYPE_MAX: usize = 64 * 1024;
 
 /// A message's parts, by offsets into its [`Source`].
 #[derive(Clone, Debug)]
@@ -47,6 +46,8 @@ pub struct Part {
     pub lines: u64,
     /// What is inside: indices into [`Structure::parts`].
     pub content: Content,
+    /// How its body is encoded if that is read as text; `None` for a part of another media type that holds nothing.
+    pub text: Option<Text>,
 }
 
 /// What a part holds.
@@ -62,10 +63,35 @@ pub enum Content {
     Opaque,
 }
 
+/// A message's parts by offsets alone, without what would have to be counted: where they lie, and which of them are
+/// text.
+#[derive(Clone, Debug)]
+pub struct Outline {
+    /// As in [`Structure::parts`]. What is said of their lines and virtual octets is not true.
+    pub(super) parts: Vec<Part>,
+}
+
+impl From<Structure> for Outline {
+    fn from(structure: Structure) -> Outline {
+        Outline {
+            parts: structure.parts,
+        }
+    }
+}
+
 /// Reads a message once and notes where its parts are. Fails only where reading does.
 pub fn parse<S: Source + ?Sized>(source: &S) -> io::Result<Structure> {
+    read(source, true)
+}
+
+/// The same for those who do not ask for sizes.
+pub fn outline<S: Source + ?Sized>(source: &S) -> io::Result<Outline> {
+    Ok(read(source, false)?.into())
+}
+
+fn read<S: Source + ?Sized>(source: &S, counts: bool) -> io::Result<Structure> {
     let mut pieces = Pieces::new(source, 0..source.len()?);
-    let mut parser = Parser::new();
+    let mut parser = Parser::new(counts);
     loop {
         if !parser.in_header && !parser.opening {
             let lines = pieces.lines_before_dashes()?;
@@ -81,9 +107,10 @@ pub fn parse<S: Source + ?Sized>(source: &S) -> io::Result<Structure> {
     }
 }
 
-/// The one field that decides about structure.
-fn is_content_type(name: &[u8]) -> bool {
+/// The fields that decide about structure, and how a text is read.
+fn is_structural(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"Content-Type")
+        || name.eq_ignore_ascii_case(b"Content-Transfer-Encoding")
 }
 
 /// A place in the message, between two lines or at the end of one.
@@ -140,10 +167,12 @@ struct Parser {
     before_line_end: Place,
     /// A delimiter has been read, whose line goes on.
     opening: bool,
+    /// Lines and virtual octets are wanted.
+    counts: bool,
 }
 
 impl Parser {
-    fn new() -> Parser {
+    fn new(counts: bool) -> Parser {
         let mut parser = Parser {
             parts: Vec::new(),
             stack: Vec::new(),
@@ -152,6 +181,7 @@ impl Parser {
             here: Place::default(),
             before_line_end: Place::default(),
             opening: false,
+            counts,
         };
         parser.open(false);
         parser
@@ -192,9 +222,13 @@ impl Parser {
 
     /// Passes over whole lines of a body, none of which can be a delimiter.
     fn pass(&mut self, lines: &[u8]) {
-        let (line_ends, crlf) = line_ends(lines);
         let last = if lines.ends_with(b"\r\n") { 2 } else { 1 };
         let length = lines.len() as u64;
+        let (line_ends, crlf) = match self.counts {
+            true => line_ends(lines),
+            // The last one.
+            false => (1, last - 1),
+        };
         self.here.offset += length;
         self.here.virtual_offset += length + line_ends - crlf;
         self.here.lines += line_ends;
@@ -251,6 +285,7 @@ impl Parser {
             body_virtual: 0,
             lines: 0,
             content,
+            text: None,
         });
         self.stack.push(Open {
             part,
@@ -275,12 +310,20 @@ impl Parser {
         };
         open.body = Some(end);
         let field = header.first(b"Content-Type");
-        let kind = Kind::of(field, open.in_digest);
+        let content_type = field.and_then(ContentType::parse);
+        let kind = match &content_type {
+            Some(content_type) => Kind::of(content_type),
+            None if field.is_none() && open.in_digest => Kind::Message,
+            None => Kind::Text,
+        };
         let Some(part) = self.parts.get_mut(open.part) else {
             return;
         };
+        if !matches!(kind, Kind::Other) || part.content == Content::Opaque {
+            part.text = Some(Text::of(&header, content_type.as_ref()));
+        }
         match kind {
-            Kind::Single => {}
+            Kind::Text | Kind::Other => {}
             _ if !may_hold_parts => part.content = Content::Opaque,
             Kind::Multipart { boundary, digest } => {
                 part.content = Content::Multipart(Vec::new());
@@ -349,31 +392,22 @@ fn line_ends(bytes: &[u8]) -> (u64, u64) {
 }
 
 fn collector() -> Collector<fn(&[u8]) -> bool> {
-    Collector::new(TYPE_MAX, is_content_type)
+    Collector::new(HEADER_MAX, is_structural)
 }
 
 /// What a part's type means for the structure.
 enum Kind {
-    Single,
+    Text,
     Multipart {
         boundary: Option<Vec<u8>>,
         digest: bool,
     },
     Message,
+    Other,
 }
 
 impl Kind {
-    fn of(field: Option<&[u8]>, in_digest: bool) -> Kind {
-        let Some(field) = field else {
-            return if in_digest {
-                Kind::Message
-            } else {
-                Kind::Single
-            };
-        };
-        let Some(content_type) = ContentType::parse(field) else {
-            return Kind::Single;
-        };
+    fn of(content_type: &ContentType) -> Kind {
         if content_type.is(b"multipart") {
             // A boundary does not end in a space (RFC 2046 §5.1.1).
             let boundary = content_type.parameter(b"boundary").map(|boundary| {
@@ -384,10 +418,12 @@ impl Kind {
                 boundary,
                 digest: content_type.is_sub(b"digest"),
             }
-        } else if is_message(&content_type) {
+        } else if is_message(content_type) {
             Kind::Message
+        } else if content_type.is(b"text") || content_type.is(b"message") {
+            Kind::Text
         } else {
-            Kind::Single
+            Kind::Other
         }
     }
 }

@@ -20,6 +20,7 @@ pub mod pieces;
 pub mod preview;
 pub mod section;
 pub mod structure;
+pub mod text;
 mod transfer;
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::io;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
@@ -14,6 +15,9 @@ use crate::message::Source;
 
 /// Octets read at once, and the longest line that comes in one piece.
 const BUFFER: usize = 128 * 1024;
+
+/// Looks for a line that begins with `--`.
+static DASHES: LazyLock<Finder> = LazyLock::new(|| Finder::new(b"\n--"));
 
 /// Reads a range of a source piece by piece.
 #[derive(Debug)]
@@ -29,8 +33,6 @@ pub struct Pieces<'s, S: Source + ?Sized> {
     unread: Range<u64>,
     /// The last piece ended its line.
     at_line_start: bool,
-    /// Looks for a line that begins with `--`.
-    dashes: Finder<'static>,
 }
 
 /// A line, or a piece of a very long one.
@@ -99,7 +101,6 @@ impl<'s, S: Source + ?Sized> Pieces<'s, S> {
             offset,
             unread,
             at_line_start: true,
-            dashes: Finder::new(b"\n--"),
         }
     }
 
@@ -154,7 +155,7 @@ impl<'s, S: Source + ?Sized> Pieces<'s, S> {
         let length = if !self.at_line_start || ready.starts_with(b"-") {
             0
         } else {
-            let last = match self.dashes.find(ready) {
+            let last = match DASHES.find(ready) {
                 Some(at) => Some(at),
                 None => memchr::memrchr(b'\n', ready),
             };

@@ -1,5 +1,5 @@
-//! What the parts of a message say of themselves: ENVELOPE, BODY and BODYSTRUCTURE (RFC 3501 §7.4.2), and
-//! which parts are text. The headers are read again where [`Structure`] says they lie.
+//! What the parts of a message say of themselves: ENVELOPE, BODY and BODYSTRUCTURE (RFC 3501 §7.4.2).
+//! The headers are read again where [`Structure`] says they lie.
 
 use std::io;
 use std::ops::Range;
@@ -10,7 +10,6 @@ use crate::imap::structure::{
 };
 use crate::message::Source;
 use crate::message::address;
-use crate::message::decode::TransferEncoding;
 use crate::message::header::{HEADER_MAX, Header, compressed, unfolded};
 use crate::message::mime::{Content, Part, Structure};
 use crate::message::parameter::{ContentType, decoded, disposition, languages, token};
@@ -18,19 +17,6 @@ use crate::message::parameter::{ContentType, decoded, disposition, languages, to
 /// Octets of header fields that one body structure may hold, all parts together. Parts beyond it are
 /// told by their type's default.
 const STRUCTURE_MAX: usize = 4 * 1024 * 1024;
-
-/// A part whose body a person would read: `text/…`, and `message/…` without parts of its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TextPart {
-    /// Which part: an index into [`Structure::parts`].
-    pub part: usize,
-    /// Where its body lies in the file, still encoded.
-    pub range: Range<u64>,
-    /// How the body is encoded.
-    pub encoding: TransferEncoding,
-    /// The charset as the part names it; empty where it names none.
-    pub charset: Vec<u8>,
-}
 
 /// ENVELOPE of the message in `source`: reads no more than its header.
 pub fn own_envelope<S: Source + ?Sized>(source: &S) -> io::Result<Envelope> {
@@ -61,56 +47,6 @@ impl Structure {
             budget: STRUCTURE_MAX,
         };
         builder.part(0, false)
-    }
-
-    /// The parts that SEARCH BODY looks into, in the order of the file.
-    pub fn text_parts<S: Source + ?Sized>(&self, source: &S) -> io::Result<Vec<TextPart>> {
-        let mut found = Vec::new();
-        let mut encoded_until = 0;
-        for (at, part) in self.parts.iter().enumerate() {
-            // What lies inside an encoded message is noise.
-            if part.header.start < encoded_until {
-                continue;
-            }
-            let header = Header::read(source, part.header.clone(), HEADER_MAX, |name| {
-                name.eq_ignore_ascii_case(b"Content-Type")
-                    || name.eq_ignore_ascii_case(b"Content-Transfer-Encoding")
-            })?;
-            let content_type = header.first(b"Content-Type").and_then(ContentType::parse);
-            let mut encoding = header
-                .first(b"Content-Transfer-Encoding")
-                .map_or(TransferEncoding::Identity, TransferEncoding::parse);
-            let is_text = match &part.content {
-                Content::Leaf => content_type
-                    .as_ref()
-                    .is_none_or(|kind| kind.is(b"text") || kind.is(b"message")),
-                Content::Message(_) => {
-                    let encoded = encoding != TransferEncoding::Identity;
-                    if encoded {
-                        encoded_until = part.body.end;
-                    }
-                    encoded
-                }
-                // Without a delimiter all of it is text, and not encoded (RFC 2045 §6.4).
-                Content::Multipart(parts) => {
-                    encoding = TransferEncoding::Identity;
-                    parts.is_empty()
-                }
-                Content::Opaque => true,
-            };
-            if is_text && !part.body.is_empty() {
-                let charset = content_type
-                    .as_ref()
-                    .and_then(|kind| kind.parameter(b"charset"));
-                found.push(TextPart {
-                    part: at,
-                    range: part.body.clone(),
-                    encoding,
-                    charset: charset.unwrap_or_default().to_vec(),
-                });
-            }
-        }
-        Ok(found)
     }
 }
 

@@ -7,18 +7,16 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 
-use memchr::memmem;
-
 use crate::imap::search::Day;
 use crate::message::Source;
 use crate::message::address;
 use crate::message::crlf::virtual_size;
 use crate::message::date::sent_day;
-use crate::message::decode::{TextDecoder, header_text};
-use crate::message::header::{Line, line};
+use crate::message::decode::{TextDecoder, header_text, utf8_text};
 use crate::message::mime;
-use crate::message::pieces::{Pieces, read};
-use crate::message::structure::TextPart;
+use crate::message::pieces::read;
+use crate::message::text::TextPart;
+use crate::search::header::{each_field, header_length, plain_header};
 use crate::search::needle::{Buffers, Needle, Seeker};
 use crate::search::pool::Progress;
 use crate::search::query::{Cost, Query, Test, local_day};
@@ -32,8 +30,8 @@ const HEADER_FIRST: u64 = 16 * 1024;
 /// Octets of a text part decoded at once.
 const PIECE: usize = 32 * 1024;
 
-/// Octets of a header field decoded at once. An encoded word across the border is not seen as one.
-const FIELD_PIECE: usize = 64 * 1024;
+/// A text part that lies in memory is decoded as a whole up to this size.
+const WHOLE_TEXT: usize = 128 * 1024;
 
 /// The fields of addresses that have a search key (RFC 3501 §6.4.4).
 const ADDRESSES: [&[u8]; 4] = [b"From", b"To", b"Cc", b"Bcc"];
@@ -43,20 +41,21 @@ const ADDRESSES: [&[u8]; 4] = [b"From", b"To", b"Cc", b"Bcc"];
 pub struct Scratch {
     /// The file's octets; beyond what was read of this file, those of others.
     file: Vec<u8>,
+    /// A piece of a part, or what a part is without its transfer encoding.
     piece: Vec<u8>,
     sought: Buffers,
     sought_in_field: Buffers,
 }
 
 /// Whether the message in `file` matches. `answers` are those of the picture, by test; `note_size` is told
-/// RFC822.SIZE if it came out on the way. Once it was stopped through `progress`, any answer will do.
+/// RFC822.SIZE if it comes out on the way; `None` where it is known. Once it was stopped through `progress`, any answer will do.
 pub fn examine(
     query: &Query,
     answers: Vec<Option<bool>>,
     file: &File,
     scratch: &mut Scratch,
     progress: &Progress,
-    note_size: impl FnOnce(u64),
+    note_size: Option<&dyn Fn(u64)>,
 ) -> io::Result<bool> {
     let metadata = file.metadata()?;
     let size = metadata.len();
@@ -115,7 +114,7 @@ impl<'q> Examination<'q, '_> {
         metadata: &Metadata,
         size: u64,
         loaded: &mut Loaded<'_>,
-        note_size: impl FnOnce(u64),
+        note_size: Option<&dyn Fn(u64)>,
     ) -> io::Result<bool> {
         self.stat(metadata);
         if let Some(verdict) = self.verdict() {
@@ -275,32 +274,35 @@ impl<'q> Examination<'q, '_> {
     fn whole<S: Source + ?Sized>(
         &mut self,
         source: &S,
-        note_size: impl FnOnce(u64),
+        note_size: Option<&dyn Fn(u64)>,
     ) -> io::Result<()> {
         let mut bodies = Vec::new();
         let mut headers = Vec::new();
+        let mut wants_size = note_size.is_some();
         let query = self.query;
         query.open_tests(&self.answers, |number, test| match test {
             Test::Body(needle) => bodies.push((number, needle)),
             Test::InnerHeader(needle) => headers.push((number, needle)),
+            Test::SizeAtLeast(_) => wants_size = true,
             _ => {}
         });
         if bodies.is_empty() && headers.is_empty() {
-            let size = virtual_size(source, 0..source.len()?)?;
-            note_size(size);
-            self.sized(size);
+            self.sized(virtual_size(source, 0..source.len()?)?, note_size);
             return Ok(());
         }
 
-        let structure = mime::parse(source)?;
-        note_size(structure.virtual_size);
-        self.sized(structure.virtual_size);
+        let outline = if wants_size {
+            let structure = mime::parse(source)?;
+            self.sized(structure.virtual_size, note_size);
+            structure.into()
+        } else {
+            mime::outline(source)?
+        };
         let mut seeker = Seeker::new(std::mem::take(&mut self.scratch.sought));
         if !headers.is_empty() {
             seeker.seek(headers);
             let mut nothing = Wanted::default();
-            for part in structure.parts.iter().skip(1) {
-                let range = part.header.clone();
+            for range in outline.inner_headers() {
                 if seeker.is_done() || self.header(source, range, &mut seeker, &mut nothing)? {
                     break;
                 }
@@ -308,7 +310,7 @@ impl<'q> Examination<'q, '_> {
         }
         if !bodies.is_empty() && self.verdict().is_none() {
             seeker.seek(bodies);
-            for part in structure.text_parts(source)? {
+            for part in outline.text_parts() {
                 if seeker.is_done() || self.body(source, &part, &mut seeker)? {
                     break;
                 }
@@ -323,13 +325,22 @@ impl<'q> Examination<'q, '_> {
     fn body<S: Source + ?Sized>(
         &mut self,
         source: &S,
-        part: &TextPart,
+        part: &TextPart<'_>,
         seeker: &mut Seeker<'q>,
     ) -> io::Result<bool> {
         let mut piece = std::mem::take(&mut self.scratch.piece);
-        let mut decoder = TextDecoder::new(part.encoding, &part.charset);
-        let mut at = part.range.start;
         let mut over = false;
+        if let Some(body) = short(source, &part.range)
+            && let Some(text) = utf8_text(part.encoding, part.charset, body, &mut piece)
+        {
+            if seeker.may_find(text) {
+                over = self.seek(seeker, text) | self.end_text(seeker);
+            }
+            self.scratch.piece = piece;
+            return Ok(over);
+        }
+        let mut decoder = TextDecoder::new(part.encoding, part.charset);
+        let mut at = part.range.start;
         while at < part.range.end && !over {
             let left = usize::try_from(part.range.end - at).unwrap_or(PIECE);
             let encoded = match source.in_memory() {
@@ -392,7 +403,10 @@ impl<'q> Examination<'q, '_> {
     }
 
     /// RFC822.SIZE is known.
-    fn sized(&mut self, size: u64) {
+    fn sized(&mut self, size: u64, note_size: Option<&dyn Fn(u64)>) {
+        if let Some(note) = note_size {
+            note(size);
+        }
         for (test, answer) in self.query.tests().iter().zip(&mut self.answers) {
             if let Test::SizeAtLeast(least) = test {
                 answer.get_or_insert(size >= *least);
@@ -423,95 +437,17 @@ impl Wanted<'_> {
     }
 }
 
-/// A header that lies in memory, if its words stand there as they are shown: nothing is encoded (RFC 2047). Only
-/// white space is not as in the fields' text.
-fn plain_header<'s, S: Source + ?Sized>(source: &'s S, range: &Range<u64>) -> Option<&'s str> {
-    let whole = source.in_memory()?;
+/// What lies in a range of a source that lies in memory, if that is not long.
+fn short<'s, S: Source + ?Sized>(source: &'s S, range: &Range<u64>) -> Option<&'s [u8]> {
     let start = usize::try_from(range.start).ok()?;
-    let end = whole.len().min(usize::try_from(range.end).ok()?);
-    let rest = whole.get(start..end)?;
-    let header = rest.get(..header_length(rest).unwrap_or(rest.len()))?;
-    let text = simdutf8::basic::from_utf8(header).ok()?;
-    memmem::find(header, b"=?").is_none().then_some(text)
+    let end = usize::try_from(range.end).ok()?;
+    let bytes = source.in_memory()?.get(start..end)?;
+    (bytes.len() <= WHOLE_TEXT).then_some(bytes)
 }
 
 /// Whether a day is there and stands so to the other.
 fn stands(day: Option<Day>, order: Ordering, other: Day) -> bool {
     day.is_some_and(|day| day.cmp(&other) == order)
-}
-
-/// Octets of the header with the empty line that ends it, if that is among these.
-fn header_length(bytes: &[u8]) -> Option<usize> {
-    let line_end = |at: usize| match bytes.get(at..) {
-        Some([b'\n', ..]) => Some(at + 1),
-        Some([b'\r', b'\n', ..]) => Some(at + 2),
-        _ => None,
-    };
-    line_end(0).or_else(|| memchr::memchr_iter(b'\n', bytes).find_map(|at| line_end(at + 1)))
-}
-
-/// A header field, or a piece of a very long one.
-struct Field<'b> {
-    /// Empty for a line that is no field.
-    name: &'b [u8],
-    body: &'b [u8],
-    is_first: bool,
-    is_last: bool,
-    /// What joins this piece to the one before: the white space that parts their lines.
-    joint: &'static str,
-}
-
-/// Reads a header field by field, until it ends or `take` has enough and gives false.
-fn each_field<S: Source + ?Sized>(
-    source: &S,
-    range: Range<u64>,
-    mut take: impl FnMut(Field<'_>) -> bool,
-) -> io::Result<()> {
-    let mut pieces = Pieces::new(source, range);
-    let (mut name, mut body) = (Vec::new(), Vec::new());
-    // Whether `body` holds something, whether it began the field, and what joins it to what came before.
-    let (mut inside, mut is_first, mut joint) = (false, true, "");
-    loop {
-        let piece = pieces.next()?;
-        let begins = piece.as_ref().map_or(Line::End, line);
-        let is_last = begins != Line::More;
-        if inside && (is_last || body.len() >= FIELD_PIECE) {
-            let wants_more = take(Field {
-                name: &name,
-                body: &body,
-                is_first,
-                is_last,
-                joint,
-            });
-            if !wants_more {
-                return Ok(());
-            }
-            let ended_line = body.ends_with(b"\n");
-            (is_first, joint) = match is_last {
-                true => (true, ""),
-                false => (false, if ended_line { " " } else { "" }),
-            };
-            body.clear();
-        }
-        match begins {
-            Line::End => return Ok(()),
-            Line::Field {
-                name: begun,
-                body: text,
-            } => {
-                name.clear();
-                name.extend_from_slice(begun);
-                body.extend_from_slice(text);
-            }
-            Line::Junk | Line::More => {
-                if is_last || !inside {
-                    name.clear();
-                }
-                body.extend_from_slice(piece.map_or(b"".as_slice(), |piece| piece.bytes));
-            }
-        }
-        inside = true;
-    }
 }
 
 #[cfg(test)]

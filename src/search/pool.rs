@@ -16,8 +16,8 @@ use tracing::error;
 
 use crate::mailbox::fault::Fault;
 
-/// Messages a thread of the pool takes at once: a millisecond or two of work for ordinary mail.
-const BATCH: usize = 32;
+/// Messages a thread of the pool takes at once: a few milliseconds of work for ordinary mail.
+const BATCH: usize = 128;
 
 /// Batches under way at once for one search, for each thread of the pool.
 const BATCHES_PER_THREAD: usize = 4;

@@ -12,6 +12,9 @@ use crate::search::fold::{each_folded, fold};
 /// Octets that are looked at together.
 const LANE: usize = 32;
 
+/// Octets of a window by which it is looked for.
+const PROBES: usize = 3;
+
 /// Ranges of octets that are asked for together.
 const RANGES: usize = 4;
 
@@ -26,11 +29,13 @@ const FREQUENT: &[u8] = b"eatinosrldhucmpgfvbywkzxjq";
 pub struct Screen {
     /// For each octet of the window what it may be.
     window: Vec<[u8; 2]>,
-    /// Two octets of the window, rare ones: by these it is looked for.
-    pair: [usize; 2],
+    /// Where in the window the rarest octets are.
+    probes: [usize; PROBES],
     /// What else the window's letters may come from, in order.
     suspects: Vec<char>,
-    /// Where the first octets of suspects lie, by start and length.
+    /// The first octets of suspects: the two lowest, and the one from which the others are on. The quickest look.
+    lowest: [u8; 3],
+    /// Where they lie, by start and length.
     firsts: [(u8, u8); RANGES],
     /// By the first octet of a suspect (its lower six bits), what the second may be, a bit for each.
     seconds: [u64; 64],
@@ -50,8 +55,9 @@ impl Screen {
             }
         }
         Some(Screen {
-            pair: window.pair,
+            probes: window.probes,
             window: window.octets,
+            lowest: lowest_firsts(&suspects),
             firsts: first_octets(&suspects),
             suspects,
             seconds,
@@ -65,42 +71,56 @@ impl Screen {
 
     fn has_window(&self, text: &[u8]) -> bool {
         let choices = self
-            .pair
+            .probes
             .map(|at| self.window.get(at).copied().unwrap_or_default());
         // Where the window does not fit in any more, it cannot be.
         let Some(starts) = (text.len() + 1).checked_sub(self.window.len()) else {
             return false;
         };
-        let [ones, others] = self
-            .pair
-            .map(|at| text.get(at..at + starts).unwrap_or_default());
-        let (lanes, rest) = ones.as_chunks::<LANE>();
-        let (other_lanes, other_rest) = others.as_chunks::<LANE>();
         let is_here = |start: usize| {
             let place = text.get(start..).unwrap_or_default();
             let mut octets = self.window.iter().zip(place);
             octets.all(|(choice, octet)| choice.contains(octet))
         };
-        for (number, (lane, other_lane)) in lanes.iter().zip(other_lanes).enumerate() {
-            if has_pair(lane, other_lane, choices) && (number * LANE..).take(LANE).any(is_here) {
+        let probed = self
+            .probes
+            .map(|at| text.get(at..at + starts).unwrap_or_default());
+        let [lanes, second_lanes, third_lanes] = probed.map(|octets| octets.as_chunks().0);
+        let lanes = lanes.iter().zip(second_lanes).zip(third_lanes);
+        for (number, ((lane, second), third)) in lanes.enumerate() {
+            let mut places = number * LANE..(number + 1) * LANE;
+            // Two rare octets are there by chance now and then, three hardly ever.
+            if has_all([lane, second], choices)
+                && has_all([lane, second, third], choices)
+                && places.any(is_here)
+            {
                 return true;
             }
         }
-        has_pair(rest, other_rest, choices) && (lanes.len() * LANE..starts).any(is_here)
+        // NUL is in no window.
+        let rest = starts - starts % LANE;
+        let lanes = probed.map(|octets| {
+            let mut lane = [0; LANE];
+            for (place, octet) in lane.iter_mut().zip(octets.iter().skip(rest)) {
+                *place = *octet;
+            }
+            lane
+        });
+        has_all(lanes.each_ref(), choices) && (rest..starts).any(is_here)
     }
 
     fn has_suspect(&self, text: &str) -> bool {
         let (lanes, rest) = text.as_bytes().as_chunks::<LANE>();
         for (number, lane) in lanes.iter().enumerate() {
             let start = number * LANE;
-            if !lane.is_ascii()
+            if has_first(lane, self.lowest)
                 && has_any(lane, &self.firsts)
                 && self.has_suspect_in(text, start..start + LANE)
             {
                 return true;
             }
         }
-        has_any(rest, &self.firsts) && self.has_suspect_in(text, lanes.len() * LANE..text.len())
+        has_first(rest, self.lowest) && self.has_suspect_in(text, lanes.len() * LANE..text.len())
     }
 
     /// Whether one of the characters that begin in this range is suspect.
@@ -121,15 +141,25 @@ impl Screen {
     }
 }
 
-/// Whether at some place one has an octet of the first choice and the other one of the second. Without branches, so
-/// that octets are compared side by side.
+/// Whether there is a place where each of these has an octet of its choice. Without branches, so that octets are
+/// compared side by side.
 #[inline(always)]
-fn has_pair(ones: &[u8], others: &[u8], [[a, b], [c, d]]: [[u8; 2]; 2]) -> bool {
+fn has_all<const N: usize>(lanes: [&[u8; LANE]; N], choices: [[u8; 2]; PROBES]) -> bool {
+    let mut here = [true; LANE];
+    for (lane, [one, other]) in lanes.iter().zip(choices) {
+        for (here, octet) in here.iter_mut().zip(*lane) {
+            *here &= (*octet == one) | (*octet == other);
+        }
+    }
+    here.iter().fold(false, |any, here| any | here)
+}
+
+/// Whether there is one of the first two octets, or one from the third on, likewise.
+#[inline(always)]
+fn has_first(octets: &[u8], [one, other, from]: [u8; 3]) -> bool {
     let mut any = 0;
-    for (one, other) in ones.iter().zip(others) {
-        let first = u8::from(*one == a) | u8::from(*one == b);
-        let second = u8::from(*other == c) | u8::from(*other == d);
-        any |= first & second;
+    for octet in octets {
+        any |= u8::from(*octet == one) | u8::from(*octet == other) | u8::from(*octet >= from);
     }
     any > 0
 }
@@ -144,6 +174,18 @@ fn has_any(octets: &[u8], ranges: &[(u8, u8); RANGES]) -> bool {
         }
     }
     any > 0
+}
+
+/// The two lowest of the first octets of these characters, which are in order, and the third. [`u8::MAX`], which no
+/// text has, stands for one that is not there.
+fn lowest_firsts(suspects: &[char]) -> [u8; 3] {
+    let mut firsts: Vec<u8> = suspects
+        .iter()
+        .map(|suspect| beginning(*suspect).0)
+        .collect();
+    firsts.dedup();
+    let mut firsts = firsts.into_iter();
+    [(); 3].map(|()| firsts.next().unwrap_or(u8::MAX))
 }
 
 /// Ranges, as their starts and lengths, that hold all first octets of these characters, and as few others as that
@@ -183,12 +225,13 @@ struct Window {
     /// Where it begins in the folded needle, in octets.
     start: usize,
     octets: Vec<[u8; 2]>,
-    pair: [usize; 2],
-    /// How rare the pair is: the more, the better.
+    /// Where its rarest octets are, the rarest first.
+    probes: [usize; PROBES],
+    /// How rare the first two are: the more, the better.
     rarity: usize,
 }
 
-/// The run of letters with the rarest pair of octets.
+/// The run of letters with the two rarest octets.
 fn best_window(text: &str) -> Option<Window> {
     let mut best: Option<Window> = None;
     let (mut start, mut count) = (0, 0);
@@ -228,13 +271,15 @@ impl Window {
     fn new(start: usize, octets: Vec<[u8; 2]>) -> Option<Window> {
         let mut ranks: Vec<(usize, usize)> = octets.iter().map(rarity).zip(0..).collect();
         ranks.sort_unstable();
-        let [.., (second_rarity, second), (first_rarity, first)] = *ranks.as_slice() else {
+        let [others @ .., (second_rarity, second), (first_rarity, first)] = ranks.as_slice() else {
             return None;
         };
+        // Of two octets one is asked for twice.
+        let third = others.last().map_or(*first, |(_, third)| *third);
         Some(Window {
             start,
             octets,
-            pair: [first, second],
+            probes: [*first, *second, third],
             rarity: first_rarity + second_rarity,
         })
     }
