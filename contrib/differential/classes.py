@@ -112,6 +112,9 @@ CLASSES = {
         "shows the first of two transfer encodings in BODYSTRUCTURE and decodes by the last",
         "RFC 9051 6.4.5: Requests that the specified section be transmitted after performing decoding of the section's "
         "Content-Transfer-Encoding."),
+    "header-cut": (
+        "reads on behind a delimiter that ends a part within its header, and takes a transfer encoding there for the part's",
+        "RFC 2046 5.1.1: Boundary string comparisons must compare the boundary value with the beginning of each candidate line."),
     "binary-size-of-others": (
         "gives no size of a part where another part cannot be decoded",
         "RFC 9051 6.4.5: Requests the decoded size of the section (i.e., the size to expect in response to the corresponding FETCH BINARY "

@@ -1,7 +1,6 @@
 """What Culver ought to answer, from the message's octets: a breakage in a message excuses that two servers differ, and not
 what Culver says. Where no grammar tells the answer, what Culver gives must at least stand in the field."""
 
-import binascii
 import calendar
 import re
 
@@ -159,8 +158,7 @@ def decoded(body, encoding):
     if encoding == b"base64":
         return reading.any_base64(body)
     if encoding == b"quoted-printable":
-        lines = re.sub(rb"[ \t]+(?=\r\n|$)", b"", body).replace(b"=\r\n", b"")
-        return re.sub(rb"=([0-9A-Fa-f]{2})", lambda found: binascii.unhexlify(found[1]), lines)
+        return reading.any_quoted_printable(body)
     return body
 
 

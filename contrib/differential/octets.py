@@ -158,9 +158,10 @@ def strip_comments(text):
 
 
 ZONE = r"(?:[+-]\d{2}[0-5]\d|UT|GMT|[ECMP][SD]T|[A-IK-Za-ik-z])"
+FWS = r"[ \t\r\n]"
 DATE = re.compile(
-    rf"\s*(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\s*,)?\s*(\d{{1,2}})\s*({'|'.join(calendar.month_abbr[1:])})\s*(\d{{2,}})\s+"
-    rf"(\d{{2}})\s*:\s*(\d{{2}})(?:\s*:\s*(\d{{2}}))?\s*({ZONE})\s*", re.I)
+    rf"{FWS}*(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun){FWS}*,)?{FWS}*(\d{{1,2}}){FWS}*({'|'.join(calendar.month_abbr[1:])}){FWS}*(\d{{2,}}){FWS}+"
+    rf"(\d{{2}}){FWS}*:{FWS}*(\d{{2}})(?:{FWS}*:{FWS}*(\d{{2}}))?(?:{FWS}+(?=[+-])|{FWS}*(?=[a-z]))({ZONE}){FWS}*", re.I)
 
 
 def sound_date(text):
