@@ -173,6 +173,9 @@ CLASSES = {
         "takes a date that is not after the beginning of 1970 for none",
         "RFC 5256 2.2: As used in this document, the term \"sent date\" refers to the date and time from the Date: header, adjusted by "
         "time zone to normalize to UTC."),
+    "date-undivided": (
+        "reads no date where nothing stands between day, month and year",
+        "RFC 5322 4.3: obs-day = [CFWS] 1*2DIGIT [CFWS]"),
     "date-obsolete": (
         "has rules of its own for years of other than four digits and for zones of letters",
         "RFC 5322 4.3: If a two digit year is encountered with a value between 50 and 99, or any three digit year is encountered, the year is "

@@ -66,6 +66,8 @@ def odd_date(text):
         return {"date-odd"}
     if grammar.obsolete_date(text):
         return {"date-obsolete"}
+    if grammar.undivided_date(text):
+        return {"date-undivided"}
     when = seconds(text)
     return {"date-epoch"} if when is not None and when <= 0 else set()
 

@@ -184,6 +184,12 @@ def obsolete_date(text):
     return odd_year or zone[0].isalpha() and (zone != zone.upper() or len(zone) == 1 and zone != "Z")
 
 
+def undivided_date(text):
+    """Whether a sound date has nothing between day, month and year."""
+    found = DATE.fullmatch(strip_comments(text).decode("latin-1"))
+    return found.end(1) == found.start(2) or found.end(2) == found.start(3)
+
+
 MESSAGE_ID = rb"<[^\s<>@()\",;:\\\[\]]+@(?:[^\s<>@()\",;:\\\[\]]+|\[[^\s<>\[\]\\]*\])>\s*"
 
 

@@ -168,6 +168,13 @@ class Answers(unittest.TestCase):
         for sound in (b"-0330", b"+0000 (x)"):
             self.found(plain(b"Date: Wed, 4 May 2016 12:27:13 " + sound + b"\r\n"), "SEARCH SENTON 4-May-2016", True)
 
+    def test_a_day_right_before_its_month(self):
+        message = plain(b"Date: Sun, 9Sep 2001 01:46:40 +0000\r\n")
+        self.found(message, "SEARCH SENTON 9-Sep-2001", True, "date-undivided")
+        self.found(message, "SEARCH SENTON 9-Sep-2001", False)
+        self.found(message, "SEARCH SENTBEFORE 1-Jan-1990", False, "date-undivided")
+        self.found(plain(b"Date: Sun, 9 Sep 2001 01:46:40 +0000\r\n"), "SEARCH SENTON 9-Sep-2001", True)
+
     def test_an_encoded_word_that_does_not_end(self):
         message = plain(b"Subject: =?Shift_JIS?Q?=82=A0=82 =?utf-8?Q?b=C3=A9?= =?iso-8859-1?q?c==E9_?=d\r\n")
         for word in ("b\u00e9", "shift_jis", "c=\u00e9 d"):

@@ -178,12 +178,22 @@ fn words(raw: &[u8]) -> Vec<Word<'_>> {
         let behind_space = cursor.peek().is_some_and(is_space);
         cursor.skip_cfws();
         let text = cursor.take_while(|byte| byte > b' ' && !b"(),-/".contains(&byte));
-        if !text.is_empty() {
+        let (first, mut rest) = undivided(text);
+        if !first.is_empty() {
             words.push(Word {
-                text,
+                text: first,
                 apart: !matches!(before, Some(b'-' | b'/')),
                 signed: is_sign && !behind_space,
             });
+        }
+        while !rest.is_empty() && words.len() < WORDS_MAX {
+            let (text, behind) = undivided(rest);
+            words.push(Word {
+                text,
+                apart: false,
+                signed: false,
+            });
+            rest = behind;
         }
         (before, is_sign) = match text {
             [] => match cursor.bump() {
@@ -194,6 +204,25 @@ fn words(raw: &[u8]) -> Vec<Word<'_>> {
         };
     }
     words
+}
+
+/// The first of several words that nothing divides, and the others: a day before its month, or a month before its year
+/// (RFC 5322 §4.3, where white space between them may be missing). Fewer than four digits behind a month are more
+/// likely what is left of a year.
+fn undivided(text: &[u8]) -> (&[u8], &[u8]) {
+    let run =
+        |text: &[u8], is_of: fn(&u8) -> bool| text.iter().take_while(|byte| is_of(byte)).count();
+    let digits = run(text, u8::is_ascii_digit);
+    let behind = text.get(digits..).unwrap_or_default();
+    let letters = run(behind, u8::is_ascii_alphabetic);
+    let is_month = behind.get(..letters).and_then(month).is_some();
+    let year = behind.get(letters..).unwrap_or_default();
+    let first = match digits {
+        0 if is_month && run(year, u8::is_ascii_digit) >= 4 => letters,
+        1 | 2 if is_month => digits,
+        _ => text.len(),
+    };
+    text.split_at_checked(first).unwrap_or((text, b""))
 }
 
 /// A number of one to five digits, and how many they are.
@@ -293,6 +322,7 @@ mod tests {
             ("1 Jan 2001 00 : 01\r\n :(x)33 -0100", Some(978_310_893)),
             ("1 Jan 2001 25:01:33 +0000", Some(978_307_200)),
             ("1 Jan 2001", Some(978_307_200)),
+            ("1Jan2001 05:31:33 +0530", Some(978_307_293)),
             ("29 Feb 2000 23:59:60 +0000", Some(951_868_800)),
             ("1 Jan 1900", Some(-2_208_988_800)),
             ("no date", None),
@@ -337,6 +367,15 @@ mod tests {
             ("-12 Nov 1994", "1994-11-12"),
             (" -12 Nov 1994", "1994-11-12"),
             ("12 / Nov /94", "1994-11-12"),
+            // "obs-day = [CFWS] 1*2DIGIT [CFWS]" (RFC 5322 §4.3), and the year likewise.
+            ("Sun, 9Sep 2001 01:46:40 +0000", "2001-9-9"),
+            ("9Sep2001 01:46:40 +0000", "2001-9-9"),
+            ("09 September2001", "2001-9-9"),
+            ("09 Sep001 01:46:40", "none"),
+            ("9x Sep 2001", "none"),
+            ("119Sep 2001", "none"),
+            ("9 Sep 20k04", "none"),
+            ("9 Sept. 2001", "2001-9-9"),
             ("29 Feb 1900", "none"),
             ("31 Apr 2000", "none"),
             ("0 Jan 2000", "none"),
