@@ -71,6 +71,7 @@ const AFTER: &[&str] = &[
     "OBJECTID",
     "COMPRESS=DEFLATE",
     "UIDBATCHES",
+    "UIDONLY",
 ];
 
 /// The list before login. LITERAL- there: only literals up to 4096 octets may come unasked (RFC 7888 §5).

@@ -533,52 +533,38 @@ impl CommandBody {
         }
     }
 
+    /// Whether the command names messages by their numbers, which after ENABLE UIDONLY nobody may (RFC 9586 §3). REPLACE
+    /// is asked by its head.
+    pub fn names_numbers(&self) -> bool {
+        use CommandBody::*;
+        let by_number = |numbering: &Numbering| *numbering == Numbering::Sequence;
+        let is_number = |key: &SearchKey| matches!(key, SearchKey::Sequence(_));
+        match self {
+            Copy { numbering, .. }
+            | Fetch { numbering, .. }
+            | Move { numbering, .. }
+            | Store { numbering, .. } => by_number(numbering),
+            Search { numbering, key, .. }
+            | Sort { numbering, key, .. }
+            | Thread { numbering, key, .. } => by_number(numbering) || key.any(&is_number),
+            Esearch { key, .. } => key.any(&is_number),
+            Select { parameters, .. } => {
+                let resync = parameters.qresync.as_ref();
+                resync.is_some_and(|resync| resync.sample.is_some())
+            }
+            _ => false,
+        }
+    }
+
     /// Whether EXPUNGE responses may be sent while the command runs: not during FETCH, STORE and
     /// SEARCH by sequence number (RFC 3501 §7.4.1), nor SORT and THREAD (RFC 5256 §3); their UID forms may, but for
     /// "a UID SEARCH command that contains message numbers in the search criteria" (RFC 7162 §3.2.10.2).
     pub fn permits_expunge(&self) -> bool {
         use CommandBody::*;
-        match self {
-            Fetch { numbering, .. } | Store { numbering, .. } => *numbering == Numbering::Uid,
-            Search { numbering, key, .. }
-            | Sort { numbering, key, .. }
-            | Thread { numbering, key, .. } => {
-                let is_number = |key: &SearchKey| matches!(key, SearchKey::Sequence(_));
-                *numbering == Numbering::Uid && !key.any(&is_number)
-            }
-            Append(..)
-            | Authenticate { .. }
-            | CancelUpdate { .. }
-            | Capability
-            | Check
-            | Close
-            | Compress
-            | Copy { .. }
-            | Create { .. }
-            | Delete { .. }
-            | Enable(_)
-            | Esearch { .. }
-            | Expunge { .. }
-            | GetMetadata { .. }
-            | Id(_)
-            | Idle
-            | List(_)
-            | Login { .. }
-            | Logout
-            | Lsub { .. }
-            | Move { .. }
-            | Namespace
-            | Noop
-            | Rename { .. }
-            | Select { .. }
-            | SetMetadata { .. }
-            | StartTls
-            | Status { .. }
-            | Subscribe { .. }
-            | UidBatches { .. }
-            | Unauthenticate
-            | Unselect
-            | Unsubscribe { .. } => true,
-        }
+        let may_not = matches!(
+            self,
+            Fetch { .. } | Search { .. } | Sort { .. } | Store { .. } | Thread { .. }
+        );
+        !(may_not && self.names_numbers())
     }
 }

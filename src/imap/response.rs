@@ -99,6 +99,8 @@ pub enum Code {
     TryCreate,
     UidNext(Uid),
     UidNotSticky,
+    /// RFC 9586.
+    UidRequired,
     UidValidity(UidValidity),
     Unavailable,
     /// RFC 3516 §4.3.

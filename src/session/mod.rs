@@ -180,6 +180,8 @@ pub(crate) struct Enabled {
     pub(crate) condstore: bool,
     /// QRESYNC, and CONDSTORE with it (RFC 7162 §3.2.3).
     pub(crate) qresync: bool,
+    /// UIDONLY (RFC 9586): messages have no numbers but their UIDs.
+    pub(crate) uid_only: bool,
     /// METADATA or METADATA-SERVER (RFC 5464 §4.1): what others change is told.
     pub(crate) metadata: bool,
 }

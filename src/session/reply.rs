@@ -52,6 +52,26 @@ pub enum Failure {
     End(End),
 }
 
+impl Failure {
+    /// BAD with a code.
+    pub fn bad(code: Code, text: impl Into<String>) -> Failure {
+        Failure::Refused(Refusal {
+            tag: None,
+            code: Some(code),
+            text: text.into(),
+            long_line: false,
+        })
+    }
+
+    /// BAD to a client that names a message by its number after ENABLE UIDONLY (RFC 9586 §3).
+    pub fn uid_required() -> Failure {
+        Failure::bad(
+            Code::UidRequired,
+            "UIDONLY is enabled, and messages have no numbers",
+        )
+    }
+}
+
 /// Why a session ends.
 #[derive(Debug)]
 pub enum End {

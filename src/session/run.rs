@@ -250,6 +250,8 @@ impl Session {
             .filter(|capability| self.is_withdrawn(capability));
         let result = if let Some(capability) = withdrawn {
             Err(Failure::Bad(format!("{capability} is switched off").into()))
+        } else if self.enabled.uid_only && body.names_numbers() {
+            Err(Failure::uid_required())
         } else if body.allowed_in(state) {
             self.dispatch(&tag, body).await
         } else if body.allowed_in(StateName::Selected) {

@@ -10,7 +10,7 @@ use crate::mailbox::snapshot::{Message, Snapshot};
 use crate::mailbox::view::{Expunge, View};
 use crate::session::reply::{self, Failure};
 use crate::session::writer::Writer;
-use crate::session::{Session, State, follow};
+use crate::session::{Enabled, Session, State, follow};
 
 /// Tells the client what is new in the selected mailbox, as far as `expunge` allows. With `by_uid`, FETCH
 /// responses name the UID; those of messages whose UID may not be spoken, because the disk fails, are left for the
@@ -30,7 +30,7 @@ pub(crate) async fn tell(
     // RFC 9051 §7.5.2: "If the server chooses to send unsolicited FETCH responses, they MUST include UID FETCH
     // item." RFC 7162 §3.2.4: "both UID and mod-sequence data".
     let modseqs = view.tells_modseqs();
-    let by_uid = by_uid || session.enabled.rev2 || modseqs;
+    let naming = Naming::of(session.enabled, by_uid || modseqs);
     let Synced {
         gone,
         updates,
@@ -38,7 +38,7 @@ pub(crate) async fn tell(
     } = view.sync(expunge)?;
     let changed: NumberSet = updates.iter().filter_map(changed).collect();
     let mut owes = false;
-    if by_uid
+    if naming.speaks_uids()
         && let Some(highest) = changed.last().and_then(Uid::new)
         && let Err(fault) = view.mailbox().durable(highest).await
     {
@@ -47,14 +47,18 @@ pub(crate) async fn tell(
         owes = true;
     }
     let mut vanished = NumberSet::new();
-    if session.enabled.qresync && modseqs {
+    let uid_only = session.enabled.uid_only;
+    if uid_only || session.enabled.qresync && modseqs {
         vanished = updates.iter().filter_map(expunged).collect();
-        // What happens to the number of a message is heard in any case, if need be without its UID.
+        // What happens to a message is heard in any case, if need be by its number; or by a UID that the client, where it
+        // did not hear it before, can do nothing with.
         if let Some(highest) = vanished.last().and_then(Uid::new)
             && let Err(fault) = view.mailbox().durable(highest).await
         {
             reply::log(&fault, "VANISHED");
-            vanished = NumberSet::new();
+            if !uid_only {
+                vanished = NumberSet::new();
+            }
         }
     }
     follow::tell_gone(session, &gone);
@@ -86,7 +90,7 @@ pub(crate) async fn tell(
                     number,
                     message: &message,
                     recent,
-                    by_uid,
+                    naming,
                     modseq: modseqs,
                     flags: !known,
                 };
@@ -150,16 +154,47 @@ pub(crate) struct Shown<'a> {
     pub(crate) number: SeqNum,
     pub(crate) message: &'a Message,
     pub(crate) recent: bool,
-    pub(crate) by_uid: bool,
+    pub(crate) naming: Naming,
     pub(crate) modseq: bool,
     pub(crate) flags: bool,
 }
 
+/// By what FETCH responses that nobody asked for name their messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Naming {
+    /// By number.
+    Number,
+    /// By number, and the UID is the first item.
+    NumberAndUid,
+    /// By UID alone, after ENABLE UIDONLY.
+    Uid,
+}
+
+impl Naming {
+    /// For a client that has enabled this, where UIDs are wanted or not. With IMAP4rev2 they always are.
+    pub(crate) fn of(enabled: Enabled, by_uid: bool) -> Naming {
+        match by_uid || enabled.rev2 {
+            _ if enabled.uid_only => Naming::Uid,
+            true => Naming::NumberAndUid,
+            false => Naming::Number,
+        }
+    }
+
+    /// Whether UIDs are told.
+    pub(crate) fn speaks_uids(self) -> bool {
+        self != Naming::Number
+    }
+}
+
 /// `* n FETCH (FLAGS (…))`, with the UID first where it is wanted, and the mod-sequence last.
 pub(crate) fn flags(out: &mut Vec<u8>, snapshot: &Snapshot, shown: Shown<'_>) {
-    let mut items = Items::begin(out, shown.number);
-    if shown.by_uid {
-        items.uid(out, shown.message.uid);
+    let uid = shown.message.uid;
+    let mut items = match shown.naming {
+        Naming::Uid => Items::begin_by_uid(out, uid),
+        Naming::Number | Naming::NumberAndUid => Items::begin(out, shown.number),
+    };
+    if shown.naming == Naming::NumberAndUid {
+        items.uid(out, uid);
     }
     if shown.flags {
         items.flags(

@@ -46,6 +46,7 @@ const AFTER_LOGIN: &[&str] = &[
     "THREAD=REFERENCES",
     "THREAD=REFS",
     "UIDBATCHES",
+    "UIDONLY",
     "UIDPLUS",
     "UNAUTHENTICATE",
     "UNSELECT",
@@ -67,6 +68,7 @@ const NOT_DOVECOTS: &[&str] = &[
     "PARTIAL",
     "REPLACE",
     "UIDBATCHES",
+    "UIDONLY",
     "UNAUTHENTICATE",
     "UTF8=ACCEPT",
 ];

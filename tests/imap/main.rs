@@ -66,6 +66,7 @@ mod rfc8508;
 mod rfc8970;
 mod rfc9051;
 mod rfc9394;
+mod rfc9586;
 mod rfc9590;
 mod rfc9738;
 mod rfc9755;

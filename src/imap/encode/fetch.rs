@@ -13,7 +13,7 @@ use crate::imap::structure::{BodyStructure, Envelope};
 
 pub use crate::imap::encode::string::{literal_header, literal8_header, nil, nstring};
 
-/// Where the next item goes in an open `* n FETCH (`.
+/// Where the next item goes in an open `* n FETCH (` or `* uid UIDFETCH (`.
 #[derive(Debug)]
 pub struct Items {
     first: bool,
@@ -23,6 +23,12 @@ impl Items {
     /// Writes `* n FETCH (`.
     pub fn begin(out: &mut Vec<u8>, number: SeqNum) -> Items {
         out.extend_from_slice(format!("* {number} FETCH (").as_bytes());
+        Items { first: true }
+    }
+
+    /// Writes `* uid UIDFETCH (`, for clients that have enabled UIDONLY (RFC 9586 §3.3).
+    pub fn begin_by_uid(out: &mut Vec<u8>, uid: Uid) -> Items {
+        out.extend_from_slice(format!("* {uid} UIDFETCH (").as_bytes());
         Items { first: true }
     }
 

@@ -22,6 +22,7 @@ pub(crate) fn run(session: &mut Session, names: &[String]) -> Result<Reply, Fail
     let mut condstore = false;
     enable("QRESYNC", &mut session.enabled.qresync);
     enable("CONDSTORE", &mut condstore);
+    enable("UIDONLY", &mut session.enabled.uid_only);
     for name in ["METADATA", "METADATA-SERVER"] {
         enable(name, &mut session.enabled.metadata);
     }

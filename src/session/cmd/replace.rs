@@ -20,6 +20,9 @@ pub(crate) async fn run(
     wire: &[u8],
     incoming: &mut Incoming,
 ) -> Result<Reply, Failure> {
+    if session.enabled.uid_only && numbering == Numbering::Sequence {
+        return Err(Failure::uid_required());
+    }
     let view = session.writable_view()?;
     let mailbox = Arc::clone(view.mailbox());
     let invalid = || Failure::Bad("Invalid messageset".into());

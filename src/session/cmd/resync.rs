@@ -8,7 +8,7 @@ use crate::imap::sequence::{ModSeq, NumberSet, SequenceSet, Uid};
 use crate::mailbox::view::{Picked, View};
 use crate::session::Session;
 use crate::session::reply::Failure;
-use crate::session::updates::{self, Shown};
+use crate::session::updates::{self, Naming, Shown};
 
 /// For SELECT with QRESYNC, when the mailbox is open. Where the client knows another UIDVALIDITY, "the server MUST
 /// ignore the remaining parameters and behave as if no dynamic message data changed"; so where no mod-sequences are
@@ -38,6 +38,7 @@ pub(super) async fn tell(session: &mut Session, resync: &Resync) -> Result<(), F
     };
     tell_gone(session, gone);
     let changed = known.iter().filter(|one| one.message.modseq > since);
+    let naming = Naming::of(session.enabled, true);
     for Picked {
         number,
         message,
@@ -49,7 +50,7 @@ pub(super) async fn tell(session: &mut Session, resync: &Resync) -> Result<(), F
             number: *number,
             message,
             recent: *recent,
-            by_uid: true,
+            naming,
             modseq: true,
             flags: true,
         };

@@ -5,7 +5,7 @@ use crate::imap::command::SelectParameters;
 use crate::imap::response::{Code, Data, ListExtended, ListItem, StatusKind};
 use crate::session::cmd::{durable, resync};
 use crate::session::reply::{Failure, Reply};
-use crate::session::{Session, State, updates};
+use crate::session::{Enabled, Session, State, updates};
 
 /// The lines come in Dovecot's order, which some clients take for granted. Whatever was selected before is
 /// not any more, even if this fails.
@@ -35,10 +35,15 @@ pub(crate) async fn run(
     let named = session.named(wire).await?;
     let mailbox = session.user.mailbox(&named.name).await?;
     mailbox.refresh().await?;
+    let Enabled { rev2, uid_only, .. } = session.enabled;
+    if uid_only && !mailbox.uids_are_sticky() {
+        // Messages that have no numbers have no names at all if their UIDs do not last either.
+        let text = "UIDONLY is enabled, and UIDs do not last here";
+        return Err(Failure::No(Some(Code::UidNotSticky), text.into()));
+    }
     let mut view = mailbox.select(read_only).await?;
     durable(&mailbox, view.snapshot()).await?;
 
-    let rev2 = session.enabled.rev2;
     let special_use = match rev2 {
         true => session.user.special_use(&named.name).await?,
         false => None,
@@ -60,7 +65,10 @@ pub(crate) async fn run(
         writer.data(&Data::Recent(view.recent()));
     }
     let mut tell = |kind, code, text: &'static str| writer.status(None, kind, Some(code), text);
-    if !rev2 && let Some(number) = view.first_unseen() {
+    if !rev2
+        && !uid_only
+        && let Some(number) = view.first_unseen()
+    {
         tell(StatusKind::Ok, Code::Unseen(number), "First unseen.");
     }
     let snapshot = view.snapshot();

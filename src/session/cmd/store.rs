@@ -8,10 +8,11 @@ use crate::imap::response::Code;
 use crate::imap::sequence::{MessageSet, ModSeq, NumberSet, Uid};
 use crate::mailbox::alter::Condition;
 use crate::mailbox::view::Expunge;
+use crate::session::Session;
 use crate::session::cmd::search::numbers;
 use crate::session::cmd::{Share, resolve, uids};
 use crate::session::reply::{Failure, Reply};
-use crate::session::{Session, updates};
+use crate::session::updates::{self, Naming};
 
 /// What is to be done to the messages.
 pub(crate) struct Change<'f> {
@@ -120,8 +121,11 @@ fn modified(
 async fn show(session: &mut Session, named: &NumberSet, by_uid: bool) -> Result<(), Failure> {
     let view = session.view()?;
     let mailbox = Arc::clone(view.mailbox());
-    let speaks_uids = by_uid || view.tells_modseqs() || session.enabled.rev2;
-    if speaks_uids && let Some(highest) = named.last().and_then(Uid::new) {
+    let tells_modseqs = view.tells_modseqs();
+    let naming = Naming::of(session.enabled, by_uid || tells_modseqs);
+    if naming.speaks_uids()
+        && let Some(highest) = named.last().and_then(Uid::new)
+    {
         mailbox.durable(highest).await?;
     }
     updates::tell(session, Expunge::Held, by_uid).await

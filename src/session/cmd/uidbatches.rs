@@ -5,7 +5,6 @@ use crate::imap::response::{Code, Data};
 use crate::imap::sequence::Uid;
 use crate::mailbox::view::View;
 use crate::session::Session;
-use crate::session::cut::Refusal;
 use crate::session::reply::{Failure, Reply};
 
 /// Fewest messages of a batch. A server must take 500.
@@ -30,12 +29,8 @@ pub(crate) async fn run(
     batches: Option<(u32, u32)>,
 ) -> Result<Reply, Failure> {
     if batches.is_some_and(|(first, last)| first > last) {
-        return Err(Failure::Refused(Refusal {
-            tag: None,
-            code: Some(Code::ClientBug),
-            text: "The first batch comes after the last".to_owned(),
-            long_line: false,
-        }));
+        let text = "The first batch comes after the last";
+        return Err(Failure::bad(Code::ClientBug, text));
     }
     let uids = uids(session.view()?);
     if size < SMALLEST {

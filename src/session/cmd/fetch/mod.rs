@@ -45,7 +45,7 @@ pub(crate) async fn run(
         session.need_modseqs()?;
     }
     let tells_modseqs = session.view()?.tells_modseqs();
-    let plan = Plan::new(items, numbering, session.enabled.rev2);
+    let plan = Plan::new(items, numbering, session.enabled);
     let plan = Arc::new(match tells_modseqs {
         true => plan.with_modseqs(),
         false => plan,

@@ -3,21 +3,24 @@
 use crate::imap::command::Numbering;
 use crate::imap::fetch::{FetchItem, Section, SectionText};
 use crate::mailbox::view::Picked;
+use crate::session::Enabled;
 
 /// The items of one FETCH command.
 #[derive(Debug)]
 pub(super) struct Plan {
     items: Vec<FetchItem>,
-    rev2: bool,
+    enabled: Enabled,
     tells_modseqs: bool,
 }
 
 impl Plan {
     /// UID FETCH answers with the UID whether or not it was asked for (RFC 3501 §6.4.8). What is asked for
-    /// twice is answered once: an answer's size is bounded by the message, not by the command.
-    pub(super) fn new(asked: Vec<FetchItem>, numbering: Numbering, rev2: bool) -> Plan {
+    /// twice is answered once: an answer's size is bounded by the message, not by the command. After ENABLE UIDONLY the
+    /// answer begins with the UID, so that it is an item only where it was asked for.
+    pub(super) fn new(asked: Vec<FetchItem>, numbering: Numbering, enabled: Enabled) -> Plan {
         let mut items: Vec<FetchItem> = Vec::with_capacity(asked.len() + 1);
-        if numbering == Numbering::Uid && !asked.contains(&FetchItem::Uid) {
+        let adds_uid = numbering == Numbering::Uid && !enabled.uid_only;
+        if adds_uid && !asked.contains(&FetchItem::Uid) {
             items.push(FetchItem::Uid);
         }
         for item in asked {
@@ -27,7 +30,7 @@ impl Plan {
         }
         Plan {
             items,
-            rev2,
+            enabled,
             tells_modseqs: false,
         }
     }
@@ -44,14 +47,19 @@ impl Plan {
     /// and mod-sequence data" after CONDSTORE (RFC 7162 §3.2.4).
     pub(super) fn shown_if_marked(&self) -> impl Iterator<Item = FetchItem> + '_ {
         let modseq = self.tells_modseqs.then_some(FetchItem::ModSeq);
-        let uid = self.tells_modseqs.then_some(FetchItem::Uid);
+        let uid = (self.tells_modseqs && !self.uid_only()).then_some(FetchItem::Uid);
         let all = [Some(FetchItem::Flags), uid, modseq].into_iter().flatten();
         all.filter(|item| !self.items.contains(item))
     }
 
     /// Whether the client has enabled IMAP4rev2.
     pub(super) fn rev2(&self) -> bool {
-        self.rev2
+        self.enabled.rev2
+    }
+
+    /// Whether the client has enabled UIDONLY.
+    pub(super) fn uid_only(&self) -> bool {
+        self.enabled.uid_only
     }
 
     /// In the order of the answer.
@@ -61,7 +69,7 @@ impl Plan {
 
     /// Whether the answer names UIDs.
     pub(super) fn names_uids(&self) -> bool {
-        self.items.contains(&FetchItem::Uid)
+        self.uid_only() || self.items.contains(&FetchItem::Uid)
     }
 
     /// Whether the answer shows mod-sequences.
@@ -165,15 +173,19 @@ mod tests {
 
     #[test]
     fn uid_fetch_answers_with_the_uid() {
-        let plan = Plan::new(vec![FetchItem::Flags], Numbering::Uid, false);
+        let plan = Plan::new(vec![FetchItem::Flags], Numbering::Uid, Enabled::default());
         assert_eq!(plan.items(), [FetchItem::Uid, FetchItem::Flags]);
         let plan = Plan::new(
             vec![FetchItem::Flags, FetchItem::Uid],
             Numbering::Uid,
-            false,
+            Enabled::default(),
         );
         assert_eq!(plan.items(), [FetchItem::Flags, FetchItem::Uid]);
-        let plan = Plan::new(vec![FetchItem::Flags], Numbering::Sequence, false);
+        let plan = Plan::new(
+            vec![FetchItem::Flags],
+            Numbering::Sequence,
+            Enabled::default(),
+        );
         assert!(!plan.names_uids());
     }
 
@@ -186,13 +198,14 @@ mod tests {
             section(SectionText::Text),
             section(SectionText::Header),
         ];
-        let plan = Plan::new(asked.clone(), Numbering::Sequence, false);
+        let plan = Plan::new(asked.clone(), Numbering::Sequence, Enabled::default());
         assert_eq!(plan.items(), [&asked[..2], &asked[3..4]].concat());
     }
 
     #[test]
     fn headers_alone_do_not_read_the_whole_message() {
-        let reads_whole = |item| Plan::new(vec![item], Numbering::Sequence, false).reads_whole();
+        let reads_whole =
+            |item| Plan::new(vec![item], Numbering::Sequence, Enabled::default()).reads_whole();
         assert!(!reads_whole(section(SectionText::Header)));
         assert!(!reads_whole(FetchItem::Rfc822Header));
         assert!(!reads_whole(FetchItem::InternalDate));
@@ -203,7 +216,8 @@ mod tests {
 
     #[test]
     fn only_bodies_without_peek_set_seen() {
-        let sets_seen = |item| Plan::new(vec![item], Numbering::Sequence, false).sets_seen();
+        let sets_seen =
+            |item| Plan::new(vec![item], Numbering::Sequence, Enabled::default()).sets_seen();
         assert!(!sets_seen(section(SectionText::Whole)));
         assert!(sets_seen(FetchItem::Rfc822Text));
         assert!(!sets_seen(FetchItem::Rfc822Header));

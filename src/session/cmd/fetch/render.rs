@@ -145,7 +145,10 @@ impl Render {
             return;
         }
         self.open = Some(Open {
-            items: Items::begin(out, job.picked.number),
+            items: match self.plan.uid_only() {
+                true => Items::begin_by_uid(out, job.picked.message.uid),
+                false => Items::begin(out, job.picked.number),
+            },
             job,
             values: values.into_iter(),
             body,
