@@ -69,6 +69,7 @@ const AFTER: &[&str] = &[
     "CONDSTORE",
     "QRESYNC",
     "OBJECTID",
+    "SAVEDATE",
     "COMPRESS=DEFLATE",
     "UIDBATCHES",
     "UIDONLY",

@@ -55,6 +55,8 @@ pub enum FetchItem {
     Rfc822Size,
     /// `RFC822.TEXT`: like `BODY[TEXT]`.
     Rfc822Text,
+    /// `SAVEDATE`: when it came into this mailbox (RFC 8514).
+    SaveDate,
     /// `THREADID` (RFC 8474 §5.3).
     ThreadId,
     /// `UID`.
@@ -78,6 +80,7 @@ impl FetchItem {
             | FetchItem::Preview { .. }
             | FetchItem::Rfc822Header
             | FetchItem::Rfc822Size
+            | FetchItem::SaveDate
             | FetchItem::ThreadId
             | FetchItem::Uid => false,
         }

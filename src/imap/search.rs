@@ -139,6 +139,12 @@ pub enum SearchKey {
     Recent,
     /// `$`, and `UID $`: what the last SEARCH with SAVE found (RFC 5182).
     Saved,
+    /// `SAVEDBEFORE`: it came into the mailbox on an earlier day (RFC 8514 §4.3).
+    SavedBefore(Day),
+    /// `SAVEDON`
+    SavedOn(Day),
+    /// `SAVEDSINCE`
+    SavedSince(Day),
     /// `SENTBEFORE`, by the Date: header's own day.
     SentBefore(Day),
     /// `SENTON`

@@ -6,12 +6,17 @@ use std::io::ErrorKind;
 use crate::imap::sequence::Uid;
 use crate::mailbox::disk::Listed;
 use crate::mailbox::fault::Fault;
+use crate::mailbox::transfer::{now, saved_field};
 use crate::mailbox::turn::{TOUCH_EVERY, Turn};
 use crate::mailbox::uids::Newcomer;
 use crate::mailbox::witness::{SCANS, Sightings};
 use crate::spool::filename::FileName;
 use crate::spool::folder::Sub;
 use crate::spool::scan;
+use crate::spool::uidlist::Fields;
+
+/// Seconds for which a file's name counts as made on its arrival here: deliveries may be seen late.
+const JUST_MADE: u32 = 3600;
 
 /// Files that the uidlist names, by UID, with what it tells.
 type Listings = BTreeMap<Uid, (Sub, FileName, Listed)>;
@@ -90,14 +95,26 @@ impl Turn<'_> {
             messages.push(Newcomer {
                 uid,
                 sub,
+                fields: self.arrival_fields(&name),
                 name,
-                fields: Vec::new(),
             });
             uid = uid
                 .following()
                 .ok_or_else(|| Fault::Cannot("This mailbox has used up its UIDs".into()))?;
         }
         self.enter(messages)
+    }
+
+    /// What the uidlist is told of a message that somebody else has put here. Its name tells when it was made; where that
+    /// was long ago and nobody saw it here before, it was most likely moved from another mailbox just now. Of what lay
+    /// here when the mailbox was opened nobody can say that.
+    fn arrival_fields(&self, name: &FileName) -> Fields {
+        let now = now();
+        let is_new = |placed| now.abs_diff(placed) < JUST_MADE;
+        match name.placed() {
+            Some(placed) if self.first || is_new(placed) => Vec::new(),
+            _ => vec![saved_field(now)],
+        }
     }
 
     /// Shows the files that others have given UIDs above all of ours, those in `found` and whatever else the

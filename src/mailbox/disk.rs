@@ -33,6 +33,8 @@ pub(super) struct Listed {
     pub virtual_size: Option<u64>,
     /// The message's GUID, where it is not the base name.
     pub guid: Option<Arc<[u8]>>,
+    /// When the message came, where its base name tells another time.
+    pub saved: Option<u32>,
 }
 
 impl Listed {
@@ -41,6 +43,7 @@ impl Listed {
             uid: record.uid,
             virtual_size: record.virtual_size(),
             guid: record.guid().map(Arc::from),
+            saved: record.saved(),
         }
     }
 }

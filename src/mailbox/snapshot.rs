@@ -12,11 +12,12 @@ use crate::imap::objectid::ObjectId;
 use crate::imap::sequence::{ModSeq, Uid, UidValidity};
 use crate::index::vanished::Vanished;
 use crate::mailbox::disk::Listed;
+use crate::mailbox::transfer::{guid_field, saved_field};
 use crate::spool::filename::FileName;
 pub use crate::spool::filename::Letters;
 use crate::spool::folder::Sub;
 use crate::spool::keywords::Keywords;
-use crate::spool::uidlist;
+use crate::spool::uidlist::{self, Fields};
 
 /// Messages in a chunk at the most: small enough to copy for one flag, large enough that a mailbox of
 /// 100,000 messages has a few hundred.
@@ -41,6 +42,8 @@ pub struct Message {
     virtual_size: AtomicU64,
     /// The GUID that the uidlist has for it, where it is not the base name.
     guid: Option<Arc<[u8]>>,
+    /// When it came, where its base name tells another time.
+    saved: Option<u32>,
 }
 
 impl Message {
@@ -51,6 +54,7 @@ impl Message {
         Message {
             uid: listed.uid,
             guid: listed.guid,
+            saved: listed.saved,
             flags,
             letters,
             modseq,
@@ -88,7 +92,23 @@ impl Message {
             name: Arc::clone(&self.name),
             virtual_size: AtomicU64::new(self.virtual_size.load(Ordering::Relaxed)),
             guid: self.guid.clone(),
+            saved: self.saved,
         }
+    }
+
+    /// SAVEDATE (RFC 8514 §3): when it came into this mailbox, in seconds since 1970. `None` where neither the uidlist nor
+    /// the file's name tells.
+    pub fn saved(&self) -> Option<i64> {
+        let saved = self.saved.or_else(|| self.name.placed());
+        saved.map(i64::from)
+    }
+
+    /// What of it the uidlist's record keeps, besides the UID and the base name.
+    pub(super) fn fields(&self) -> Fields {
+        let guid = self.listed_guid().map(guid_field);
+        guid.into_iter()
+            .chain(self.saved.map(saved_field))
+            .collect()
     }
 
     /// The GUID that the uidlist has for it, where it is not the base name.
@@ -100,6 +120,12 @@ impl Message {
     pub fn email_id(&self) -> ObjectId {
         let guid = self.guid.as_deref().unwrap_or(self.name.base());
         ObjectId::of('M', uidlist::guid_number(guid))
+    }
+
+    /// THREADID (RFC 8474 §5.2): the same for all messages whose headers name the same first one, whatever mailbox they
+    /// are in; `first` is its Message-ID. A message that names none is a thread of its own.
+    pub fn thread_id(&self, first: Option<&[u8]>) -> ObjectId {
+        thread_of(first.unwrap_or_else(|| self.guid.as_deref().unwrap_or(self.name.base())))
     }
 
     /// RFC822.SIZE, if it is known without reading the file.
@@ -119,6 +145,11 @@ impl Message {
     pub(super) fn same_flags(&self, other: &Message) -> bool {
         self.flags == other.flags && self.letters == other.letters
     }
+}
+
+/// THREADID of the thread that begins with the message of this Message-ID.
+pub fn thread_of(first: &[u8]) -> ObjectId {
+    ObjectId::of('T', uidlist::guid_number(first))
 }
 
 type Chunk = Vec<Arc<Message>>;
@@ -423,6 +454,7 @@ pub(super) mod tests {
             uid: uid(number),
             virtual_size: None,
             guid: None,
+            saved: None,
         };
         Message::new(listed, Sub::Cur, name, ModSeq(modseq))
     }

@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::imap::flag::{Keyword, SystemFlags};
 use crate::imap::sequence::{NumberSet, Uid, UidValidity};
@@ -209,6 +210,8 @@ impl Turn<'_> {
         let plain = if known {
             fresh_name(&message.name).ok_or_else(unusable)?
         } else {
+            // The name tells when it came into the mailbox that it comes from.
+            fields.push(saved_field(now()));
             (*message.name).clone()
         };
         if plain.virtual_size().is_none() {
@@ -414,6 +417,19 @@ pub(super) fn landing(flags: SystemFlags, letters: Letters, straight: bool) -> S
 /// The field of a uidlist's record for a message's size with CRLF.
 pub(super) fn size_field(virtual_size: u64) -> (u8, Box<[u8]>) {
     (b'W', virtual_size.to_string().into_bytes().into())
+}
+
+/// Seconds since 1970.
+pub(super) fn now() -> u32 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u32::try_from(since.as_secs()).unwrap_or(u32::MAX)
+    })
+}
+
+/// The field of a uidlist's record for when a message came into the mailbox.
+pub(super) fn saved_field(seconds: u32) -> (u8, Box<[u8]>) {
+    (b'D', seconds.to_string().into_bytes().into())
 }
 
 /// The field of a uidlist's record for a message's GUID, such as the base name that it had before. What has a space in

@@ -7,7 +7,6 @@ use crate::imap::objectid::ObjectId;
 use crate::imap::sequence::Uid;
 use crate::mailbox::disk::Listed;
 use crate::mailbox::fault::Fault;
-use crate::mailbox::transfer::guid_field;
 use crate::mailbox::turn::Turn;
 use crate::spool::filename::FileName;
 use crate::spool::folder::Sub;
@@ -187,7 +186,7 @@ impl Turn<'_> {
         let absent = self.draft.iter().filter(|one| !present.contains(&one.uid));
         records.extend(absent.map(|message| Record {
             uid: message.uid,
-            fields: message.listed_guid().map(guid_field).into_iter().collect(),
+            fields: message.fields(),
             base: message.name.base().into(),
         }));
         records.sort_by_key(|record| record.uid);

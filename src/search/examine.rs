@@ -8,18 +8,20 @@ use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 
 use crate::imap::search::Day;
+use crate::mailbox::snapshot::thread_of;
 use crate::message::Source;
 use crate::message::address;
 use crate::message::crlf::virtual_size;
 use crate::message::date::sent_day;
 use crate::message::decode::{TextDecoder, header_text, utf8_text};
+use crate::message::ids::thread_root;
 use crate::message::mime;
 use crate::message::pieces::read;
 use crate::message::text::TextPart;
 use crate::search::header::{each_field, header_length, plain_header};
 use crate::search::needle::{Buffers, Needle, Seeker};
 use crate::search::pool::Progress;
-use crate::search::query::{Cost, Query, Test, local_day};
+use crate::search::query::{Cost, Query, Test, local_day, stands};
 
 /// A file up to this size is read as a whole, once; a larger one in pieces, wherever they are needed.
 const WHOLE: u64 = 1024 * 1024;
@@ -177,6 +179,9 @@ impl<'q> Examination<'q, '_> {
         let answers = &mut self.answers;
         for (test, answer) in self.query.tests().iter().zip(answers) {
             match test {
+                Test::Stored(order, day) if answer.is_none() => {
+                    *answer = Some(stands(received, *order, *day));
+                }
                 Test::Received(order, day) => *answer = Some(stands(received, *order, *day)),
                 Test::ReceivedBy(moment) => *answer = Some(metadata.mtime() <= *moment),
                 Test::SizeAtLeast(least) if answer.is_none() => {
@@ -195,13 +200,21 @@ impl<'q> Examination<'q, '_> {
     fn own_header<S: Source + ?Sized>(&mut self, source: &S) -> io::Result<()> {
         let mut wanted = Wanted::default();
         let mut anywhere = Vec::new();
+        let mut threads = Vec::new();
         let query = self.query;
         query.open_tests(&self.answers, |number, test| match test {
+            Test::ThreadId(id) => threads.push((number, id)),
             Test::Header(needle) => anywhere.push((number, needle)),
             Test::Field(name, needle) => wanted.fields.push((number, name, needle)),
             Test::Sent(order, day) => wanted.dates.push((number, *order, *day)),
             _ => {}
         });
+        if !threads.is_empty() {
+            let root = thread_root(source)?.map(|id| thread_of(&id));
+            for (number, id) in threads {
+                self.note(number, root.as_ref() == Some(id));
+            }
+        }
         let mut in_header = Seeker::new(std::mem::take(&mut self.scratch.sought));
         in_header.seek(anywhere);
         self.header(source, 0..source.len()?, &mut in_header, &mut wanted)?;
@@ -443,11 +456,6 @@ fn short<'s, S: Source + ?Sized>(source: &'s S, range: &Range<u64>) -> Option<&'
     let end = usize::try_from(range.end).ok()?;
     let bytes = source.in_memory()?.get(start..end)?;
     (bytes.len() <= WHOLE_TEXT).then_some(bytes)
-}
-
-/// Whether a day is there and stands so to the other.
-fn stands(day: Option<Day>, order: Ordering, other: Day) -> bool {
-    day.is_some_and(|day| day.cmp(&other) == order)
 }
 
 #[cfg(test)]

@@ -64,8 +64,12 @@ pub enum Test {
     SizeAtLeast(u64),
     /// INTERNALDATE's day in the server's zone stands so to the one given.
     Received(Ordering, Day),
+    /// SAVEDATE's day stands so; where nobody knows it, INTERNALDATE's.
+    Stored(Ordering, Day),
     /// INTERNALDATE is this moment, in seconds since 1970, or an earlier one.
     ReceivedBy(i64),
+    /// The thread has this id.
+    ThreadId(ObjectId),
     /// The day in the Date: field stands so to the one given. Without a date that can be read: no.
     Sent(Ordering, Day),
     /// A field of this name is there and has the needle in it.
@@ -107,6 +111,8 @@ enum Known {
     EmailId(ObjectId),
     ModSeqAtLeast(ModSeq),
     SizeAtLeast(u64),
+    Stored(Ordering, Day),
+    ThreadId(ObjectId),
     /// The file has to say.
     Nothing,
 }
@@ -165,6 +171,8 @@ impl Query {
             Test::EmailId(id) => Known::EmailId(id.clone()),
             Test::ModSeqAtLeast(least) => Known::ModSeqAtLeast(*least),
             Test::SizeAtLeast(size) => Known::SizeAtLeast(*size),
+            Test::Stored(order, day) => Known::Stored(*order, *day),
+            Test::ThreadId(id) => Known::ThreadId(id.clone()),
             Test::Received(..)
             | Test::ReceivedBy(_)
             | Test::Sent(..)
@@ -232,8 +240,7 @@ impl Builder<'_> {
             SearchKey::Flag(flag) => one(Test::Flag(*flag), wanted),
             SearchKey::Keyword(keyword) => one(Test::Keyword(keyword.clone()), wanted),
             SearchKey::EmailId(id) => one(Test::EmailId(id.clone()), wanted),
-            // "a SEARCH for THREADID MUST NOT match any messages" where there are none (RFC 8474 §5.2).
-            SearchKey::ThreadId(_) => self.build(&SearchKey::All, !wanted),
+            SearchKey::ThreadId(id) => one(Test::ThreadId(id.clone()), wanted),
             SearchKey::ModSeq(least) => one(Test::ModSeqAtLeast(*least), wanted),
             SearchKey::Recent => one(Test::Recent, wanted),
             SearchKey::Old => one(Test::Recent, !wanted),
@@ -266,6 +273,9 @@ impl Builder<'_> {
             SearchKey::Before(day) => one(Test::Received(Ordering::Less, *day), wanted),
             SearchKey::On(day) => one(Test::Received(Ordering::Equal, *day), wanted),
             SearchKey::Since(day) => one(Test::Received(Ordering::Less, *day), !wanted),
+            SearchKey::SavedBefore(day) => one(Test::Stored(Ordering::Less, *day), wanted),
+            SearchKey::SavedOn(day) => one(Test::Stored(Ordering::Equal, *day), wanted),
+            SearchKey::SavedSince(day) => one(Test::Stored(Ordering::Less, *day), !wanted),
             SearchKey::SentBefore(day) => one(Test::Sent(Ordering::Less, *day), wanted),
             SearchKey::SentOn(day) => one(Test::Sent(Ordering::Equal, *day), wanted),
             // Not the opposite of "before": a message without a date is neither.
@@ -376,8 +386,10 @@ impl Test {
             | Test::Numbers(_)
             | Test::Uids(_)
             | Test::Saved(_) => Cost::Memory,
-            Test::SizeAtLeast(_) | Test::Received(..) | Test::ReceivedBy(_) => Cost::Stat,
-            Test::Sent(..) | Test::Field(..) | Test::Header(_) => Cost::Header,
+            Test::SizeAtLeast(_) | Test::Received(..) | Test::ReceivedBy(_) | Test::Stored(..) => {
+                Cost::Stat
+            }
+            Test::Sent(..) | Test::Field(..) | Test::Header(_) | Test::ThreadId(_) => Cost::Header,
             Test::Body(_) | Test::InnerHeader(_) => Cost::Body,
         }
     }
@@ -397,9 +409,20 @@ impl Picture {
             Known::EmailId(id) => Some(message.email_id() == *id),
             Known::ModSeqAtLeast(least) => Some(message.modseq >= *least),
             Known::SizeAtLeast(least) => message.virtual_size().map(|size| size >= *least),
+            Known::Stored(order, day) => {
+                let saved = message.saved()?;
+                Some(stands(local_day(saved), *order, *day))
+            }
+            // The first message of its thread may be another one; its header has to say.
+            Known::ThreadId(id) => (message.thread_id(None) == *id).then_some(true),
             Known::Nothing => None,
         }
     }
+}
+
+/// Whether a day stands so to another. Without one: no.
+pub fn stands(day: Option<Day>, order: Ordering, other: Day) -> bool {
+    day.is_some_and(|day| day.cmp(&other) == order)
 }
 
 /// The day of a moment in the server's own zone, which is INTERNALDATE's in its answers too. `None` outside

@@ -17,6 +17,9 @@ use crate::imap::flag::{SystemFlag, SystemFlags};
 /// The longest name a directory entry can have, in bytes (NAME_MAX of every file system Linux has).
 pub const LONGEST: usize = 255;
 
+/// No Maildir is older than its inventor's first: 1995, in seconds since 1970.
+const FIRST_MAILDIR: u32 = 788_918_400;
+
 /// The longest host name that goes into a base name, in bytes.
 const LONGEST_HOST: usize = 64;
 
@@ -159,6 +162,13 @@ impl FileName {
         key(self)
             .cmp(&key(other))
             .then_with(|| self.base().cmp(other.base()))
+    }
+
+    /// The time that the base name begins with, in seconds since 1970: whoever puts a message into a Maildir makes its
+    /// name then. `None` where no such time can be meant.
+    pub fn placed(&self) -> Option<u32> {
+        let seconds = u32::try_from(leading_number(self.base())?).ok()?;
+        (seconds >= FIRST_MAILDIR).then_some(seconds)
     }
 
     /// A base name never used before: `secs.M…P….host`, as Dovecot's, without `:`, `/`, `,` in the host.
@@ -379,6 +389,24 @@ mod tests {
         for (shown, expected) in order.iter().zip(expected).skip(2) {
             assert_eq!(shown, expected.as_bytes());
         }
+    }
+
+    #[test]
+    fn when_a_file_was_placed() {
+        for (text, expected) in [
+            ("1700000000.M1P1.host:2,S", Some(1_700_000_000)),
+            ("1700000000", Some(1_700_000_000)),
+            ("4294967295.x", Some(u32::MAX)),
+            ("4294967296.x", None),
+            ("788918399.x", None),
+            ("1.M1P1.host", None),
+            ("message", None),
+            ("99999999999999999999999.x", None),
+        ] {
+            assert_eq!(name(text).placed(), expected, "{text}");
+        }
+        let fresh = FileName::new(&FileName::fresh_base()).expect("a name");
+        assert!(fresh.placed().is_some());
     }
 
     #[test]

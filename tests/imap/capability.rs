@@ -37,6 +37,7 @@ const AFTER_LOGIN: &[&str] = &[
     "QRESYNC",
     "REPLACE",
     "SASL-IR",
+    "SAVEDATE",
     "SEARCHRES",
     "SORT",
     "SORT=DISPLAY",

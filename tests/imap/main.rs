@@ -63,6 +63,7 @@ mod rfc8437;
 mod rfc8438;
 mod rfc8474;
 mod rfc8508;
+mod rfc8514;
 mod rfc8970;
 mod rfc9051;
 mod rfc9394;

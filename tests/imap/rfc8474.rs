@@ -173,8 +173,7 @@ fn moved_by_hand() {
     assert_eq!(email_ids(&mut c), known);
 }
 
-/// §5.2: "if the server doesn't support THREADID […] it MUST return NIL to all FETCH responses for the THREADID data item, and a
-/// SEARCH for THREADID MUST NOT match any messages." §6.
+/// §6.
 #[test]
 fn fetch_and_search() {
     let server = Server::start();
@@ -190,14 +189,6 @@ fn fetch_and_search() {
     let [one, two, _] = &ids[..] else {
         panic!("{ids:?}")
     };
-    c.check(
-        "fetch 1:2 (emailid threadid)",
-        &[
-            &format!("* 1 FETCH (EMAILID ({one}) THREADID NIL)"),
-            &format!("* 2 FETCH (EMAILID ({two}) THREADID NIL)"),
-        ],
-        "OK",
-    );
     c.check(&format!("search emailid {two}"), &["* SEARCH 2"], "OK");
     c.check(
         &format!("UID SEARCH OR EMAILID {two} EMAILID {one}"),
@@ -240,4 +231,72 @@ fn fetch_and_search() {
     ] {
         c.bad(wrong);
     }
+}
+
+/// A message with these fields.
+fn with_fields(fields: &str) -> String {
+    format!("From: a@example.com\r\n{fields}Subject: x\r\n\r\nx\r\n")
+}
+
+fn thread_ids(c: &mut Client) -> Vec<String> {
+    let lines = c.ok("FETCH 1:* THREADID");
+    lines.iter().map(|line| behind(line, "THREADID")).collect()
+}
+
+/// §5.3, the example: a message, a reply to it, another message; and after a MOVE to another mailbox, and without what may be
+/// lost, they are what they were. §5.2: "All messages with the same EMAILID MUST have the same THREADID".
+#[test]
+fn threads() {
+    let maildir = Arc::new(Maildir::new());
+    let fields = [
+        "Message-ID: <fake.1521475657.54797@example.com>\r\n",
+        "Message-ID: <fake.1521475657.21213@example.org>\r\nReferences: <fake.1521475657.54797@example.com>\r\n",
+        "Message-ID: <fake.1521475657.60280@example.com>\r\n",
+        // Far down in the thread, References without its middle.
+        "Message-ID: <4@x>\r\nReferences: <fake.1521475657.54797@example.com>\r\n <3@x>\r\nIn-Reply-To: <3@x>\r\n",
+        "Message-ID: <5@x>\r\nIn-Reply-To: <\"fake.1521475657.54797\"@example.com> (from Anna)\r\n",
+        // Two that name nothing are alone.
+        "",
+        "References: no id\r\nMessage-ID: <>\r\n",
+    ];
+    let (known, moved) = {
+        let server = Server::on(&maildir);
+        if server.kind == Kind::Dovecot {
+            return;
+        }
+        let mut c = server.client();
+        for fields in fields {
+            c.append("INBOX", "", &with_fields(fields));
+        }
+        c.ok("SELECT INBOX");
+        let known = thread_ids(&mut c);
+        let [a, b, other, long, by_reply, alone, alone_too] = &known[..] else {
+            panic!("{known:?}");
+        };
+        assert!(
+            [b, long, by_reply].into_iter().all(|id| id == a),
+            "{known:?}"
+        );
+        assert_eq!(BTreeSet::from([a, other, alone, alone_too]).len(), 4);
+        c.check(&format!("SEARCH THREADID {a}"), &["* SEARCH 1 2 4 5"], "OK");
+        c.check(&format!("SEARCH THREADID {alone}"), &["* SEARCH 6"], "OK");
+        c.check(
+            &format!("SEARCH NOT THREADID {a} SMALLER 100000"),
+            &["* SEARCH 3 6 7"],
+            "OK",
+        );
+        c.ok("CREATE foo");
+        c.ok("MOVE 2,6 foo");
+        c.ok("SELECT foo");
+        let moved = thread_ids(&mut c);
+        assert_eq!(moved, [b.clone(), alone.clone()]);
+        server.stop();
+        (known, moved)
+    };
+    maildir.forget_caches();
+    let server = Server::on(&maildir);
+    let mut c = server.selected("foo");
+    assert_eq!(thread_ids(&mut c), moved);
+    c.ok("SELECT INBOX");
+    assert_eq!(thread_ids(&mut c)[0], known[0]);
 }

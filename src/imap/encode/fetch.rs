@@ -66,15 +66,23 @@ impl Items {
         out.push(b')');
     }
 
-    /// `THREADID NIL`
-    pub fn no_thread_id(&mut self, out: &mut Vec<u8>) {
+    /// `THREADID (…)`
+    pub fn thread_id(&mut self, out: &mut Vec<u8>, id: &ObjectId) {
         self.name(out, "THREADID");
-        nil(out);
+        out.push(b'(');
+        out.extend_from_slice(id.as_str().as_bytes());
+        out.push(b')');
     }
 
     /// `INTERNALDATE "…"`
     pub fn internal_date(&mut self, out: &mut Vec<u8>, date: DateTime) {
         self.name(out, "INTERNALDATE");
+        out.extend_from_slice(format!("\"{date}\"").as_bytes());
+    }
+
+    /// `SAVEDATE "…"`
+    pub fn save_date(&mut self, out: &mut Vec<u8>, date: DateTime) {
+        self.name(out, "SAVEDATE");
         out.extend_from_slice(format!("\"{date}\"").as_bytes());
     }
 

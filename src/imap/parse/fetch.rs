@@ -63,6 +63,7 @@ pub(super) fn fetch_item(input: &[u8]) -> Parsed<'_, FetchItem> {
         ("RFC822.HEADER", _) => Rfc822Header,
         ("RFC822.SIZE", _) => Rfc822Size,
         ("RFC822.TEXT", _) => Rfc822Text,
+        ("SAVEDATE", _) => SaveDate,
         ("THREADID", _) => ThreadId,
         ("UID", _) => Uid,
         _ => return Err(expected(input, FETCH_ITEM)),

@@ -311,6 +311,10 @@ fn key<'a>(input: &'a [u8], depth: usize, left: &mut usize) -> Parsed<'a, Search
         }
         "RECENT" => Ok((rest, Recent)),
         "THREADID" => argument(object_id).map(ThreadId).parse(rest),
+        "SAVEDATESUPPORTED" => Ok((rest, All)),
+        "SAVEDBEFORE" => on_day(SavedBefore),
+        "SAVEDON" => on_day(SavedOn),
+        "SAVEDSINCE" => on_day(SavedSince),
         "SEEN" => flag(SystemFlag::Seen),
         "SENTBEFORE" => on_day(SentBefore),
         "SENTON" => on_day(SentOn),

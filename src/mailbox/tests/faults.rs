@@ -52,8 +52,21 @@ fn lock_from_outside(account: &Account1) -> PathBuf {
     lock
 }
 
+/// The uidlist, without the times at which messages came.
 fn uidlist(account: &Account1) -> String {
-    fs::read_to_string(account.root().join("dovecot-uidlist")).unwrap()
+    let text = fs::read_to_string(account.root().join("dovecot-uidlist")).unwrap();
+    let is_time = |word: &&str| {
+        word.strip_prefix('D')
+            .is_some_and(|time| time.parse::<u32>().is_ok())
+    };
+    let words = |line: &str| {
+        line.split(' ')
+            .filter(|word| !is_time(word))
+            .collect::<Vec<_>>()
+            .join(" ")
+            + "\n"
+    };
+    text.lines().map(words).collect()
 }
 
 /// Replaces the uidlist as Dovecot does.

@@ -26,6 +26,7 @@ struct Model {
     modseq: u64,
     size: u64,
     received: Day,
+    saved: Day,
     sent: Option<Day>,
     header: String,
     body: String,
@@ -56,6 +57,9 @@ impl Model {
             SearchKey::Header(_, text) => has(&self.header, text),
             SearchKey::Body(text) => has(&self.body, text),
             SearchKey::Text(text) => has(&self.header, text) || has(&self.body, text),
+            SearchKey::SavedBefore(day) => self.saved < *day,
+            SearchKey::SavedOn(day) => self.saved == *day,
+            SearchKey::SavedSince(day) => self.saved >= *day,
             SearchKey::EmailId(_)
             | SearchKey::ThreadId(_)
             | SearchKey::Keyword(_)
@@ -80,6 +84,7 @@ impl Model {
             Test::ModSeqAtLeast(least) => self.modseq >= least.0,
             Test::SizeAtLeast(least) => self.size >= *least,
             Test::Received(order, day) => self.received.cmp(day) == *order,
+            Test::Stored(order, day) => self.saved.cmp(day) == *order,
             Test::Sent(order, day) => self.sent.is_some_and(|sent| sent.cmp(day) == *order),
             Test::Field(_, needle) | Test::Header(needle) => has(&self.header, needle),
             Test::Body(needle) => has(&self.body, needle),
@@ -89,6 +94,7 @@ impl Model {
             | Test::Numbers(_)
             | Test::ReceivedBy(_)
             | Test::Saved(_)
+            | Test::ThreadId(_)
             | Test::Uids(_) => {
                 unreachable!("not made below")
             }
@@ -120,18 +126,19 @@ fn models() -> impl Strategy<Value = Model> {
         flags,
         any::<bool>(),
         (1u64..4, 0u64..4),
-        days(),
+        (days(), days()),
         sent,
         "[ab]{0,3}",
         "[ab]{0,3}",
     )
         .prop_map(
-            |(flags, recent, (modseq, size), received, sent, header, body)| Model {
+            |(flags, recent, (modseq, size), (received, saved), sent, header, body)| Model {
                 flags,
                 recent,
                 modseq,
                 size,
                 received,
+                saved,
                 sent,
                 header,
                 body,
@@ -153,6 +160,9 @@ fn keys() -> impl Strategy<Value = SearchKey> {
         days().prop_map(SearchKey::Before),
         days().prop_map(SearchKey::On),
         days().prop_map(SearchKey::Since),
+        days().prop_map(SearchKey::SavedBefore),
+        days().prop_map(SearchKey::SavedOn),
+        days().prop_map(SearchKey::SavedSince),
         days().prop_map(SearchKey::SentBefore),
         days().prop_map(SearchKey::SentOn),
         days().prop_map(SearchKey::SentSince),

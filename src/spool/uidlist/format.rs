@@ -10,7 +10,8 @@
 //!
 //! Fields of header and record are a key of one byte and a value without spaces. `V` is UIDVALIDITY, `N` the
 //! next UID when the header was written, `G` the mailbox's GUID; other header fields are kept as they are, by Dovecot
-//! too. Culver adds `M`: every mod-sequence that may have been told is below it.
+//! too. Culver adds `M`: every mod-sequence that may have been told is below it; and to records `D`, the seconds since
+//! 1970 at which the message came into the mailbox, where its base name tells another time.
 //! A record's UID is above the one before it. Records are appended without touching the header.
 //!
 //! Version 1 is Courier's: `1 <uidvalidity> <next uid>`, then `<uid> <base name>`. A record with ` :` in it

@@ -28,6 +28,13 @@ impl Record {
         (!value.is_empty()).then_some(value)
     }
 
+    /// When the message came into the mailbox, in seconds since 1970, as field `D` gives it: a field of Culver's, where
+    /// the base name tells another time.
+    pub fn saved(&self) -> Option<u32> {
+        let (_, value) = self.fields.iter().find(|(key, _)| *key == b'D')?;
+        u32::try_from(crate::spool::filename::number(value)?).ok()
+    }
+
     /// The virtual size that field `W` gives.
     pub fn virtual_size(&self) -> Option<u64> {
         let (_, value) = self.fields.iter().find(|(key, _)| *key == b'W')?;

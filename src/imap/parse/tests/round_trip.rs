@@ -173,6 +173,7 @@ fn any_item() -> impl Strategy<Value = FetchItem> {
             FetchItem::InternalDate,
             FetchItem::ModSeq,
             FetchItem::EmailId,
+            FetchItem::SaveDate,
             FetchItem::ThreadId,
             FetchItem::Preview { lazy: false },
             FetchItem::Preview { lazy: true },
@@ -194,8 +195,10 @@ fn any_key() -> impl Strategy<Value = SearchKey> {
         any_bytes().prop_map(Text),
         select(&SystemFlag::ALL[..]).prop_map(Flag),
         any_keyword().prop_map(Keyword),
-        (any_day(), 0usize..6).prop_map(|(day, which)| {
-            [Before, On, SentBefore, SentOn, SentSince, Since][which](day)
+        (any_day(), 0usize..9).prop_map(|(day, which)| {
+            let saved = [SavedBefore, SavedOn, SavedSince];
+            let other = [Before, On, SentBefore, SentOn, SentSince, Since];
+            saved.into_iter().chain(other).nth(which).unwrap()(day)
         }),
         (0..=i64::MAX as u64).prop_map(Larger),
         any_modseq_or_zero().prop_map(SearchKey::ModSeq),

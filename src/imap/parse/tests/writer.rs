@@ -307,6 +307,7 @@ impl Writer {
             FetchItem::Rfc822Header => self.word("RFC822.HEADER"),
             FetchItem::Rfc822Size => self.word("RFC822.SIZE"),
             FetchItem::Rfc822Text => self.word("RFC822.TEXT"),
+            FetchItem::SaveDate => self.word("SAVEDATE"),
             FetchItem::ThreadId => self.word("THREADID"),
             FetchItem::Uid => self.word("UID"),
         }
@@ -409,6 +410,9 @@ impl Writer {
                 writer.astring(text);
             }),
             SearchKey::Before(day) => named("BEFORE", &|writer| writer.day(*day)),
+            SearchKey::SavedBefore(day) => named("SAVEDBEFORE", &|writer| writer.day(*day)),
+            SearchKey::SavedOn(day) => named("SAVEDON", &|writer| writer.day(*day)),
+            SearchKey::SavedSince(day) => named("SAVEDSINCE", &|writer| writer.day(*day)),
             SearchKey::Body(text) => named("BODY", &|writer| writer.astring(text)),
             SearchKey::EmailId(id) => named("EMAILID", &|writer| writer.raw(id.as_str())),
             SearchKey::Flag(flag) => self.word(&flag.as_str()[1..]),

@@ -82,9 +82,14 @@ impl Plan {
         self.items.iter().any(FetchItem::sets_seen)
     }
 
-    /// Whether the answer shows INTERNALDATE, which is the time of the file.
-    pub(super) fn shows_date(&self) -> bool {
-        self.items.contains(&FetchItem::InternalDate)
+    /// Whether a message's answer needs the time of its file: INTERNALDATE, which also stands for a SAVEDATE that nobody
+    /// knows.
+    pub(super) fn needs_date(&self, picked: &Picked) -> bool {
+        self.items.iter().any(|item| match item {
+            FetchItem::InternalDate => true,
+            FetchItem::SaveDate => picked.message.saved().is_none(),
+            _ => false,
+        })
     }
 
     /// Whether the answer needs previews, from the files if they are not at hand.
@@ -101,7 +106,7 @@ impl Plan {
             | FetchItem::InternalDate
             | FetchItem::ModSeq
             | FetchItem::Preview { .. }
-            | FetchItem::ThreadId
+            | FetchItem::SaveDate
             | FetchItem::Uid => false,
             FetchItem::Rfc822Size => picked.message.virtual_size().is_none(),
             FetchItem::Binary { .. }
@@ -112,7 +117,8 @@ impl Plan {
             | FetchItem::Envelope
             | FetchItem::Rfc822
             | FetchItem::Rfc822Header
-            | FetchItem::Rfc822Text => true,
+            | FetchItem::Rfc822Text
+            | FetchItem::ThreadId => true,
         })
     }
 
@@ -125,6 +131,7 @@ impl Plan {
             | FetchItem::InternalDate
             | FetchItem::ModSeq
             | FetchItem::Rfc822Header
+            | FetchItem::SaveDate
             | FetchItem::ThreadId
             | FetchItem::Uid => false,
             FetchItem::Preview { lazy } => !lazy,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::imap::date::DateTime;
 use crate::imap::encode::fetch::{literal_header, literal8_header};
 use crate::imap::fetch::{Partial, Section};
+use crate::imap::objectid::ObjectId;
 use crate::imap::structure::{BodyStructure, Envelope};
 use crate::message::Source;
 use crate::message::binary::{self, BinaryStream, Located};
@@ -66,9 +67,10 @@ pub(super) enum Value {
     EmailId,
     Flags,
     ModSeq,
-    ThreadId,
+    ThreadId(ObjectId),
     Uid,
     Date(DateTime),
+    SaveDate(DateTime),
     Size(u64),
     /// `None` is NIL: it is not at hand.
     Preview(Option<Arc<str>>),

@@ -20,6 +20,7 @@ use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::snapshot::Snapshot;
 use crate::mailbox::view::Picked;
+use crate::message::ids::thread_root;
 use crate::message::preview::preview;
 use crate::message::structure::{Form, own_envelope};
 use crate::session::cmd::fetch::plan::Plan;
@@ -85,9 +86,9 @@ impl Render {
     /// Whether the next step may block.
     pub(super) fn reads_files(&self, plan: &Plan) -> bool {
         self.open.is_some()
-            || plan.shows_date()
             || plan.needs_previews()
-            || self.jobs.iter().any(|job| plan.reads_file(&job.picked))
+            || (self.jobs.iter())
+                .any(|job| plan.reads_file(&job.picked) || plan.needs_date(&job.picked))
     }
 
     /// Whether a message's file must be read.
@@ -161,7 +162,7 @@ impl Render {
         let answer = if self.reads_file(&job.picked) {
             self.read_file(job)
                 .map(|(values, body)| (values, Some(body)))
-        } else if self.plan.shows_date() {
+        } else if self.plan.needs_date(&job.picked) {
             self.date_of(job)
                 .map(|date| (self.remembered(job, Some(date)), None))
         } else {
@@ -192,7 +193,10 @@ impl Render {
             FetchItem::EmailId => Some(Value::EmailId),
             FetchItem::Flags => Some(Value::Flags),
             FetchItem::ModSeq => Some(Value::ModSeq),
-            FetchItem::ThreadId => Some(Value::ThreadId),
+            FetchItem::SaveDate => {
+                let saved = job.picked.message.saved().map(|saved| self.local(saved));
+                saved.or(date).map(Value::SaveDate)
+            }
             FetchItem::Uid => Some(Value::Uid),
             FetchItem::Rfc822Size => job.picked.message.virtual_size().map(Value::Size),
             FetchItem::Binary { .. }
@@ -210,7 +214,8 @@ impl Render {
             FetchItem::BinarySize { .. }
             | FetchItem::Body
             | FetchItem::BodyStructure
-            | FetchItem::Envelope => None,
+            | FetchItem::Envelope
+            | FetchItem::ThreadId => None,
         };
         self.plan
             .items()
@@ -260,7 +265,14 @@ impl Render {
                 FetchItem::EmailId => Value::EmailId,
                 FetchItem::Flags => Value::Flags,
                 FetchItem::ModSeq => Value::ModSeq,
-                FetchItem::ThreadId => Value::ThreadId,
+                FetchItem::SaveDate => {
+                    let saved = message.saved().unwrap_or(metadata.mtime());
+                    Value::SaveDate(self.local(saved))
+                }
+                FetchItem::ThreadId => {
+                    let root = thread_root(&reading.body)?;
+                    Value::ThreadId(message.thread_id(root.as_deref()))
+                }
                 FetchItem::Uid => Value::Uid,
                 FetchItem::InternalDate => Value::Date(self.local(metadata.mtime())),
                 FetchItem::Rfc822Size => Value::Size(match message.virtual_size() {
@@ -345,10 +357,11 @@ impl Open {
                 self.job.snapshot.keywords_of(message),
             ),
             Some(Value::EmailId) => self.items.email_id(out, &message.email_id()),
-            Some(Value::ThreadId) => self.items.no_thread_id(out),
+            Some(Value::ThreadId(id)) => self.items.thread_id(out, &id),
             Some(Value::ModSeq) => self.items.modseq(out, message.modseq),
             Some(Value::Uid) => self.items.uid(out, message.uid),
             Some(Value::Date(date)) => self.items.internal_date(out, date),
+            Some(Value::SaveDate(date)) => self.items.save_date(out, date),
             Some(Value::Size(size)) => self.items.size(out, size),
             Some(Value::Preview(text)) => self.items.preview(out, text.as_deref()),
             Some(Value::Envelope(envelope)) => self.items.envelope(out, &envelope),
