@@ -85,6 +85,7 @@ impl Section for Mail {
         visitor.key("follow-links-out", &mut self.follow_links_out);
         visitor.key("auto-create", &mut self.auto_create);
         visitor.key("max-message-size", &mut self.max_message_size);
+        visitor.key("attachment-keywords", &mut self.attachment_keywords);
     }
 }
 

@@ -139,6 +139,8 @@ pub struct Mail {
     pub auto_create: BTreeMap<String, String>,
     /// The largest message taken, in octets.
     pub max_message_size: Size,
+    /// Whether arriving messages get `$HasAttachment` or `$HasNoAttachment`.
+    pub attachment_keywords: bool,
 }
 
 impl Default for Mail {
@@ -154,6 +156,7 @@ impl Default for Mail {
             follow_links_out: false,
             auto_create: BTreeMap::new(),
             max_message_size: Size::UNLIMITED,
+            attachment_keywords: false,
         }
     }
 }

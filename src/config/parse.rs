@@ -330,6 +330,7 @@ control = ""
 fsync = "delivery"
 auto-create = { Drafts = '\Drafts', "Söme" = "" }
 max-message-size = "10M"
+attachment-keywords = true
 [auth]
 master-separator = "*"
 cache = "0"
@@ -360,6 +361,7 @@ idle-timeout = "45m"
         assert_eq!(config.mail.fsync, Fsync::Delivery);
         assert_eq!(config.mail.auto_create["Drafts"], "\\Drafts");
         assert_eq!(config.mail.max_message_size, Size(10 << 20));
+        assert!(config.mail.attachment_keywords);
         assert_eq!(config.auth.master_separator, Some('*'));
         assert!(matches!(
             &config.auth.source[..],

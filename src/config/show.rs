@@ -171,6 +171,7 @@ shared-storage = true
 follow-links-out = true
 auto-create = { "Drafts" = '\Drafts', "Söme \"name\"" = "" }
 max-message-size = "50M"
+attachment-keywords = true
 
 [auth]
 mechanisms = ["PLAIN", "SCRAM-SHA-256"]

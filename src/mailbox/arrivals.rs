@@ -175,7 +175,12 @@ impl Turn<'_> {
             );
         }
         for (count, message) in waiting.iter().rev().enumerate() {
-            let Some(name) = message.name.taken_over() else {
+            let letters = self.letters_on_arrival(message);
+            let name = match letters == message.letters {
+                true => message.name.taken_over(),
+                false => message.name.with_flags(message.flags, letters),
+            };
+            let Some(name) = name else {
                 continue;
             };
             match self.rename(message, Sub::Cur, name) {

@@ -80,6 +80,8 @@ pub(super) struct Disk {
     pub given: Given,
     /// Keywords have been named here that are not in `dovecot-keywords` yet.
     pub unwritten_keywords: bool,
+    /// See [`crate::mailbox::attachments`].
+    pub attachment_keywords: bool,
 }
 
 impl Disk {
@@ -175,6 +177,7 @@ impl Disk {
             vanishing: false,
             given,
             unwritten_keywords: false,
+            attachment_keywords: false,
         };
         Ok(Some((disk, snapshot)))
     }

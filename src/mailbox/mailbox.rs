@@ -32,6 +32,8 @@ const OPEN_TRIES: usize = 10;
 pub struct Mailbox {
     folder: Arc<Folder>,
     fsync: Fsync,
+    /// See [`crate::mailbox::attachments`].
+    pub(super) attachment_keywords: bool,
     pub(super) disk: Arc<tokio::sync::Mutex<Disk>>,
     published: states::Sender<Arc<Snapshot>>,
     durability: Arc<Durability>,
@@ -62,16 +64,18 @@ impl Mailbox {
     pub(super) async fn open_folder(
         folder: Folder,
         tree: Arc<Tree>,
-        fsync: Fsync,
+        (fsync, attachment_keywords): (Fsync, bool),
     ) -> Result<Arc<Mailbox>, Fault> {
         let folder = Arc::new(folder);
         let of = Arc::clone(&folder);
-        let (disk, snapshot) = Mailbox::load(of, tree).await?;
+        let (mut disk, snapshot) = Mailbox::load(of, tree).await?;
+        disk.attachment_keywords = attachment_keywords;
         let sticky = disk.has_uidlist();
         let mailbox = Arc::new(Mailbox {
             durability: Arc::new(Durability::new(Arc::clone(&folder))),
             folder,
             fsync,
+            attachment_keywords,
             disk: Arc::new(tokio::sync::Mutex::new(disk)),
             published: states::Sender::new(Arc::new(snapshot)),
             sticky,

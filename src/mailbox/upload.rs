@@ -7,6 +7,7 @@ use crate::imap::date::DateTime;
 use crate::imap::flag::{Flag, Keyword, SystemFlags};
 use crate::imap::sequence::{Uid, UidValidity};
 use crate::mailbox::alter::split_flags;
+use crate::mailbox::attachments::keyword_for;
 use crate::mailbox::fault::{Fault, blocking};
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::transfer::{landing, size_field};
@@ -26,6 +27,8 @@ pub struct Upload {
     /// The message being written may have binary contents: it is kept as it comes, and rewritten when all of it
     /// is known.
     binary: bool,
+    /// See [`crate::mailbox::attachments`].
+    attachment_keywords: bool,
 }
 
 /// A message on its way that only has to be placed.
@@ -33,6 +36,8 @@ pub(super) struct Whole {
     complete: Complete,
     flags: SystemFlags,
     keywords: Vec<Keyword>,
+    /// What else it says of itself, if there is room.
+    attachment: Option<Keyword>,
 }
 
 impl Upload {
@@ -76,17 +81,27 @@ impl Upload {
     pub async fn end(&mut self, flags: &[Flag], date: Option<DateTime>) -> Result<(), Fault> {
         let delivery = self.take()?;
         let (folder, binary) = (Arc::clone(&self.folder), self.binary);
-        let complete = blocking("finishing a message", move || match binary {
-            true => rewrite(&folder, delivery)?.finish(date),
-            false => delivery.finish(date),
+        let (flags, keywords) = split_flags(flags);
+        let has = self.attachment_keywords.then(|| keywords.clone());
+        let finished = blocking("finishing a message", move || {
+            let mut delivery = match binary {
+                true => rewrite(&folder, delivery)?,
+                false => delivery,
+            };
+            let attachment = match has {
+                Some(has) => keyword_for(delivery.written()?, &has),
+                None => None,
+            };
+            Ok((delivery.finish(date)?, attachment))
         })
         .await?;
-        let complete = complete.map_err(|error| self.fault("finishing a message", error))?;
-        let (flags, keywords) = split_flags(flags);
+        let (complete, attachment) =
+            finished.map_err(|error| self.fault("finishing a message", error))?;
         self.whole.push(Whole {
             complete,
             flags,
             keywords,
+            attachment,
         });
         Ok(())
     }
@@ -126,6 +141,7 @@ impl Mailbox {
             delivery: None,
             whole: Vec::new(),
             binary: false,
+            attachment_keywords: self.attachment_keywords,
         })
     }
 
@@ -167,9 +183,11 @@ impl Turn<'_> {
             complete,
             flags,
             keywords,
+            attachment,
         } in messages
         {
             let letters = self.letters_for(&keywords)?;
+            let letters = self.with_keyword(letters, attachment);
             let sub = landing(flags, letters, straight);
             let virtual_size = complete.virtual_size();
             let name = complete.place(&self.disk.folder, sub, flags, letters);

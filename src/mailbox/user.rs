@@ -45,6 +45,8 @@ pub struct Account {
     pub location: Location,
     /// How safe.
     pub fsync: Fsync,
+    /// Whether arriving messages get `$HasAttachment` or `$HasNoAttachment`.
+    pub attachment_keywords: bool,
     /// Mailboxes made and subscribed at first login, with their special use.
     pub auto_create: Vec<(String, Option<ListAttribute>)>,
 }
@@ -69,6 +71,7 @@ pub struct Folder {
 pub struct User {
     pub(super) tree: Arc<Tree>,
     fsync: Fsync,
+    attachment_keywords: bool,
     special: SpecialUses,
     pub(super) heralds: Heralds,
     /// One mailbox for each directory, under the name it was opened by. Held only while names are looked up
@@ -131,6 +134,7 @@ impl User {
         Ok(Arc::new(User {
             tree: Arc::new(tree),
             fsync: account.fsync,
+            attachment_keywords: account.attachment_keywords,
             special: SpecialUses::new(configured, separator),
             heralds: Heralds::default(),
             open: Mutex::default(),
@@ -180,7 +184,8 @@ impl User {
                 io::ErrorKind::NotFound => Fault::NonExistent(name.to_string()),
                 _ => Fault::from_io(format!("opening {name}"), error),
             })?;
-            Mailbox::open_folder(folder, Arc::clone(&self.tree), self.fsync).await
+            let ways = (self.fsync, self.attachment_keywords);
+            Mailbox::open_folder(folder, Arc::clone(&self.tree), ways).await
         });
         opened.await.cloned()
     }

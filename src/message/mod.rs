@@ -4,6 +4,7 @@
 //! Offsets are those of the file; sizes given to clients count each line end as CRLF ("virtual").
 
 pub mod address;
+pub mod attachment;
 pub mod binary;
 mod charset;
 pub mod crlf;

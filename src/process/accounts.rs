@@ -99,6 +99,7 @@ pub fn at(root: PathBuf, config: &Config) -> Account {
             config::Fsync::Delivery => Fsync::Delivery,
             config::Fsync::Never => Fsync::Never,
         },
+        attachment_keywords: mail.attachment_keywords,
         auto_create: mail
             .auto_create
             .iter()

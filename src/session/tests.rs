@@ -41,6 +41,7 @@ impl House {
                 follow_links_out: false,
             },
             fsync,
+            attachment_keywords: false,
             auto_create: Vec::new(),
         };
         House {

@@ -71,6 +71,7 @@ mod rfc9586;
 mod rfc9590;
 mod rfc9738;
 mod rfc9755;
+mod rfc9979;
 mod search;
 mod select;
 mod selected;

@@ -72,6 +72,7 @@ fn open(dir: &Path) -> Arc<User> {
     User::open(Account {
         location,
         fsync: Fsync::Always,
+        attachment_keywords: false,
         auto_create: Vec::new(),
     })
     .unwrap()

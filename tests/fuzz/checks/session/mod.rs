@@ -79,6 +79,7 @@ pub fn check(octets: &[u8]) {
     let account = Account {
         location: disk.location().clone(),
         fsync: how.fsync(),
+        attachment_keywords: false,
         auto_create: Vec::new(),
     };
     let appended = run(async {
