@@ -13,6 +13,7 @@ mod finder;
 mod given;
 mod heard;
 pub mod history;
+mod kept;
 mod lookout;
 #[allow(
     clippy::module_inception,
