@@ -59,6 +59,8 @@ pub struct Index {
     most: usize,
     /// Behind the last entry is a part of one.
     torn: bool,
+    /// The index is synced, and where both files lie.
+    safe: bool,
     /// All is synced, and nothing may be appended before that is taken back.
     closed: bool,
     /// The log is all in the index, for who wrote that was stopped midway: both are to be written anew.
@@ -135,6 +137,7 @@ impl Index {
             entries: 0,
             most,
             torn: false,
+            safe: false,
             closed: false,
             stale: header.number == writing.before,
             boot,
@@ -171,6 +174,7 @@ impl Index {
         index.entries = lines.len();
         index.whole = whole_octets(lines.len());
         (index.torn, index.closed) = (torn, closed);
+        index.safe = closed;
         known.apply(entries);
         Some((index, known))
     }
@@ -318,6 +322,7 @@ impl Index {
             entries: 0,
             most: records.len().saturating_mul(2).max(PLENTY),
             torn: false,
+            safe: false,
             closed: false,
             stale: false,
             boot,
@@ -335,12 +340,15 @@ impl Index {
         if self.closed || self.stale {
             return Ok(());
         }
-        let index = beside::open(folder, INDEX)?.ok_or(io::ErrorKind::NotFound)?;
-        index.sync_data()?;
+        if !self.safe {
+            let index = beside::open(folder, INDEX)?.ok_or(io::ErrorKind::NotFound)?;
+            index.sync_data()?;
+            beside::sync(folder)?;
+            self.safe = true;
+        }
         self.log.sync_data()?;
-        beside::sync(folder)?;
+        // If this one is lost nobody believes what is there, no more.
         self.write([Line::Closed].into_iter())?;
-        self.log.sync_data()?;
         self.closed = true;
         Ok(())
     }

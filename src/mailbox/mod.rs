@@ -6,6 +6,7 @@
 pub mod alter;
 pub mod annotations;
 mod arrivals;
+mod closing;
 mod disk;
 mod durability;
 pub mod fault;

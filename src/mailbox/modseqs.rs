@@ -44,6 +44,11 @@ impl View {
         self.modseqs.told && self.base.keeps_modseqs()
     }
 
+    /// Whether it does not for the time being, and was not told so: some change cannot be kept.
+    pub fn awaits_modseqs(&self) -> bool {
+        self.modseqs.told && !self.base.keeps_modseqs()
+    }
+
     /// The client is shown mod-sequences of the picture, this one being the highest.
     pub fn note_shown(&mut self, modseq: ModSeq) {
         self.modseqs.note_shown(modseq);

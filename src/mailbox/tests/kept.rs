@@ -334,3 +334,25 @@ async fn what_the_first_look_missed_is_in_doubt() {
         assert!(inbox.vanished(before.modseq, None).is_empty());
     }
 }
+
+/// Closed is what nobody uses, and what is calm; so there is little left to do when the server stops.
+#[tokio::test(start_paused = true)]
+async fn what_rests_is_closed() {
+    let (account, inbox) = five().await;
+    let log = || {
+        let log = fs::metadata(account.root().join("culver.log"));
+        log.unwrap().len()
+    };
+    toggle(&inbox, 1, true).await;
+    let before = log();
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    assert_eq!(log(), before, "somebody has it open");
+    tokio::time::sleep(Duration::from_secs(240)).await;
+    assert_eq!(log(), before + 24, "but nothing happens in it");
+    toggle(&inbox, 1, false).await;
+    let before = log();
+    drop(inbox);
+    tokio::time::sleep(Duration::from_secs(35)).await;
+    assert_eq!(log(), before + 24, "nobody has it open");
+    assert!(account.inbox().await.snapshot().keeps_modseqs());
+}
