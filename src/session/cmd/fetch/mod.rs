@@ -60,7 +60,7 @@ pub(crate) async fn run(
     if let Some(since) = modifiers.changed_since {
         // "first select the last 30 messages and then only return flag changes for a subset of those messages" (RFC
         // 9394 §3.4).
-        let since = session.view()?.snapshot().since(since);
+        let since = session.view()?.mailbox().snapshot().since(since);
         picked.retain(|picked| picked.message.modseq > since);
         if modifiers.vanished {
             tell_vanished(session, set, since).await?;
