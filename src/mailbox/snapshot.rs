@@ -165,6 +165,8 @@ pub struct Snapshot {
     pub uid_next: Uid,
     /// The highest mod-sequence given.
     pub modseq: ModSeq,
+    /// All mod-sequences are kept: whoever changes something later gives a higher one, whatever happens.
+    pub(super) kept: bool,
     /// UIDs that are not there any more.
     pub(super) vanished: Arc<Vanished>,
     /// The names of its keyword letters.
@@ -202,6 +204,7 @@ impl Snapshot {
             uid_validity,
             uid_next,
             modseq: ModSeq(1),
+            kept: false,
             vanished: Arc::new(Vanished::new(ModSeq(1))),
             keywords,
             ended: false,
@@ -338,6 +341,7 @@ impl Snapshot {
             || self.ended != before.ended
             || self.uid_next != before.uid_next
             || self.modseq != before.modseq
+            || self.kept != before.kept
             || !Arc::ptr_eq(&self.vanished, &before.vanished)
             || !Arc::ptr_eq(&self.keywords, &before.keywords)
     }

@@ -29,13 +29,13 @@ pub(crate) async fn tell(
     };
     // RFC 9051 §7.5.2: "If the server chooses to send unsolicited FETCH responses, they MUST include UID FETCH
     // item." RFC 7162 §3.2.4: "both UID and mod-sequence data".
-    let modseqs = view.tells_modseqs();
-    let naming = Naming::of(session.enabled, by_uid || modseqs);
     let Synced {
         gone,
         updates,
         touched,
     } = view.sync(expunge)?;
+    let modseqs = view.tells_modseqs();
+    let naming = Naming::of(session.enabled, by_uid || modseqs);
     let changed: NumberSet = updates.iter().filter_map(changed).collect();
     let mut owes = false;
     if naming.speaks_uids()
@@ -48,7 +48,7 @@ pub(crate) async fn tell(
     }
     let mut vanished = NumberSet::new();
     let uid_only = session.enabled.uid_only;
-    if uid_only || session.enabled.qresync && modseqs {
+    if uid_only || session.enabled.qresync && (modseqs || view.awaits_modseqs()) {
         vanished = updates.iter().filter_map(expunged).collect();
         // What happens to a message is heard in any case, if need be by its number; or by a UID that the client, where it
         // did not hear it before, can do nothing with.
