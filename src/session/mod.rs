@@ -82,7 +82,7 @@ pub struct Limits {
     pub max_message_size: Option<u64>,
     /// Messages that one command may process (RFC 9738).
     pub message_limit: Option<u32>,
-    /// Messages that one APPEND or COPY may make (RFC 9738); `None`: as many as any command may process.
+    /// Messages that one APPEND or COPY may make where nothing else is limited (RFC 9738).
     pub save_limit: Option<u32>,
     /// Capabilities that are not offered.
     pub withdrawn: Arc<Withdrawn>,
