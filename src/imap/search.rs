@@ -253,7 +253,7 @@ impl PartialRange {
     }
 
     /// How many results it has at the most.
-    pub fn len(&self) -> usize {
+    pub fn most(&self) -> usize {
         self.ends.0.get().abs_diff(self.ends.1.get()) as usize + 1
     }
 

@@ -45,7 +45,7 @@ use crate::mailbox::user::User;
 use crate::mailbox::view::View;
 use crate::session::cmd::uidbatches::Batched;
 use crate::session::follow::Followed;
-use crate::session::reader::Reader;
+use crate::session::reader::{Reader, Unread};
 use crate::session::reply::Failure;
 use crate::session::withdrawn::Withdrawn;
 use crate::session::writer::Writer;
@@ -125,7 +125,7 @@ pub struct Handover<S> {
     /// The connection.
     pub stream: S,
     /// What the client sent ahead.
-    pub unread: Vec<u8>,
+    pub unread: Unread,
     /// The tag of the LOGIN or AUTHENTICATE to answer.
     pub tag: Tag,
     /// Who it is.
@@ -144,7 +144,7 @@ pub struct Opening {
     /// The client is to be greeted: not after STARTTLS, nor after UNAUTHENTICATE.
     pub greeting: bool,
     /// What the client has sent already.
-    pub unread: Vec<u8>,
+    pub unread: Unread,
     /// What it said in ID before. RFC 8437 §3: "caching it for the duration of the client connection can be useful".
     pub client_id: ClientId,
     /// Logins that have failed on this connection.
@@ -221,7 +221,7 @@ pub(crate) struct Session {
 impl Session {
     fn new(
         stream: Box<dyn Stream>,
-        unread: Vec<u8>,
+        unread: Unread,
         user: Arc<User>,
         limits: Limits,
         stop: Stop,

@@ -25,7 +25,7 @@ use crate::session::cmd::{
     subscribe, uidbatches,
 };
 use crate::session::cut::{Cut, Refusal};
-use crate::session::reader::Reader;
+use crate::session::reader::{Reader, Unread};
 use crate::session::reply::{self, End, Failure, Reply};
 use crate::session::writer::Writer;
 use crate::session::{
@@ -93,7 +93,7 @@ pub async fn preauth<S: Stream>(
     stop: Stop,
 ) {
     let span = tracing::info_span!("session", user = user_name);
-    let mut session = Session::new(Box::new(stream), Vec::new(), user, limits, stop);
+    let mut session = Session::new(Box::new(stream), Unread::default(), user, limits, stop);
     session.writer.status(
         None,
         StatusKind::PreAuth,
@@ -106,7 +106,8 @@ pub async fn preauth<S: Stream>(
 /// Answers a login that was granted with NO, because the user cannot be served, and ends the connection.
 pub async fn turn_away<S: Stream>(handover: Handover<S>, code: Code, text: &str) {
     let (input, output) = tokio::io::split(handover.stream);
-    let reader = crate::session::Reader::new(input, crate::session::cut::AFTER_LOGIN, Vec::new());
+    let reader =
+        crate::session::Reader::new(input, crate::session::cut::AFTER_LOGIN, Unread::default());
     let mut writer = crate::session::Writer::new(output);
     writer.status(Some(&handover.tag), StatusKind::No, Some(code), text);
     writer.status(None, StatusKind::Bye, None, text);
@@ -135,7 +136,7 @@ impl Session {
     }
 
     /// Gives what goes on after UNAUTHENTICATE.
-    async fn serve(mut self) -> Option<(Box<dyn Stream>, Vec<u8>, ClientId)> {
+    async fn serve(mut self) -> Option<(Box<dyn Stream>, Unread, ClientId)> {
         let end = match self.commands().await {
             Ok(never) => match never {},
             Err(end) => end,
@@ -159,7 +160,7 @@ impl Session {
     }
 
     /// UNAUTHENTICATE (RFC 8437): all that was the user's is given up, then the client is told. There is no NO.
-    async fn release(mut self, tag: &Tag) -> Option<(Box<dyn Stream>, Vec<u8>, ClientId)> {
+    async fn release(mut self, tag: &Tag) -> Option<(Box<dyn Stream>, Unread, ClientId)> {
         self.state = State::Authenticated;
         self.annotations = None;
         self.writer
@@ -241,7 +242,10 @@ impl Session {
         };
         let name = body.name();
         let news = News::of(&body);
-        if matches!(body, CommandBody::Compress) && !self.is_withdrawn("COMPRESS=DEFLATE") {
+        if matches!(body, CommandBody::Compress)
+            && !self.is_withdrawn("COMPRESS=DEFLATE")
+            && !self.writer.is_deflating()
+        {
             patience.bad_commands = 0;
             return compress::run(self, &tag).await;
         }
@@ -274,8 +278,8 @@ impl Session {
             }
             CommandBody::Check => check::run(self).await,
             CommandBody::Close => close::close(self).await,
-            // It has answered itself.
-            CommandBody::Compress => Ok(Reply::ok("Compress completed")),
+            // The first one has answered itself.
+            CommandBody::Compress => Err(Failure::Bad("DEFLATE is active already".into())),
             CommandBody::Copy {
                 numbering,
                 set,

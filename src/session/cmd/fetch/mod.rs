@@ -52,7 +52,7 @@ pub(crate) async fn run(
     });
     let mut picked = resolve(session.view()?, numbering, set)?;
     if let Some(range) = modifiers.partial {
-        at_once(session, range.len())?;
+        at_once(session, range.most())?;
         let range = range.of(picked.len());
         picked.truncate(range.end);
         picked.drain(..range.start);
