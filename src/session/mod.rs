@@ -28,6 +28,7 @@ pub mod withdrawn;
 pub mod writer;
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -211,9 +212,11 @@ pub(crate) struct Session {
     /// Where it hears of annotations that others change, if the client wants to.
     annotations: Option<Listener>,
     /// What was asked by UIDBATCHES of the selected mailbox.
-    batched: Vec<Batched>,
+    batched: VecDeque<Batched>,
     /// What the client says that it is.
     client_id: ClientId,
+    /// How often it said something else.
+    ids_noted: u32,
     /// Whoever is logged in may give that up.
     may_unauthenticate: bool,
 }
@@ -236,8 +239,9 @@ impl Session {
             state: State::Authenticated,
             enabled: Enabled::default(),
             annotations: None,
-            batched: Vec::new(),
+            batched: VecDeque::new(),
             client_id: ClientId::new(),
+            ids_noted: 0,
             may_unauthenticate: false,
         }
     }

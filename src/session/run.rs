@@ -36,6 +36,9 @@ use crate::session::{
 /// Bad commands in a row before the session ends.
 const BAD_COMMANDS: u32 = 20;
 
+/// Of what a client says in ID after its login, this much that is new is logged: it cannot fill the log.
+const IDS_NOTED: u32 = 3;
+
 /// Lines that are too long before the session ends.
 const LONG_LINES: u32 = 3;
 
@@ -317,8 +320,12 @@ impl Session {
                 max_size,
             } => metadata::get(self, &mailbox, &entries, depth, max_size).await,
             CommandBody::Id(fields) => {
-                self.client_id = fields.unwrap_or_default();
-                any::note_client(&self.client_id);
+                let fields = fields.unwrap_or_default();
+                if fields != self.client_id && self.ids_noted < IDS_NOTED {
+                    any::note_client(&fields);
+                    self.ids_noted += 1;
+                }
+                self.client_id = fields;
                 any::id(&mut self.writer);
                 Ok(Reply::ok("ID completed"))
             }
