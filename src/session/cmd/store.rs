@@ -86,10 +86,9 @@ pub(crate) async fn run(
         }
     }
     if gone && !silent {
-        return Err(Failure::No(
-            Some(Code::ExpungeIssued),
-            "The messages no longer exist".into(),
-        ));
+        let reply = Reply::with(Code::ExpungeIssued, "The messages no longer exist");
+        let Reply { code, text } = Share::conclude(share, session, reply).await?;
+        return Err(Failure::No(code, text));
     }
     Share::conclude(share, session, Reply::ok("Store completed")).await
 }
