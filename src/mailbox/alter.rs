@@ -110,7 +110,7 @@ impl Mailbox {
         self.change_names(|turn| {
             turn.draft.modseq = turn.modseq;
             // The log has entries of messages alone; what is written anew has the highest mod-sequence too.
-            turn.disk.given.behind = true;
+            turn.disk.given.index = None;
             Ok(())
         })
         .await

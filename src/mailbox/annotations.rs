@@ -239,8 +239,7 @@ impl User {
             return;
         };
         let raised = match self.mailbox(name).await {
-            Ok(mailbox) if mailbox.keeps_modseqs() => mailbox.raise_modseq().await,
-            Ok(_) => Ok(()),
+            Ok(mailbox) => mailbox.raise_modseq().await,
             Err(fault) => Err(fault),
         };
         if let Err(fault) = raised {
