@@ -177,7 +177,7 @@ pub fn unsupported(config: &Config) -> Vec<Finding> {
     findings.0
 }
 
-/// What RFC 9738 asks of its two numbers.
+/// What RFC 9738 asks of its two numbers: a server has one of the limits.
 fn message_limits(config: &Config, findings: &mut Findings) {
     let (messages, saved) = (config.limits.message_limit, config.limits.save_limit);
     for (key, limit) in [
@@ -189,8 +189,9 @@ fn message_limits(config: &Config, findings: &mut Findings) {
             findings.error(key, text);
         }
     }
-    if saved != 0 && saved < messages {
-        findings.error("limits.save-limit", "less than limits.message-limit");
+    if saved != 0 && messages != 0 {
+        let text = "limits.message-limit limits what is saved too";
+        findings.error("limits.save-limit", text);
     }
 }
 

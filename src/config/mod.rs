@@ -313,7 +313,7 @@ pub struct Limits {
     pub idle_timeout: Time,
     /// Messages that one command may process (RFC 9738); 0: no limit.
     pub message_limit: u32,
-    /// Messages that one APPEND or COPY may make (RFC 9738); 0: as many as any command may process.
+    /// Messages that one APPEND or COPY may make, where nothing else is limited (RFC 9738); 0: no such limit.
     pub save_limit: u32,
 }
 

@@ -97,7 +97,7 @@ pub struct AfterLogin {
     pub append_limit: Option<u64>,
     /// Messages that one command may process (RFC 9738).
     pub message_limit: Option<u32>,
-    /// Messages that one APPEND or COPY may make (RFC 9738).
+    /// Messages that one APPEND or COPY may make, where that alone is limited (RFC 9738).
     pub save_limit: Option<u32>,
     /// There was a login, which UNAUTHENTICATE can undo.
     pub unauthenticate: bool,
@@ -110,15 +110,15 @@ pub fn after_login(situation: AfterLogin) -> Vec<Cow<'static, str>> {
         None => Cow::Borrowed("APPENDLIMIT"),
     };
     let names = AFTER.iter().copied().map(Cow::Borrowed);
-    let number = |name, limit: Option<u32>| limit.map(|limit| format!("{name}={limit}"));
-    let limits = [
-        number("MESSAGELIMIT", situation.message_limit),
-        number("SAVELIMIT", situation.save_limit),
-    ];
+    let messages = match (situation.message_limit, situation.save_limit) {
+        (Some(limit), _) => Some(format!("MESSAGELIMIT={limit}")),
+        (None, Some(limit)) => Some(format!("SAVELIMIT={limit}")),
+        (None, None) => None,
+    };
     let unauthenticate = situation.unauthenticate.then_some("UNAUTHENTICATE");
     names
         .chain([limit])
-        .chain(limits.into_iter().flatten().map(Cow::Owned))
+        .chain(messages.map(Cow::Owned))
         .chain(unauthenticate.map(Cow::Borrowed))
         .collect()
 }

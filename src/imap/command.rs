@@ -455,6 +455,12 @@ impl CommandBody {
             GetMetadata { .. } | SetMetadata { .. } => Some("METADATA"),
             Id(_) => Some("ID"),
             Idle => Some("IDLE"),
+            List(list) => {
+                let returns = list.extended.iter().flat_map(|options| &options.returns);
+                let mut metadata =
+                    returns.filter(|option| matches!(option, ReturnOption::Metadata(_)));
+                metadata.next().map(|_| "LIST-METADATA")
+            }
             Move { .. } => Some("MOVE"),
             Namespace => Some("NAMESPACE"),
             Sort { .. } => Some("SORT"),
@@ -476,7 +482,6 @@ impl CommandBody {
             | Delete { .. }
             | Expunge { uids: None }
             | Fetch { .. }
-            | List(_)
             | Login { .. }
             | Logout
             | Lsub { .. }

@@ -52,8 +52,6 @@ pub enum Code {
     Capability(Vec<Cow<'static, str>>),
     ClientBug,
     Closed,
-    /// RFC 4978 §3.
-    CompressionActive,
     ContactAdmin,
     CopyUid(UidValidity, NumberSet, NumberSet),
     Corruption,

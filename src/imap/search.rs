@@ -258,6 +258,11 @@ impl PartialRange {
         self.ends.0.max(self.ends.1).get() as usize
     }
 
+    /// How many results it has at the most.
+    pub fn most(&self) -> usize {
+        self.ends.0.get().abs_diff(self.ends.1.get()) as usize + 1
+    }
+
     /// The range's part of `count` results as indices from 0, rising; empty where it lies beyond them.
     pub fn of(&self, count: usize) -> Range<usize> {
         let nearest = self.ends.0.min(self.ends.1).get() as usize - 1;

@@ -1,4 +1,5 @@
-//! STORE and EXPUNGE: what renames and removes a mailbox's own messages.
+//! STORE and EXPUNGE: what renames and removes a mailbox's own messages; and a mod-sequence for what changes beside
+//! them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -67,6 +68,8 @@ enum Step {
     Changed,
     Same,
     Modified,
+    /// The first that is to be changed: now the keywords need their letters.
+    Unlettered,
 }
 
 impl Mailbox {
@@ -100,6 +103,17 @@ impl Mailbox {
             modified,
             change,
         })
+    }
+
+    /// Something that is no message has changed (RFC 7162 §3.2).
+    pub(super) async fn raise_modseq(self: &Arc<Self>) -> Result<(), Fault> {
+        self.change_names(|turn| {
+            turn.draft.modseq = turn.modseq;
+            // The log has entries of messages alone; what is written anew has the highest mod-sequence too.
+            turn.disk.given.index = None;
+            Ok(())
+        })
+        .await
     }
 
     /// Expunges the messages with `\Deleted` (of these UIDs, where given). Gives the UIDs expunged.
@@ -193,36 +207,24 @@ impl Turn<'_> {
         change: &FlagChange,
         condition: Option<&Condition>,
     ) -> Result<(NumberSet, NumberSet), Fault> {
-        let letters = match change.action {
-            StoreAction::Add | StoreAction::Replace => self.letters_for(&change.keywords)?,
-            StoreAction::Remove => {
-                let known = change
-                    .keywords
-                    .iter()
-                    .filter_map(|keyword| self.disk.keywords.letter(keyword));
-                known.fold(Letters::default(), |all, one| Letters(all.0 | one.0))
-            }
-        };
+        // Keywords without a letter get one if a message is to have them, not because they are named.
+        let letter = |keyword| self.disk.keywords.letter(keyword);
+        let known = change.keywords.iter().filter_map(letter);
+        let mut letters = known.fold(Letters::default(), |all, one| Letters(all.0 | one.0));
+        let mut lettered = change.action == StoreAction::Remove
+            || change
+                .keywords
+                .iter()
+                .all(|keyword| letter(keyword).is_some());
         let (mut gone, mut modified) = (NumberSet::new(), NumberSet::new());
         let mut done: Vec<Arc<Message>> = Vec::new();
         for uid in uids.iter().filter_map(Uid::new) {
-            let stored = self.on_file(uid, |turn, message| {
-                if condition.is_some_and(|condition| !condition.is_met(message, change, letters)) {
-                    return Ok(Step::Modified);
-                }
-                let (flags, letters) = change.apply((message.flags, message.letters), letters);
-                if (flags, letters) == (message.flags, message.letters) {
-                    // Nothing to write; but a name that somebody changed meanwhile counts.
-                    let there = turn.disk.folder.exists(message.sub, &message.name)?;
-                    return there
-                        .then_some(Step::Same)
-                        .ok_or_else(|| std::io::ErrorKind::NotFound.into());
-                }
-                let name = message.name.with_flags(flags, letters);
-                let name =
-                    name.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::InvalidFilename))?;
-                turn.rename(message, Sub::Cur, name).map(|()| Step::Changed)
-            });
+            let mut stored = self.store_one(uid, change, condition, letters, lettered);
+            if let Ok(Some(Step::Unlettered)) = stored {
+                letters = self.letters_for(&change.keywords)?;
+                lettered = true;
+                stored = self.store_one(uid, change, condition, letters, lettered);
+            }
             match stored {
                 Ok(Some(Step::Changed)) => {
                     done.extend(self.draft.find(uid).cloned());
@@ -230,7 +232,7 @@ impl Turn<'_> {
                         self.touch();
                     }
                 }
-                Ok(Some(Step::Same)) => {}
+                Ok(Some(Step::Same | Step::Unlettered)) => {}
                 Ok(Some(Step::Modified)) => modified.insert(uid.get()),
                 Ok(None) => gone.insert(uid.get()),
                 Err(error) => {
@@ -240,6 +242,37 @@ impl Turn<'_> {
             }
         }
         Ok((gone, modified))
+    }
+
+    fn store_one(
+        &mut self,
+        uid: Uid,
+        change: &FlagChange,
+        condition: Option<&Condition>,
+        letters: Letters,
+        lettered: bool,
+    ) -> std::io::Result<Option<Step>> {
+        self.on_file(uid, |turn, message| {
+            if condition.is_some_and(|condition| !condition.is_met(message, change, letters)) {
+                return Ok(Step::Modified);
+            }
+            let (flags, letters) = change.apply((message.flags, message.letters), letters);
+            if !lettered || (flags, letters) == (message.flags, message.letters) {
+                // Nothing to write; but a name that somebody changed meanwhile counts.
+                let there = turn.disk.folder.exists(message.sub, &message.name)?;
+                let step = match lettered {
+                    true => Step::Same,
+                    false => Step::Unlettered,
+                };
+                return there
+                    .then_some(step)
+                    .ok_or_else(|| std::io::ErrorKind::NotFound.into());
+            }
+            let name = message.name.with_flags(flags, letters);
+            let name =
+                name.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::InvalidFilename))?;
+            turn.rename(message, Sub::Cur, name).map(|()| Step::Changed)
+        })
     }
 
     fn undo_store(&mut self, done: Vec<Arc<Message>>) {

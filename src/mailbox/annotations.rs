@@ -27,6 +27,9 @@ const RETRY: Duration = Duration::from_millis(100);
 /// So many changes a session can be behind; of more between two of its commands it hears the last.
 const KEPT: usize = 256;
 
+/// About so many octets of names go into one of them.
+const TOLD_AT_ONCE: usize = 4 << 10;
+
 /// Somebody changed these entries.
 #[derive(Debug)]
 pub struct Change {
@@ -91,34 +94,52 @@ impl User {
         known.map_err(|error| fault("reading", subject, error))
     }
 
-    /// Sets annotations, or takes them away, all or none, and tells who listens but for `by`. A mailbox that gets a
-    /// special use takes it from the others.
+    /// Sets annotations, or takes them away, all or none, and tells who listens but for `by`. A mailbox whose
+    /// annotations change has a higher mod-sequence then (RFC 7162 §3.2), and one that gets a special use takes it from
+    /// the others.
     pub async fn annotate(
-        &self,
+        self: &Arc<Self>,
         subject: &Subject,
         values: Vec<(EntryName, Option<Vec<u8>>)>,
         by: Option<&Listener>,
     ) -> Result<(), Fault> {
-        let entries = values.iter().map(|(entry, _)| entry.clone()).collect();
-        let changes: Vec<_> = values
+        let mut entries: Vec<EntryName> = values.iter().map(|(entry, _)| entry.clone()).collect();
+        let given = values
+            .iter()
+            .rev()
+            .find(|(entry, _)| entry.key() == SPECIAL_USE);
+        let given = given.and_then(|(_, value)| value.clone());
+        let changes = values
             .into_iter()
-            .map(|(entry, value)| (entry.key(), value))
-            .collect();
-        self.change_annotations(subject, changes.clone()).await?;
-        self.herald(Change {
-            subject: subject.clone(),
-            entries,
-            by: by.map_or(0, |listener| listener.own),
-        });
-        let given = changes.iter().rev().find(|(key, _)| key == SPECIAL_USE);
-        if let (Subject::Mailbox(name), Some((_, Some(value)))) = (subject, given)
-            && let Some(purpose) = std::str::from_utf8(value)
+            .map(|(entry, value)| (entry.key(), value));
+        let changed = self.change_annotations(subject, changes.collect()).await?;
+        if !changed.is_empty() {
+            self.raise_modseq(subject).await;
+        }
+        entries.retain(|entry| changed.contains(&entry.key()));
+        self.herald(subject, entries, by);
+        if let Subject::Mailbox(name) = subject
+            && let Some(purpose) = std::str::from_utf8(&given.unwrap_or_default())
                 .ok()
                 .and_then(ListAttribute::special_use)
         {
             self.take_from_others(name, purpose).await?;
         }
         Ok(())
+    }
+
+    /// Tells that a mailbox was made for something.
+    pub fn tell_made_for(&self, name: &MailboxName, by: Option<&Listener>) {
+        let entry = EntryName::new(SPECIAL_USE.as_bytes()).ok();
+        let subject = Subject::Mailbox(name.clone());
+        self.herald(&subject, entry.into_iter().collect(), by);
+    }
+
+    /// Tells that a mailbox is no more, which had these annotations.
+    pub fn tell_gone(&self, name: &MailboxName, known: &Annotations, by: Option<&Listener>) {
+        let entries = known.keys().map(|key| EntryName::new(key.as_bytes()).ok());
+        let subject = Subject::Mailbox(name.clone());
+        self.herald(&subject, entries.flatten().collect(), by);
     }
 
     /// What a name is for, whatever the mailbox's annotation says.
@@ -160,14 +181,14 @@ impl User {
             true => Ok(()),
             false => {
                 let subject = Subject::Mailbox(to.clone());
-                self.change_annotations(&subject, changes).await
+                self.change_annotations(&subject, changes).await.map(drop)
             }
         }
     }
 
     /// RFC 6154 §5.4: "Set new use for SavedDrafts; MyDrafts changes automatically".
     async fn take_from_others(
-        &self,
+        self: &Arc<Self>,
         name: &MailboxName,
         purpose: ListAttribute,
     ) -> Result<(), Fault> {
@@ -181,21 +202,19 @@ impl User {
             }
             let gone = vec![(SPECIAL_USE.to_owned(), None)];
             self.change_annotations(&subject, gone).await?;
+            self.raise_modseq(&subject).await;
             let entry = EntryName::new(SPECIAL_USE.as_bytes());
-            self.herald(Change {
-                subject,
-                entries: entry.into_iter().collect(),
-                by: 0,
-            });
+            self.herald(&subject, entry.into_iter().collect(), None);
         }
         Ok(())
     }
 
+    /// Gives the entries that are others now.
     async fn change_annotations(
         &self,
         subject: &Subject,
         changes: Vec<(String, Option<Vec<u8>>)>,
-    ) -> Result<(), Fault> {
+    ) -> Result<Vec<String>, Fault> {
         let changes: Arc<[_]> = changes.into();
         let deadline = Instant::now() + LOCK_WAIT;
         loop {
@@ -206,7 +225,7 @@ impl User {
             })
             .await?;
             match outcome.map_err(|error| fault("changing", subject, error))? {
-                Outcome::Done => return Ok(()),
+                Outcome::Done(changed) => return Ok(changed),
                 Outcome::TooMany => return Err(Fault::TooManyAnnotations),
                 Outcome::Busy if Instant::now() < deadline => tokio::time::sleep(RETRY).await,
                 Outcome::Busy => return Err(Fault::Locked),
@@ -214,10 +233,40 @@ impl User {
         }
     }
 
-    fn herald(&self, change: Change) {
-        if let Some(told) = self.heralds.told.get() {
+    /// What is set is set: where the mod-sequence cannot be raised, the log says so.
+    async fn raise_modseq(self: &Arc<Self>, subject: &Subject) {
+        let Subject::Mailbox(name) = subject else {
+            return;
+        };
+        let raised = match self.mailbox(name).await {
+            Ok(mailbox) => mailbox.raise_modseq().await,
+            Err(fault) => Err(fault),
+        };
+        if let Err(fault) = raised {
+            tracing::warn!(mailbox = %name, %fault, "annotations are changed without a new mod-sequence");
+        }
+    }
+
+    /// In several changes where the names are long.
+    fn herald(&self, subject: &Subject, entries: Vec<EntryName>, by: Option<&Listener>) {
+        let Some(told) = self.heralds.told.get() else {
+            return;
+        };
+        let mut entries = entries.into_iter().peekable();
+        while entries.peek().is_some() {
+            let (mut part, mut octets) = (Vec::new(), 0);
+            while octets < TOLD_AT_ONCE
+                && let Some(entry) = entries.next()
+            {
+                octets += entry.as_str().len();
+                part.push(entry);
+            }
             // That nobody listens any more is no fault.
-            let _ = told.send(Arc::new(change));
+            let _ = told.send(Arc::new(Change {
+                subject: subject.clone(),
+                entries: part,
+                by: by.map_or(0, |listener| listener.own),
+            }));
         }
     }
 }

@@ -28,6 +28,18 @@ const WINDOW_BITS: u8 = 13;
 /// What a sync flush ends in (RFC 1951 §3.2.4, an empty stored block).
 const FLUSHED: &[u8] = &[0, 0, 0xff, 0xff];
 
+/// How a stream ends behind a flush: a last block without octets (RFC 1951 §3.2.3), with fixed codes or stored.
+const ENDS: [&[u8]; 2] = [&[3, 0], &[1, 0, 0, 0xff, 0xff]];
+
+/// Takes the end of a compressed stream off what follows one. No command begins as it does. `true`: it may still come.
+pub(super) fn pass_end(follows: &mut Vec<u8>) -> bool {
+    if let Some(end) = ENDS.iter().find(|end| follows.starts_with(end)) {
+        follows.drain(..end.len());
+        return false;
+    }
+    ENDS.iter().any(|end| end.starts_with(follows))
+}
+
 /// The client's stream is no deflate, or has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("broken compressed stream")]
@@ -51,6 +63,8 @@ pub struct Inflate {
     more: bool,
     /// The stream has ended; what follows is none.
     ended: bool,
+    /// What follows is no deflate.
+    broken: bool,
 }
 
 impl Inflate {
@@ -62,6 +76,7 @@ impl Inflate {
             taken: 0,
             more: false,
             ended: false,
+            broken: false,
         }
     }
 
@@ -78,30 +93,34 @@ impl Inflate {
     }
 
     /// Inflates what is here into the room that `out` has. It stops behind each flush of the client's, so that what
-    /// follows a command is not touched before that command is run: compression may end with it (RFC 8437 §4.1).
+    /// follows a command is not touched before that command is run: compression may end with it (RFC 8437 §4.1). What
+    /// comes before something broken is given.
     pub fn inflate(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
-        if self.ended {
+        if self.ended || self.broken {
             return Err(io::Error::new(io::ErrorKind::InvalidData, Broken));
         }
         let from = self.taken.saturating_sub(FLUSHED.len() - 1);
         let flush = memchr::memmem::find(self.input.get(from..).unwrap_or_default(), FLUSHED);
         let end = flush.map_or(self.input.len(), |at| from + at + FLUSHED.len());
         let rest = self.input.get(self.taken..end).unwrap_or_default();
-        let before = self.state.total_in();
-        let status = self
-            .state
-            .decompress_vec(rest, out, FlushDecompress::None)
-            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, Broken))?;
+        let (before, had) = (self.state.total_in(), out.len());
+        let status = self.state.decompress_vec(rest, out, FlushDecompress::None);
         let used = self.state.total_in().saturating_sub(before);
         self.taken += usize::try_from(used).unwrap_or_default();
         self.more = out.len() == out.capacity();
-        self.ended = status == Status::StreamEnd;
-        Ok(())
+        self.ended = matches!(status, Ok(Status::StreamEnd));
+        self.broken = status.is_err();
+        match self.broken && out.len() == had {
+            true => Err(io::Error::new(io::ErrorKind::InvalidData, Broken)),
+            false => Ok(()),
+        }
     }
 
-    /// What has come and is not compressed, when compression ends.
-    pub fn into_rest(mut self) -> Vec<u8> {
-        self.input.split_off(self.taken.min(self.input.len()))
+    /// What has come and is not compressed, when compression ends, and whether the stream's end may come before it.
+    /// `None` after something broken: nobody knows where it is.
+    pub fn into_rest(mut self) -> Option<(Vec<u8>, bool)> {
+        let rest = self.input.split_off(self.taken.min(self.input.len()));
+        (!self.broken).then_some((rest, !self.ended))
     }
 }
 
@@ -270,7 +289,7 @@ mod tests {
         let mut out = Vec::with_capacity(4096);
         inflate.inflate(&mut out).unwrap();
         assert_eq!(out, b"a UNAUTHENTICATE\r\n");
-        assert_eq!(inflate.into_rest(), b"b NOOP\r\n");
+        assert_eq!(inflate.into_rest().unwrap().0, b"b NOOP\r\n");
         // Wherever the pieces end.
         for cut in 1..packed.len() {
             let mut inflate = Inflate::new(packed[..cut].to_vec());
@@ -283,7 +302,7 @@ mod tests {
             input.extend_from_slice(b"b NOOP\r\n");
             inflate.inflate(&mut out).unwrap();
             assert_eq!(out, b"a UNAUTHENTICATE\r\n", "{cut}");
-            assert_eq!(inflate.into_rest(), b"b NOOP\r\n", "{cut}");
+            assert_eq!(inflate.into_rest().unwrap().0, b"b NOOP\r\n", "{cut}");
         }
 
         let mut state = Compress::new(Compression::fast(), false);
@@ -296,11 +315,43 @@ mod tests {
         let mut out = Vec::with_capacity(4096);
         inflate.inflate(&mut out).unwrap();
         assert_eq!(out, b"a UNAUTHENTICATE\r\n");
-        assert_eq!(inflate.into_rest(), b"b NOOP\r\n");
+        assert_eq!(inflate.into_rest().unwrap().0, b"b NOOP\r\n");
         // There is nothing to inflate behind the end.
         let mut inflate = Inflate::new(packed);
         inflate.inflate(&mut Vec::with_capacity(4096)).unwrap();
         let error = inflate.inflate(&mut Vec::with_capacity(4096)).unwrap_err();
         assert!(Broken::is(&error));
+    }
+
+    #[test]
+    fn what_comes_before_something_broken_is_given() {
+        let mut deflate = Deflate::new();
+        let packed = deflated(&mut deflate, b"a NOOP\r\n");
+        // Without what the flush ends in, so that what is broken is not behind it.
+        let end = packed.len() - FLUSHED.len() - 1;
+        let mut inflate = Inflate::new([&packed[..end], &[0xff; 100]].concat());
+        let mut out = Vec::with_capacity(4096);
+        inflate.inflate(&mut out).unwrap();
+        assert!(out.starts_with(b"a NOOP\r\n"));
+        let error = inflate.inflate(&mut Vec::with_capacity(4096)).unwrap_err();
+        assert!(Broken::is(&error));
+    }
+
+    #[test]
+    fn the_end_of_a_stream_is_no_command() {
+        for (follows, left, may_come) in [
+            (&b""[..], &b""[..], true),
+            (b"\x03", b"\x03", true),
+            (b"\x03\0", b"", false),
+            (b"\x03\0a NOOP", b"a NOOP", false),
+            (b"\x01\0\0\xff", b"\x01\0\0\xff", true),
+            (b"\x01\0\0\xff\xff\x03\0", b"\x03\0", false),
+            (b"a NOOP", b"a NOOP", false),
+            (b"\x03a", b"\x03a", false),
+        ] {
+            let mut octets = follows.to_vec();
+            assert_eq!(pass_end(&mut octets), may_come, "{follows:?}");
+            assert_eq!(octets, left);
+        }
     }
 }

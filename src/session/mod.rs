@@ -28,6 +28,7 @@ pub mod withdrawn;
 pub mod writer;
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ use crate::mailbox::user::User;
 use crate::mailbox::view::View;
 use crate::session::cmd::uidbatches::Batched;
 use crate::session::follow::Followed;
-use crate::session::reader::Reader;
+use crate::session::reader::{Reader, Unread};
 use crate::session::reply::Failure;
 use crate::session::withdrawn::Withdrawn;
 use crate::session::writer::Writer;
@@ -82,7 +83,7 @@ pub struct Limits {
     pub max_message_size: Option<u64>,
     /// Messages that one command may process (RFC 9738).
     pub message_limit: Option<u32>,
-    /// Messages that one APPEND or COPY may make (RFC 9738); `None`: as many as any command may process.
+    /// Messages that one APPEND or COPY may make where nothing else is limited (RFC 9738).
     pub save_limit: Option<u32>,
     /// Capabilities that are not offered.
     pub withdrawn: Arc<Withdrawn>,
@@ -125,7 +126,7 @@ pub struct Handover<S> {
     /// The connection.
     pub stream: S,
     /// What the client sent ahead.
-    pub unread: Vec<u8>,
+    pub unread: Unread,
     /// The tag of the LOGIN or AUTHENTICATE to answer.
     pub tag: Tag,
     /// Who it is.
@@ -144,7 +145,7 @@ pub struct Opening {
     /// The client is to be greeted: not after STARTTLS, nor after UNAUTHENTICATE.
     pub greeting: bool,
     /// What the client has sent already.
-    pub unread: Vec<u8>,
+    pub unread: Unread,
     /// What it said in ID before. RFC 8437 §3: "caching it for the duration of the client connection can be useful".
     pub client_id: ClientId,
     /// Logins that have failed on this connection.
@@ -213,9 +214,11 @@ pub(crate) struct Session {
     /// Where it hears of annotations that others change, if the client wants to.
     annotations: Option<Listener>,
     /// What was asked by UIDBATCHES of the selected mailbox.
-    batched: Vec<Batched>,
+    batched: VecDeque<Batched>,
     /// What the client says that it is.
     client_id: ClientId,
+    /// How often it said something else.
+    ids_noted: u32,
     /// Whoever is logged in may give that up.
     may_unauthenticate: bool,
 }
@@ -223,7 +226,7 @@ pub(crate) struct Session {
 impl Session {
     fn new(
         stream: Box<dyn Stream>,
-        unread: Vec<u8>,
+        unread: Unread,
         user: Arc<User>,
         limits: Limits,
         stop: Stop,
@@ -238,8 +241,9 @@ impl Session {
             state: State::Authenticated,
             enabled: Enabled::default(),
             annotations: None,
-            batched: Vec::new(),
+            batched: VecDeque::new(),
             client_id: ClientId::new(),
+            ids_noted: 0,
             may_unauthenticate: false,
         }
     }

@@ -177,6 +177,11 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
             self.bad(Some(&tag), None, "Log in first")?;
             return Ok(None);
         }
+        let withdrawn = |capability: &&str| self.limits.withdrawn.has(capability, &self.client_id);
+        if let Some(capability) = body.capability().filter(withdrawn) {
+            self.bad(Some(&tag), None, &format!("{capability} is switched off"))?;
+            return Ok(None);
+        }
         self.bad_commands = 0;
         match body {
             CommandBody::Capability => {

@@ -6,7 +6,7 @@ use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::session::compress::Inflate;
+use crate::session::compress::{Inflate, pass_end};
 use crate::session::cut::{Budget, Cut, Cutter};
 
 /// Room made for input at a time.
@@ -18,6 +18,23 @@ pub const PIECE: usize = 64 << 10;
 /// How far [`Reader::closed`] reads ahead of a running command.
 const AHEAD: usize = 64 << 10;
 
+/// What came and was not used, for another reader.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Unread {
+    octets: Vec<u8>,
+    /// The end of a compressed stream may come before what is said.
+    ends_stream: bool,
+}
+
+impl From<Vec<u8>> for Unread {
+    fn from(octets: Vec<u8>) -> Unread {
+        Unread {
+            octets,
+            ends_stream: false,
+        }
+    }
+}
+
 /// The reading half of a connection.
 #[derive(Debug)]
 pub struct Reader<R> {
@@ -25,15 +42,23 @@ pub struct Reader<R> {
     cutter: Cutter,
     /// What comes is compressed.
     inflate: Option<Box<Inflate>>,
+    /// It was, and its end may still come.
+    ends_stream: bool,
 }
 
 impl<R: AsyncRead + Unpin> Reader<R> {
     /// Reads from `half`; what another reader left over comes first.
-    pub fn new(half: R, budget: Budget, unread: Vec<u8>) -> Reader<R> {
+    pub fn new(half: R, budget: Budget, unread: impl Into<Unread>) -> Reader<R> {
+        let Unread {
+            mut octets,
+            ends_stream,
+        } = unread.into();
+        let ends_stream = ends_stream && pass_end(&mut octets);
         Reader {
             half,
-            cutter: Cutter::new(budget, unread),
+            cutter: Cutter::new(budget, octets),
             inflate: None,
+            ends_stream,
         }
     }
 
@@ -116,13 +141,20 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         Ok(())
     }
 
-    /// The half, and what came and was not used; compression is over. `None` if something compressed was not used.
-    pub fn into_parts(self) -> Option<(R, Vec<u8>)> {
-        let rest = self.cutter.into_rest();
-        match self.inflate {
-            None => Some((self.half, rest)),
-            Some(inflate) => rest.is_empty().then(|| (self.half, inflate.into_rest())),
-        }
+    /// The half, and what came and was not used; compression is over. `None` if something compressed was not used, or is
+    /// broken.
+    pub fn into_parts(self) -> Option<(R, Unread)> {
+        let octets = self.cutter.into_rest();
+        let (octets, ends_stream) = match self.inflate {
+            None => (octets, self.ends_stream),
+            Some(_) if !octets.is_empty() => return None,
+            Some(inflate) => inflate.into_rest()?,
+        };
+        let unread = Unread {
+            octets,
+            ends_stream,
+        };
+        Some((self.half, unread))
     }
 
     async fn fill(&mut self, most: usize) -> io::Result<()> {
@@ -132,7 +164,12 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         }
         let Some(inflate) = &mut self.inflate else {
             input.reserve(most);
-            return read(&mut self.half, input).await;
+            read(&mut self.half, input).await?;
+            if self.ends_stream {
+                self.ends_stream = pass_end(input);
+                self.cutter.forget();
+            }
+            return Ok(());
         };
         let before = input.len();
         // A flush of the client's alone gives nothing.
@@ -181,7 +218,7 @@ mod tests {
         let cut = reader.next().await.unwrap();
         assert_eq!(cut, Cut::Command(b"a NOOP {3+}\r\nxyz".to_vec()));
         let (_, unread) = reader.into_parts().unwrap();
-        assert_eq!(unread, b"rest");
+        assert_eq!(unread, Unread::from(b"rest".to_vec()));
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,6 +2,9 @@
 //! One command at a time, in the order they came (RFC 3501 §5.5 leaves that to the server; with it no two
 //! commands of one client can be ambiguous).
 
+mod dispatch;
+mod news;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,26 +14,19 @@ use tokio::time::timeout;
 use tracing::Instrument;
 
 use crate::imap::capability::{self, AfterLogin};
-use crate::imap::command::{AppendHead, Command, CommandBody, Numbering, StateName};
+use crate::imap::command::{Command, CommandBody, StateName};
 use crate::imap::core::Tag;
 use crate::imap::parse::{self, ParseError};
 use crate::imap::response::{Code, StatusKind};
-use crate::imap::search::{ReturnOptions, Source};
-use crate::mailbox::fault::Fault;
 use crate::mailbox::user::User;
-use crate::mailbox::view::Expunge;
-use crate::session::cmd::{
-    any, append, cancelupdate, check, close, compress, copy, create, delete, enable, esearch,
-    expunge, fetch, idle, list, metadata, namespace, rename, search, select, sort, status, store,
-    subscribe, uidbatches,
-};
+use crate::session::cmd::{any, append, compress};
 use crate::session::cut::{Cut, Refusal};
-use crate::session::reader::Reader;
-use crate::session::reply::{self, End, Failure, Reply};
+use crate::session::reader::{Reader, Unread};
+use crate::session::reply::{End, Failure};
+use crate::session::run::news::News;
 use crate::session::writer::Writer;
 use crate::session::{
     ClientId, Handover, Limits, Opening, Released, Session, State, Stop, Stream, farewell, stopped,
-    updates,
 };
 
 /// Bad commands in a row before the session ends.
@@ -93,7 +89,7 @@ pub async fn preauth<S: Stream>(
     stop: Stop,
 ) {
     let span = tracing::info_span!("session", user = user_name);
-    let mut session = Session::new(Box::new(stream), Vec::new(), user, limits, stop);
+    let mut session = Session::new(Box::new(stream), Unread::default(), user, limits, stop);
     session.writer.status(
         None,
         StatusKind::PreAuth,
@@ -106,7 +102,8 @@ pub async fn preauth<S: Stream>(
 /// Answers a login that was granted with NO, because the user cannot be served, and ends the connection.
 pub async fn turn_away<S: Stream>(handover: Handover<S>, code: Code, text: &str) {
     let (input, output) = tokio::io::split(handover.stream);
-    let reader = crate::session::Reader::new(input, crate::session::cut::AFTER_LOGIN, Vec::new());
+    let reader =
+        crate::session::Reader::new(input, crate::session::cut::AFTER_LOGIN, Unread::default());
     let mut writer = crate::session::Writer::new(output);
     writer.status(Some(&handover.tag), StatusKind::No, Some(code), text);
     writer.status(None, StatusKind::Bye, None, text);
@@ -135,7 +132,7 @@ impl Session {
     }
 
     /// Gives what goes on after UNAUTHENTICATE.
-    async fn serve(mut self) -> Option<(Box<dyn Stream>, Vec<u8>, ClientId)> {
+    async fn serve(mut self) -> Option<(Box<dyn Stream>, Unread, ClientId)> {
         let end = match self.commands().await {
             Ok(never) => match never {},
             Err(end) => end,
@@ -159,7 +156,7 @@ impl Session {
     }
 
     /// UNAUTHENTICATE (RFC 8437): all that was the user's is given up, then the client is told. There is no NO.
-    async fn release(mut self, tag: &Tag) -> Option<(Box<dyn Stream>, Vec<u8>, ClientId)> {
+    async fn release(mut self, tag: &Tag) -> Option<(Box<dyn Stream>, Unread, ClientId)> {
         self.state = State::Authenticated;
         self.annotations = None;
         self.writer
@@ -241,7 +238,10 @@ impl Session {
         };
         let name = body.name();
         let news = News::of(&body);
-        if matches!(body, CommandBody::Compress) && !self.is_withdrawn("COMPRESS=DEFLATE") {
+        if matches!(body, CommandBody::Compress)
+            && !self.is_withdrawn("COMPRESS=DEFLATE")
+            && !self.writer.is_deflating()
+        {
             patience.bad_commands = 0;
             return compress::run(self, &tag).await;
         }
@@ -260,232 +260,6 @@ impl Session {
             Err(Failure::Bad("Already logged in".into()))
         };
         self.conclude(&tag, name, news, result, patience).await
-    }
-
-    async fn dispatch(&mut self, tag: &Tag, body: CommandBody) -> Result<Reply, Failure> {
-        match body {
-            CommandBody::Append(head, steps) => append::run(self, &head, steps).await,
-            CommandBody::Authenticate { .. }
-            | CommandBody::Login { .. }
-            | CommandBody::StartTls => Err(Failure::Bad("Already logged in".into())),
-            CommandBody::CancelUpdate { tags } => cancelupdate::run(self, &tags),
-            CommandBody::Capability => {
-                let list = self.capabilities();
-                any::capability(&mut self.writer, list);
-                Ok(Reply::ok("Capability completed"))
-            }
-            CommandBody::Check => check::run(self).await,
-            CommandBody::Close => close::close(self).await,
-            // It has answered itself.
-            CommandBody::Compress => Ok(Reply::ok("Compress completed")),
-            CommandBody::Copy {
-                numbering,
-                set,
-                mailbox,
-            } => copy::copy(self, numbering, &set, &mailbox).await,
-            CommandBody::Create { mailbox, uses } => create::run(self, &mailbox, &uses).await,
-            CommandBody::Delete { mailbox } => delete::run(self, &mailbox).await,
-            CommandBody::Enable(names) => enable::run(self, &names),
-            CommandBody::Esearch {
-                sources,
-                returns,
-                charset,
-                key,
-            } => {
-                let sources = sources.unwrap_or_else(|| vec![Source::Selected]);
-                let asked = search::Asked {
-                    tag,
-                    numbering: Numbering::Uid,
-                    returns: Some(returns.unwrap_or(ReturnOptions::ALL)),
-                    modseq: key.names_modseq(),
-                };
-                esearch::run(self, asked, &sources, charset.as_deref(), &key).await
-            }
-            CommandBody::Expunge { uids } => expunge::run(self, uids.as_ref()).await,
-            CommandBody::Fetch {
-                numbering,
-                set,
-                items,
-                modifiers,
-            } => fetch::run(self, numbering, &set, items, modifiers).await,
-            CommandBody::GetMetadata {
-                mailbox,
-                entries,
-                depth,
-                max_size,
-            } => metadata::get(self, &mailbox, &entries, depth, max_size).await,
-            CommandBody::Id(fields) => {
-                self.client_id = fields.unwrap_or_default();
-                any::note_client(&self.client_id);
-                any::id(&mut self.writer);
-                Ok(Reply::ok("ID completed"))
-            }
-            CommandBody::Idle => idle::run(self).await,
-            CommandBody::List(list) => list::list(self, &list).await,
-            CommandBody::Logout => {
-                any::logout(&mut self.writer, tag);
-                Err(Failure::End(End::Logout))
-            }
-            CommandBody::Lsub { reference, pattern } => {
-                list::lsub(self, &reference, &pattern).await
-            }
-            CommandBody::Move {
-                numbering,
-                set,
-                mailbox,
-            } => copy::move_to(self, numbering, &set, &mailbox).await,
-            CommandBody::Namespace => namespace::run(self),
-            CommandBody::Noop => Ok(Reply::ok("NOOP completed")),
-            CommandBody::Rename { from, to } => rename::run(self, &from, &to).await,
-            CommandBody::Search {
-                numbering,
-                returns,
-                charset,
-                key,
-            } => {
-                let asked = search::Asked {
-                    tag,
-                    numbering,
-                    returns,
-                    modseq: key.names_modseq(),
-                };
-                search::run(self, asked, charset.as_deref(), &key).await
-            }
-            CommandBody::Select {
-                mailbox,
-                read_only,
-                parameters,
-            } => select::run(self, &mailbox, read_only, &parameters).await,
-            CommandBody::SetMetadata { mailbox, values } => {
-                metadata::set(self, &mailbox, values).await
-            }
-            CommandBody::Sort {
-                numbering,
-                returns,
-                criteria,
-                charset,
-                key,
-            } => {
-                let asked = search::Asked {
-                    tag,
-                    numbering,
-                    returns,
-                    modseq: key.names_modseq(),
-                };
-                sort::sort(self, asked, criteria, &charset, &key).await
-            }
-            CommandBody::Status { mailbox, items } => status::run(self, &mailbox, &items).await,
-            CommandBody::Store {
-                numbering,
-                set,
-                unchanged_since,
-                action,
-                silent,
-                flags,
-            } => {
-                let change = store::Change {
-                    unchanged_since,
-                    action,
-                    silent,
-                    flags: &flags,
-                };
-                store::run(self, numbering, &set, change).await
-            }
-            CommandBody::Subscribe { mailbox } => subscribe::subscribe(self, &mailbox).await,
-            CommandBody::Thread {
-                numbering,
-                algorithm,
-                charset,
-                key,
-            } => sort::thread(self, tag, numbering, algorithm, &charset, &key).await,
-            CommandBody::UidBatches { size, batches } => {
-                uidbatches::run(self, tag, size, batches).await
-            }
-            CommandBody::Unauthenticate if self.may_unauthenticate => {
-                Err(Failure::End(End::Unauthenticate(tag.clone())))
-            }
-            CommandBody::Unauthenticate => Err(Failure::Bad("There was no login".into())),
-            CommandBody::Unselect => Ok(close::unselect(self)),
-            CommandBody::Unsubscribe { mailbox } => subscribe::unsubscribe(self, &mailbox).await,
-        }
-    }
-
-    /// Tells what is new, then how the command ended.
-    async fn conclude(
-        &mut self,
-        tag: &Tag,
-        name: &'static str,
-        news: News,
-        result: Result<Reply, Failure>,
-        patience: &mut Patience,
-    ) -> Result<(), End> {
-        let (kind, code, text) = match result {
-            Ok(Reply { code, text }) => (StatusKind::Ok, code, text),
-            Err(Failure::No(code, text)) => (StatusKind::No, code, text),
-            Err(Failure::Fault(fault)) => {
-                let (code, text) = reply::answer(&fault, name)?;
-                (StatusKind::No, code, text)
-            }
-            // Nothing is told with a BAD: who sent it may hold it for a command that permits less.
-            Err(Failure::Bad(text)) => {
-                let text = format!("Error in IMAP command {name}: {text}");
-                return self.bad(Some(tag), None, &text, patience);
-            }
-            Err(Failure::Refused(mut refusal)) => {
-                refusal.tag = Some(tag.clone());
-                return self.refused(refusal, patience);
-            }
-            Err(Failure::End(end)) => return Err(end),
-        };
-        patience.bad_commands = 0;
-        let mut code = code;
-        if news.told {
-            match metadata::tell(self).await {
-                Err(Failure::End(end)) => return Err(end),
-                Ok(()) | Err(_) => self.tell_news(name, news).await?,
-            }
-            code = updates::tell_modseq(self, code);
-        }
-        self.writer.status(Some(tag), kind, code, text);
-        Ok(())
-    }
-
-    async fn tell_news(&mut self, name: &'static str, news: News) -> Result<(), End> {
-        let State::Selected(view, _) = &self.state else {
-            return Ok(());
-        };
-        let mailbox = Arc::clone(view.mailbox());
-        let mut outcome = mailbox.refresh().await.map_err(Failure::from);
-        if let Err(Failure::Fault(fault)) = &outcome
-            && !matches!(fault, Fault::Ended)
-        {
-            // The command did what it did; what is known already can still be told.
-            reply::log(fault, name);
-            outcome = Ok(());
-        }
-        if outcome.is_ok() {
-            outcome = updates::tell(self, news.expunge, news.by_uid).await;
-        }
-        match outcome {
-            Ok(()) => Ok(()),
-            Err(Failure::Fault(Fault::Ended)) if news.may_end => {
-                // This client did it and knows; it can go on with another mailbox.
-                self.state = State::Authenticated;
-                self.writer.status(
-                    None,
-                    StatusKind::Ok,
-                    Some(Code::Closed),
-                    "Selected mailbox was deleted or renamed.",
-                );
-                Ok(())
-            }
-            Err(Failure::End(end)) => Err(end),
-            Err(Failure::Fault(fault)) => {
-                reply::answer(&fault, name)?;
-                Ok(())
-            }
-            Err(Failure::Bad(_) | Failure::No(..) | Failure::Refused(_)) => Ok(()),
-        }
     }
 
     fn refused(&mut self, refusal: Refusal, patience: &mut Patience) -> Result<(), End> {
@@ -528,86 +302,4 @@ where
         }
     }
     reader.next().await
-}
-
-/// What of the selected mailbox's news goes with a command's answer.
-#[derive(Clone, Copy)]
-struct News {
-    /// Any at all.
-    told: bool,
-    /// Expunges too (RFC 3501 §7.4.1).
-    expunge: Expunge,
-    /// FETCH responses name the UID too, as every one does that a UID command causes.
-    by_uid: bool,
-    /// The command may itself have ended the selected mailbox.
-    may_end: bool,
-}
-
-impl News {
-    const ALL: News = News {
-        told: true,
-        expunge: Expunge::Allowed,
-        by_uid: false,
-        may_end: false,
-    };
-
-    fn of_append(head: &AppendHead) -> News {
-        let by_uid = matches!(head.replaces, Some((Numbering::Uid, _)));
-        News {
-            by_uid,
-            ..News::ALL
-        }
-    }
-
-    fn of(body: &CommandBody) -> News {
-        let (told, by_uid, may_end) = match body {
-            // What is selected after these is news altogether, or nothing is.
-            CommandBody::Select { .. }
-            | CommandBody::Close
-            | CommandBody::Unselect
-            | CommandBody::Logout => (false, false, false),
-            CommandBody::Delete { .. } | CommandBody::Rename { .. } => (true, false, true),
-            CommandBody::Copy { numbering, .. }
-            | CommandBody::Fetch { numbering, .. }
-            | CommandBody::Move { numbering, .. }
-            | CommandBody::Search { numbering, .. }
-            | CommandBody::Sort { numbering, .. }
-            | CommandBody::Thread { numbering, .. }
-            | CommandBody::Store { numbering, .. } => (true, *numbering == Numbering::Uid, false),
-            CommandBody::Esearch { .. } | CommandBody::UidBatches { .. } => (true, true, false),
-            CommandBody::Expunge { uids } => (true, uids.is_some(), false),
-            CommandBody::Append(head, _) => return News::of_append(head),
-            CommandBody::Authenticate { .. }
-            | CommandBody::CancelUpdate { .. }
-            | CommandBody::Capability
-            | CommandBody::Check
-            | CommandBody::Compress
-            | CommandBody::Create { .. }
-            | CommandBody::Enable(_)
-            | CommandBody::GetMetadata { .. }
-            | CommandBody::Id(_)
-            | CommandBody::Idle
-            | CommandBody::List(_)
-            | CommandBody::Login { .. }
-            | CommandBody::Lsub { .. }
-            | CommandBody::Namespace
-            | CommandBody::Noop
-            | CommandBody::SetMetadata { .. }
-            | CommandBody::StartTls
-            | CommandBody::Status { .. }
-            | CommandBody::Subscribe { .. }
-            | CommandBody::Unauthenticate
-            | CommandBody::Unsubscribe { .. } => (true, false, false),
-        };
-        News {
-            told,
-            expunge: if body.permits_expunge() {
-                Expunge::Allowed
-            } else {
-                Expunge::Held
-            },
-            by_uid,
-            may_end,
-        }
-    }
 }

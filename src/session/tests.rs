@@ -76,7 +76,7 @@ impl House {
         let (client, stream) = Client::new(1 << 20);
         let (user, limits) = (Arc::clone(&self.user), self.limits.clone());
         let stop = self.stop.subscribe();
-        let session = Session::new(Box::new(stream), Vec::new(), user, limits, stop);
+        let session = Session::new(Box::new(stream), Unread::default(), user, limits, stop);
         (client, session)
     }
 

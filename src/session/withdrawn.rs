@@ -30,6 +30,45 @@ pub const KNOWN: &[Known] = &[Known {
 /// What cannot be withdrawn: without it there is no session, or another setting decides it.
 pub const NEEDED: &[&str] = &["IMAP4rev1", "STARTTLS", "LOGINDISABLED"];
 
+/// Capabilities, and what they say that there is besides, or cannot be used without: they go with it.
+const BUILT_ON: &[(&str, &[&str])] = &[
+    (
+        "IMAP4rev2",
+        &[
+            "BINARY",
+            "CHILDREN",
+            "ENABLE",
+            "ESEARCH",
+            "IDLE",
+            "LIST-EXTENDED",
+            "LIST-STATUS",
+            "LITERAL-",
+            "MOVE",
+            "NAMESPACE",
+            "SASL-IR",
+            "SEARCHRES",
+            "SPECIAL-USE",
+            "STATUS=SIZE",
+            "UIDPLUS",
+            "UNSELECT",
+        ],
+    ),
+    ("CONTEXT=SEARCH", &["ESEARCH"]),
+    ("CREATE-SPECIAL-USE", &["SPECIAL-USE"]),
+    ("ESORT", &["SORT", "ESEARCH"]),
+    ("LIST-METADATA", &["METADATA", "LIST-EXTENDED"]),
+    ("LIST-STATUS", &["LIST-EXTENDED"]),
+    ("METADATA-SERVER", &["METADATA"]),
+    ("MULTISEARCH", &["ESEARCH"]),
+    ("PARTIAL", &["ESEARCH"]),
+    ("QRESYNC", &["CONDSTORE", "ENABLE"]),
+    ("SEARCHRES", &["ESEARCH"]),
+    ("SORT=DISPLAY", &["SORT"]),
+    ("UIDONLY", &["ENABLE"]),
+    ("URL-PARTIAL", &["CATENATE"]),
+    ("UTF8=ACCEPT", &["ENABLE"]),
+];
+
 /// Which capabilities are withdrawn from whom.
 #[derive(Clone, Debug, Default)]
 pub struct Withdrawn {
@@ -43,8 +82,18 @@ impl Withdrawn {
         Withdrawn { everyone, clients }
     }
 
-    /// Whether a client is not offered `capability`, as it is announced.
+    /// Whether a client is not offered `capability`, as it is announced: it is withdrawn itself, or what it is built
+    /// on.
     pub fn has(&self, capability: &str, client: &ClientId) -> bool {
+        let built_on = BUILT_ON
+            .iter()
+            .filter(|(name, _)| name.eq_ignore_ascii_case(capability))
+            .flat_map(|(_, needed)| *needed);
+        // The table has no circles, and a test sees to that.
+        self.names(capability, client) || built_on.into_iter().any(|one| self.has(one, client))
+    }
+
+    fn names(&self, capability: &str, client: &ClientId) -> bool {
         let capability = family(capability);
         if NEEDED.contains(&capability) || capability.starts_with("AUTH=") {
             return false;
@@ -136,6 +185,38 @@ mod tests {
             announced(&ClientId::new()),
             "IMAP4rev1 IDLE UIDONLY APPENDLIMIT=5 AUTH=PLAIN"
         );
+        for (off, list) in [
+            (
+                "METADATA",
+                "SORT ESORT SORT=DISPLAY CONDSTORE QRESYNC IMAP4rev2 ENABLE",
+            ),
+            (
+                "CONDSTORE",
+                "METADATA-SERVER LIST-METADATA SORT ESORT SORT=DISPLAY IMAP4rev2 ENABLE",
+            ),
+            (
+                "sort",
+                "METADATA-SERVER LIST-METADATA CONDSTORE QRESYNC IMAP4rev2 ENABLE",
+            ),
+            (
+                "ENABLE",
+                "METADATA-SERVER LIST-METADATA SORT ESORT SORT=DISPLAY CONDSTORE",
+            ),
+            (
+                "ESEARCH",
+                "METADATA-SERVER LIST-METADATA SORT SORT=DISPLAY CONDSTORE QRESYNC ENABLE",
+            ),
+            (
+                "IDLE",
+                "METADATA-SERVER LIST-METADATA SORT ESORT SORT=DISPLAY CONDSTORE QRESYNC ENABLE",
+            ),
+        ] {
+            let all = "METADATA-SERVER LIST-METADATA SORT ESORT SORT=DISPLAY CONDSTORE QRESYNC IMAP4rev2 ENABLE";
+            let all = all.split(' ').map(Cow::Borrowed).collect();
+            let withdrawn = Withdrawn::new(vec![off.into()], Vec::new());
+            let announced = withdrawn.announced(all, &ClientId::new()).join(" ");
+            assert_eq!(announced, list, "without {off}");
+        }
         assert_eq!(
             announced(&client("some client")),
             "IMAP4rev1 UIDONLY AUTH=PLAIN"
@@ -148,6 +229,20 @@ mod tests {
             announced(&client("Microsoft Office 365")),
             "IMAP4rev1 IDLE APPENDLIMIT=5 AUTH=PLAIN"
         );
+    }
+
+    /// What anything is built on is built on less.
+    #[test]
+    fn nothing_is_built_on_itself() {
+        fn depth(name: &str) -> usize {
+            let mut rows = BUILT_ON.iter().filter(|(built, _)| *built == name);
+            let below = rows
+                .next()
+                .map(|(_, on)| on.iter().map(|one| depth(one) + 1));
+            assert!(rows.next().is_none(), "{name} stands there twice");
+            below.and_then(Iterator::max).unwrap_or(0)
+        }
+        assert!(BUILT_ON.iter().all(|(name, _)| depth(name) <= 2));
     }
 
     #[test]

@@ -48,6 +48,9 @@ pub const SPECIAL_USE: &str = "/private/specialuse";
 /// Most entries with a value that a mailbox, or the server, may have.
 pub const MOST_ENTRIES: usize = 100;
 
+/// Most octets of all values of a mailbox, or of the server.
+pub const MOST_OCTETS: usize = 1 << 20;
+
 /// How many octets of a file are read: more than the entries there may be take, with every octet spelled in three.
 const LARGEST: u64 = 32 << 20;
 
@@ -70,13 +73,13 @@ pub enum Subject {
 }
 
 /// How a change ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// On disk.
-    Done,
+    /// These entries are others than before, and on disk.
+    Done(Vec<String>),
     /// Somebody else is changing the file: try again.
     Busy,
-    /// There would be more than [`MOST_ENTRIES`]. Nothing is changed.
+    /// There would be more than [`MOST_ENTRIES`], or [`MOST_OCTETS`] of them. Nothing is changed.
     TooMany,
 }
 
@@ -114,19 +117,33 @@ pub fn change(
         return Ok(Outcome::Busy);
     };
     let mut file = place.read()?.unwrap_or_default();
-    let before = file.values.len();
+    let (before, octets_before) = (file.values.len(), octets(&file.values));
+    let mut changed = Vec::new();
     for (entry, value) in changes {
+        if file.values.get(entry) == value.as_ref() {
+            continue;
+        }
+        changed.push(entry.clone());
         match value {
             Some(value) => file.values.insert(entry.clone(), value.clone()),
             None => file.values.remove(entry),
         };
     }
-    if file.values.len() > MOST_ENTRIES.max(before) {
+    // Where there are more already, they can still become fewer.
+    if file.values.len() > MOST_ENTRIES.max(before)
+        || octets(&file.values) > MOST_OCTETS.max(octets_before)
+    {
         return Ok(Outcome::TooMany);
     }
-    place.write(tree, &file)?;
+    if !changed.is_empty() {
+        place.write(tree, &file)?;
+    }
     drop(lock);
-    Ok(Outcome::Done)
+    Ok(Outcome::Done(changed))
+}
+
+fn octets(values: &Annotations) -> usize {
+    values.values().map(Vec::len).sum()
 }
 
 /// What a mailbox was made for. `None` if nothing says so, or nothing that can be read.
@@ -155,7 +172,7 @@ pub fn set_special_use(tree: &Tree, name: &MailboxName, purpose: ListAttribute) 
     let subject = Subject::Mailbox(name.clone());
     let value = purpose.as_str().as_bytes().to_vec();
     match change(tree, &subject, &[(SPECIAL_USE.to_owned(), Some(value))])? {
-        Outcome::Done => Ok(()),
+        Outcome::Done(_) => Ok(()),
         Outcome::Busy | Outcome::TooMany => Err(io::ErrorKind::WouldBlock.into()),
     }
 }
@@ -460,11 +477,19 @@ mod tests {
         let entry = |number: usize| (format!("/private/x{number}"), Some(vec![b'x']));
         let inbox = Subject::Mailbox(MailboxName::inbox());
         let all: Vec<_> = (0..MOST_ENTRIES).map(entry).collect();
-        assert_eq!(change(&tree, &inbox, &all).unwrap(), Outcome::Done);
+        let keys: Vec<String> = all.iter().map(|(entry, _)| entry.clone()).collect();
+        assert_eq!(change(&tree, &inbox, &all).unwrap(), Outcome::Done(keys));
+        let same = change(&tree, &inbox, &all).unwrap();
+        assert_eq!(same, Outcome::Done(Vec::new()));
         let more = [(all[0].0.clone(), None), entry(1000), entry(1001)];
         assert_eq!(change(&tree, &inbox, &more).unwrap(), Outcome::TooMany);
         assert_eq!(read(&tree, &inbox).unwrap().len(), MOST_ENTRIES);
-        assert_eq!(change(&tree, &inbox, &more[..2]).unwrap(), Outcome::Done);
+        let keys = vec![more[0].0.clone(), more[1].0.clone()];
+        let changed = change(&tree, &inbox, &more[..2]).unwrap();
+        assert_eq!(changed, Outcome::Done(keys));
+        let large = |at: usize, octets| (all[at].0.clone(), Some(vec![b'x'; octets]));
+        let full = [large(1, MOST_OCTETS), large(2, 1)];
+        assert_eq!(change(&tree, &inbox, &full).unwrap(), Outcome::TooMany);
         mail.write("culver.metadata.lock", "1:elsewhere.example");
         assert_eq!(change(&tree, &inbox, &all).unwrap(), Outcome::Busy);
     }

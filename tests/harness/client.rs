@@ -103,7 +103,11 @@ impl Client {
 
     /// Compression has ended by UNAUTHENTICATE (RFC 8437 §4.1). Gives how many octets came compressed.
     pub fn compressed_no_more(&mut self) -> u64 {
-        self.deflate.take().map_or(0, |deflate| deflate.received)
+        let Some(deflate) = self.deflate.take() else {
+            return 0;
+        };
+        self.input.extend_from_slice(&deflate.ahead);
+        deflate.received
     }
 
     /// Octets that came compressed so far.
@@ -401,6 +405,12 @@ impl Client {
     /// Reads more; false at the end of the connection.
     #[track_caller]
     fn fill(&mut self, wanted: usize) -> bool {
+        if let Some(deflate) = &mut self.deflate
+            && !deflate.ahead.is_empty()
+        {
+            self.input.extend(deflate.unpack(&[]));
+            return true;
+        }
         let mut buffer = vec![0; wanted.clamp(64 << 10, 1 << 20)];
         let mut read = || match &mut self.stream {
             Stream::Plain(stream) => stream.read(&mut buffer),

@@ -8,7 +8,12 @@ pub struct Deflate {
     input: Decompress,
     /// Octets that came, as they came.
     pub received: u64,
+    /// Those of them behind the last flush that was looked at.
+    pub ahead: Vec<u8>,
 }
+
+/// What a flush ends in (RFC 1951 §3.2.4).
+const FLUSHED: &[u8] = &[0, 0, 0xff, 0xff];
 
 impl Deflate {
     pub fn new() -> Deflate {
@@ -16,6 +21,7 @@ impl Deflate {
             out: Compress::new(Compression::default(), false),
             input: Decompress::new(false),
             received: 0,
+            ahead: Vec::new(),
         }
     }
 
@@ -29,10 +35,17 @@ impl Deflate {
         packed
     }
 
-    /// What octets that came say. What is no deflate fails the test.
-    pub fn unpack(&mut self, mut packed: &[u8]) -> Vec<u8> {
+    /// What octets that came say, up to a flush: behind it compression may have ended. What is no deflate fails the
+    /// test.
+    pub fn unpack(&mut self, came: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
-        self.received += packed.len() as u64;
+        self.received += came.len() as u64;
+        self.ahead.extend_from_slice(came);
+        let mut places = self.ahead.windows(FLUSHED.len());
+        let end = places.position(|place| place == FLUSHED);
+        let end = end.map_or(self.ahead.len(), |at| at + FLUSHED.len());
+        let packed: Vec<u8> = self.ahead.drain(..end).collect();
+        let mut packed = &packed[..];
         loop {
             bytes.reserve(64 << 10);
             let before = self.input.total_in();

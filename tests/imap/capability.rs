@@ -266,22 +266,28 @@ fn every_capability_of_the_registry_is_accounted_for() {
 /// clients by the name they give in ID.
 #[test]
 fn switched_off() {
-    let settings = "[capabilities]\noff = [\"COMPRESS=DEFLATE\", \"metadata\", \"ID\", \"IMAP4rev1\"]\n\
+    let settings = "[capabilities]\noff = [\"COMPRESS=DEFLATE\", \"metadata\", \"IMAP4rev1\"]\n\
                     [[capabilities.client]]\nname = \"Some Client\"\noff = [\"IMAP4rev2\", \"SORT\", \"APPENDLIMIT\"]\n";
-    let settings = settings.replace(", \"ID\"", "");
     let maildir = std::sync::Arc::new(crate::harness::Maildir::new());
     let server = crate::harness::Setup::new(Kind::Culver)
-        .settings(&settings)
+        .settings(settings)
         .start(&maildir);
     let mut c = server.client();
     let without = |off: &[&str]| -> Vec<String> {
         let kept = AFTER_LOGIN.iter().filter(|name| !off.contains(name));
         kept.map(|name| name.to_string()).collect()
     };
-    let for_all = ["COMPRESS=DEFLATE", "METADATA"];
+    let for_all = [
+        "COMPRESS=DEFLATE",
+        "METADATA",
+        "METADATA-SERVER",
+        "LIST-METADATA",
+    ];
     assert_eq!(names(&c.ok("CAPABILITY")), without(&for_all));
     c.bad("COMPRESS DEFLATE");
     c.bad("GETMETADATA INBOX /shared/comment");
+    c.bad("LIST \"\" x RETURN (METADATA (/shared/comment))");
+    c.check("ENABLE METADATA-SERVER", &["* ENABLED"], "OK");
     c.check("ENABLE METADATA IMAP4rev2", &["* ENABLED IMAP4rev2"], "OK");
     // A client that gives a name before login, after it, or in another case.
     for before in [true, false] {
@@ -294,7 +300,8 @@ fn switched_off() {
         if !before {
             c.ok("ID (\"NAME\" \"Some Client\")");
         }
-        let off = [&for_all[..], &["IMAP4rev2", "SORT", "APPENDLIMIT"]].concat();
+        let its_own = ["IMAP4rev2", "SORT", "SORT=DISPLAY", "ESORT", "APPENDLIMIT"];
+        let off = [&for_all[..], &its_own].concat();
         assert_eq!(names(&c.ok("CAPABILITY")), without(&off));
         c.check("ENABLE IMAP4rev2", &["* ENABLED"], "OK");
         c.ok("SELECT INBOX");
@@ -302,4 +309,13 @@ fn switched_off() {
         c.ok("ID NIL");
         c.ok("SORT (DATE) UTF-8 ALL");
     }
+    let server = crate::harness::Setup::new(Kind::Culver)
+        .settings("[capabilities]\noff = [\"ID\", \"MOVE\"]\n")
+        .start(&maildir);
+    let mut c = server.connect();
+    c.bad("ID NIL");
+    assert!(!names(&c.ok("CAPABILITY")).contains(&"IMAP4rev2".to_owned()));
+    c.login();
+    c.bad("ID NIL");
+    c.check("ENABLE IMAP4rev2", &["* ENABLED"], "OK");
 }

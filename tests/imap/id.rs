@@ -73,6 +73,22 @@ fn what_a_client_says_of_itself_changes_nothing() {
     c.ok("SELECT INBOX");
 }
 
+/// It is logged, but nobody fills the log with it.
+#[test]
+fn a_client_cannot_fill_the_log() {
+    let server = Server::start();
+    if server.either(false, true) {
+        return;
+    }
+    let mut c = server.client();
+    for number in 0..50 {
+        c.ok(&format!("ID (\"name\" \"client {number}\")"));
+        c.ok(&format!("ID (\"name\" \"client {number}\")"));
+    }
+    let lines = server.log().matches("client's ID: ").count();
+    assert!((1..=3).contains(&lines), "{lines}");
+}
+
 /// §3.3: "Implementations MUST NOT send the same field name more than once."
 #[test]
 fn the_servers_own_fields() {

@@ -192,6 +192,16 @@ const LISTS: &[List] = &[
         "OK",
     ),
     (
+        "entries of a GETMETADATA, SETMETADATA or LIST",
+        // However many options they are in.
+        |count| {
+            let first = words("METADATA (", "/private/x", 50, ")");
+            let rest = words("METADATA (", "/private/y", count - 50, ")");
+            format!("LIST \"\" x RETURN ({first} {rest})")
+        },
+        "OK",
+    ),
+    (
         "options of a GETMETADATA",
         |count| words("GETMETADATA (", "DEPTH 0", count, ") INBOX /private/x"),
         "OK",
@@ -502,19 +512,6 @@ fn followed(c: &mut Client, options: &str, key: &str) -> (bool, String) {
 }
 
 #[test]
-fn so_many_ways_to_ask_for_batches() {
-    let (most, answer) = stated("different UIDBATCHES of a selected mailbox");
-    let server = culver().start(&Arc::new(Maildir::new()));
-    let mut c = server.selected("INBOX");
-    for number in 1..=most {
-        c.ok(&format!("UIDBATCHES 500 {number}:{number}"));
-    }
-    assert_eq!(c.outcome("UIDBATCHES 600"), answer);
-    c.ok("SELECT INBOX");
-    c.ok("UIDBATCHES 600");
-}
-
-#[test]
 fn so_many_searches_are_followed() {
     let (most, answer) = stated("searches followed");
     assert_eq!(answer, "NO [NOUPDATE]");
@@ -557,4 +554,31 @@ fn so_many_searches_are_followed() {
         followed(&mut c, "UPDATE COUNT", &none),
         (false, "OK".into())
     );
+}
+
+/// Values of the largest size, one after another, until there is no more room.
+#[test]
+fn annotations_end_somewhere() {
+    let (most, answer) = stated("octets of all of them");
+    let (largest, _) = stated("octets of an annotation");
+    let server = culver().start(&Arc::new(Maildir::new()));
+    let mut c = server.client();
+    let set = |number: usize, octets: usize| {
+        let value = "x".repeat(octets);
+        format!("SETMETADATA INBOX (/private/x{number} {{{octets}+}}\r\n{value})")
+    };
+    for number in 0..most / largest {
+        assert_eq!(c.outcome(&set(number, largest)), "OK");
+    }
+    assert_eq!(c.outcome(&set(1000, 1)), answer);
+    assert_eq!(c.outcome(&set(0, largest - 1)), "OK");
+    assert_eq!(c.outcome(&set(1000, 1)), "OK");
+    // All of it is told, in responses that are not large.
+    let reply = c.run("GETMETADATA (DEPTH infinity) INBOX /private");
+    assert!(reply.untagged.len() >= most / largest / 2);
+    let entries: Vec<String> = (0..most / largest)
+        .map(|at| format!("/private/x{at}"))
+        .collect();
+    let list = format!("LIST \"\" INBOX RETURN (METADATA ({}))", entries.join(" "));
+    assert_eq!(c.run(&list).untagged.len(), most / largest);
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use flate2::{Compress, Compression, FlushCompress};
+
 use super::states;
 use crate::harness::{Client, Kind, Maildir, Server, Setup, message, wait_until};
 
@@ -162,6 +164,38 @@ fn compression_stops() {
     assert_eq!(c.until_tagged("x").outcome(), "OK");
     c.compressed_no_more();
     assert!(c.until_tagged("y").tagged.starts_with("OK [CAPABILITY "));
+    // "The client terminates its outgoing compression layer after the CRLF following the UNAUTHENTICATE command": with
+    // an end behind the flush, there at once or later, or with the end alone.
+    for ends in [
+        &[&b"\x03\0y NOOP\r\n"[..]][..],
+        &[b"\x03", b"\0y NO", b"OP\r\n"],
+        &[b"", b"\x03\0y NOOP\r\n"],
+        &[b"\x01\0\0\xff\xff", b"y NOOP\r\n"],
+    ] {
+        c.compress();
+        let packed = c.packed(b"x UNAUTHENTICATE\r\n");
+        c.send_raw(&[&packed[..], ends[0]].concat()).unwrap();
+        assert_eq!(c.until_tagged("x").outcome(), "OK");
+        c.compressed_no_more();
+        for piece in &ends[1..] {
+            c.send_raw(piece).unwrap();
+        }
+        assert_eq!(c.until_tagged("y").outcome(), "OK");
+        c.login_as("bert");
+    }
+    // After another flush than deflate's own for messages the stream is not aligned, and nothing can follow it.
+    c.compress();
+    let mut packed = Vec::with_capacity(1000);
+    Compress::new(Compression::default(), false)
+        .compress_vec(b"x UNAUTHENTICATE\r\n", &mut packed, FlushCompress::Partial)
+        .unwrap();
+    packed.extend_from_slice(b"y NOOP\r\n");
+    c.send_raw(&packed).unwrap();
+    assert_eq!(c.until_tagged("x").outcome(), "OK");
+    c.compressed_no_more();
+    assert!(c.rest().is_empty());
+    c = server.connect();
+    c.login_as("anna");
     // What is compressed behind it belongs to nothing.
     c.compress();
     c.send(b"x UNAUTHENTICATE\r\ny NOOP\r\n");

@@ -166,8 +166,8 @@ fn other_contradictions() {
         "error: limits.message-limit: RFC 9738 asks for 1000 at the least, or 0",
     );
     finds(
-        "[limits]\nmessage-limit = 2000\nsave-limit = 1999\n",
-        "error: limits.save-limit: less than limits.message-limit",
+        "[limits]\nmessage-limit = 1000\nsave-limit = 2000\n",
+        "error: limits.save-limit: limits.message-limit limits what is saved too",
     );
     finds(
         "[auth]\nplaintext-without-tls = \"always\"\n",

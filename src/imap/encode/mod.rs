@@ -249,7 +249,6 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         Code::Capability(_) => "CAPABILITY",
         Code::ClientBug => "CLIENTBUG",
         Code::Closed => "CLOSED",
-        Code::CompressionActive => "COMPRESSIONACTIVE",
         Code::ContactAdmin => "CONTACTADMIN",
         Code::CopyUid(..) => "COPYUID",
         Code::Corruption => "CORRUPTION",

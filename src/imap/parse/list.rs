@@ -6,10 +6,11 @@ use nom::bytes::complete::tag_no_case;
 
 use crate::imap::command::{CommandBody, List, ListOptions, ReturnOption, SelectOption, WireName};
 use crate::imap::parse::lexical::{
-    Parsed, argument, astring, list_mailbox, named, parenthesized, refused, sp, spaced, word,
+    Parsed, argument, astring, beyond, list_mailbox, named, parenthesized, refused, sp, spaced,
+    word,
 };
 use crate::imap::parse::mailbox::status_items;
-use crate::imap::parse::metadata::entry_list;
+use crate::imap::parse::metadata::{ENTRIES, entry_list};
 
 /// Most patterns in a LIST.
 const PATTERNS: usize = 1000;
@@ -49,8 +50,15 @@ pub(super) fn list(input: &[u8]) -> Parsed<'_, CommandBody> {
     let (rest, returns) = match rest {
         [b' ', ..] => {
             let named_list = (named("RETURN", tag_no_case("RETURN")), sp);
-            let (after, _) = argument(named_list).parse(rest)?;
-            let (after, returns) = options(after, return_option)?;
+            let (begun, _) = argument(named_list).parse(rest)?;
+            let (after, returns) = options(begun, return_option)?;
+            let entries = returns.iter().map(|option| match option {
+                ReturnOption::Metadata(entries) => entries.len(),
+                _ => 0,
+            });
+            if entries.sum::<usize>() > ENTRIES {
+                return Err(beyond(begun, format!("More than {ENTRIES} entries")));
+            }
             (after, Some(returns))
         }
         _ => (rest, None),

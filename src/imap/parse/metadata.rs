@@ -12,7 +12,7 @@ use crate::imap::parse::lexical::{
 use crate::imap::parse::mailbox::mailbox;
 
 /// Most entries that one command names.
-const ENTRIES: usize = 100;
+pub(super) const ENTRIES: usize = 100;
 
 /// Most options of a GETMETADATA.
 const OPTIONS: usize = 100;

@@ -324,11 +324,11 @@ fn key<'a>(input: &'a [u8], depth: usize, left: &mut usize) -> Parsed<'a, Search
         "TEXT" => text(Text),
         "UID" => argument(|input| set_of(input, Uid)).parse(rest),
         // RFC 9738: as sets.
-        "UIDAFTER" => argument(number)
-            .map(|uid| uids(uid.checked_add(1), Some(u64::from(u32::MAX))))
+        "UIDAFTER" => argument(nz_number)
+            .map(|uid| uids(uid.checked_add(1), Some(u32::MAX)))
             .parse(rest),
-        "UIDBEFORE" => argument(number)
-            .map(|uid| uids(Some(1), uid.checked_sub(1)))
+        "UIDBEFORE" => argument(nz_number)
+            .map(|uid| uids(Some(NonZeroU32::MIN), uid.get().checked_sub(1)))
             .parse(rest),
         "UNANSWERED" => no_flag(SystemFlag::Answered),
         "UNDELETED" => no_flag(SystemFlag::Deleted),
@@ -370,10 +370,8 @@ fn day(input: &[u8]) -> Parsed<'_, Day> {
 }
 
 /// All UIDs of a range, or none where there is none.
-fn uids(from: Option<u64>, to: Option<u64>) -> SearchKey {
-    let bound = |end: Option<u64>| NonZeroU32::new(u32::try_from(end?).ok()?);
-    let to = to.map(|to| to.min(u64::from(u32::MAX)));
-    match (bound(from), bound(to)) {
+fn uids(from: Option<NonZeroU32>, to: Option<u32>) -> SearchKey {
+    match (from, to.and_then(NonZeroU32::new)) {
         (Some(from), Some(to)) if from <= to => {
             let range = (Bound::Number(from), Bound::Number(to));
             match SequenceSet::new(vec![range]) {

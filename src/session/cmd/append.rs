@@ -9,7 +9,7 @@ use crate::imap::response::Code;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::upload::Upload;
 use crate::session::cmd::part::{self, Part};
-use crate::session::cmd::{replace, save_limit, target, target_is_gone};
+use crate::session::cmd::{beyond, replace, save_limit, target, target_is_gone, too_many};
 use crate::session::cut::Cut;
 use crate::session::reply::{End, Failure, Reply};
 use crate::session::{Session, stopped};
@@ -122,7 +122,9 @@ pub(crate) async fn receive(
             match (step, &mut draft) {
                 (AppendStep::Begin { options, catenate }, None) => {
                     count += 1;
-                    save_limit(session, count)?;
+                    if let Some((limit, _)) = beyond(save_limit(session), count) {
+                        return Err(too_many(limit, None));
+                    }
                     if count > MESSAGES {
                         let text = format!("{MESSAGES} messages at the most");
                         return Err(Failure::No(Some(Code::Limit), text.into()));

@@ -2,17 +2,12 @@
 //! response", so this command alone answers itself.
 
 use crate::imap::core::Tag;
-use crate::imap::response::{Code, StatusKind};
+use crate::imap::response::StatusKind;
 use crate::session::Session;
 use crate::session::reply::End;
 
 pub(crate) async fn run(session: &mut Session, tag: &Tag) -> Result<(), End> {
     let writer = &mut session.writer;
-    if writer.is_deflating() {
-        let code = Some(Code::CompressionActive);
-        writer.status(Some(tag), StatusKind::No, code, "DEFLATE active already");
-        return Ok(());
-    }
     writer.status(Some(tag), StatusKind::Ok, None, "DEFLATE active");
     writer.flush().await?;
     writer.deflate();

@@ -9,7 +9,9 @@ use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::transfer::Copied;
 use crate::mailbox::view::Picked;
-use crate::session::cmd::{Share, one_is_gone, resolve, save_limit, target, target_is_gone, uids};
+use crate::session::cmd::{
+    Share, beyond, one_is_gone, resolve, save_limit, target, target_is_gone, too_many, uids,
+};
 use crate::session::reply::{Failure, Reply};
 use crate::session::{Session, updates};
 
@@ -21,7 +23,13 @@ pub(crate) async fn copy(
 ) -> Result<Reply, Failure> {
     session.view()?;
     let picked = resolve(session.view()?, numbering, set)?;
-    save_limit(session, picked.len())?;
+    if let Some((limit, beyond)) = beyond(save_limit(session), picked.len()) {
+        let lowest = picked.get(beyond).map(|picked| picked.message.uid);
+        if let Some(lowest) = lowest {
+            session.view()?.mailbox().durable(lowest).await?;
+        }
+        return Err(too_many(limit, lowest));
+    }
     let Some(work) = prepare(session, picked, wire).await? else {
         return Ok(Reply::ok("No messages found"));
     };
@@ -63,7 +71,7 @@ pub(crate) async fn move_to(
             ..reply
         },
     };
-    Share::conclude(share, reply)
+    Share::conclude(share, session, reply).await
 }
 
 struct Work {

@@ -31,6 +31,8 @@ pub(crate) async fn run(
                 )));
             }
             session.user.create_for(&named.name, purpose).await?;
+            let by = session.annotations.as_ref();
+            session.user.tell_made_for(&named.name, by);
         }
     }
     // "MUST include the MAILBOXID response code in the tagged OK response to all successful CREATE commands" (RFC 8474

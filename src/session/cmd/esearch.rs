@@ -16,6 +16,7 @@ use crate::session::cmd::search::{
     Asked, Extent, Scope, check_charset, compile, forget_if_failed, highest_modseq, kept,
     not_followed, save,
 };
+use crate::session::cmd::{Share, at_once};
 use crate::session::follow::Followed;
 use crate::session::reply::{self, Failure, Reply};
 use crate::session::wait::Waiting;
@@ -76,14 +77,25 @@ async fn search(
     let mut waiting = Waiting::new(asked.tag, left.goals.len() as u64);
     let progress = waiting.progress();
     let (mut outcome, mut ours) = (Outcome::default(), None);
+    // Alone, the selected mailbox is searched as by SEARCH. UIDs of several do not tell where to go on.
+    let alone = sources == [Source::Selected];
+    let (mut share, mut messages) = (None, 0);
     let mut opened = waiting.wait(session, left.open()).await?;
     while let Some((name, mailbox)) = opened {
         let view = session.view().ok();
         let view = view.filter(|view| Arc::ptr_eq(view.mailbox(), &mailbox));
-        let (scope, selected) = match view {
+        let (mut scope, selected) = match view {
             Some(view) => (Scope::selected(view, charset, key)?, true),
-            None => (Scope::other(Arc::clone(&mailbox), query.clone()), false),
+            None => (
+                Scope::other(Arc::clone(&mailbox), query.clone(), key),
+                false,
+            ),
         };
+        if alone {
+            share = scope.share(session);
+        }
+        messages += scope.len();
+        at_once(session, messages)?;
         let look = scope.look(extent, progress.part());
         let work = async { tokio::try_join!(look, left.open()) };
         let (found, next) = waiting.wait(session, work).await?;
@@ -136,6 +148,8 @@ async fn search(
     }
     if let Some(follows) = follows {
         let begun = match ours {
+            // What it finds is not all there is.
+            _ if share.is_some() => Err("Too many messages"),
             Some((named, found)) => {
                 follows.and_then(|search| search.in_mailbox(named).begin(session, found))
             }
@@ -145,7 +159,7 @@ async fn search(
             not_followed(session, asked.tag, text);
         }
     }
-    Ok(reply)
+    Share::conclude(share, session, reply).await
 }
 
 /// What was met on the way.

@@ -4,8 +4,10 @@
 use std::sync::Arc;
 
 use crate::imap::command::Numbering;
+use crate::imap::flag::SystemFlag;
 use crate::imap::sequence::MessageSet;
-use crate::session::cmd::{Share, resolve, uids};
+use crate::mailbox::snapshot::Message;
+use crate::session::cmd::{Share, beyond, resolve, uids};
 use crate::session::reply::{Failure, Reply};
 use crate::session::{Session, updates};
 
@@ -16,8 +18,13 @@ pub(crate) async fn run(session: &mut Session, set: Option<&MessageSet>) -> Resu
     let named = match set {
         Some(set) => {
             let mut picked = resolve(view, Numbering::Uid, set)?;
-            // RFC 9738: EXPUNGE of all is not limited.
-            share = Share::of(session, &mut picked);
+            // RFC 9738: EXPUNGE of all is not limited, and what is not deleted does not count.
+            if beyond(session.limits.message_limit, picked.len()).is_some() {
+                let now = mailbox.snapshot();
+                let is_deleted = |message: &Arc<Message>| message.flags.has(SystemFlag::Deleted);
+                picked.retain(|picked| now.find(picked.message.uid).is_some_and(is_deleted));
+                share = Share::of(session, &mut picked);
+            }
             Some(uids(&picked))
         }
         None => None,
@@ -31,5 +38,5 @@ pub(crate) async fn run(session: &mut Session, set: Option<&MessageSet>) -> Resu
             ..reply
         },
     };
-    Share::conclude(share, reply)
+    Share::conclude(share, session, reply).await
 }

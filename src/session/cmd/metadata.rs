@@ -19,7 +19,7 @@ const RESPONSE: usize = 64 << 10;
 const ADMIN: &str = "/shared/admin";
 
 /// An entry, and its value if it has one.
-type Value = (EntryName, Option<Vec<u8>>);
+pub(super) type Value = (EntryName, Option<Vec<u8>>);
 
 /// GETMETADATA. What is asked for by name and has no value is NIL; what DEPTH asks for is what there is.
 pub(crate) async fn get(
@@ -41,16 +41,13 @@ pub(crate) async fn get(
     }
     let mut found: Vec<Value> = Vec::new();
     for entry in entries {
-        let of_entry = match depth {
-            Depth::Zero => vec![value_of(&known, entry)],
-            depth => below(&known, entry, depth),
-        };
-        for (entry, value) in of_entry {
-            if found.iter().all(|(other, _)| *other != entry) {
-                found.push((entry, value));
-            }
+        match depth {
+            Depth::Zero if found.iter().any(|(other, _)| other == entry) => {}
+            Depth::Zero => found.push(take(&mut known, entry)),
+            depth => found.append(&mut below(&mut known, entry, depth)),
         }
     }
+    drop(known);
     let is_long = |value: &Option<Vec<u8>>| {
         let octets = value.as_ref().map_or(0, Vec::len) as u64;
         max_size.is_some_and(|most| octets > most).then_some(octets)
@@ -98,23 +95,19 @@ pub(crate) async fn set(
     Ok(Reply::ok("Setmetadata completed"))
 }
 
-/// What LIST says of a mailbox's entries.
+/// What a mailbox's entries are that LIST is asked for, each of them once.
 pub(super) async fn listed(
     session: &Session,
-    name: MailboxName,
+    subject: &Subject,
     purpose: Option<ListAttribute>,
     entries: &[EntryName],
-) -> Result<Data, Failure> {
-    let subject = Subject::Mailbox(name.clone());
-    let mut known = session.user.annotations(&subject).await?;
+) -> Result<Vec<Value>, Failure> {
+    let mut known = session.user.annotations(subject).await?;
     tie_special_use(&mut known, purpose);
-    let mut values: Vec<Value> = Vec::with_capacity(entries.len());
-    for entry in entries {
-        if values.iter().all(|(other, _)| other != entry) {
-            values.push(value_of(&known, entry));
-        }
-    }
-    Ok(Data::Metadata(Some(name), values))
+    Ok(entries
+        .iter()
+        .map(|entry| take(&mut known, entry))
+        .collect())
 }
 
 /// Tells what others have changed, if the client wants to hear of it: "Unsolicited METADATA responses MUST only
@@ -149,22 +142,24 @@ fn name_of(subject: &Subject) -> Option<MailboxName> {
     }
 }
 
-/// The value of an entry, under the name that the client gave it.
-fn value_of(known: &Annotations, entry: &EntryName) -> Value {
-    (entry.clone(), known.get(&entry.key()).cloned())
+/// The value of an entry, under the name that the client gave it. It is said once.
+fn take(known: &mut Annotations, entry: &EntryName) -> Value {
+    (entry.clone(), known.remove(&entry.key()))
 }
 
-/// An entry and those below it that have a value.
-fn below(known: &Annotations, entry: &EntryName, depth: Depth) -> Vec<Value> {
+/// An entry and those below it that have a value, where that has not been said yet.
+fn below(known: &mut Annotations, entry: &EntryName, depth: Depth) -> Vec<Value> {
     let asked = entry.key();
-    let reached = known.iter().filter(|(key, _)| depth.reaches(&asked, key));
+    let reached = known.keys().filter(|key| depth.reaches(&asked, key));
+    let reached: Vec<String> = reached.cloned().collect();
     reached
-        .filter_map(|(key, value)| {
-            let name = match *key == asked {
+        .into_iter()
+        .filter_map(|key| {
+            let name = match key == asked {
                 true => entry.clone(),
                 false => EntryName::new(key.as_bytes()).ok()?,
             };
-            Some((name, Some(value.clone())))
+            Some((name, Some(known.remove(&key)?)))
         })
         .collect()
 }
@@ -203,7 +198,7 @@ async fn special_use(
 }
 
 /// In one response, or in several where it would be large. In none where there is nothing to say.
-async fn tell_values(
+pub(super) async fn tell_values(
     session: &mut Session,
     subject: &Subject,
     values: Vec<Value>,

@@ -110,55 +110,60 @@ struct Share {
 impl Share {
     /// Takes as many messages as one command may process. `None`: that is all of them.
     fn of(session: &Session, picked: &mut Vec<Picked>) -> Option<Share> {
-        let limit = session.limits.message_limit?;
-        let most = usize::try_from(limit).unwrap_or(usize::MAX);
-        let beyond = picked
-            .len()
-            .checked_sub(most)
-            .filter(|beyond| *beyond > 0)?;
+        let (limit, beyond) = beyond(session.limits.message_limit, picked.len())?;
         picked.drain(..beyond);
         let lowest = picked.first()?.message.uid;
         Some(Share { limit, lowest })
     }
 
-    /// What a command that did its share ends with: the client goes on below that UID.
-    fn conclude(share: Option<Share>, reply: Reply) -> Result<Reply, Failure> {
-        match share {
-            None => Ok(reply),
-            Some(share) => Err(Failure::No(Some(share.code()), share.text().into())),
+    /// What a command that did its share ends with: the client goes on below that UID. Where the tagged OK has
+    /// another code to carry, an untagged NO before it says so.
+    async fn conclude(
+        share: Option<Share>,
+        session: &mut Session,
+        reply: Reply,
+    ) -> Result<Reply, Failure> {
+        let Some(Share { limit, lowest }) = share else {
+            return Ok(reply);
+        };
+        session.view()?.mailbox().durable(lowest).await?;
+        let code = Code::MessageLimit(limit, Some(lowest));
+        if reply.code.is_some() {
+            let text = format!("Only the newest {limit} messages were processed");
+            let writer = &mut session.writer;
+            writer.status(None, StatusKind::No, Some(code), text);
+            return Ok(reply);
         }
-    }
-
-    /// The same in a line before a command's end that has another code to carry.
-    fn tell(share: Option<Share>, session: &mut Session) {
-        if let Some(share) = share {
-            let (code, text) = (Some(share.code()), share.text());
-            session.writer.status(None, StatusKind::No, code, text);
-        }
-    }
-
-    fn code(self) -> Code {
-        Code::MessageLimit(self.limit, Some(self.lowest))
-    }
-
-    fn text(self) -> String {
-        format!("{} messages at a time, the newest first", self.limit)
+        let text = format!("{}: the newest {limit} messages", reply.text);
+        Ok(Reply::with(code, text))
     }
 }
 
-/// Refuses to make more messages than one APPEND or COPY may: all of them or none.
-fn save_limit(session: &Session, messages: usize) -> Result<(), Failure> {
-    let limit = session.limits.save_limit.or(session.limits.message_limit);
-    match limit {
-        Some(limit) if usize::try_from(limit).is_ok_and(|limit| messages > limit) => {
-            let text = format!("{limit} messages at a time");
-            Err(Failure::No(
-                Some(Code::MessageLimit(limit, None)),
-                text.into(),
-            ))
-        }
-        _ => Ok(()),
+/// The limit, if there is one and there are more messages, and how many more.
+fn beyond(limit: Option<u32>, messages: usize) -> Option<(u32, usize)> {
+    let limit = limit?;
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
+    let beyond = messages.checked_sub(most).filter(|beyond| *beyond > 0)?;
+    Some((limit, beyond))
+}
+
+/// Refuses what is not done by shares where it is of more messages than one command may process (RFC 9738).
+fn at_once(session: &Session, messages: usize) -> Result<(), Failure> {
+    match beyond(session.limits.message_limit, messages) {
+        Some((limit, _)) => Err(too_many(limit, None)),
+        None => Ok(()),
     }
+}
+
+/// So many messages one APPEND or COPY may make, all of them or none.
+fn save_limit(session: &Session) -> Option<u32> {
+    session.limits.message_limit.or(session.limits.save_limit)
+}
+
+/// `lowest` is where a share would end.
+fn too_many(limit: u32, lowest: Option<Uid>) -> Failure {
+    let text = format!("{limit} messages at a time");
+    Failure::No(Some(Code::MessageLimit(limit, lowest)), text.into())
 }
 
 /// The UIDs of messages.

@@ -16,7 +16,7 @@ use crate::search::CHARSETS;
 use crate::search::pool::Progress;
 use crate::search::query::Query;
 use crate::search::scan::{self, Found, Wanted};
-use crate::session::cmd::{Share, unreadable};
+use crate::session::cmd::{Share, at_once, unreadable};
 use crate::session::follow::Followed;
 use crate::session::reply::{Failure, Reply};
 use crate::session::wait::Waiting;
@@ -70,8 +70,6 @@ pub(crate) fn forget_if_failed(
 ) {
     if asked.returns.is_some_and(|options| options.save)
         && let Err(Failure::No(..) | Failure::Fault(_)) = result
-        // Of that the part that was found is saved (RFC 9738).
-        && !matches!(result, Err(Failure::No(Some(Code::MessageLimit(..)), _)))
         && let State::Selected(view, _) = &mut session.state
     {
         view.forget_saved();
@@ -99,13 +97,7 @@ async fn search(
     let extent = returns.map_or(Extent::ALL, |options| Extent::of(&options));
     let mut waiting = Waiting::new(tag, u64::from(session.view()?.exists()));
     let mut scope = Scope::selected(session.view()?, charset, key)?;
-    let share = match session.limits.message_limit {
-        Some(_) => {
-            scope.narrow(session.view()?, key);
-            Share::of(session, &mut scope.messages)
-        }
-        None => None,
-    };
+    let share = scope.share(session);
     let look = scope.look(extent, waiting.progress());
     let found = waiting.wait(session, look).await?;
     match returns {
@@ -129,7 +121,7 @@ async fn search(
         not_followed(session, tag, text);
     }
     let reply = ended(session.view()?, "Search", found.expunged, &found.unreadable).await?;
-    Share::conclude(share, reply)
+    Share::conclude(share, session, reply).await
 }
 
 /// Says and keeps what RETURN asks for of what was found: UIDs in the order asked for.
@@ -287,20 +279,22 @@ impl Scope {
         charset: Option<&[u8]>,
         key: &SearchKey,
     ) -> Result<Scope, Failure> {
-        Ok(Scope {
+        let mut scope = Scope {
             mailbox: Arc::clone(view.mailbox()),
             snapshot: Arc::clone(view.snapshot()),
             messages: view.all(),
             last: (view.exists(), view.last_uid().map_or(0, Uid::get)),
             query: compile(key, charset, view.saved())?,
-        })
+        };
+        scope.narrow(view.saved(), key);
+        Ok(scope)
     }
 
     /// Leaves out messages that the key's sets rule out, so that they do not count against a limit and a client that
     /// goes on below a UID gets on.
-    fn narrow(&mut self, view: &View, key: &SearchKey) {
+    fn narrow(&mut self, saved: &NumberSet, key: &SearchKey) {
         match key {
-            SearchKey::And(keys) => keys.iter().for_each(|key| self.narrow(view, key)),
+            SearchKey::And(keys) => keys.iter().for_each(|key| self.narrow(saved, key)),
             SearchKey::Uid(set) => {
                 let uids = set.resolve(self.last.1);
                 let is_in = |picked: &Picked| uids.contains(picked.message.uid.get());
@@ -312,7 +306,7 @@ impl Scope {
                 self.messages.retain(is_in);
             }
             SearchKey::Saved => {
-                let is_in = |picked: &Picked| view.saved().contains(picked.message.uid.get());
+                let is_in = |picked: &Picked| saved.contains(picked.message.uid.get());
                 self.messages.retain(is_in);
             }
             _ => {}
@@ -320,7 +314,7 @@ impl Scope {
     }
 
     /// Any other mailbox, as it is now. Nothing in it is recent to this client, and nothing saved is of it.
-    pub(crate) fn other(mailbox: Arc<Mailbox>, query: Query) -> Scope {
+    pub(crate) fn other(mailbox: Arc<Mailbox>, query: Query, key: &SearchKey) -> Scope {
         let snapshot = mailbox.snapshot();
         let numbers = (1..).map_while(NonZeroU32::new).map(SeqNum);
         let messages = numbers
@@ -335,13 +329,25 @@ impl Scope {
         let last = messages
             .last()
             .map_or((0, 0), |last| (last.number.0.get(), last.message.uid.get()));
-        Scope {
+        let mut scope = Scope {
             mailbox,
             snapshot,
             messages,
             last,
             query,
-        }
+        };
+        scope.narrow(&NumberSet::new(), key);
+        scope
+    }
+
+    /// How many messages are looked at.
+    pub(crate) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// See [`Share::of`].
+    pub(super) fn share(&mut self, session: &Session) -> Option<Share> {
+        Share::of(session, &mut self.messages)
     }
 
     /// Finds as much as is wanted.
@@ -400,16 +406,16 @@ pub(crate) fn compile(
     })
 }
 
-/// Finds messages in the selected mailbox.
+/// Finds messages in the selected mailbox, all of those that match.
 pub(crate) async fn find(
     session: &mut Session,
     waiting: &mut Waiting,
     charset: Option<&[u8]>,
     key: &SearchKey,
-    extent: Extent,
 ) -> Result<Found, Failure> {
     let scope = Scope::selected(session.view()?, charset, key)?;
-    let look = scope.look(extent, waiting.progress());
+    at_once(session, scope.len())?;
+    let look = scope.look(Extent::ALL, waiting.progress());
     waiting.wait(session, look).await
 }
 

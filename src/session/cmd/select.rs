@@ -31,7 +31,7 @@ pub(crate) async fn run(
     }
     // Of the mailbox that is selected now, as of any other after it.
     session.enabled.condstore |= parameters.condstore;
-    session.batched = Vec::new();
+    session.batched.clear();
     let named = session.named(wire).await?;
     let mailbox = session.user.mailbox(&named.name).await?;
     mailbox.refresh().await?;

@@ -14,7 +14,7 @@ use crate::search::scan::Found;
 use crate::search::thread::Forest;
 use crate::session::Session;
 use crate::session::cmd::search::{
-    Asked, Extent, answer, ended, find, forget_if_failed, highest_modseq, not_followed, spoken,
+    Asked, answer, ended, find, forget_if_failed, highest_modseq, not_followed, spoken,
 };
 use crate::session::follow::Followed;
 use crate::session::reply::{Failure, Reply};
@@ -90,7 +90,7 @@ pub(crate) async fn thread(
     end(session, "Thread", found, ranked).await
 }
 
-/// The messages that match, in the mailbox's order.
+/// The messages that match, in the mailbox's order. What is put in order is not done by shares.
 async fn found(
     session: &mut Session,
     tag: &Tag,
@@ -99,7 +99,7 @@ async fn found(
 ) -> Result<(Waiting, Found, Vec<Arc<Message>>), Failure> {
     // Each message is looked at twice at the most: whether it matches, and where it belongs.
     let mut waiting = Waiting::new(tag, 2 * u64::from(session.view()?.exists()));
-    let found = find(session, &mut waiting, Some(charset), key, Extent::ALL).await?;
+    let found = find(session, &mut waiting, Some(charset), key).await?;
     let view = session.view()?;
     let messages = view
         .all()

@@ -67,12 +67,15 @@ pub(crate) async fn run(
             show(session, &named, numbering == Numbering::Uid).await?;
         }
         if !stored.modified.is_empty() {
-            let undone = match gone && !silent {
-                true => Some("Some of the messages no longer exist"),
-                false => share.map(|_| "There are more messages"),
+            let reply = modified(session, numbering, stored.modified)?;
+            let reply = Share::conclude(share, session, reply).await?;
+            return match gone && !silent {
+                true => {
+                    let text = "Some of the messages no longer exist";
+                    Err(Failure::No(reply.code, text.into()))
+                }
+                false => Ok(reply),
             };
-            Share::tell(share, session);
-            return modified(session, numbering, stored.modified, undone);
         }
         if stored.gone.len() < named.len() {
             let reply = Reply::ok("Store completed");
@@ -80,16 +83,15 @@ pub(crate) async fn run(
                 true => partly(reply),
                 false => reply,
             };
-            return Share::conclude(share, reply);
+            return Share::conclude(share, session, reply).await;
         }
     }
     if gone && !silent {
-        return Err(Failure::No(
-            Some(Code::ExpungeIssued),
-            "The messages no longer exist".into(),
-        ));
+        let reply = Reply::with(Code::ExpungeIssued, "The messages no longer exist");
+        let Reply { code, text } = Share::conclude(share, session, reply).await?;
+        return Err(Failure::No(code, text));
     }
-    Share::conclude(share, Reply::ok("Store completed"))
+    Share::conclude(share, session, Reply::ok("Store completed")).await
 }
 
 fn partly(reply: Reply) -> Reply {
@@ -100,21 +102,17 @@ fn partly(reply: Reply) -> Reply {
 }
 
 /// "If this list is non-empty, the server MUST return in the tagged response a MODIFIED response code" (RFC 7162
-/// §3.1.3); where for another reason not all was done, it is a NO as in the RFC's example 11.
+/// §3.1.3); where messages are gone besides, that is a NO as in the RFC's example 11.
 fn modified(
     session: &mut Session,
     numbering: Numbering,
     uids: NumberSet,
-    undone: Option<&'static str>,
 ) -> Result<Reply, Failure> {
     let code = Code::Modified(match numbering {
         Numbering::Uid => uids,
         Numbering::Sequence => numbers(session.view()?, uids.iter()).collect(),
     });
-    match undone {
-        Some(text) => Err(Failure::No(Some(code), text.into())),
-        None => Ok(Reply::with(code, "Conditional STORE failed")),
-    }
+    Ok(Reply::with(code, "Conditional STORE failed"))
 }
 
 /// Tells what there is to hear of these messages, with what else is new: a keyword is defined before it is used.

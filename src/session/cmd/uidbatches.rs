@@ -10,8 +10,9 @@ use crate::session::reply::{Failure, Reply};
 /// Fewest messages of a batch. A server must take 500.
 const SMALLEST: u32 = 500;
 
-/// Different questions about one selected mailbox that are kept in mind.
-const KEPT: usize = 100;
+/// Different questions about one selected mailbox that are kept in mind: as many as the smallest batches of 100,000
+/// messages, asked for one by one. Of more the oldest are forgotten.
+const KEPT: usize = 200;
 
 /// What was asked, and what the mailbox had then.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +43,6 @@ pub(crate) async fn run(
         messages: uids.len(),
         last: uids.last().copied().unwrap_or_default(),
     };
-    let full = session.batched.len() == KEPT;
     let mut known = session.batched.iter_mut();
     match known.find(|was| was.asked == now.asked) {
         Some(was) if !changed(was, &uids) => {
@@ -50,11 +50,12 @@ pub(crate) async fn run(
             return Err(Failure::No(Some(Code::Limit), text.into()));
         }
         Some(was) => *was = now,
-        None if full => {
-            let text = "That was asked in too many ways";
-            return Err(Failure::No(Some(Code::Limit), text.into()));
+        None => {
+            if session.batched.len() >= KEPT {
+                session.batched.pop_front();
+            }
+            session.batched.push_back(now);
         }
-        None => session.batched.push(now),
     }
     if let Some(highest) = Uid::new(now.last) {
         session.view()?.mailbox().durable(highest).await?;
@@ -72,13 +73,13 @@ fn uids(view: &View) -> Vec<u32> {
         .collect()
 }
 
-/// Whether more than half a batch came or went: before that a client "should not" ask again.
+/// Whether half a batch came or went: before that a client "should not" ask again.
 fn changed(was: &Batched, uids: &[u32]) -> bool {
     let came = uids.iter().rev().take_while(|uid| **uid > was.last).count();
     let stayed = uids.len().saturating_sub(came);
     let went = was.messages.saturating_sub(stayed);
-    let half = usize::try_from(was.asked.0 / 2).unwrap_or(usize::MAX);
-    came.saturating_add(went) > half
+    let batch = usize::try_from(was.asked.0).unwrap_or(usize::MAX);
+    came.saturating_add(went).saturating_mul(2) >= batch
 }
 
 /// The higher end of each range first. Nothing is between them, and the last one ends in 1.
@@ -138,11 +139,11 @@ mod tests {
         };
         for (uids, much) in [
             (&[10, 20, 30, 40, 50][..], false),
-            (&[30, 40, 50], false),
-            (&[40, 50], true),
-            (&[10, 20, 30, 40, 50, 60, 70], false),
-            (&[10, 20, 30, 40, 50, 60, 70, 80], true),
-            (&[20, 30, 40, 50, 60, 70], true),
+            (&[20, 30, 40, 50], false),
+            (&[30, 40, 50], true),
+            (&[10, 20, 30, 40, 50, 60], false),
+            (&[10, 20, 30, 40, 50, 60, 70], true),
+            (&[20, 30, 40, 50, 60], true),
             (&[], true),
         ] {
             assert_eq!(changed(&was, uids), much, "{uids:?}");

@@ -11,7 +11,7 @@ async fn a_login_is_answered_in_the_form_the_client_looks_for() {
         let (mut client, stream) = Client::new(1 << 16);
         let handover = Handover {
             stream,
-            unread: b"n NOOP\r\n".to_vec(),
+            unread: b"n NOOP\r\n".to_vec().into(),
             tag: Tag::new(b"t").unwrap(),
             user: Granted {
                 user: "u".into(),
@@ -40,7 +40,7 @@ async fn a_user_who_cannot_be_served() {
     let (mut client, stream) = Client::new(1 << 16);
     let handover = Handover {
         stream,
-        unread: Vec::new(),
+        unread: Unread::default(),
         tag: Tag::new(b"t").unwrap(),
         user: Granted {
             user: "u".into(),

@@ -296,6 +296,25 @@ fn changed_by_another_program() {
     );
 }
 
+/// A keyword that no message gets, because none meets the condition, is none: there are but 26 in a Maildir.
+#[test]
+fn what_is_not_stored_uses_up_no_keyword() {
+    let server = filled(1);
+    if server.either(false, true) {
+        return; // It has more of them.
+    }
+    let mut c = server.client();
+    c.ok("SELECT INBOX (CONDSTORE)");
+    for number in 0..40 {
+        let command = format!("STORE 1 (UNCHANGEDSINCE 1) +FLAGS.SILENT (kw{number})");
+        assert_eq!(c.outcome(&command), "OK [MODIFIED 1]");
+    }
+    c.ok("STORE 1 +FLAGS.SILENT (real)");
+    check(&mut c, "FETCH 1 FLAGS", &["* 1 FETCH (FLAGS (real))"], "OK");
+    let keywords = server.maildir.folder("INBOX").join("dovecot-keywords");
+    assert_eq!(std::fs::read_to_string(keywords).unwrap(), "0 real\n");
+}
+
 /// A mailbox that cannot be changed, and what is no condition.
 #[test]
 fn refused() {

@@ -141,7 +141,6 @@ fn codes() {
         ),
         (Code::MetadataMaxSize(1024), "[METADATA MAXSIZE 1024] "),
         (Code::MetadataTooMany, "[METADATA TOOMANY] "),
-        (Code::CompressionActive, "[COMPRESSIONACTIVE] "),
         (Code::TooBig, "[TOOBIG] "),
         (
             Code::MessageLimit(1000, Uid::new(23_221)),

@@ -337,6 +337,14 @@ fn texts_and_places() {
             "SEARCH ALL CHARSET UTF-8",
             "Expected a search key (octet 14)",
         ),
+        (
+            "SEARCH UIDAFTER 0",
+            "Expected a number from 1 to 4294967295 (octet 19)",
+        ),
+        (
+            "SEARCH UIDBEFORE 4294967296",
+            "Expected a number from 1 to 4294967295 (octet 20)",
+        ),
         ("SEARCH NOT", "Expected a space (octet 13)"),
         ("SEARCH OR ALL", "Expected a space (octet 16)"),
         (

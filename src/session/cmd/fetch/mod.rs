@@ -21,7 +21,7 @@ use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::view::{Expunge, Picked};
 use crate::session::cmd::fetch::plan::Plan;
 use crate::session::cmd::fetch::render::{Job, Render};
-use crate::session::cmd::{Share, resolve, resync, uids, unreadable};
+use crate::session::cmd::{Share, at_once, resolve, resync, uids, unreadable};
 use crate::session::reply::{self, End, Failure, Reply};
 use crate::session::{Session, State, updates, writer};
 
@@ -50,9 +50,9 @@ pub(crate) async fn run(
         true => plan.with_modseqs(),
         false => plan,
     });
-    let view = session.view()?;
-    let mut picked = resolve(view, numbering, set)?;
+    let mut picked = resolve(session.view()?, numbering, set)?;
     if let Some(range) = modifiers.partial {
+        at_once(session, range.most())?;
         let range = range.of(picked.len());
         picked.truncate(range.end);
         picked.drain(..range.start);
@@ -72,6 +72,10 @@ pub(crate) async fn run(
     let Some(highest) = picked.last().map(|picked| picked.message.uid) else {
         return Ok(Reply::ok("Fetch completed"));
     };
+    if share.is_some() {
+        // "the server is REQUIRED to process messages from highest to lowest UID" (RFC 9738 §3.1).
+        picked.reverse();
+    }
     if plan.names_uids() || plan.sets_seen() && tells_modseqs {
         mailbox.durable(highest).await?;
     }
@@ -120,7 +124,7 @@ pub(crate) async fn run(
     } else {
         Reply::ok("Fetch completed")
     };
-    Share::conclude(share, reply)
+    Share::conclude(share, session, reply).await
 }
 
 /// Those of the set's messages that are expunged, before any that are there: "otherwise the client might get confused

@@ -21,7 +21,7 @@ pub(super) struct Wanted {
     show_special_use: bool,
     /// Items of the STATUS that follows.
     pub(super) status: Vec<StatusItem>,
-    /// Entries of the METADATA that follows.
+    /// Entries of the METADATA that follows, each of them once.
     pub(super) metadata: Vec<EntryName>,
 }
 
@@ -65,7 +65,11 @@ impl Wanted {
         for option in returns {
             match option {
                 ReturnOption::Children => wanted.show_children = true,
-                ReturnOption::Metadata(entries) => wanted.metadata.extend(entries.iter().cloned()),
+                ReturnOption::Metadata(entries) => entries.iter().for_each(|entry| {
+                    if !wanted.metadata.contains(entry) {
+                        wanted.metadata.push(entry.clone());
+                    }
+                }),
                 ReturnOption::SpecialUse => wanted.show_special_use = true,
                 ReturnOption::Status(items) => wanted.status.extend(items),
                 ReturnOption::Subscribed => wanted.show_subscribed = true,

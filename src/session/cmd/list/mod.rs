@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use crate::imap::command::{List, StatusItem};
 use crate::imap::name::{MailboxName, Pattern};
 use crate::imap::response::{Data, ListAttribute, ListItem};
+use crate::mailbox::annotations::Subject;
 use crate::mailbox::fault::Fault;
 use crate::session::Session;
 use crate::session::cmd::list::choice::{Line, Wanted};
@@ -98,14 +99,14 @@ async fn say(
     wanted: &Wanted,
 ) -> Result<(), Failure> {
     let Line { mut item, selected } = line;
-    let (mut status, mut values) = (None, None);
+    let (mut status, mut values) = (None, Vec::new());
     let name = item.name.clone().filter(|_| selected);
+    if *session.stop.borrow() {
+        return Err(End::STOP.into());
+    }
     if let Some(name) = name.clone()
         && !wanted.status.is_empty()
     {
-        if *session.stop.borrow() {
-            return Err(End::STOP.into());
-        }
         match status::status(session, name, &wanted.status).await {
             Ok(values) => status = Some(values),
             Err(Failure::Fault(Fault::NonExistent(_) | Fault::Ended)) => {
@@ -116,19 +117,23 @@ async fn say(
             Err(failure) => return Err(failure),
         }
     }
-    if let Some(name) = name
+    let subject = name.map(Subject::Mailbox);
+    if let Some(subject) = &subject
         && !wanted.metadata.is_empty()
     {
-        match metadata::listed(session, name, purpose, &wanted.metadata).await {
-            Ok(found) => values = Some(found),
+        match metadata::listed(session, subject, purpose, &wanted.metadata).await {
+            Ok(found) => values = found,
             Err(Failure::Fault(Fault::NonExistent(_) | Fault::Ended)) => {}
             Err(Failure::Fault(fault)) => reply::log(&fault, "LIST"),
             Err(failure) => return Err(failure),
         }
     }
     session.writer.data(&Data::List(item));
-    for data in status.into_iter().chain(values) {
-        session.writer.data(&data);
+    if let Some(status) = status {
+        session.writer.data(&status);
+    }
+    if let Some(subject) = &subject {
+        metadata::tell_values(session, subject, values).await?;
     }
     Ok(session.writer.relieve().await?)
 }

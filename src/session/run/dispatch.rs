@@ -1,0 +1,175 @@
+//! Which file of [`cmd`](crate::session::cmd) carries out a command. No rules here: who may send what, and when, has been
+//! decided.
+
+use crate::imap::command::{CommandBody, Numbering};
+use crate::imap::core::Tag;
+use crate::imap::search::{ReturnOptions, Source};
+use crate::session::Session;
+use crate::session::cmd::{
+    any, append, cancelupdate, check, close, copy, create, delete, enable, esearch, expunge, fetch,
+    idle, list, metadata, namespace, rename, search, select, sort, status, store, subscribe,
+    uidbatches,
+};
+use crate::session::reply::{End, Failure, Reply};
+
+/// Of what a client says in ID after its login, this much that is new is logged: it cannot fill the log.
+const IDS_NOTED: u32 = 3;
+
+impl Session {
+    /// Carries out a command that the state allows.
+    pub(super) async fn dispatch(
+        &mut self,
+        tag: &Tag,
+        body: CommandBody,
+    ) -> Result<Reply, Failure> {
+        match body {
+            CommandBody::Append(head, steps) => append::run(self, &head, steps).await,
+            CommandBody::Authenticate { .. }
+            | CommandBody::Login { .. }
+            | CommandBody::StartTls => Err(Failure::Bad("Already logged in".into())),
+            CommandBody::CancelUpdate { tags } => cancelupdate::run(self, &tags),
+            CommandBody::Capability => {
+                let list = self.capabilities();
+                any::capability(&mut self.writer, list);
+                Ok(Reply::ok("Capability completed"))
+            }
+            CommandBody::Check => check::run(self).await,
+            CommandBody::Close => close::close(self).await,
+            // The first one has answered itself.
+            CommandBody::Compress => Err(Failure::Bad("DEFLATE is active already".into())),
+            CommandBody::Copy {
+                numbering,
+                set,
+                mailbox,
+            } => copy::copy(self, numbering, &set, &mailbox).await,
+            CommandBody::Create { mailbox, uses } => create::run(self, &mailbox, &uses).await,
+            CommandBody::Delete { mailbox } => delete::run(self, &mailbox).await,
+            CommandBody::Enable(names) => enable::run(self, &names),
+            CommandBody::Esearch {
+                sources,
+                returns,
+                charset,
+                key,
+            } => {
+                let sources = sources.unwrap_or_else(|| vec![Source::Selected]);
+                let asked = search::Asked {
+                    tag,
+                    numbering: Numbering::Uid,
+                    returns: Some(returns.unwrap_or(ReturnOptions::ALL)),
+                    modseq: key.names_modseq(),
+                };
+                esearch::run(self, asked, &sources, charset.as_deref(), &key).await
+            }
+            CommandBody::Expunge { uids } => expunge::run(self, uids.as_ref()).await,
+            CommandBody::Fetch {
+                numbering,
+                set,
+                items,
+                modifiers,
+            } => fetch::run(self, numbering, &set, items, modifiers).await,
+            CommandBody::GetMetadata {
+                mailbox,
+                entries,
+                depth,
+                max_size,
+            } => metadata::get(self, &mailbox, &entries, depth, max_size).await,
+            CommandBody::Id(fields) => {
+                let fields = fields.unwrap_or_default();
+                if fields != self.client_id && self.ids_noted < IDS_NOTED {
+                    any::note_client(&fields);
+                    self.ids_noted += 1;
+                }
+                self.client_id = fields;
+                any::id(&mut self.writer);
+                Ok(Reply::ok("ID completed"))
+            }
+            CommandBody::Idle => idle::run(self).await,
+            CommandBody::List(list) => list::list(self, &list).await,
+            CommandBody::Logout => {
+                any::logout(&mut self.writer, tag);
+                Err(Failure::End(End::Logout))
+            }
+            CommandBody::Lsub { reference, pattern } => {
+                list::lsub(self, &reference, &pattern).await
+            }
+            CommandBody::Move {
+                numbering,
+                set,
+                mailbox,
+            } => copy::move_to(self, numbering, &set, &mailbox).await,
+            CommandBody::Namespace => namespace::run(self),
+            CommandBody::Noop => Ok(Reply::ok("NOOP completed")),
+            CommandBody::Rename { from, to } => rename::run(self, &from, &to).await,
+            CommandBody::Search {
+                numbering,
+                returns,
+                charset,
+                key,
+            } => {
+                let asked = search::Asked {
+                    tag,
+                    numbering,
+                    returns,
+                    modseq: key.names_modseq(),
+                };
+                search::run(self, asked, charset.as_deref(), &key).await
+            }
+            CommandBody::Select {
+                mailbox,
+                read_only,
+                parameters,
+            } => select::run(self, &mailbox, read_only, &parameters).await,
+            CommandBody::SetMetadata { mailbox, values } => {
+                metadata::set(self, &mailbox, values).await
+            }
+            CommandBody::Sort {
+                numbering,
+                returns,
+                criteria,
+                charset,
+                key,
+            } => {
+                let asked = search::Asked {
+                    tag,
+                    numbering,
+                    returns,
+                    modseq: key.names_modseq(),
+                };
+                sort::sort(self, asked, criteria, &charset, &key).await
+            }
+            CommandBody::Status { mailbox, items } => status::run(self, &mailbox, &items).await,
+            CommandBody::Store {
+                numbering,
+                set,
+                unchanged_since,
+                action,
+                silent,
+                flags,
+            } => {
+                let change = store::Change {
+                    unchanged_since,
+                    action,
+                    silent,
+                    flags: &flags,
+                };
+                store::run(self, numbering, &set, change).await
+            }
+            CommandBody::Subscribe { mailbox } => subscribe::subscribe(self, &mailbox).await,
+            CommandBody::Thread {
+                numbering,
+                algorithm,
+                charset,
+                key,
+            } => sort::thread(self, tag, numbering, algorithm, &charset, &key).await,
+            CommandBody::UidBatches { size, batches } => {
+                uidbatches::run(self, tag, size, batches).await
+            }
+            CommandBody::Unauthenticate if self.may_unauthenticate => {
+                Err(Failure::End(End::Unauthenticate(tag.clone())))
+            }
+            CommandBody::Unauthenticate => Err(Failure::Bad("There was no login".into())),
+            CommandBody::Unselect => Ok(close::unselect(self)),
+            CommandBody::Unsubscribe { mailbox } => subscribe::unsubscribe(self, &mailbox).await,
+        }
+    }
+}
