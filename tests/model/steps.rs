@@ -1,0 +1,720 @@
+//! Sessions one after another: each step a command or a few, or other programs at work, or an end of a connection or of
+//! the server; after each the pictures are the model's.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::account::Mailbox;
+use super::hands;
+use super::picture::{Flags, Picture, set};
+use super::session::{Act, Command, Key, Kind, Rule, Session};
+use crate::harness::{Chance, Client, Maildir, PATIENCE, Server, message};
+
+pub const SESSIONS: usize = 8;
+pub const BOXES: [&str; 3] = ["INBOX", "Archive", "Work"];
+pub const SYSTEM: [&str; 5] = ["\\Seen", "\\Flagged", "\\Answered", "\\Draft", "\\Deleted"];
+pub const KEYWORDS: [&str; 5] = ["Work", "$Forwarded", "$Junk", "later", "Project-X"];
+
+/// A mailbox with more messages is emptied rather than filled.
+const MANY: usize = 50;
+
+/// After so many steps everything is compared.
+const CHECKPOINT: u64 = 100;
+
+/// How often, in 100,000 steps, the server is stopped and started anew.
+pub struct Chances {
+    pub restarts: u64,
+    /// Files that may be deleted are.
+    pub forgets: bool,
+}
+
+pub struct World {
+    seed: u64,
+    maildir: Arc<Maildir>,
+    server: Option<Server>,
+    watcher: Option<Client>,
+    account: Vec<Mailbox>,
+    sessions: Vec<Session>,
+    chance: Chance,
+    chances: Chances,
+    pub steps: u64,
+    marks: u64,
+    pub told: Told,
+}
+
+/// What happened, to be printed.
+#[derive(Debug, Default)]
+pub struct Told {
+    commands: u64,
+    resyncs: u64,
+    disconnects: u64,
+    lost_answers: u64,
+    hands: u64,
+    restarts: u64,
+    checkpoints: u64,
+}
+
+impl World {
+    pub fn new(seed: u64, chances: Chances) -> World {
+        let maildir = Arc::new(Maildir::new());
+        let server = Server::on(&maildir);
+        let mut first = server.client();
+        for name in &BOXES[1..] {
+            first.ok(&format!("CREATE {name}"));
+        }
+        World {
+            seed,
+            maildir,
+            server: Some(server),
+            watcher: None,
+            account: BOXES.into_iter().map(Mailbox::new).collect(),
+            sessions: (0..SESSIONS)
+                .map(|at| Session::new(format!("s{at}")))
+                .collect(),
+            chance: Chance::new(seed),
+            chances,
+            steps: 0,
+            marks: 0,
+            told: Told::default(),
+        }
+    }
+
+    pub fn run(&mut self, steps: u64, until: Instant) {
+        while self.steps < steps && Instant::now() < until {
+            self.steps += 1;
+            if let Err(rule) = self.step() {
+                panic!("step {} of seed {}: {rule}", self.steps, self.seed);
+            }
+        }
+        if let Err(rule) = self.compare_all() {
+            panic!("after step {} of seed {}: {rule}", self.steps, self.seed);
+        }
+        let log = self.server.as_ref().unwrap().log();
+        for bad in ["ERROR", "panicked"] {
+            assert!(!log.contains(bad), "{bad} in the log");
+        }
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        self.chance.below(limit.max(1) as u64) as usize
+    }
+
+    fn percent(&mut self, share: u64) -> bool {
+        self.chance.below(100) < share
+    }
+
+    fn step(&mut self) -> Rule {
+        if self.chance.below(100_000) < self.chances.restarts {
+            return self.restart();
+        }
+        if self.steps.is_multiple_of(CHECKPOINT) {
+            return self.compare_all();
+        }
+        if self.percent(12) {
+            return self.foreign();
+        }
+        let who = self.below(SESSIONS);
+        if self.sessions[who].client.is_none() {
+            let kind = match self.below(10) {
+                0..6 => Kind::Qresync,
+                6..8 => Kind::Condstore,
+                _ => Kind::Plain,
+            };
+            self.sessions[who].connect(self.server.as_ref().unwrap(), kind);
+            return Ok(());
+        }
+        if self.sessions[who].idling.is_some() {
+            let waits = self.percent(50);
+            self.sessions[who].done(&mut self.account, waits)?;
+            return self.learn(who);
+        }
+        match self.below(100) {
+            0..2 => {
+                self.told.disconnects += 1;
+                self.sessions[who].disconnect();
+                Ok(())
+            }
+            2..4 => self.lose(who),
+            4..9 if self.sessions[who].selected.is_some() => self.sessions[who].idle(),
+            9..16 => self.burst(who),
+            _ => {
+                let command = self.command(who, false);
+                self.run_all(who, &[command])
+            }
+        }
+    }
+
+    /// Several commands at once.
+    fn burst(&mut self, who: usize) -> Rule {
+        let mut commands = Vec::new();
+        for _ in 0..2 + self.below(3) {
+            let command = self.command(who, true);
+            if !matches!(command.act, Act::Open { .. } | Act::Close | Act::Unselect) {
+                commands.push(command);
+            }
+        }
+        self.run_all(who, &commands)
+    }
+
+    fn run_all(&mut self, who: usize, commands: &[Command]) -> Rule {
+        self.told.commands += commands.len() as u64;
+        let session = &mut self.sessions[who];
+        session.send(commands);
+        for command in commands {
+            if matches!(command.act, Act::Open { since: Some(_), .. }) {
+                self.told.resyncs += 1;
+            }
+            session.answer(command, &mut self.account)?;
+        }
+        self.learn(who)
+    }
+
+    /// Asks for what was not told unasked.
+    fn learn(&mut self, who: usize) -> Rule {
+        let session = &mut self.sessions[who];
+        if let Some(command) = session.learn() {
+            session.send(std::slice::from_ref(&command));
+            session.answer(&command, &mut self.account)?;
+            session.check_what_is_there(&mut self.account)?;
+        }
+        Ok(())
+    }
+
+    /// A command is carried out, but the client hears little of it, and not the end.
+    fn lose(&mut self, who: usize) -> Rule {
+        let command = self.command(who, true);
+        let here = self.sessions[who].selected.map(|(at, _)| at);
+        let is_there = |uids: &BTreeSet<u32>| {
+            let known = here.map(|at| &self.account[at].messages);
+            uids.iter()
+                .all(|uid| known.is_some_and(|known| known.contains_key(uid)))
+        };
+        let is_sure = match &command.act {
+            Act::Store {
+                uids, unchanged, ..
+            } => unchanged.is_none() && is_there(uids),
+            Act::Copy { uids, .. } => is_there(uids),
+            Act::Fetch { seen, .. } => !seen,
+            _ => true,
+        };
+        let read_only = self.sessions[who].selected.is_some_and(|(_, only)| only);
+        let writes = matches!(
+            command.act,
+            Act::Store { .. } | Act::Expunge(_) | Act::Copy { moves: true, .. }
+        );
+        if !is_sure || matches!(command.act, Act::Open { .. }) {
+            return Ok(());
+        }
+        self.told.lost_answers += 1;
+        self.told.disconnects += 1;
+        let heard = self.below(4);
+        let session = &mut self.sessions[who];
+        session.lose(&command, heard)?;
+        if !(writes && read_only) {
+            session.apply(&command, true, None, &mut self.account)?;
+        }
+        session.disconnect();
+        Ok(())
+    }
+
+    fn mark(&mut self) -> String {
+        self.marks += 1;
+        format!("m{}", self.marks)
+    }
+
+    fn flags(&mut self, deleted: bool) -> Flags {
+        let mut flags = Flags::new();
+        for _ in 0..self.below(3) {
+            let flag = match self.below(3) {
+                0 => KEYWORDS[self.below(KEYWORDS.len())],
+                _ => SYSTEM[self.below(SYSTEM.len() - usize::from(!deleted))],
+            };
+            flags.insert(flag.to_owned());
+        }
+        flags
+    }
+
+    /// UIDs of the picture, a few.
+    fn some(&mut self, who: usize, most: usize) -> BTreeSet<u32> {
+        let uids: Vec<u32> = self.sessions[who].picture.uids().into_iter().collect();
+        let (first, count) = (self.below(uids.len()), 1 + self.below(most));
+        match self.percent(70) {
+            true => uids.into_iter().skip(first).take(count).collect(),
+            false => (0..count).map(|_| uids[self.below(uids.len())]).collect(),
+        }
+    }
+
+    /// `UID ` or nothing, and the set, for messages of the picture.
+    fn named(&mut self, who: usize, by_uid: bool, uids: &BTreeSet<u32>) -> (&'static str, String) {
+        if by_uid {
+            return ("UID ", set(uids));
+        }
+        let entries = self.sessions[who].picture.entries.iter().enumerate();
+        let named = entries.filter(|(_, one)| one.uid.is_some_and(|uid| uids.contains(&uid)));
+        ("", set(&named.map(|(at, _)| at as u32 + 1).collect()))
+    }
+
+    /// A mod-sequence that the client knows, or one that nobody does.
+    fn modseq(&mut self, who: usize) -> u64 {
+        let picture = &self.sessions[who].picture;
+        let known: Vec<u64> = picture
+            .entries
+            .iter()
+            .filter_map(|one| one.modseq)
+            .collect();
+        let safe = picture.modseq;
+        match self.below(12) {
+            0 => 1,
+            1 if std::env::var_os("A6").is_some() => 1 << 60,
+            2..6 => safe.max(1),
+            _ if known.is_empty() => safe.max(1),
+            _ => known[self.below(known.len())].max(1) - self.below(2) as u64,
+        }
+        .max(1)
+    }
+
+    fn command(&mut self, who: usize, sure: bool) -> Command {
+        let Some((here, _)) = self.sessions[who].selected else {
+            return match self.below(10) {
+                0 => self.append(),
+                1 => self.status(),
+                _ if sure => self.append(),
+                _ => self.open(who),
+            };
+        };
+        let news = |text: &str| Command {
+            text: text.into(),
+            by_uid: false,
+            act: Act::News,
+        };
+        let many = self.account[here].messages.len() > MANY;
+        if self.sessions[who].picture.uids().is_empty() {
+            return match self.below(4) {
+                0 if !sure => self.open(who),
+                1 => news("NOOP"),
+                _ => self.append(),
+            };
+        }
+        match self.below(100) {
+            0..5 if !sure => self.open(who),
+            5..7 if !sure => Command {
+                text: "CLOSE".into(),
+                by_uid: false,
+                act: Act::Close,
+            },
+            7..9 if !sure => Command {
+                text: "UNSELECT".into(),
+                by_uid: false,
+                act: Act::Unselect,
+            },
+            9..15 => news("NOOP"),
+            15..17 => news("CHECK"),
+            17..32 => self.fetch(who, sure),
+            32..62 => self.store(who, sure, many),
+            62..69 if !many => self.append(),
+            69..77 => self.copy(who, sure),
+            77..84 => {
+                let uids = match self.percent(50) || sure {
+                    true => Some(self.some(who, 8)),
+                    false => None,
+                };
+                let text = match &uids {
+                    Some(uids) => format!("UID EXPUNGE {}", set(uids)),
+                    None => "EXPUNGE".to_owned(),
+                };
+                Command {
+                    text,
+                    by_uid: true,
+                    act: Act::Expunge(uids),
+                }
+            }
+            84..92 => self.search(who, sure),
+            92..96 => self.status(),
+            _ if many => self.store(who, sure, true),
+            _ => news("NOOP"),
+        }
+    }
+
+    fn open(&mut self, who: usize) -> Command {
+        let mailbox = self.below(BOXES.len());
+        let read_only = self.percent(20);
+        let word = if read_only { "EXAMINE" } else { "SELECT" };
+        let mut text = format!("{word} {}", BOXES[mailbox]);
+        let mut since = None;
+        let session = &self.sessions[who];
+        let here = session.selected.map(|(at, _)| at);
+        // Of a mailbox that is opened again, the copy is the picture.
+        let copy: Option<Picture> = match here == Some(mailbox) {
+            true => Some(session.picture.clone()).filter(|one| one.qresync),
+            false => session.saved.get(&mailbox).cloned(),
+        };
+        let copy = copy.filter(|copy| copy.modseq > 0);
+        let kind = session.kind;
+        if let Some(copy) = copy
+            && kind == Kind::Qresync
+            && self.percent(85)
+        {
+            let known = copy.uids();
+            let mut parameters = format!("{} {}", copy.validity, copy.modseq);
+            if !known.is_empty() {
+                parameters += &format!(" {}", set(&known));
+                if copy.unknown().is_none() && self.percent(50) {
+                    // Numbers and UIDs of which the client is sure.
+                    let all: Vec<u32> = known.iter().copied().collect();
+                    let at: BTreeSet<usize> = (0..3).map(|_| self.below(all.len())).collect();
+                    let numbers: BTreeSet<u32> = at.iter().map(|at| *at as u32 + 1).collect();
+                    let uids: BTreeSet<u32> = at.iter().map(|at| all[*at]).collect();
+                    parameters += &format!(" ({} {})", set(&numbers), set(&uids));
+                }
+            }
+            text += &format!(" (QRESYNC ({parameters}))");
+            since = Some((copy.modseq, known));
+        } else if kind >= Kind::Condstore && self.percent(30) {
+            text += " (CONDSTORE)";
+        }
+        Command {
+            text,
+            by_uid: false,
+            act: Act::Open {
+                mailbox,
+                read_only,
+                since,
+            },
+        }
+    }
+
+    fn fetch(&mut self, who: usize, sure: bool) -> Command {
+        let kind = self.sessions[who].kind;
+        let uids = self.some(who, 6);
+        let by_uid = sure || self.percent(50);
+        if kind >= Kind::Condstore && self.percent(50) {
+            let modseq = self.modseq(who);
+            if kind == Kind::Qresync && self.percent(60) {
+                return Command {
+                    text: format!("UID FETCH 1:* (FLAGS) (CHANGEDSINCE {modseq} VANISHED)"),
+                    by_uid: true,
+                    act: Act::Fetch {
+                        uids: self.sessions[who].picture.uids(),
+                        seen: false,
+                        since: Some((modseq, true)),
+                    },
+                };
+            }
+            let (prefix, named) = self.named(who, by_uid, &uids);
+            return Command {
+                text: format!("{prefix}FETCH {named} (FLAGS UID) (CHANGEDSINCE {modseq})"),
+                by_uid,
+                act: Act::Fetch {
+                    uids,
+                    seen: false,
+                    since: Some((modseq, false)),
+                },
+            };
+        }
+        let seen = self.percent(30);
+        let items = match (seen, kind >= Kind::Condstore) {
+            (true, _) => "BODY[HEADER]",
+            (false, true) => "(FLAGS MODSEQ)",
+            (false, false) => "(UID FLAGS)",
+        };
+        let (prefix, named) = self.named(who, by_uid, &uids);
+        Command {
+            text: format!("{prefix}FETCH {named} {items}"),
+            by_uid,
+            act: Act::Fetch {
+                uids,
+                seen,
+                since: None,
+            },
+        }
+    }
+
+    fn store(&mut self, who: usize, sure: bool, deletes: bool) -> Command {
+        let uids = self.some(who, if deletes { 12 } else { 4 });
+        let by_uid = sure || self.percent(50);
+        let condstore = self.sessions[who].kind >= Kind::Condstore;
+        let unchanged = match condstore && self.percent(40) {
+            true => Some(self.modseq(who)),
+            false => None,
+        };
+        let (action, flags) = match deletes || self.percent(15) {
+            true => ('+', Flags::from(["\\Deleted".to_owned()])),
+            false => (['+', '-', '='][self.below(3)], self.flags(true)),
+        };
+        let silent = self.percent(50);
+        let condition = unchanged.map_or(String::new(), |one| format!("(UNCHANGEDSINCE {one}) "));
+        let sign = if action == '=' {
+            String::new()
+        } else {
+            action.to_string()
+        };
+        let list: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let (prefix, named) = self.named(who, by_uid, &uids);
+        Command {
+            text: format!(
+                "{prefix}STORE {named} {condition}{sign}FLAGS{} ({})",
+                if silent { ".SILENT" } else { "" },
+                list.join(" ")
+            ),
+            by_uid,
+            act: Act::Store {
+                uids,
+                action,
+                flags,
+                silent,
+                unchanged,
+            },
+        }
+    }
+
+    fn copy(&mut self, who: usize, sure: bool) -> Command {
+        let uids = self.some(who, 4);
+        let to = self.below(BOXES.len());
+        let moves = self.percent(50) || self.account[to].messages.len() > MANY;
+        let by_uid = sure || self.percent(50);
+        let (prefix, named) = self.named(who, by_uid, &uids);
+        let word = if moves { "MOVE" } else { "COPY" };
+        Command {
+            text: format!("{prefix}{word} {named} {}", BOXES[to]),
+            by_uid,
+            act: Act::Copy { uids, to, moves },
+        }
+    }
+
+    fn append(&mut self) -> Command {
+        let to = self.below(BOXES.len());
+        let mut text = format!("APPEND {}", BOXES[to]);
+        let mut messages = Vec::new();
+        for _ in 0..1 + self.below(4) / 3 {
+            let (mark, flags) = (self.mark(), self.flags(true));
+            let list: Vec<&str> = flags.iter().map(String::as_str).collect();
+            let body = message(&mark);
+            text += &format!(" ({}) {{{}+}}\r\n{body}", list.join(" "), body.len());
+            messages.push((mark, flags));
+        }
+        Command {
+            text,
+            by_uid: false,
+            act: Act::Append { to, messages },
+        }
+    }
+
+    fn search(&mut self, who: usize, sure: bool) -> Command {
+        let by_uid = sure || self.percent(50);
+        let condstore = self.sessions[who].kind >= Kind::Condstore;
+        let (text, key) = match self.below(6) {
+            0 => ("ALL".to_owned(), Key::All),
+            1 => ("UNSEEN".to_owned(), Key::Flag("\\Seen", false)),
+            2 => ("FLAGGED".to_owned(), Key::Flag("\\Flagged", true)),
+            3 => ("DELETED".to_owned(), Key::Flag("\\Deleted", true)),
+            4 if condstore => {
+                let modseq = self.modseq(who);
+                (format!("MODSEQ {modseq}"), Key::Modseq(modseq))
+            }
+            _ => {
+                let word = KEYWORDS[self.below(KEYWORDS.len())];
+                (format!("UNKEYWORD {word}"), Key::Flag(word, false))
+            }
+        };
+        let prefix = if by_uid { "UID " } else { "" };
+        Command {
+            text: format!("{prefix}SEARCH {text}"),
+            by_uid,
+            act: Act::Search(key),
+        }
+    }
+
+    fn status(&mut self) -> Command {
+        let mailbox = self.below(BOXES.len());
+        Command {
+            text: format!(
+                "STATUS {} (MESSAGES UIDNEXT UNSEEN DELETED HIGHESTMODSEQ)",
+                BOXES[mailbox]
+            ),
+            by_uid: true,
+            act: Act::Status(mailbox),
+        }
+    }
+
+    /// Other programs; then it is waited for until the server shows what they did.
+    fn foreign(&mut self) -> Rule {
+        let at = self.below(BOXES.len());
+        self.hands(at)?;
+        for at in 0..BOXES.len() {
+            self.watch(at)?;
+        }
+        Ok(())
+    }
+
+    /// What they do to a mailbox. What has come is in the model with the UIDs that it must get.
+    fn hands(&mut self, at: usize) -> Rule {
+        self.told.hands += 1;
+        let name = BOXES[at];
+        let uids: Vec<u32> = self.account[at].messages.keys().copied().collect();
+        let what = self.below(100);
+        if uids.is_empty() || (what < 30 && uids.len() < MANY) {
+            let (mark, how) = (self.mark(), self.chance.below(4));
+            let flags = hands::deliver(&self.maildir, name, &mark, how);
+            let uid = self.account[at].add(&mark, flags);
+            self.note(&format!("-- {mark} was delivered to {name}, UID {uid}"));
+            return Ok(());
+        }
+        let uid = uids[self.below(uids.len())];
+        match what {
+            0..65 => {
+                let table = hands::keywords(&self.maildir, name);
+                let mut flags = self.flags(true);
+                flags
+                    .retain(|flag| flag.starts_with('\\') || table.values().any(|one| one == flag));
+                let by_link = self.percent(20);
+                hands::reflag(&self.maildir, name, uid, &flags, by_link);
+                self.note(&format!("-- UID {uid} of {name} was renamed: {flags:?}"));
+                self.account[at].store(uid, '=', &flags);
+            }
+            65..85 => {
+                hands::remove(&self.maildir, name, uid);
+                self.note(&format!("-- UID {uid} of {name} was removed"));
+                self.account[at].remove(uid);
+            }
+            _ => {
+                let to = (at + 1 + self.below(BOXES.len() - 1)) % BOXES.len();
+                let message = self.account[at].messages[&uid].clone();
+                let has_keywords = message.flags.iter().any(|flag| !flag.starts_with('\\'));
+                // While nobody looks, its old UID would be its own again.
+                let fresh = self.server.is_none();
+                let as_new = has_keywords || self.percent(30);
+                if hands::carry(&self.maildir, name, uid, BOXES[to], as_new, fresh) {
+                    let flags = if as_new { Flags::new() } else { message.flags };
+                    self.account[at].remove(uid);
+                    let new = self.account[to].add(&message.mark, flags);
+                    let to = BOXES[to];
+                    self.note(&format!(
+                        "-- UID {uid} of {name} was moved to {to}, UID {new}"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, line: &str) {
+        self.sessions[0].note(line);
+    }
+
+    /// Looks at a mailbox until it is as the model has it.
+    fn watch(&mut self, at: usize) -> Rule {
+        let end = Instant::now() + PATIENCE;
+        let server = self.server.as_ref().unwrap();
+        let watcher = self.watcher.get_or_insert_with(|| server.client());
+        let mailbox = &self.account[at];
+        let expected: Vec<String> = mailbox
+            .messages
+            .iter()
+            .map(|(uid, one)| {
+                let flags: Vec<&str> = one.flags.iter().map(String::as_str).collect();
+                format!("{uid} {}", flags.join(" "))
+            })
+            .collect();
+        loop {
+            watcher.ok(&format!("EXAMINE {}", mailbox.name));
+            let told: Vec<String> = match expected.is_empty() {
+                true => watcher.ok("UID SEARCH ALL"),
+                false => watcher.ok("UID FETCH 1:* (UID FLAGS)"),
+            };
+            let told: Vec<String> = told.iter().filter_map(|line| as_expected(line)).collect();
+            if told == expected {
+                return Ok(());
+            }
+            if Instant::now() > end {
+                return Err(format!(
+                    "{} is\n{told:#?}\nand not\n{expected:#?}",
+                    mailbox.name
+                ));
+            }
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
+    }
+
+    /// Every session's picture, STATUS, and the files.
+    fn compare_all(&mut self) -> Rule {
+        self.told.checkpoints += 1;
+        for who in 0..SESSIONS {
+            self.sessions[who].done(&mut self.account, true)?;
+            self.learn(who)?;
+            if self.sessions[who].client.is_none() {
+                continue;
+            }
+            let command = match self.sessions[who].selected {
+                Some(_) => Command {
+                    text: "NOOP".into(),
+                    by_uid: false,
+                    act: Act::News,
+                },
+                None => self.status(),
+            };
+            self.run_all(who, &[command])?;
+        }
+        for at in 0..BOXES.len() {
+            self.watch(at)?;
+            hands::compare(&self.maildir, &self.account[at])?;
+        }
+        Ok(())
+    }
+
+    /// The server ends and begins anew; other programs are at work meanwhile, and what may be deleted may be.
+    fn restart(&mut self) -> Rule {
+        self.told.restarts += 1;
+        for session in &mut self.sessions {
+            if session.client.is_some() {
+                self.told.disconnects += 1;
+                session.disconnect();
+            }
+        }
+        self.watcher = None;
+        self.server.take().unwrap().stop();
+        self.note("-- the server has stopped");
+        if self.chances.forgets {
+            self.maildir.forget_caches();
+            self.account.iter_mut().for_each(Mailbox::forget);
+        }
+        if self.percent(50) {
+            let at = self.below(BOXES.len());
+            self.hands(at)?;
+        }
+        self.server = Some(Server::on(&self.maildir));
+        for at in 0..BOXES.len() {
+            self.watch(at)?;
+        }
+        Ok(())
+    }
+}
+
+/// `* 3 FETCH (FLAGS (\Seen) UID 7)` as `7 \Seen`.
+fn as_expected(line: &str) -> Option<String> {
+    let (_, items) = line.split_once(" FETCH (FLAGS (")?;
+    let (flags, uid) = items.split_once(") UID ")?;
+    let flags: Flags = flags.split_whitespace().map(str::to_owned).collect();
+    let flags: Vec<&str> = flags
+        .iter()
+        .map(String::as_str)
+        .filter(|one| *one != "\\Recent")
+        .collect();
+    Some(format!("{} {}", uid.trim_end_matches(')'), flags.join(" ")))
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        let all = self.sessions.iter().flat_map(|session| &session.said);
+        let mut all: Vec<_> = all.collect();
+        all.sort_by_key(|(time, _)| *time);
+        let from = all.len().saturating_sub(120);
+        for (_, line) in &all[from..] {
+            eprintln!("{line}");
+        }
+        eprintln!("CULVER_TEST_SEED={}", self.seed);
+    }
+}
