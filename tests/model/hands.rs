@@ -3,12 +3,12 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use super::account::Mailbox;
 use super::picture::Flags;
-use crate::harness::maildir::own;
-use crate::harness::{Maildir, message};
+use crate::harness::{Maildir, PATIENCE, message};
 
 pub const LETTERS: [(char, &str); 5] = [
     ('D', "\\Draft"),
@@ -50,7 +50,7 @@ fn is_listed(maildir: &Maildir, mailbox: &str, base: &str) -> bool {
         .any(|line| line.ends_with(&format!(" :{base}")))
 }
 
-fn base(path: &std::path::Path) -> String {
+fn base(path: &Path) -> String {
     let name = path.file_name().unwrap().to_str().unwrap();
     name.split(':').next().unwrap().to_owned()
 }
@@ -108,25 +108,66 @@ pub fn carry(maildir: &Maildir, from: &str, uid: u32, to: &str, as_new: bool, fr
 }
 
 /// A message that comes by `tmp/` into `new/`, or right into `new/` or `cur/`.
-pub fn deliver(maildir: &Maildir, mailbox: &str, mark: &str, how: u64) -> Flags {
-    let text = message(mark);
+/// Gives its base name and its flags.
+pub fn deliver(maildir: &Maildir, mailbox: &str, mark: &str, how: u64) -> (String, Flags) {
+    let prepared = maildir.prepare(mailbox, message(mark).as_bytes());
+    let base = base(&prepared);
+    let mut flags = Flags::new();
     match how {
-        0 | 1 => drop(maildir.deliver(mailbox, &text)),
+        0 | 1 => drop(maildir.release(mailbox, &prepared)),
         2 => {
-            let prepared = maildir.prepare(mailbox, text.as_bytes());
             let name = prepared.file_name().unwrap();
             fs::hard_link(&prepared, maildir.folder(mailbox).join("new").join(name)).unwrap();
             fs::remove_file(&prepared).unwrap();
         }
         _ => {
-            let prepared = maildir.prepare(mailbox, text.as_bytes());
-            let name = format!("{}:2,FS", base(&prepared));
-            own(&prepared);
+            let name = format!("{base}:2,FS");
             fs::rename(&prepared, maildir.folder(mailbox).join("cur").join(name)).unwrap();
-            return Flags::from(["\\Flagged".to_owned(), "\\Seen".to_owned()]);
+            flags.extend(["\\Flagged".to_owned(), "\\Seen".to_owned()]);
         }
     }
-    Flags::new()
+    (base, flags)
+}
+
+/// A file while the server takes messages over from `new/`: looked for until the deed is done.
+pub fn with_file(
+    maildir: &Maildir,
+    mailbox: &str,
+    base: &str,
+    deed: impl Fn(&Path) -> std::io::Result<()>,
+) {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(path) = find(maildir, mailbox, base) {
+            match deed(&path) {
+                Ok(()) => return,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => panic!("{}: {error}", path.display()),
+            }
+        }
+        assert!(Instant::now() < end, "{base} is nowhere in {mailbox}");
+    }
+}
+
+/// A file by its base name; `None` too where it is being renamed.
+fn find(maildir: &Maildir, mailbox: &str, base: &str) -> Option<PathBuf> {
+    for sub in ["new", "cur"] {
+        let dir = maildir.folder(mailbox).join(sub);
+        for entry in fs::read_dir(&dir).unwrap() {
+            let path = entry.unwrap().path();
+            if self::base(&path) == base {
+                return Some(path);
+            }
+        }
+    }
+    None
+}
+
+/// The name of a message with these system flags.
+pub fn named(base: &str, flags: &Flags) -> String {
+    let letters = LETTERS.iter().filter(|(_, name)| flags.contains(*name));
+    let letters: String = letters.map(|(letter, _)| *letter).collect();
+    format!("{base}:2,{letters}")
 }
 
 /// The files of a mailbox are those of the model, with its flags: what the next program will read.

@@ -11,6 +11,7 @@
 mod harness;
 
 mod account;
+mod crowd;
 mod hands;
 mod picture;
 mod session;
@@ -18,6 +19,7 @@ mod steps;
 
 use std::time::{Duration, Instant};
 
+use crowd::Crowd;
 use steps::{Chances, World};
 
 fn number(name: &str) -> Option<u64> {
@@ -29,9 +31,16 @@ fn is_long() -> bool {
     std::env::var_os("CULVER_TEST_LONG").is_some()
 }
 
+fn seed() -> u64 {
+    number("CULVER_TEST_SEED").unwrap_or(1)
+}
+
+fn seconds() -> u64 {
+    number("CULVER_TEST_SECONDS").unwrap_or(if is_long() { 1800 } else { 15 })
+}
+
 fn run(what: &str, chances: Chances) {
-    let seconds = number("CULVER_TEST_SECONDS").unwrap_or(if is_long() { 1800 } else { 20 });
-    let seed = number("CULVER_TEST_SEED").unwrap_or(1);
+    let (seed, seconds) = (seed(), seconds());
     let begun = Instant::now();
     let mut world = World::new(seed, chances);
     world.run(100_000, begun + Duration::from_secs(seconds));
@@ -63,4 +72,33 @@ fn what_may_be_deleted_is_not_missed() {
             forgets: true,
         },
     );
+}
+
+/// Rounds of half a second, in each of which all sessions work at once.
+#[test]
+fn all_at_once() {
+    let (seed, seconds) = (seed(), seconds());
+    let begun = Instant::now();
+    let mut crowd = Crowd::new(seed);
+    while begun.elapsed() < Duration::from_secs(seconds) {
+        let length = crowd.length(1_000);
+        crowd.round(length, false);
+    }
+    println!("at once, seed {seed}: {}", crowd.told());
+}
+
+/// Killed in the midst: nothing that was acknowledged is lost, no mod-sequence goes back, and clients go on from what they
+/// were told.
+#[test]
+fn killed_in_the_midst() {
+    let seed = seed();
+    let kills = number("CULVER_TEST_KILLS").unwrap_or(if is_long() { 300 } else { 15 });
+    let mut crowd = Crowd::new(seed);
+    for _ in 0..kills {
+        let length = crowd.length(300);
+        crowd.round(length, true);
+        let length = crowd.length(200);
+        crowd.round(length, false);
+    }
+    println!("killed, seed {seed}: {}", crowd.told());
 }

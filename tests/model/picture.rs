@@ -96,6 +96,12 @@ impl Picture {
         entry?.flags.as_ref()
     }
 
+    /// A message's mod-sequence, as far as it is known.
+    pub fn modseq(&self, uid: u32) -> Option<u64> {
+        let entry = self.entries.iter().find(|entry| entry.uid == Some(uid));
+        entry?.modseq
+    }
+
     fn entry(&mut self, uid: u32) -> Option<&mut Entry> {
         self.entries.iter_mut().find(|entry| entry.uid == Some(uid))
     }
@@ -379,6 +385,11 @@ impl Picture {
             None => self.modseq.max(self.heard.shown),
         };
         Ok(())
+    }
+
+    /// The highest mod-sequence that was told with the last command.
+    pub fn highest(&self) -> u64 {
+        self.heard.shown.max(self.heard.highest.unwrap_or(0))
     }
 
     /// The client's own STORE, which it does not hear of.

@@ -6,7 +6,10 @@ use std::time::Instant;
 
 use super::account::Mailbox;
 use super::picture::{During, Flags, Heard, Picture, list, set};
-use crate::harness::{Client, Server};
+use crate::harness::{Chance, Client, Server};
+
+/// The mod-sequence from which a client goes on, and the UIDs that it knows.
+pub type Since = (u64, BTreeSet<u32>);
 
 /// What a command is, with UIDs for messages.
 #[derive(Clone, Debug)]
@@ -17,7 +20,7 @@ pub enum Act {
         mailbox: usize,
         read_only: bool,
         /// The mod-sequence and the UIDs of QRESYNC.
-        since: Option<(u64, BTreeSet<u32>)>,
+        since: Option<Since>,
     },
     Close,
     Unselect,
@@ -90,6 +93,8 @@ pub struct Session {
     pub idling: Option<String>,
     /// The last lines.
     pub said: VecDeque<(Instant, String)>,
+    /// The highest mod-sequence that it was told, of each mailbox.
+    pub highest: BTreeMap<usize, u64>,
     tags: usize,
 }
 
@@ -108,6 +113,7 @@ impl Session {
             saved: BTreeMap::new(),
             idling: None,
             said: VecDeque::new(),
+            highest: BTreeMap::new(),
             tags: 0,
         }
     }
@@ -121,17 +127,64 @@ impl Session {
         self.said.push_back((Instant::now(), line));
     }
 
-    pub fn connect(&mut self, server: &Server, kind: Kind) {
-        let mut client = server.client();
-        client.doomed = true;
+    /// False if there is no server any more, where it may be killed.
+    pub fn connect(&mut self, server: &Server, kind: Kind, mortal: bool) -> Result<bool, String> {
+        let enable = match kind {
+            Kind::Plain => "NOOP",
+            Kind::Condstore => "ENABLE CONDSTORE",
+            Kind::Qresync => "ENABLE QRESYNC",
+        };
+        let mut client = match server.try_client() {
+            Some(client) => client,
+            None if mortal => return Ok(false),
+            None => return Err(format!("{} cannot connect", self.name)),
+        };
         self.note(&format!("-- connected, {kind:?}"));
-        match kind {
-            Kind::Plain => {}
-            Kind::Condstore => drop(client.ok("ENABLE CONDSTORE")),
-            Kind::Qresync => drop(client.ok("ENABLE QRESYNC")),
+        match client.try_run(enable) {
+            Some(reply) if reply.tagged.starts_with("OK") => {}
+            None if mortal => return Ok(false),
+            other => return Err(format!("{}: {enable} → {other:?}", self.name)),
         }
         self.client = Some(client);
         self.kind = kind;
+        Ok(true)
+    }
+
+    /// The parameters with which a mailbox is opened, if the client has a copy of it, and whence it goes on.
+    pub fn resync(&self, mailbox: usize, chance: &mut Chance) -> (String, Option<Since>) {
+        let here = self.selected.map(|(at, _)| at);
+        // Of a mailbox that is opened again, the copy is the picture.
+        let copy = match here == Some(mailbox) {
+            true => Some(self.picture.clone()).map(|mut copy| {
+                copy.close();
+                copy
+            }),
+            false => self.saved.get(&mailbox).cloned(),
+        };
+        let copy = copy.filter(|copy| copy.qresync && copy.modseq > 0);
+        let Some(copy) = copy.filter(|_| self.kind == Kind::Qresync && chance.below(8) > 0) else {
+            let condstore = self.kind >= Kind::Condstore && chance.below(3) == 0;
+            return (if condstore { " (CONDSTORE)" } else { "" }.to_owned(), None);
+        };
+        let known = copy.uids();
+        let mut parameters = format!("{} {}", copy.validity, copy.modseq);
+        if !known.is_empty() {
+            parameters += &format!(" {}", set(&known));
+            if chance.below(2) == 0 {
+                // Numbers and UIDs of which the client is sure.
+                let all: Vec<u32> = known.iter().copied().collect();
+                let at: BTreeSet<usize> = (0..3)
+                    .map(|_| chance.below(all.len() as u64) as usize)
+                    .collect();
+                let numbers: BTreeSet<u32> = at.iter().map(|at| *at as u32 + 1).collect();
+                let uids: BTreeSet<u32> = at.iter().map(|at| all[*at]).collect();
+                parameters += &format!(" ({} {})", set(&numbers), set(&uids));
+            }
+        }
+        (
+            format!(" (QRESYNC ({parameters}))"),
+            Some((copy.modseq, known)),
+        )
     }
 
     /// The connection is gone, with all that was still to come.
@@ -143,7 +196,7 @@ impl Session {
     }
 
     /// No mailbox is selected any more; its copy is kept.
-    fn leave(&mut self) {
+    pub fn leave(&mut self) {
         if let Some((mailbox, _)) = self.selected.take() {
             let mut picture = std::mem::take(&mut self.picture);
             picture.close();
@@ -307,6 +360,14 @@ impl Session {
             let code = tagged.split_once(' ').map_or("", |(_, rest)| rest);
             self.picture.code(code)?;
             self.picture.end(tagged.starts_with("OK"))?;
+            let opened = match &command.act {
+                Act::Open { mailbox, .. } => Some(*mailbox),
+                _ => self.selected.map(|(at, _)| at),
+            };
+            if let Some(at) = opened {
+                let highest = self.highest.entry(at).or_default();
+                *highest = (*highest).max(self.picture.highest());
+            }
             return Ok(Some(tagged.to_owned()));
         }
     }
@@ -436,6 +497,13 @@ impl Session {
                         }
                     }
                     Some((since, vanished)) => {
+                        // A message that was changed and changed back while nobody looked is as the client believes.
+                        let is_news = |uid: &u32| {
+                            heard.fetched.contains(uid)
+                                || before.flags(*uid) != Some(&mailbox.messages[uid].flags)
+                                || before.modseq(*uid) == Some(mailbox.messages[uid].modseq.most)
+                        };
+                        let there = there.into_iter().filter(is_news).collect();
                         mailbox.changed_since(*since, &there, &heard.fetched)?;
                         if *vanished {
                             let known = before.uids();
@@ -708,8 +776,10 @@ impl Session {
         }
         for entry in &self.picture.entries {
             let Some(uid) = entry.uid else { continue };
-            if let Some(modseq) = entry.modseq {
-                mailbox.told(uid, modseq)?;
+            if let Some(modseq) = entry.modseq
+                && modseq > mailbox.messages[&uid].modseq.most
+            {
+                return Err(format!("{}: UID {uid} has MODSEQ {modseq}", self.name));
             }
             if let Some(mark) = &entry.mark
                 && *mark != mailbox.messages[&uid].mark
@@ -779,5 +849,15 @@ fn append(mailbox: &mut Mailbox, messages: &[(String, Flags)], answer: Option<An
             Err(format!("APPENDUID {:?}, not {made:?}", heard.appended))
         }
         _ => Ok(()),
+    }
+}
+
+/// Prints the last lines of several sessions, in the order of time.
+pub fn print_last<'a>(sessions: impl Iterator<Item = &'a Session>, count: usize) {
+    let mut all: Vec<_> = sessions.flat_map(|session| &session.said).collect();
+    all.sort_by_key(|(time, _)| *time);
+    let from = all.len().saturating_sub(count);
+    for (_, line) in &all[from..] {
+        eprintln!("{line}");
     }
 }

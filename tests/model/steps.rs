@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::account::Mailbox;
 use super::hands;
-use super::picture::{Flags, Picture, set};
-use super::session::{Act, Command, Key, Kind, Rule, Session};
+use super::picture::{Flags, set};
+use super::session::{Act, Command, Key, Kind, Rule, Session, print_last};
 use crate::harness::{Chance, Client, Maildir, PATIENCE, Server, message};
 
 pub const SESSIONS: usize = 8;
@@ -121,8 +121,8 @@ impl World {
                 6..8 => Kind::Condstore,
                 _ => Kind::Plain,
             };
-            self.sessions[who].connect(self.server.as_ref().unwrap(), kind);
-            return Ok(());
+            let server = self.server.as_ref().unwrap();
+            return self.sessions[who].connect(server, kind, false).map(drop);
         }
         if self.sessions[who].idling.is_some() {
             let waits = self.percent(50);
@@ -211,6 +211,10 @@ impl World {
         let heard = self.below(4);
         let session = &mut self.sessions[who];
         session.lose(&command, heard)?;
+        if let Some((at, _)) = session.selected {
+            let mailbox = &mut self.account[at];
+            mailbox.highest = mailbox.highest.max(session.picture.highest());
+        }
         if !(writes && read_only) {
             session.apply(&command, true, None, &mut self.account)?;
         }
@@ -340,39 +344,8 @@ impl World {
         let mailbox = self.below(BOXES.len());
         let read_only = self.percent(20);
         let word = if read_only { "EXAMINE" } else { "SELECT" };
-        let mut text = format!("{word} {}", BOXES[mailbox]);
-        let mut since = None;
-        let session = &self.sessions[who];
-        let here = session.selected.map(|(at, _)| at);
-        // Of a mailbox that is opened again, the copy is the picture.
-        let copy: Option<Picture> = match here == Some(mailbox) {
-            true => Some(session.picture.clone()).filter(|one| one.qresync),
-            false => session.saved.get(&mailbox).cloned(),
-        };
-        let copy = copy.filter(|copy| copy.modseq > 0);
-        let kind = session.kind;
-        if let Some(copy) = copy
-            && kind == Kind::Qresync
-            && self.percent(85)
-        {
-            let known = copy.uids();
-            let mut parameters = format!("{} {}", copy.validity, copy.modseq);
-            if !known.is_empty() {
-                parameters += &format!(" {}", set(&known));
-                if copy.unknown().is_none() && self.percent(50) {
-                    // Numbers and UIDs of which the client is sure.
-                    let all: Vec<u32> = known.iter().copied().collect();
-                    let at: BTreeSet<usize> = (0..3).map(|_| self.below(all.len())).collect();
-                    let numbers: BTreeSet<u32> = at.iter().map(|at| *at as u32 + 1).collect();
-                    let uids: BTreeSet<u32> = at.iter().map(|at| all[*at]).collect();
-                    parameters += &format!(" ({} {})", set(&numbers), set(&uids));
-                }
-            }
-            text += &format!(" (QRESYNC ({parameters}))");
-            since = Some((copy.modseq, known));
-        } else if kind >= Kind::Condstore && self.percent(30) {
-            text += " (CONDSTORE)";
-        }
+        let (parameters, since) = self.sessions[who].resync(mailbox, &mut self.chance);
+        let text = format!("{word} {}{parameters}", BOXES[mailbox]);
         Command {
             text,
             by_uid: false,
@@ -555,7 +528,7 @@ impl World {
         let what = self.below(100);
         if uids.is_empty() || (what < 30 && uids.len() < MANY) {
             let (mark, how) = (self.mark(), self.chance.below(4));
-            let flags = hands::deliver(&self.maildir, name, &mark, how);
+            let (_, flags) = hands::deliver(&self.maildir, name, &mark, how);
             let uid = self.account[at].add(&mark, flags);
             self.note(&format!("-- {mark} was delivered to {name}, UID {uid}"));
             return Ok(());
@@ -708,13 +681,7 @@ impl Drop for World {
         if !std::thread::panicking() {
             return;
         }
-        let all = self.sessions.iter().flat_map(|session| &session.said);
-        let mut all: Vec<_> = all.collect();
-        all.sort_by_key(|(time, _)| *time);
-        let from = all.len().saturating_sub(120);
-        for (_, line) in &all[from..] {
-            eprintln!("{line}");
-        }
+        print_last(self.sessions.iter(), 120);
         eprintln!("CULVER_TEST_SEED={}", self.seed);
     }
 }
