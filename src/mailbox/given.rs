@@ -201,6 +201,17 @@ impl Turn<'_> {
         self.disk.given.index = None;
     }
 
+    /// UIDs of messages that clients were told to be gone before the mailbox was opened: who comes back gets another.
+    pub(super) fn told_gone(&self) -> NumberSet {
+        let Some(remembered) = &self.notes.remembered else {
+            return NumberSet::new();
+        };
+        let history = &self.draft.vanished;
+        let gone = history.since(history.begins()).unwrap_or_default();
+        let here = remembered.records.iter().map(|record| record.uid.get());
+        gone.difference(&here.collect())
+    }
+
     fn settle_modseq(&mut self) {
         let given = &self.disk.given;
         self.modseq = next(given.last, given.floor, now(), true);

@@ -358,8 +358,9 @@ impl Session {
                 return Err(format!("{}: no CLOSED", self.name));
             }
             let code = tagged.split_once(' ').map_or("", |(_, rest)| rest);
-            self.picture.code(code)?;
-            self.picture.end(tagged.starts_with("OK"))?;
+            let end = self.picture.code(code);
+            let end = end.and_then(|()| self.picture.end(tagged.starts_with("OK")));
+            end.map_err(|rule| format!("{}: {rule}, at the end of {}", self.name, command.text))?;
             let opened = match &command.act {
                 Act::Open { mailbox, .. } => Some(*mailbox),
                 _ => self.selected.map(|(at, _)| at),

@@ -211,12 +211,12 @@ impl World {
         let heard = self.below(4);
         let session = &mut self.sessions[who];
         session.lose(&command, heard)?;
+        if !(writes && read_only) {
+            session.apply(&command, true, None, &mut self.account)?;
+        }
         if let Some((at, _)) = session.selected {
             let mailbox = &mut self.account[at];
             mailbox.highest = mailbox.highest.max(session.picture.highest());
-        }
-        if !(writes && read_only) {
-            session.apply(&command, true, None, &mut self.account)?;
         }
         session.disconnect();
         Ok(())
@@ -554,8 +554,8 @@ impl World {
                 let to = (at + 1 + self.below(BOXES.len() - 1)) % BOXES.len();
                 let message = self.account[at].messages[&uid].clone();
                 let has_keywords = message.flags.iter().any(|flag| !flag.starts_with('\\'));
-                // While nobody looks, its old UID would be its own again.
-                let fresh = self.server.is_none();
+                // Where nobody knows that it was there and told as gone, its old UID would be its own again.
+                let fresh = self.server.is_none() && self.chances.forgets;
                 let as_new = has_keywords || self.percent(30);
                 if hands::carry(&self.maildir, name, uid, BOXES[to], as_new, fresh) {
                     let flags = if as_new { Flags::new() } else { message.flags };
