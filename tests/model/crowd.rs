@@ -504,6 +504,8 @@ pub struct Crowd {
     server: Option<Server>,
     members: Vec<Member>,
     hands: Owner,
+    /// What it did.
+    acts: Session,
     /// The base names of the messages that it has delivered, by mark.
     bases: BTreeMap<String, String>,
     chance: Chance,
@@ -532,6 +534,7 @@ impl Crowd {
             server: Some(server),
             members: (0..SESSIONS).map(member).collect(),
             hands: Owner::new("h".to_owned(), seed * 100 + 99),
+            acts: Session::new("hands".to_owned()),
             bases: BTreeMap::new(),
             chance: Chance::new(seed),
             history: BTreeMap::new(),
@@ -547,6 +550,7 @@ impl Crowd {
         let until = Instant::now() + length;
         let server = self.server.take().unwrap();
         let (maildir, hands, bases) = (&self.maildir, &mut self.hands, &mut self.bases);
+        let acts = &mut self.acts;
         let members = &mut self.members;
         let outcomes: Vec<Rule> = std::thread::scope(|scope| {
             let server = &server;
@@ -556,7 +560,7 @@ impl Crowd {
                 .iter_mut()
                 .map(|member| scope.spawn(move || member.work(server, end, kills)))
                 .collect();
-            let others = scope.spawn(move || work_on_files(hands, bases, maildir, until));
+            let others = scope.spawn(move || work_on_files(hands, bases, acts, maildir, until));
             if kills {
                 while let Some(left) = until.checked_duration_since(Instant::now()) {
                     std::thread::park_timeout(left);
@@ -802,6 +806,7 @@ fn look(c: &mut Client, mailbox: usize) -> There {
 fn work_on_files(
     owner: &mut Owner,
     bases: &mut BTreeMap<String, String>,
+    acts: &mut Session,
     maildir: &Maildir,
     until: Instant,
 ) {
@@ -818,6 +823,7 @@ fn work_on_files(
         if here.is_empty() || what < 3 && owner.own.len() < OWN {
             let (mark, how) = (owner.mark(), owner.chance.below(4));
             let (base, flags) = hands::deliver(maildir, name, &mark, how);
+            acts.note(&format!("delivered {mark} to {name} as {base}"));
             bases.insert(mark.clone(), base);
             owner.done(&Effect::Append((mark, mailbox), flags), None);
         } else {
@@ -842,6 +848,7 @@ fn work_on_files(
                     owner.done(&Effect::Store(vec![key], '=', flags), None);
                 }
                 7 | 8 => {
+                    acts.note(&format!("removes {} from {name}", key.0));
                     hands::with_file(maildir, name, base, |path| fs::remove_file(path));
                     owner.done(&Effect::Gone(vec![key]), None);
                 }
@@ -849,6 +856,7 @@ fn work_on_files(
                     let to = (mailbox + 1 + owner.below(BOXES.len() - 1)) % BOXES.len();
                     let new = hands::named(base, &owner.own[&key].flags);
                     let new = maildir.folder(BOXES[to]).join("cur").join(new);
+                    acts.note(&format!("moves {} from {name} to {}", key.0, BOXES[to]));
                     hands::with_file(maildir, name, base, |old| fs::rename(old, &new));
                     owner.done(&Effect::Move(key, to), None);
                 }
@@ -865,7 +873,8 @@ fn work_on_files(
 impl Drop for Crowd {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            print_last(self.members.iter().map(|member| &member.session), 250);
+            let sessions = self.members.iter().map(|member| &member.session);
+            print_last(sessions.chain([&self.acts]), 400);
             eprintln!("CULVER_TEST_SEED={}", self.seed);
         }
     }

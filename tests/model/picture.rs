@@ -392,6 +392,14 @@ impl Picture {
         self.heard.shown.max(self.heard.highest.unwrap_or(0))
     }
 
+    /// The client's own STORE was cut off: what it believes is what it believed before.
+    pub fn doubt(&mut self, uid: u32, before: &Picture) {
+        let flags = before.flags(uid).cloned();
+        if let Some(entry) = self.entry(uid) {
+            (entry.flags, entry.modseq) = (flags.or(entry.flags.take()), None);
+        }
+    }
+
     /// The client's own STORE, which it does not hear of.
     pub fn stored(&mut self, uid: u32, action: char, flags: &Flags) {
         if let Some(entry) = self.entry(uid)

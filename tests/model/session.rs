@@ -306,6 +306,7 @@ impl Session {
         self.tags += 1;
         let tag = format!("t{} ", self.tags);
         let mut old = None;
+        let before = self.picture.clone();
         match &command.act {
             Act::Open { mailbox, since, .. } => {
                 if self.selected.is_some() {
@@ -333,6 +334,7 @@ impl Session {
         let during = self.during(command);
         loop {
             let Some(line) = self.line() else {
+                self.doubt(command, &before);
                 return Ok(None);
             };
             if old.is_some() && line.starts_with("* OK [CLOSED]") {
@@ -370,6 +372,18 @@ impl Session {
                 *highest = (*highest).max(self.picture.highest());
             }
             return Ok(Some(tagged.to_owned()));
+        }
+    }
+
+    /// Whether a command was carried out is not known: a STORE that is not told of may be, or not.
+    fn doubt(&mut self, command: &Command, before: &Picture) {
+        if let Act::Store {
+            uids, silent: true, ..
+        } = &command.act
+        {
+            for uid in uids {
+                self.picture.doubt(*uid, before);
+            }
         }
     }
 
@@ -576,6 +590,7 @@ impl Session {
         let tag = format!("t{} ", self.tags);
         let client = self.client.as_mut().unwrap();
         client.hang_up();
+        let before = self.picture.clone();
         self.picture.begin(false);
         let during = self.during(command);
         let mut left = lines;
@@ -586,6 +601,7 @@ impl Session {
                 self.hear(&line, during)?;
             }
         }
+        self.doubt(command, &before);
         Ok(())
     }
 
