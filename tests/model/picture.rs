@@ -67,6 +67,8 @@ pub struct Picture {
     pub condstore: bool,
     pub qresync: bool,
     pub heard: Heard,
+    /// Nothing was forgotten when the connection ended.
+    pub is_whole: bool,
     opening: bool,
     /// It is opened without known UIDs, and all may be told.
     blank: bool,
@@ -111,7 +113,9 @@ impl Picture {
     pub fn close(&mut self) {
         let is_known = |entry: &Entry| entry.uid.is_some() && entry.flags.is_some();
         let known = self.entries.iter().take_while(|entry| is_known(entry));
-        self.entries.truncate(known.count());
+        let known = known.count();
+        self.is_whole = known == self.entries.len();
+        self.entries.truncate(known);
         self.heard = Heard::default();
     }
 

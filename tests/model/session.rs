@@ -162,6 +162,8 @@ impl Session {
             false => self.saved.get(&mailbox).cloned(),
         };
         let copy = copy.filter(|copy| copy.qresync && copy.modseq > 0);
+        // Without a known UID everything is told that has changed, but not what the client has forgotten.
+        let copy = copy.filter(|copy| copy.is_whole || !copy.entries.is_empty());
         let Some(copy) = copy.filter(|_| self.kind == Kind::Qresync && chance.below(8) > 0) else {
             let condstore = self.kind >= Kind::Condstore && chance.below(3) == 0;
             return (if condstore { " (CONDSTORE)" } else { "" }.to_owned(), None);
