@@ -71,7 +71,7 @@ pub(super) fn encode_header(header: &Header) -> Vec<u8> {
 
 pub(super) fn decode_header(octets: &[u8]) -> Option<Header> {
     let (octets, sum) = octets.first_chunk::<HEADER>()?.split_last_chunk::<4>()?;
-    if crc(octets) != u32::from_le_bytes(*sum) || !octets.starts_with(&MAGIC) {
+    if !octets.starts_with(&MAGIC) || crc(octets) != u32::from_le_bytes(*sum) {
         return None;
     }
     Some(Header {

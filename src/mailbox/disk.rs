@@ -75,6 +75,8 @@ pub(super) struct Disk {
     vanishing: bool,
     /// Mod-sequences.
     pub given: Given,
+    /// The first look has come to its end.
+    pub opened: bool,
     /// Keywords have been named here that are not in `dovecot-keywords` yet.
     pub unwritten_keywords: bool,
 }
@@ -171,6 +173,7 @@ impl Disk {
             missing: false,
             vanishing: false,
             given,
+            opened: false,
             unwritten_keywords: false,
         };
         Ok(Some((disk, snapshot)))
@@ -218,9 +221,10 @@ impl Disk {
         self.vanishing
     }
 
-    /// Whether mod-sequences are not kept that could be now.
+    /// Whether mod-sequences are not kept that could be now. Files are made only where nobody seems to be removing all.
     pub fn owes_modseqs(&self) -> bool {
-        self.given.is_behind() && self.has_uidlist() && self.folder.is_writable() && self.rests()
+        let may_write = self.has_uidlist() && self.folder.is_writable() && !self.is_vanishing();
+        may_write && self.given.is_behind() && (self.given.index.is_some() || self.rests())
     }
 
     /// Looks whether `new/` or `cur/` has been removed.
