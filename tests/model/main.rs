@@ -4,8 +4,8 @@
 //! It is a test target of its own: it takes its minute beside nobody else's, and what it shows is neither a command's
 //! matter (`tests/imap`) nor the files' alone (`tests/spool`).
 //!
-//! `CULVER_TEST_SEED` sets the chances (1), `CULVER_TEST_SECONDS` how long each test goes on (20), `CULVER_TEST_KILLS` how
-//! often the server is killed (10); with `CULVER_TEST_LONG` it is 100,000 steps or half an hour, and 300 times.
+//! `CULVER_TEST_SEED` sets the chances (1), `CULVER_TEST_SECONDS` how long each test goes on (15), `CULVER_TEST_KILLS` how
+//! often the server is killed (15); with `CULVER_TEST_LONG` it is 100,000 steps or half an hour, and 300 times.
 
 #[path = "../harness/mod.rs"]
 mod harness;

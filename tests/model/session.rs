@@ -523,8 +523,14 @@ impl Session {
                         let there = there.into_iter().filter(is_news).collect();
                         mailbox.changed_since(*since, &there, &heard.fetched)?;
                         if *vanished {
+                            // What came and went while nobody looked is above all that the client knows.
                             let known = before.uids();
-                            let asked = (1..mailbox.next).filter(|uid| !known.contains(uid));
+                            let last = known.last().copied().unwrap_or(0);
+                            let is_asked = |uid: &u32| {
+                                !known.contains(uid)
+                                    && (*uid <= last || heard.earlier.contains(uid))
+                            };
+                            let asked = (1..mailbox.next).filter(is_asked);
                             mailbox.vanished_since(*since, &asked.collect(), &heard.earlier)?;
                         }
                     }

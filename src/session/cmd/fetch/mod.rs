@@ -159,7 +159,7 @@ async fn mark_seen(
     let now = mailbox.snapshot();
     let unseen = |picked: &&Picked| {
         let seen_now = now.find(picked.message.uid).is_none_or(|one| is_seen(one));
-        !picked.gone && !(is_seen(&picked.message) && seen_now)
+        !(picked.gone || is_seen(&picked.message) && seen_now)
     };
     let unseen = uids(batch.iter().filter(unseen));
     let mut marked = false;
