@@ -12,7 +12,6 @@
 //!
 //! Who cannot note a change that will be told must [`forsake`] them: else they would be believed without it.
 
-mod crc;
 pub mod log;
 pub mod record;
 pub mod vanished;

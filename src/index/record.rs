@@ -22,7 +22,6 @@
 use crate::imap::flag::{SystemFlag, SystemFlags};
 use crate::imap::sequence::{ModSeq, NumberSet, Uid, UidValidity};
 use crate::index::HIGHEST;
-use crate::index::crc::crc;
 use crate::index::vanished::{RANGES, Vanished};
 use crate::spool::filename::Letters;
 
@@ -122,7 +121,7 @@ pub(super) fn encode(
         out.extend(range.to.to_le_bytes());
         out.extend(range.modseq.0.to_le_bytes());
     }
-    let sum = crc(&out);
+    let sum = crc32fast::hash(&out);
     out.extend(sum.to_le_bytes());
     out
 }
@@ -143,7 +142,7 @@ pub(super) fn size(octets: &[u8], most: usize) -> Option<u64> {
 pub(super) fn decode(octets: &[u8]) -> Option<(Writing, Known)> {
     let (octets, sum) = octets.split_last_chunk::<4>()?;
     let (header, rest) = octets.split_first_chunk::<HEADER>()?;
-    if !header.starts_with(&MAGIC) || crc(octets) != u32::from_le_bytes(*sum) {
+    if !header.starts_with(&MAGIC) || crc32fast::hash(octets) != u32::from_le_bytes(*sum) {
         return None;
     }
     let long = |at: usize| long_at(header, at);
@@ -266,7 +265,7 @@ mod tests {
         let sealed = |change: &dyn Fn(&mut Vec<u8>)| {
             let mut other = octets[..octets.len() - 4].to_vec();
             change(&mut other);
-            let sum = crc(&other);
+            let sum = crc32fast::hash(&other);
             other.extend(sum.to_le_bytes());
             decode(&other)
         };

@@ -207,7 +207,7 @@ impl Disk {
 
     /// Whether it must be looked at again soon.
     pub fn is_in_doubt(&self) -> bool {
-        self.rescan || self.is_vanishing() || self.given.is_behind()
+        self.rescan || self.is_vanishing() || self.is_behind()
     }
 
     /// Whether somebody seems to be removing all of it.
@@ -221,10 +221,13 @@ impl Disk {
         self.vanishing
     }
 
+    fn is_behind(&self) -> bool {
+        self.given.is_behind() && self.has_uidlist() && self.folder.is_writable()
+    }
+
     /// Whether mod-sequences are not kept that could be now. Files are made only where nobody seems to be removing all.
     pub fn owes_modseqs(&self) -> bool {
-        let may_write = self.has_uidlist() && self.folder.is_writable() && !self.is_vanishing();
-        may_write && self.given.is_behind() && (self.given.index.is_some() || self.rests())
+        self.is_behind() && !self.is_vanishing() && (self.given.index.is_some() || self.rests())
     }
 
     /// Looks whether `new/` or `cur/` has been removed.

@@ -64,16 +64,16 @@ impl Turn<'_> {
         let Some(list) = &mut self.disk.uidlist else {
             return Ok(Vec::new());
         };
-        // First, for what others have appended is told once.
-        let file = list.file();
         let change = list.poll(&self.disk.folder);
         match change.map_err(|error| self.fault("reading dovecot-uidlist", error))? {
             Change::None => Ok(Vec::new()),
             Change::Appended(records) => {
+                let file = self.disk.uidlist.as_ref().map(UidList::file);
                 match (records.last(), file) {
-                    (Some(last), Ok(file)) => self.durability.note_uids(file, last.uid),
-                    (Some(_), Err(_)) => self.disk.rewrite = true,
-                    (None, _) => {}
+                    (Some(last), Some(Ok(file))) => self.durability.note_uids(file, last.uid),
+                    // They are told once. What cannot be synced is written anew.
+                    (Some(_), Some(Err(_))) => self.disk.rewrite = true,
+                    _ => {}
                 }
                 Ok(records)
             }
