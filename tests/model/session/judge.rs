@@ -164,6 +164,8 @@ impl Session {
         {
             mailbox.told_highest(highest)?;
         }
+        // Whatever was told was given.
+        mailbox.highest = mailbox.highest.max(self.picture.highest());
         Ok(())
     }
 
