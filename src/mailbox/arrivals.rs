@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 
-use crate::imap::sequence::Uid;
+use crate::imap::sequence::{NumberSet, Uid};
 use crate::mailbox::disk::Listed;
 use crate::mailbox::fault::Fault;
 use crate::mailbox::transfer::{now, saved_field};
@@ -26,6 +26,10 @@ impl Turn<'_> {
     pub(super) fn meet(&mut self, strangers: Sightings) -> Result<(), Fault> {
         let mut listed = self.remembered_unseen(&strangers);
         let mut fresh: Vec<(Sub, FileName)> = Vec::new();
+        let told_gone = match self.first {
+            true => self.told_gone(),
+            false => NumberSet::new(),
+        };
         for (base, seen) in strangers {
             let (mut standing, mut is_other) = (Vec::new(), false);
             for one in self.standing(&seen)? {
@@ -44,6 +48,7 @@ impl Turn<'_> {
                 if self.first
                     && !is_other
                     && let Some(record) = self.disk.listed.get(&base)
+                    && !told_gone.contains(record.uid.get())
                     && let Some((sub, name)) = seen.into_iter().next_back()
                 {
                     listed.insert(record.uid, (sub, name, record.clone()));
@@ -57,7 +62,10 @@ impl Turn<'_> {
                 self.disk.rescan |= standing.iter().any(|(_, other)| *other != inode);
             }
             match self.disk.listed.get(&base) {
-                Some(record) if record.uid >= self.draft.uid_next || self.first => {
+                Some(record)
+                    if record.uid >= self.draft.uid_next
+                        || self.first && !told_gone.contains(record.uid.get()) =>
+                {
                     listed.insert(record.uid, (sub, name, record.clone()));
                 }
                 _ => fresh.push((sub, name)),

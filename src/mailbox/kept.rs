@@ -43,6 +43,17 @@ impl Turn<'_> {
         }
     }
 
+    /// UIDs of messages that clients were told to be gone before the mailbox was opened: who comes back gets another.
+    pub(super) fn told_gone(&self) -> NumberSet {
+        let Some(remembered) = &self.notes.remembered else {
+            return NumberSet::new();
+        };
+        let history = &self.draft.vanished;
+        let gone = history.since(history.begins()).unwrap_or_default();
+        let here = remembered.records.iter().map(|record| record.uid.get());
+        gone.difference(&here.collect())
+    }
+
     /// Ends the comparison with what was known when the mailbox was closed: what has not been found is gone. What the
     /// first look had reason to doubt is in the picture.
     pub fn end_comparison(&mut self) {

@@ -254,6 +254,7 @@ impl Turn<'_> {
         let Some(last) = records.last().map(|record| record.uid) else {
             return Ok(());
         };
+        self.forget_old_records(&records)?;
         if let Some(list) = &mut self.disk.uidlist {
             let appended = list.append(&self.disk.folder, &records);
             match appended.and_then(|()| list.file()) {
@@ -269,5 +270,19 @@ impl Turn<'_> {
             self.show(Listed::of(record), new.sub, new.name, true);
         }
         Ok(())
+    }
+
+    /// What has come back has a record of its former UID, which nobody may take for its own any more: it goes before the
+    /// new one is written.
+    fn forget_old_records(&mut self, new: &[Record]) -> Result<(), Fault> {
+        let mut has_old = false;
+        for record in new {
+            has_old |= self.disk.listed.remove(&record.base).is_some()
+                || self.disk.expunged.contains(&record.base);
+        }
+        match has_old {
+            true => self.rewrite_uidlist(true),
+            false => Ok(()),
+        }
     }
 }

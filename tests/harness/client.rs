@@ -68,7 +68,15 @@ impl std::fmt::Debug for Reply {
 impl Client {
     /// A connection in the clear.
     pub fn open(address: SocketAddr, kind: Kind) -> Client {
-        let stream = TcpStream::connect(address).unwrap();
+        Client::on(TcpStream::connect(address).unwrap(), kind)
+    }
+
+    /// The same; `None` if nobody listens.
+    pub fn try_open(address: SocketAddr, kind: Kind) -> Option<Client> {
+        Some(Client::on(TcpStream::connect(address).ok()?, kind))
+    }
+
+    fn on(stream: TcpStream, kind: Kind) -> Client {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();

@@ -341,6 +341,16 @@ impl Server {
         client
     }
 
+    /// A connection that has logged in, to a server that may be killed: `None` if it was.
+    pub fn try_client(&self) -> Option<Client> {
+        let mut client = Client::try_open(self.imap, self.kind)?;
+        client.doomed = true;
+        client.next_line()?;
+        let reply = client.try_run(&format!("LOGIN {USER} {PASSWORD}"))?;
+        assert!(reply.tagged.starts_with("OK"), "{reply:?}");
+        Some(client)
+    }
+
     /// A connection that has logged in and selected this mailbox; what SELECT said is thrown away.
     pub fn selected(&self, mailbox: &str) -> Client {
         let mut client = self.client();

@@ -181,3 +181,19 @@ fn a_client_that_does_not_read() {
     let mut rest = Vec::new();
     slow.socket().read_to_end(&mut rest).unwrap();
 }
+
+/// "The \\Seen flag is implicitly set" (RFC 3501 §6.4.5) also where this client takes it to be set, for it has not
+/// heard yet that another took it away.
+#[test]
+fn a_body_that_is_read_is_seen_whatever_the_client_believed() {
+    let server = Server::start();
+    let mut c = server.client();
+    c.append("INBOX", "(\\Seen) ", &message("one"));
+    c.ok("SELECT INBOX");
+    let mut other = server.selected("INBOX");
+    other.ok("STORE 1 -FLAGS (\\Seen)");
+    c.ok("FETCH 1 BODY[TEXT]");
+    c.ok("NOOP");
+    let told = other.ok("FETCH 1 FLAGS");
+    assert!(told.last().unwrap().contains("\\Seen"), "{told:?}");
+}

@@ -1,7 +1,9 @@
 //! VANISHED instead of EXPUNGE, and HIGHESTMODSEQ with it (RFC 7162 §3.2.7 to §3.2.10, §6; RFC 6851 §4.4, RFC 8508 §4.5).
 
+use std::sync::Arc;
+
 use super::{check, filled, heard, highest, masked, modseq, number_behind, status};
-use crate::harness::{Client, Server, message};
+use crate::harness::{Client, Server, message, wait_until};
 
 /// A client that has enabled QRESYNC.
 fn resyncing(server: &Server) -> Client {
@@ -276,4 +278,48 @@ fn highestmodseq_that_no_fetch_shows() {
     let told = c.ok("NOOP");
     let told: Vec<String> = told.iter().map(|line| masked(line)).collect();
     assert_eq!(told, ["* 1 FETCH (FLAGS (\\Seen) MODSEQ (#) UID 1)"]);
+}
+
+/// A UID that was told as vanished names no message ever again, though its file comes back while no server runs, under the
+/// name that the uidlist still has.
+#[test]
+fn what_comes_back_while_nobody_looks_has_a_new_uid() {
+    let server = filled(3);
+    if server.either(false, true) {
+        return; // One that is killed has not always written what it told.
+    }
+    let maildir = Arc::clone(&server.maildir);
+    server.stop();
+    for killed in [false, true] {
+        let own = Server::on(&maildir);
+        let mut c = own.client();
+        c.ok("ENABLE QRESYNC");
+        c.ok("SELECT INBOX");
+        let uid = number_behind(&c.ok("FETCH 1 UID"), "UID ");
+        let name = maildir.files("INBOX").remove(usize::from(killed));
+        let (path, away) = (maildir.path().join(&name), maildir.home().join("away"));
+        std::fs::rename(&path, &away).unwrap();
+        let gone = format!("* VANISHED {uid}");
+        wait_until("the news", || c.ok("NOOP").contains(&gone));
+        let next = number_behind(&c.ok("STATUS INBOX (UIDNEXT)"), "UIDNEXT ");
+        match killed {
+            true => own.kill(),
+            false => own.stop(),
+        }
+        std::fs::rename(&away, &path).unwrap();
+        let own = Server::on(&maildir);
+        let mut c = own.client();
+        c.ok("SELECT INBOX");
+        let told = c.ok("UID SEARCH ALL");
+        let uids: Vec<u64> = told[0]
+            .split(' ')
+            .filter_map(|one| one.parse().ok())
+            .collect();
+        assert_eq!(uids.len(), 3, "{told:?}");
+        assert_eq!(uids[2], next, "{told:?}");
+        assert!(!uids.contains(&uid), "{told:?}");
+        // The old record is gone, for who reads the file next.
+        let list = std::fs::read_to_string(maildir.path().join("dovecot-uidlist")).unwrap();
+        assert_eq!(list.lines().count(), 4, "{list}");
+    }
 }

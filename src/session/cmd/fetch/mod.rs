@@ -18,6 +18,7 @@ use crate::imap::response::Code;
 use crate::imap::sequence::{MessageSet, ModSeq, Uid};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
+use crate::mailbox::snapshot::Message;
 use crate::mailbox::view::{Expunge, Picked};
 use crate::session::cmd::fetch::plan::Plan;
 use crate::session::cmd::fetch::render::{Job, Render};
@@ -157,7 +158,13 @@ async fn mark_seen(
     batch: Vec<Picked>,
     by_uid: bool,
 ) -> Result<Vec<Job>, Failure> {
-    let unseen = |picked: &&Picked| !picked.gone && !picked.message.flags.has(SystemFlag::Seen);
+    let is_seen = |message: &Message| message.flags.has(SystemFlag::Seen);
+    // Another session may have taken the flag away, and this client has not heard of it.
+    let now = mailbox.snapshot();
+    let unseen = |picked: &&Picked| {
+        let seen_now = now.find(picked.message.uid).is_none_or(|one| is_seen(one));
+        !(picked.gone || is_seen(&picked.message) && seen_now)
+    };
     let unseen = uids(batch.iter().filter(unseen));
     let mut marked = false;
     if !unseen.is_empty() {
