@@ -115,7 +115,8 @@ impl Inbox {
         lock(&self.news).rescan = true;
     }
 
-    fn add(&self, event: Event) {
+    /// Adds what has come.
+    pub fn add(&self, event: Event) {
         let mut news = lock(&self.news);
         if news.events.len() >= INBOX_LIMIT {
             news.rescan = true;

@@ -6,7 +6,7 @@
 //!
 //! - The base name alone says which message a file is. One the mailbox knows never gets a second UID.
 //! - Nobody is told EXPUNGE on the word of one witness. Gone is (a) a kernel event that the exact last
-//!   known name was unlinked, no other name of that base now, and ENOENT for it; or (b) two complete
+//!   known name was unlinked, no other name of that base told, and ENOENT for it; or (b) two complete
 //!   scans, both quiet, with both directories the same before, between and after. A rename away counts
 //!   as no witness: its other half may still come.
 //! - What is in doubt stays in the picture and is looked at again.
@@ -173,6 +173,7 @@ impl Turn<'_> {
         };
         let known = (message.sub, &*message.name);
         let stands = self.disk.folder.exists(message.sub, &message.name)?;
+        let had_another = seen.iter().any(|(sub, name)| (*sub, name) != known);
         let mut others: Vec<(Sub, FileName)> = Vec::new();
         for (sub, name) in seen {
             if (sub, &name) != known
@@ -192,7 +193,10 @@ impl Turn<'_> {
             (false, Some((sub, name))) => self.note_sight(&message, sub, name),
             (false, None) => {
                 let told = deleted.contains(&(message.sub, message.name.bytes()));
-                if told && !self.disk.doubled.contains(message.name.base()) {
+                // A name that it has got and lost again meanwhile may have been linked to a third, of which nobody has
+                // told yet.
+                let in_doubt = had_another || self.disk.doubled.contains(message.name.base());
+                if told && !in_doubt {
                     return Ok(true);
                 }
                 self.disk.rescan = true;

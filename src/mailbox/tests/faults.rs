@@ -7,6 +7,7 @@ use std::task::{Context, Waker};
 use std::time::SystemTime;
 
 use super::*;
+use crate::mailbox::watch::{Event, Inbox, Kind};
 use crate::spool::folder::Sub;
 
 impl Mailbox {
@@ -127,6 +128,38 @@ async fn a_rename_by_link_and_unlink_is_no_expunge() {
     assert!(told(&mut view, Expunge::Allowed).is_empty());
     fs::remove_file(&old).unwrap();
     assert_eq!(awaited(&mut view).await, ["1 FETCH \\Seen"]);
+}
+
+/// The events of a second such rename are still on their way when the first one's are looked at: the file has neither of the
+/// names that they tell.
+#[tokio::test]
+async fn of_two_renames_by_link_and_unlink_one_has_been_told() {
+    let account = Account1::new();
+    account.deliver("1.M1P1.host");
+    let mut view = account.inbox().await.select(false).await.unwrap();
+    let path = |name: &str| account.root().join("cur").join(name);
+    let [first, third] = [path("1.M1P1.host:2,"), path("1.M1P1.host:2,RS")];
+    let told_so_far = Inbox::default();
+    for (name, kind) in [
+        ("1.M1P1.host:2,S", Kind::Appeared),
+        ("1.M1P1.host:2,", Kind::Deleted),
+    ] {
+        told_so_far.add(Event {
+            sub: Sub::Cur,
+            name: name.into(),
+            kind,
+        });
+    }
+    let inbox = Arc::clone(view.mailbox());
+    inbox
+        .change(move |turn| {
+            fs::hard_link(&first, &third).unwrap();
+            fs::remove_file(&first).unwrap();
+            turn.look(&told_so_far, false)
+        })
+        .await
+        .unwrap();
+    assert_eq!(awaited(&mut view).await, ["1 FETCH \\Answered \\Seen"]);
 }
 
 #[tokio::test]

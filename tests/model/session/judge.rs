@@ -27,7 +27,8 @@ impl Session {
         if writes && read_only {
             return match ok {
                 true => Err("in a mailbox that was opened by EXAMINE".into()),
-                false => Ok(()),
+                // News come with it all the same.
+                false => self.settle(account, false),
             };
         }
         let missing = |uids: &BTreeSet<u32>, account: &[Mailbox]| {
