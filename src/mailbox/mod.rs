@@ -8,6 +8,7 @@ pub mod annotations;
 mod arrivals;
 mod disk;
 mod durability;
+pub mod events;
 pub mod fault;
 mod finder;
 mod given;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::Instrument;
 
 use crate::imap::capability::{self, AfterLogin};
@@ -19,14 +19,17 @@ use crate::imap::search::{ReturnOptions, Source};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::user::User;
 use crate::mailbox::view::Expunge;
+use crate::session::cmd::idle::annotated;
 use crate::session::cmd::{
     any, append, cancelupdate, check, close, compress, copy, create, delete, enable, esearch,
-    expunge, fetch, idle, list, metadata, namespace, rename, search, select, sort, status, store,
-    subscribe, uidbatches,
+    expunge, fetch, idle, list, metadata, namespace, notify, rename, search, select, sort, status,
+    store, subscribe, uidbatches,
 };
 use crate::session::cut::{Cut, Refusal};
+use crate::session::notify::{self as unasked, Notify};
 use crate::session::reader::Reader;
 use crate::session::reply::{self, End, Failure, Reply};
+use crate::session::updates::By;
 use crate::session::writer::Writer;
 use crate::session::{
     ClientId, Handover, Limits, Opening, Released, Session, State, Stop, Stream, farewell, stopped,
@@ -183,8 +186,15 @@ impl Session {
 
     async fn commands(&mut self) -> Result<std::convert::Infallible, End> {
         let mut patience = Patience::default();
+        // The client has sent a part of a command.
+        let mut in_progress = false;
         loop {
-            match self.next().await? {
+            let next = match in_progress {
+                true => self.next().await?,
+                false => self.next_command().await?,
+            };
+            in_progress = next == Cut::Literal;
+            match next {
                 Cut::Command(bytes) => match parse::command(&bytes) {
                     Ok(Command { tag, body }) => self.command(tag, body, &mut patience).await?,
                     Err(ParseError {
@@ -206,6 +216,42 @@ impl Session {
             }
             self.writer.relieve().await?;
         }
+    }
+
+    /// The next command, or what of it must be answered first. Until it comes, the client hears what it wants to hear
+    /// of "all the time (even when no command is in progress)" (RFC 5465 §3.1).
+    async fn next_command(&mut self) -> Result<Cut, End> {
+        let patience = Instant::now() + self.limits.idle_timeout;
+        while self.notify.is_some() {
+            if *self.stop.borrow() {
+                return Err(End::STOP);
+            }
+            if let Some(cut) = self.reader.buffered() {
+                return Ok(cut);
+            }
+            self.writer.flush().await?;
+            let (state, notify) = (&mut self.state, &mut self.notify);
+            tokio::select! {
+                biased;
+                () = stopped(&mut self.stop) => return Err(End::STOP),
+                cut = next_or_rest(&mut self.reader, &mut self.writer) => return Ok(cut?),
+                () = sleep_until(patience) => return Err(End::INACTIVE),
+                () = happens(state, notify) => {}
+                () = annotated(&mut self.annotations) => {}
+            }
+            if self.reader.is_ahead() {
+                // A command has begun to come: what is new is told at its end.
+                break;
+            }
+            match unasked::tell_unasked(self).await {
+                Ok(()) | Err(Failure::Bad(_) | Failure::No(..) | Failure::Refused(_)) => {}
+                Err(Failure::End(end)) => return Err(end),
+                Err(Failure::Fault(fault)) => {
+                    reply::answer(&fault, "NOTIFY")?;
+                }
+            }
+        }
+        self.next().await
     }
 
     /// The next thing the client says. What has been answered goes out before there is a wait for it.
@@ -248,6 +294,7 @@ impl Session {
         let withdrawn = body
             .capability()
             .filter(|capability| self.is_withdrawn(capability));
+        let selected = self.selected_identity();
         let result = if let Some(capability) = withdrawn {
             Err(Failure::Bad(format!("{capability} is switched off").into()))
         } else if body.allowed_in(state) {
@@ -257,6 +304,11 @@ impl Session {
         } else {
             Err(Failure::Bad("Already logged in".into()))
         };
+        if let Some(left) = selected
+            && self.selected_identity() != selected
+        {
+            self.note_left(left).await;
+        }
         self.conclude(&tag, name, news, result, patience).await
     }
 
@@ -333,6 +385,7 @@ impl Session {
                 mailbox,
             } => copy::move_to(self, numbering, &set, &mailbox).await,
             CommandBody::Namespace => namespace::run(self),
+            CommandBody::Notify(set) => notify::run(self, set).await,
             CommandBody::Noop => Ok(Reply::ok("NOOP completed")),
             CommandBody::Rename { from, to } => rename::run(self, &from, &to).await,
             CommandBody::Search {
@@ -438,6 +491,9 @@ impl Session {
         patience.bad_commands = 0;
         let mut code = code;
         if news.told {
+            if let Err(Failure::End(end)) = unasked::tell(self).await {
+                return Err(end);
+            }
             match metadata::tell(self).await {
                 Err(Failure::End(end)) => return Err(end),
                 Ok(()) | Err(_) => self.tell_news(name, news).await?,
@@ -462,7 +518,7 @@ impl Session {
             outcome = Ok(());
         }
         if outcome.is_ok() {
-            outcome = updates::tell(self, news.expunge, news.by_uid).await;
+            outcome = updates::tell(self, news.expunge, news.by_uid, news.by).await;
         }
         match outcome {
             Ok(()) => Ok(()),
@@ -528,6 +584,20 @@ where
     reader.next().await
 }
 
+/// Resolves when something has happened that the client may want to hear of. May be cancelled.
+async fn happens(state: &mut State, notify: &mut Option<Box<Notify>>) {
+    let Some(notify) = notify else {
+        return std::future::pending().await;
+    };
+    match state {
+        State::Selected(view, _) if notify.selected.messages => tokio::select! {
+            () = view.changed_since() => {}
+            () = notify.hears() => {}
+        },
+        State::Selected(..) | State::Authenticated => notify.hears().await,
+    }
+}
+
 /// What of the selected mailbox's news goes with a command's answer.
 #[derive(Clone, Copy)]
 struct News {
@@ -539,6 +609,9 @@ struct News {
     by_uid: bool,
     /// The command may itself have ended the selected mailbox.
     may_end: bool,
+    /// Whether the command may have changed the selected mailbox. NOTIFY "MUST cause the server to immediately return
+    /// any accumulated changes" (RFC 5465 §3.1), as if it had.
+    by: By,
 }
 
 impl News {
@@ -547,6 +620,7 @@ impl News {
         expunge: Expunge::Allowed,
         by_uid: false,
         may_end: false,
+        by: By::Client,
     };
 
     fn of_append(head: &AppendHead) -> News {
@@ -590,6 +664,7 @@ impl News {
             | CommandBody::Lsub { .. }
             | CommandBody::Namespace
             | CommandBody::Noop
+            | CommandBody::Notify(_)
             | CommandBody::SetMetadata { .. }
             | CommandBody::StartTls
             | CommandBody::Status { .. }
@@ -597,8 +672,18 @@ impl News {
             | CommandBody::Unauthenticate
             | CommandBody::Unsubscribe { .. } => (true, false, false),
         };
+        let by = match body {
+            CommandBody::Copy { .. }
+            | CommandBody::Expunge { .. }
+            | CommandBody::Fetch { .. }
+            | CommandBody::Move { .. }
+            | CommandBody::Notify(_)
+            | CommandBody::Store { .. } => By::Client,
+            _ => By::Others,
+        };
         News {
             told,
+            by,
             expunge: if body.permits_expunge() {
                 Expunge::Allowed
             } else {

@@ -32,6 +32,7 @@ pub(crate) async fn run(
             session.user.create_for(&named.name, purpose).await?;
         }
     }
+    session.note_own_name(&named.name);
     session.tell_old_name(&named, Vec::new());
     Ok(Reply::ok("Create completed"))
 }

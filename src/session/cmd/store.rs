@@ -11,6 +11,7 @@ use crate::mailbox::view::Expunge;
 use crate::session::cmd::search::numbers;
 use crate::session::cmd::{Share, resolve, uids};
 use crate::session::reply::{Failure, Reply};
+use crate::session::updates::By;
 use crate::session::{Session, updates};
 
 /// What is to be done to the messages.
@@ -124,5 +125,5 @@ async fn show(session: &mut Session, named: &NumberSet, by_uid: bool) -> Result<
     if speaks_uids && let Some(highest) = named.last().and_then(Uid::new) {
         mailbox.durable(highest).await?;
     }
-    updates::tell(session, Expunge::Held, by_uid).await
+    updates::tell(session, Expunge::Held, by_uid, By::Client).await
 }

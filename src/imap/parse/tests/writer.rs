@@ -12,6 +12,7 @@ use crate::imap::encode::fetch::Items;
 use crate::imap::fetch::FetchItem;
 use crate::imap::flag::Flag;
 use crate::imap::metadata::{Depth, EntryName};
+use crate::imap::notify::{Event, EventGroup, Filter};
 use crate::imap::search::{Day, ReturnOptions, SearchKey, SortKey, Source, ThreadAlgorithm};
 use crate::imap::sequence::{Bound, MessageSet, SeqNum, SequenceSet};
 
@@ -462,6 +463,47 @@ impl Writer {
         }
     }
 
+    fn event_group(&mut self, group: &EventGroup) {
+        let (name, mailboxes) = match &group.filter {
+            Filter::Inboxes => ("INBOXES", None),
+            Filter::Mailboxes(names) => ("MAILBOXES", Some(names)),
+            Filter::Personal => ("PERSONAL", None),
+            Filter::Selected => ("SELECTED", None),
+            Filter::SelectedDelayed => ("SELECTED-DELAYED", None),
+            Filter::Subscribed => ("SUBSCRIBED", None),
+            Filter::Subtree(names) => ("SUBTREE", Some(names)),
+        };
+        self.word(name);
+        if let Some(names) = mailboxes {
+            self.raw(" (");
+            self.list(names, |writer, name| writer.astring(name));
+            self.raw(")");
+        }
+        if group.events.is_empty() {
+            return self.word(" NONE");
+        }
+        self.raw(" (");
+        self.list(&group.events, |writer, event| match event {
+            Event::AnnotationChange => writer.word("AnnotationChange"),
+            Event::FlagChange => writer.word("FlagChange"),
+            Event::MailboxMetadataChange => writer.word("MailboxMetadataChange"),
+            Event::MailboxName => writer.word("MailboxName"),
+            Event::MessageExpunge => writer.word("MessageExpunge"),
+            Event::MessageNew(items) => {
+                writer.word("MessageNew");
+                if !items.is_empty() {
+                    writer.raw(" (");
+                    writer.list(items, Writer::item);
+                    writer.raw(")");
+                }
+            }
+            Event::Other => writer.word("Other"),
+            Event::ServerMetadataChange => writer.word("ServerMetadataChange"),
+            Event::SubscriptionChange => writer.word("SubscriptionChange"),
+        });
+        self.raw(")");
+    }
+
     pub(super) fn command(&mut self, command: &Command) {
         use CommandBody::*;
         self.raw(command.tag.as_str());
@@ -610,6 +652,16 @@ impl Writer {
                 }
                 if !modifiers.is_empty() {
                     self.word(&format!(" ({})", modifiers.join(" ")));
+                }
+            }
+            Notify(None) => self.word(" NONE"),
+            Notify(Some(set)) => {
+                self.word(" SET");
+                self.word(if set.status { " STATUS" } else { "" });
+                for group in &set.groups {
+                    self.raw(" (");
+                    self.event_group(group);
+                    self.raw(")");
                 }
             }
             Id(None) => self.word(" NIL"),

@@ -1,0 +1,529 @@
+//! What happens in all the mailboxes of an account, for sessions under NOTIFY (RFC 5465). Not what happens in the
+//! mailbox that a session has selected: that is in its [view](crate::mailbox::view).
+//!
+//! One watch for all sessions of the account: of each mailbox that any of them wants to hear of there is a [`Post`],
+//! which is a few numbers and an inotify watch. No list of messages is kept for it; a mailbox is opened when something
+//! has happened there, and let go again. All that happens gets a tick. A session knows the tick up to which it has
+//! told its client, so nothing is queued for it: a slow client hears of the last state alone.
+//!
+//! Who finds out what has happened is in [`round`], which names there are in [`names`].
+
+mod names;
+mod round;
+pub mod scope;
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use tokio::sync::watch;
+
+use crate::imap::name::MailboxName;
+use crate::imap::sequence::{ModSeq, NumberSet, Uid, UidValidity};
+use crate::mailbox::events::names::Names;
+use crate::mailbox::events::round::Bell;
+use crate::mailbox::events::scope::{Scope, Wants};
+use crate::mailbox::fault::Fault;
+use crate::mailbox::mailbox::Mailbox;
+use crate::mailbox::snapshot::Snapshot;
+use crate::mailbox::user::{Folder, User};
+use crate::mailbox::watch::Subscription;
+
+/// Most mailboxes of an account that are under NOTIFY: each takes two watches of the kernel, and about 1 KiB.
+pub const MAILBOXES: usize = 4096;
+
+/// So many changes of names and subscriptions a session can be behind.
+const KEPT: usize = 256;
+
+/// When something happened, counted from 1.
+type Tick = u64;
+
+/// The numbers of a mailbox that STATUS tells under NOTIFY.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// UIDVALIDITY
+    pub uid_validity: UidValidity,
+    /// UIDNEXT; it may be spoken.
+    pub uid_next: Uid,
+    /// MESSAGES
+    pub messages: usize,
+    /// UNSEEN
+    pub unseen: usize,
+    /// HIGHESTMODSEQ; 0 if the mailbox keeps none.
+    pub modseq: ModSeq,
+}
+
+impl Counts {
+    fn of(mailbox: &Mailbox, snapshot: &Snapshot) -> Counts {
+        Counts {
+            uid_validity: snapshot.uid_validity,
+            uid_next: snapshot.uid_next,
+            messages: snapshot.len(),
+            unseen: snapshot.unseen(),
+            modseq: match mailbox.keeps_modseqs() {
+                true => snapshot.modseq,
+                false => ModSeq::default(),
+            },
+        }
+    }
+}
+
+/// When a kind of thing happened last in a mailbox; 0 for never.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ticks {
+    messages: Tick,
+    flags: Tick,
+    unseen: Tick,
+    validity: Tick,
+}
+
+/// A mailbox that somebody wants to hear of.
+struct Post {
+    name: MailboxName,
+    /// `None`: not looked at yet.
+    counts: Option<Counts>,
+    /// It was made while others were listening: what is in it is news.
+    fresh: bool,
+    ticks: Ticks,
+    /// `None` where it cannot be watched: it is looked at from time to time.
+    watch: Option<Subscription>,
+    /// It is open, and what it publishes is noted.
+    followed: Weak<Mailbox>,
+    looking: bool,
+    /// Something has happened since a look at it began.
+    again: bool,
+}
+
+/// What has happened to a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameChange {
+    /// What there is of it now.
+    pub folder: Folder,
+    /// Whether it is subscribed now.
+    pub subscribed: bool,
+    /// What.
+    pub kind: NameKind,
+}
+
+/// The kinds of [`NameChange`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NameKind {
+    /// It was made or removed, or is the parent of one that was.
+    Came,
+    /// It was called this.
+    Renamed(MailboxName),
+    /// It was subscribed or unsubscribed.
+    Subscribed,
+}
+
+#[derive(Default)]
+struct State {
+    tick: Tick,
+    /// The task of [`round`] runs.
+    runs: bool,
+    last_number: u64,
+    listeners: HashMap<u64, Arc<Scope>>,
+    /// `None` before anybody listens.
+    names: Option<Names>,
+    posts: BTreeMap<u64, Post>,
+    log: VecDeque<(Tick, Arc<NameChange>)>,
+    /// Of the last change that the log has lost.
+    lost: Tick,
+}
+
+impl State {
+    fn number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
+    }
+
+    /// The next tick, at which something happens.
+    fn tick(&mut self) -> Tick {
+        self.tick += 1;
+        self.tick
+    }
+
+    fn number_of(&self, is_it: impl Fn(&Post) -> bool) -> Option<u64> {
+        let mut posts = self.posts.iter();
+        posts
+            .find(|(_, post)| is_it(post))
+            .map(|(number, _)| *number)
+    }
+
+    /// Whether a post is that of this mailbox.
+    fn is(&self, post: &Post, selected: Option<(u64, u64)>) -> bool {
+        selected.is_some() && self.identity(&post.name) == selected
+    }
+
+    fn post(&mut self, name: &MailboxName) -> Option<&mut Post> {
+        self.posts.values_mut().find(|post| post.name == *name)
+    }
+
+    fn is_subscribed(&self, name: &MailboxName) -> bool {
+        let subscribed = |names: &Names| names.subscribed.contains(name);
+        self.names.as_ref().is_some_and(subscribed)
+    }
+
+    fn log(&mut self, change: NameChange) {
+        let tick = self.tick();
+        self.log.push_back((tick, Arc::new(change)));
+        if self.log.len() > KEPT
+            && let Some((lost, _)) = self.log.pop_front()
+        {
+            self.lost = lost;
+        }
+    }
+
+    /// Takes over what a mailbox is now. Gives whether that is news.
+    fn note(&mut self, number: u64, mailbox: &Mailbox, snapshot: &Snapshot) -> bool {
+        let now = Counts::of(mailbox, snapshot);
+        let next = self.tick + 1;
+        let Some(post) = self.posts.get_mut(&number) else {
+            return false;
+        };
+        let Some(was) = post.counts.replace(now) else {
+            let news = post.fresh && now.messages > 0;
+            if news {
+                (post.ticks.messages, post.ticks.unseen) = (next, next);
+                self.tick = next;
+            }
+            return news;
+        };
+        if was == now {
+            return false;
+        }
+        let mut ticks = post.ticks;
+        if was.uid_validity != now.uid_validity {
+            (ticks.validity, ticks.messages, ticks.flags) = (next, next, next);
+        }
+        let new = snapshot.len().saturating_sub(snapshot.rank(was.uid_next));
+        if was.uid_next != now.uid_next || was.messages + new != now.messages {
+            ticks.messages = next;
+        }
+        if was.unseen != now.unseen {
+            ticks.unseen = next;
+        }
+        let older = snapshot
+            .iter()
+            .take_while(|message| message.uid < was.uid_next);
+        let changed = now.modseq > was.modseq && { older }
+            .any(|message| message.modseq > was.modseq)
+            || was.unseen != now.unseen && ticks.messages != next;
+        if changed {
+            ticks.flags = next;
+        }
+        post.ticks = ticks;
+        self.tick = next;
+        true
+    }
+}
+
+/// What there is of it in a [`User`].
+pub(super) struct Events {
+    state: Mutex<State>,
+    /// The last tick, for who waits.
+    ticks: watch::Sender<Tick>,
+    bell: Arc<Bell>,
+    /// Held while the names are looked at, and new posts set up.
+    settling: tokio::sync::Mutex<()>,
+}
+
+impl Default for Events {
+    fn default() -> Events {
+        Events {
+            state: Mutex::default(),
+            ticks: watch::Sender::new(0),
+            bell: Arc::default(),
+            settling: tokio::sync::Mutex::default(),
+        }
+    }
+}
+
+impl Events {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes who waits, if anything has happened.
+    fn announce(&self) {
+        let tick = self.state().tick;
+        self.ticks.send_if_modified(|told| {
+            let news = *told < tick;
+            *told = tick.max(*told);
+            news
+        });
+    }
+}
+
+/// A session that listens. Dropping it ends that.
+pub struct Attendance {
+    user: Arc<User>,
+    number: u64,
+    scope: Arc<Scope>,
+    /// Up to which the client has been told.
+    told: Tick,
+    /// The same for mailboxes in which it did something itself, where that is later.
+    own: HashMap<MailboxName, Tick>,
+    ticks: watch::Receiver<Tick>,
+}
+
+/// What of a mailbox has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// Which mailbox.
+    pub name: MailboxName,
+    /// What of it is wanted.
+    pub wants: Wants,
+    /// Its numbers now.
+    pub counts: Counts,
+    /// Messages came or went.
+    pub messages: bool,
+    /// Flags were changed.
+    pub flags: bool,
+    /// UNSEEN is another.
+    pub unseen: bool,
+    /// UIDVALIDITY is another.
+    pub validity: bool,
+}
+
+/// What a session has to tell.
+#[derive(Debug, Default)]
+pub struct Heard {
+    /// Of names, in order.
+    pub names: Vec<Arc<NameChange>>,
+    /// Of messages.
+    pub mailboxes: Vec<Changed>,
+    /// Something was lost: it is behind too far.
+    pub overflow: bool,
+}
+
+/// There are too many mailboxes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overflow;
+
+impl User {
+    /// Begins to listen. Every mailbox that is wanted has been looked at then: what happens after is news.
+    pub async fn attend(
+        self: &Arc<Self>,
+        scope: Scope,
+    ) -> Result<Result<Attendance, Overflow>, Fault> {
+        let scope = Arc::new(scope);
+        let number = {
+            let mut state = self.events.state();
+            let number = state.number();
+            // Sessions of one user often want the same.
+            let same = state.listeners.values().find(|other| **other == scope);
+            let scope = Arc::clone(same.unwrap_or(&scope));
+            state.listeners.insert(number, scope);
+            number
+        };
+        let mut attendance = Attendance {
+            user: Arc::clone(self),
+            number,
+            scope: self
+                .events
+                .state()
+                .listeners
+                .get(&number)
+                .cloned()
+                .unwrap_or(scope),
+            told: 0,
+            own: HashMap::new(),
+            ticks: self.events.ticks.subscribe(),
+        };
+        round::begin(self);
+        if !self.settle().await? {
+            return Ok(Err(Overflow));
+        }
+        attendance.told = self.events.state().tick;
+        Ok(Ok(attendance))
+    }
+}
+
+impl Attendance {
+    /// What is wanted.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// What is wanted of a mailbox.
+    pub fn wants(&self, name: &MailboxName) -> Wants {
+        let subscribed = self.user.events.state().is_subscribed(name);
+        self.scope.wants(name, subscribed, self.user.separator())
+    }
+
+    /// Resolves when something may have happened. May be cancelled.
+    pub async fn hears(&mut self) {
+        if self.ticks.changed().await.is_err() {
+            std::future::pending().await
+        }
+    }
+
+    /// The numbers of all mailboxes that are wanted but the `selected` one, as far as they are known.
+    pub fn all(&self, selected: Option<(u64, u64)>) -> Vec<Changed> {
+        let state = self.user.events.state();
+        let posts = state.posts.values();
+        let others = posts.filter(|post| !state.is(post, selected));
+        let mut all: Vec<Changed> = others
+            .filter_map(|post| self.changed(&state, post, None))
+            .collect();
+        drop(state);
+        all.sort_by(|one, other| one.name.cmp(&other.name));
+        all
+    }
+
+    /// What has happened since the last time, but for messages in the `selected` mailbox.
+    pub fn take(&mut self, selected: Option<(u64, u64)>) -> Heard {
+        self.ticks.borrow_and_update();
+        let state = self.user.events.state();
+        if state.tick == self.told {
+            return Heard::default();
+        }
+        let any = self.scope.wants_of_any();
+        let overflow = (any.names || any.subscriptions) && state.lost > self.told;
+        let log = state.log.iter().filter(|(tick, _)| *tick > self.told);
+        let names = log
+            .filter(|(_, change)| self.hears_of(change))
+            .map(|(_, change)| Arc::clone(change))
+            .collect();
+        let mailboxes = state.posts.values().filter_map(|post| {
+            if state.is(post, selected) {
+                return None;
+            }
+            let told = self.own.get(&post.name).copied().unwrap_or_default();
+            self.changed(&state, post, Some(told.max(self.told)))
+        });
+        let mailboxes = mailboxes.collect();
+        self.told = state.tick;
+        drop(state);
+        self.own.clear();
+        Heard {
+            names,
+            mailboxes,
+            overflow,
+        }
+    }
+
+    fn changed(&self, state: &State, post: &Post, told: Option<Tick>) -> Option<Changed> {
+        let counts = post.counts?;
+        let subscribed = state.is_subscribed(&post.name);
+        let wants = self
+            .scope
+            .wants(&post.name, subscribed, self.user.separator());
+        let is_new = |tick: Tick| told.is_none_or(|told| tick > told);
+        let changed = Changed {
+            name: post.name.clone(),
+            wants,
+            counts,
+            messages: wants.messages && is_new(post.ticks.messages),
+            flags: wants.flags && is_new(post.ticks.flags),
+            unseen: is_new(post.ticks.unseen),
+            validity: (wants.flags || wants.messages) && is_new(post.ticks.validity),
+        };
+        (changed.messages || changed.flags || changed.validity).then_some(changed)
+    }
+
+    /// Whether the client wants to hear of it: of a name that is another now by either of them.
+    fn hears_of(&self, change: &NameChange) -> bool {
+        let separator = self.user.separator();
+        let wants = |name| self.scope.wants(name, change.subscribed, separator);
+        let name = &change.folder.name;
+        match &change.kind {
+            NameKind::Came => wants(name).names,
+            NameKind::Renamed(old) => wants(name).names || wants(old).names,
+            // One that is subscribed no more was so before.
+            NameKind::Subscribed => self.scope.wants(name, true, separator).subscriptions,
+        }
+    }
+
+    /// What is known of a mailbox, if the client knows that too.
+    pub fn known(&self, name: &MailboxName) -> Option<Counts> {
+        let mut state = self.user.events.state();
+        let told = self.own.get(name).copied().unwrap_or_default();
+        let told = told.max(self.told);
+        let post = state.post(name)?;
+        let ticks = post.ticks;
+        let last = [ticks.messages, ticks.flags, ticks.validity];
+        post.counts
+            .filter(|_| last.into_iter().all(|tick| tick <= told))
+    }
+
+    /// The client has made these messages in a mailbox of which it knew this: no news, unless others have done
+    /// something there too.
+    pub async fn did(&mut self, name: &MailboxName, known: Option<Counts>, made: &NumberSet) {
+        let is_it = |post: &Post| post.name == *name;
+        let (Some(known), Some(number)) = (known, self.user.events.state().number_of(is_it)) else {
+            return;
+        };
+        round::look_now(&self.user, number).await;
+        let state = self.user.events.state();
+        let Some(now) = state.posts.get(&number).and_then(|post| post.counts) else {
+            return;
+        };
+        let count = made.len();
+        let uids = u64::from(now.uid_next.get() - known.uid_next.get().min(now.uid_next.get()));
+        if now.uid_validity == known.uid_validity
+            && uids == count
+            && now.messages as u64 == known.messages as u64 + count
+        {
+            self.own.insert(name.clone(), state.tick);
+        }
+    }
+
+    /// The client had this mailbox selected: what happened there until now is no news.
+    pub async fn leave(&mut self, identity: (u64, u64)) {
+        let found = {
+            let state = self.user.events.state();
+            let number = state.number_of(|post| state.is(post, Some(identity)));
+            number.and_then(|number| Some((number, state.posts.get(&number)?.name.clone())))
+        };
+        let Some((number, name)) = found else { return };
+        round::look_now(&self.user, number).await;
+        self.own.insert(name, self.user.events.state().tick);
+    }
+
+    /// Finds out what has happened to names up to now.
+    pub async fn look_at_names(&self) -> Result<(), Fault> {
+        self.user.settle().await.map(drop)
+    }
+}
+
+impl Drop for Attendance {
+    fn drop(&mut self) {
+        let events = &self.user.events;
+        events.state().listeners.remove(&self.number);
+        events.bell.ring_names();
+    }
+}
+
+impl State {
+    /// Device and inode of the mailbox that is called this.
+    fn identity(&self, name: &MailboxName) -> Option<(u64, u64)> {
+        self.names.as_ref()?.identities.get(name).copied()
+    }
+
+    /// The mailboxes that anybody wants to hear of messages in.
+    fn wanted(&self, separator: char) -> HashSet<MailboxName> {
+        let Some(names) = &self.names else {
+            return HashSet::new();
+        };
+        // Many want the same.
+        let mut scopes: Vec<&Arc<Scope>> = Vec::new();
+        for scope in self.listeners.values() {
+            if !scopes.iter().any(|other| Arc::ptr_eq(other, scope)) {
+                scopes.push(scope);
+            }
+        }
+        let is_wanted = |folder: &&Folder| {
+            let subscribed = names.subscribed.contains(&folder.name);
+            scopes.iter().any(|scope| {
+                let wants = scope.wants(&folder.name, subscribed, separator);
+                wants.messages || wants.flags
+            })
+        };
+        let folders = names.folders.iter().filter(|folder| folder.selectable);
+        folders
+            .filter(is_wanted)
+            .map(|folder| folder.name.clone())
+            .collect()
+    }
+}
