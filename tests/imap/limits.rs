@@ -29,6 +29,7 @@ fn every_limit_of_the_manual_is_reached_here() {
     let here = [
         include_str!("limits.rs"),
         include_str!("limits_of_messages.rs"),
+        include_str!("rfc5465.rs"),
     ]
     .concat();
     assert!(manual().count() > 30);
@@ -189,6 +190,21 @@ const LISTS: &[List] = &[
     (
         "entries of a GETMETADATA, SETMETADATA or LIST",
         |count| words("LIST \"\" x RETURN (METADATA (", "/private/x", count, "))"),
+        "OK",
+    ),
+    (
+        "event groups of a NOTIFY",
+        |count| words("NOTIFY SET ", "(personal NONE)", count, ""),
+        "OK",
+    ),
+    (
+        "events of a group in a NOTIFY",
+        |count| words("NOTIFY SET (personal (", "MailboxName", count, "))"),
+        "OK",
+    ),
+    (
+        "mailboxes that a group in a NOTIFY names",
+        |count| words("NOTIFY SET (mailboxes (", "x", count, ") NONE)"),
         "OK",
     ),
     (

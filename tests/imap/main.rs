@@ -54,6 +54,7 @@ mod rfc5256;
 mod rfc5258;
 mod rfc5267;
 mod rfc5464;
+mod rfc5465;
 mod rfc5819;
 mod rfc6154;
 mod rfc7162;

@@ -136,6 +136,11 @@ fn codes() {
             "[METADATA LONGENTRIES 2199] ",
         ),
         (Code::MetadataMaxSize(1024), "[METADATA MAXSIZE 1024] "),
+        (
+            Code::BadEvent,
+            "[BADEVENT (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange MailboxMetadataChange ServerMetadataChange)] ",
+        ),
+        (Code::NotificationOverflow, "[NOTIFICATIONOVERFLOW] "),
         (Code::MetadataTooMany, "[METADATA TOOMANY] "),
         (Code::CompressionActive, "[COMPRESSIONACTIVE] "),
         (Code::TooBig, "[TOOBIG] "),

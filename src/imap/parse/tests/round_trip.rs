@@ -15,6 +15,7 @@ use crate::imap::date::DateTime;
 use crate::imap::fetch::{FetchItem, Partial, Section, SectionText};
 use crate::imap::flag::{Flag, Keyword, SystemFlag};
 use crate::imap::metadata::{Depth, EntryName};
+use crate::imap::notify::{Event, EventGroup, Filter, NotifySet};
 use crate::imap::search::{
     Day, PartialRange, ReturnOptions, SearchKey, SortCriterion, SortKey, Source, ThreadAlgorithm,
 };
@@ -75,6 +76,44 @@ fn any_modifiers() -> impl Strategy<Value = FetchModifiers> {
         changed_since,
         vanished: vanished && changed_since.is_some(),
     })
+}
+
+fn any_event_group() -> impl Strategy<Value = EventGroup> {
+    let names = || vec(any_bytes(), 1..4);
+    let filter = prop_oneof![
+        Just(Filter::Inboxes),
+        names().prop_map(Filter::Mailboxes),
+        Just(Filter::Personal),
+        Just(Filter::Selected),
+        Just(Filter::SelectedDelayed),
+        Just(Filter::Subscribed),
+        names().prop_map(Filter::Subtree),
+    ];
+    let messages = (any::<bool>(), any::<bool>(), any::<bool>());
+    let of_mailbox = [
+        Event::MailboxMetadataChange,
+        Event::MailboxName,
+        Event::Other,
+        Event::ServerMetadataChange,
+        Event::SubscriptionChange,
+    ];
+    let of_mailbox = vec(select(of_mailbox.to_vec()), 0..4);
+    (filter, messages, vec(any_item(), 0..3), of_mailbox).prop_map(
+        |(filter, (new, flags, annotations), items, others)| {
+            let mut events = Vec::new();
+            if !filter.is_selected() {
+                events.extend(others);
+            }
+            if new {
+                let items = items.into_iter().filter(|_| filter.is_selected());
+                events.push(Event::MessageNew(items.collect()));
+                events.push(Event::MessageExpunge);
+                events.extend(flags.then_some(Event::FlagChange));
+                events.extend(annotations.then_some(Event::AnnotationChange));
+            }
+            EventGroup { filter, events }
+        },
+    )
 }
 
 fn any_messages() -> impl Strategy<Value = MessageSet> {
@@ -495,6 +534,17 @@ fn any_command() -> impl Strategy<Value = Command> {
             )
         )
             .prop_map(|(mailbox, values)| SetMetadata { mailbox, values }),
+        (any::<bool>(), vec(any_event_group(), 1..4), any::<bool>()).prop_map(
+            |(status, mut groups, none)| {
+                let mut selected = 0;
+                groups.retain(|group| {
+                    selected += usize::from(group.filter.is_selected());
+                    !group.filter.is_selected() || selected == 1
+                });
+                let set = NotifySet { status, groups };
+                Notify((!none && !set.groups.is_empty()).then_some(set))
+            }
+        ),
         (1u32.., proptest::option::of((1u32.., 1u32..)))
             .prop_map(|(size, batches)| UidBatches { size, batches }),
         (numbering(), any_messages(), any_bytes()).prop_map(|(numbering, set, mailbox)| Move {
