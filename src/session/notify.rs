@@ -193,7 +193,7 @@ pub(crate) async fn tell(session: &mut Session) -> Result<(), Failure> {
     } = attendance.take(selected);
     if overflow {
         // "behave as if a NOTIFY NONE command had just been received" (§5.8).
-        *notify = Box::default();
+        **notify = Notify::default();
         let code = Some(Code::NotificationOverflow);
         let text = "More has happened than can be told";
         session.writer.status(None, StatusKind::Ok, code, text);

@@ -120,7 +120,7 @@ fn event(input: &[u8]) -> Parsed<'_, Event> {
 }
 
 /// What is BAD in a group that fits the grammar.
-fn check<'a>(input: &'a [u8], filter: &Filter, events: &[Event]) -> Result<(), nom::Err<Wrong>> {
+fn check(input: &[u8], filter: &Filter, events: &[Event]) -> Result<(), nom::Err<Wrong>> {
     let has = |one: fn(&Event) -> bool| events.iter().any(one);
     let new = has(|event| matches!(event, Event::MessageNew(_)));
     let expunge = has(|event| *event == Event::MessageExpunge);
