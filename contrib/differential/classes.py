@@ -112,6 +112,9 @@ CLASSES = {
         "shows the first of two transfer encodings in BODYSTRUCTURE and decodes by the last",
         "RFC 9051 6.4.5: Requests that the specified section be transmitted after performing decoding of the section's "
         "Content-Transfer-Encoding."),
+    "header-cut": (
+        "reads on behind a delimiter that ends a part within its header, and takes a transfer encoding there for the part's",
+        "RFC 2046 5.1.1: Boundary string comparisons must compare the boundary value with the beginning of each candidate line."),
     "binary-size-of-others": (
         "gives no size of a part where another part cannot be decoded",
         "RFC 9051 6.4.5: Requests the decoded size of the section (i.e., the size to expect in response to the corresponding FETCH BINARY "
@@ -170,6 +173,9 @@ CLASSES = {
         "takes a date that is not after the beginning of 1970 for none",
         "RFC 5256 2.2: As used in this document, the term \"sent date\" refers to the date and time from the Date: header, adjusted by "
         "time zone to normalize to UTC."),
+    "date-undivided": (
+        "reads no date where nothing stands between day, month and year",
+        "RFC 5322 4.3: obs-day = [CFWS] 1*2DIGIT [CFWS]"),
     "date-obsolete": (
         "has rules of its own for years of other than four digits and for zones of letters",
         "RFC 5322 4.3: If a two digit year is encountered with a value between 50 and 99, or any three digit year is encountered, the year is "

@@ -1,7 +1,6 @@
 """What Culver ought to answer, from the message's octets: a breakage in a message excuses that two servers differ, and not
 what Culver says. Where no grammar tells the answer, what Culver gives must at least stand in the field."""
 
-import binascii
 import calendar
 import re
 
@@ -159,8 +158,7 @@ def decoded(body, encoding):
     if encoding == b"base64":
         return reading.any_base64(body)
     if encoding == b"quoted-printable":
-        lines = re.sub(rb"[ \t]+(?=\r\n|$)", b"", body).replace(b"=\r\n", b"")
-        return re.sub(rb"=([0-9A-Fa-f]{2})", lambda found: binascii.unhexlify(found[1]), lines)
+        return reading.any_quoted_printable(body)
     return body
 
 
@@ -174,6 +172,8 @@ def sent_day(text):
     """The year, month and day that a Date field names in any of the usual forms, between white space, commas, slashes and hyphens;
     `None` if there is none. A zone or a piece of another word is no year."""
     text = grammar.strip_comments(text).replace(b"\x80", b"\x00").decode("latin-1").lower()  # NUL is 0x80 in a literal
+    text = re.sub(rf"(?<![^\x00-\x20,()/-])(\d{{1,2}})(?=(?:{MONTH})(?![a-z]))", r"\1 ", text)  # RFC 5322 §4.3: nothing has to divide them
+    text = re.sub(rf"(?<![^\x00-\x20,()/-])({MONTH})(?=\d{{4}})", r"\1 ", text)
     found = [(one["word"] if not one["sign"] else "-", one.start() == 0 or text[one.start() - 1] not in "-/") for one in WORD.finditer(text)]
     words, apart = [word for word, _ in found], [one for _, one in found]
     at = next((at for at, word in enumerate(words) if re.fullmatch(MONTH, word.removesuffix("."))), None)

@@ -108,13 +108,17 @@ def envelope_leaves(ours, theirs, part):
             yield name, part, a, b
 
 
+# What is shown of a multipart without parts (RFC 3501 §9, `body-type-mpart`).
+NOTHING = [b"text", b"plain", [b"charset", b"us-ascii"], None, None, b"7bit", 0, 0]
+
+
 def structure_leaves(ours, theirs, prefix, me):
     """`me` is the part's own number, `prefix` what stands before those of the parts in it."""
     if isinstance(ours[0], list) != isinstance(theirs[0], list):
         yield "structure", me, ours, theirs
     elif isinstance(ours[0], list):
         mine, its = children(ours), children(theirs)
-        if len(mine) != len(its):
+        if len(mine) != len(its) or its[0][:8] == NOTHING != mine[0][:8]:
             yield "structure", me, ours, theirs
             return
         for at, (a, b) in enumerate(zip(mine, its)):
@@ -369,6 +373,9 @@ def binary(ours, theirs, number, part, message):
         return own
     elif len(encodings) > 1 and encodings[0] != encodings[-1]:
         return {"encoding-twice"}
+    behind = grammar.fields(message.octets[part.start :], "Content-Transfer-Encoding")
+    if theirs == "NO [UNKNOWN-CTE]" and part.header and not part.body and not encodings and behind and behind[-1].strip().lower() not in ENCODINGS:
+        return {"header-cut"}
     if isinstance(theirs, str):
         # Dovecot reads all parts for the size of one.
         others = [problem(other) for other in parts.everywhere(message.root) if other is not part]

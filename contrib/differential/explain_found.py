@@ -66,8 +66,16 @@ def odd_date(text):
         return {"date-odd"}
     if grammar.obsolete_date(text):
         return {"date-obsolete"}
+    if grammar.undivided_date(text):
+        return {"date-undivided"}
+    when = seconds(text)
+    return {"date-epoch"} if when is not None and when <= 0 else set()
+
+
+def seconds(text):
+    """When a date is, in seconds since 1970, as Python reads it; `None` if it does not."""
     when = email.utils.parsedate_tz(grammar.strip_comments(text).decode("latin-1"))
-    return {"date-epoch"} if when and email.utils.mktime_tz(when) <= 0 else set()
+    return email.utils.mktime_tz(when) if when else None
 
 
 def words(message, key, name, string, ours):
@@ -299,7 +307,7 @@ def flat(members):
 def sent(message_of, thread):
     """The dates that a thread may be put in its place by."""
     dates = [grammar.fields(message_of(number).fetch("BODY.PEEK[HEADER]"), "Date") for number in thread]
-    return {email.utils.mktime_tz(email.utils.parsedate_tz(bodies[0].decode("latin-1"))) for bodies in dates if bodies}
+    return {seconds(bodies[0]) for bodies in dates if bodies} - {None}
 
 
 def rootless(message_of, thread):

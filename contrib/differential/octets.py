@@ -158,9 +158,10 @@ def strip_comments(text):
 
 
 ZONE = r"(?:[+-]\d{2}[0-5]\d|UT|GMT|[ECMP][SD]T|[A-IK-Za-ik-z])"
+FWS = r"[ \t\r\n]"
 DATE = re.compile(
-    rf"\s*(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\s*,)?\s*(\d{{1,2}})\s*({'|'.join(calendar.month_abbr[1:])})\s*(\d{{2,}})\s+"
-    rf"(\d{{2}})\s*:\s*(\d{{2}})(?:\s*:\s*(\d{{2}}))?\s*({ZONE})\s*", re.I)
+    rf"{FWS}*(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun){FWS}*,)?{FWS}*(\d{{1,2}}){FWS}*({'|'.join(calendar.month_abbr[1:])}){FWS}*(\d{{2,}}){FWS}+"
+    rf"(\d{{2}}){FWS}*:{FWS}*(\d{{2}})(?:{FWS}*:{FWS}*(\d{{2}}))?(?:{FWS}+(?=[+-])|{FWS}*(?=[a-z]))({ZONE}){FWS}*", re.I)
 
 
 def sound_date(text):
@@ -181,6 +182,12 @@ def obsolete_date(text):
     year, zone = found[3], found[7]
     odd_year = len(year) not in (2, 4) or len(year) == 2 and 50 <= int(year) < 70 or len(year) == 4 and int(year) < 1900
     return odd_year or zone[0].isalpha() and (zone != zone.upper() or len(zone) == 1 and zone != "Z")
+
+
+def undivided_date(text):
+    """Whether a sound date has nothing between day, month and year."""
+    found = DATE.fullmatch(strip_comments(text).decode("latin-1"))
+    return found.end(1) == found.start(2) or found.end(2) == found.start(3)
 
 
 MESSAGE_ID = rb"<[^\s<>@()\",;:\\\[\]]+@(?:[^\s<>@()\",;:\\\[\]]+|\[[^\s<>\[\]\\]*\])>\s*"

@@ -82,7 +82,8 @@ def folded(text):
     return "".join(unicodedata.normalize("NFKD", one.title() if len(one.title()) == 1 else one) for one in unicodedata.normalize("NFKD", text))
 
 
-WORD = re.compile(rb"=\?([^?]*)\?([^?]*)\?(.*?)\?=", re.S)
+# Another does not begin within one.
+WORD = re.compile(rb"=\?([^?]*)\?([^?]*)\?((?:(?!=\?[^=]).)*?)\?=", re.S)
 SOUND_WORD = re.compile(rb"=\?[^?\s*()<>@,;:\"/\[\].=]+\?[bBqQ]\?[!->@-~]+\?=")
 
 
@@ -121,7 +122,7 @@ def header_text(raw):
         else:
             if not grammar.sound_quoted_printable(text) or re.search(rb"=(?:0[0-9A-D]|[01][0-9A-F])", text):
                 flags.add("encoded-word-odd")
-            octets = binascii.a2b_qp(text, header=True)
+            octets = without_escapes(text.replace(b"_", b" "))
         if text_of(octets, charset)[1] & {"charset-invalid"}:
             flags.add("encoded-word-odd")  # perhaps a character cut in two between words
         if last is not None and not between.strip():
@@ -152,7 +153,7 @@ def other_header_text(raw):
     unfolded = re.sub(rb"\r?\n", b"", raw)
 
     def text(word):
-        octets = any_base64(word[3]) if word[2][:1].lower() == b"b" else binascii.a2b_qp(word[3], header=True)
+        octets = any_base64(word[3]) if word[2][:1].lower() == b"b" else without_escapes(word[3].replace(b"_", b" "))
         return other_text(octets, word[1].split(b"*")[0].decode("latin-1").strip().lower()).encode()
 
     return re.sub(rb"\?=\s+=\?", b"?==?", WORD.sub(text, re.sub(rb"\?=\s+=\?", b"?==?", unfolded))).decode("utf-8", "best")
@@ -168,6 +169,15 @@ def any_base64(text):
     return octets
 
 
+def without_escapes(text):
+    """What can be decoded; an = that no two digits follow stands for itself (RFC 2045 §6.7)."""
+    return re.sub(rb"=([0-9A-Fa-f]{2})", lambda found: binascii.unhexlify(found[1]), text)
+
+
+def any_quoted_printable(body):
+    return without_escapes(re.sub(rb"[ \t]+(?=\r\n|$)", b"", body).replace(b"=\r\n", b""))
+
+
 def body_text(body, encoding, charset, other=False):
     """A text part's body decoded, and the classes of what was odd about it; its charset read as Dovecot's library does."""
     flags = set()
@@ -179,7 +189,7 @@ def body_text(body, encoding, charset, other=False):
     elif mechanism == b"quoted-printable":
         if not grammar.sound_quoted_printable(body):
             flags.add("quoted-printable-broken")
-        body = binascii.a2b_qp(body.replace(b"\r\n", b"\n"))
+        body = any_quoted_printable(body)
     elif mechanism not in (b"", b"7bit", b"8bit", b"binary"):
         flags.add("encoding-unknown")
     name = charset.decode("latin-1").strip().lower()

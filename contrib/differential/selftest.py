@@ -117,6 +117,30 @@ class Answers(unittest.TestCase):
         sound = plain(b"Subject: a b\r\n", b"0123456789\r\n")
         self.fetched(sound, item, b"2345", b"3456", kind="BODY[]<>")
 
+    def test_a_multipart_in_which_the_other_finds_no_part(self):
+        header, inner = b"Content-Type: multipart/mixed; bou; boundary=b\r\n", b"Content-Transfer-Encoding: base64\r\n\r\n"
+        end = [b"mixed", [b"boundary", b"b"], None, None, None]
+        theirs = [text(b""), b"mixed", *END]
+        for broken, classes in ((header, ["parameters-broken"]), (header.replace(b"bou;", b""), [])):
+            message = Told(broken + b"\r\n", b"--b\r\n" + inner + b"eA==\r\n--b--\r\n", [text(b"eA==", b"base64"), *end])
+            self.fetched(message, "BODYSTRUCTURE", message.structure, theirs, *classes)
+            self.fetched(message, "BODYSTRUCTURE", [text(b"eA=", b"base64"), *end], theirs)
+            self.fetched(message, "BODYSTRUCTURE", theirs, message.structure)
+
+    def test_a_header_that_a_delimiter_ends(self):
+        def cut(more):
+            header = b"Content-Type: text/plain\r\n"
+            body = b"--b\r\n" + header + b"--b--\r\n" + more + b"\r\nx\r\n"
+            structure = [text(b""), b"mixed", [b"boundary", b"b"], None, None, None]
+            return Told(b"Content-Type: multipart/mixed; boundary=b\r\n\r\n", body, structure, parts=[(header, b"")])
+
+        refused, unknown = "NO [UNKNOWN-CTE]", b"Content-Transfer-Encoding: x-uue\r\n"
+        self.fetched(cut(unknown), "BINARY[1]", b"", refused, "header-cut", kind="BINARY[n]")
+        self.fetched(cut(unknown), "BINARY[1]", refused, b"", kind="BINARY[n]")
+        self.fetched(cut(unknown), "BINARY[1]", b"x", refused, kind="BINARY[n]")
+        self.fetched(cut(b""), "BINARY[1]", b"", refused, kind="BINARY[n]")
+        self.fetched(cut(b"\r\n" + unknown), "BINARY[1]", b"", refused, kind="BINARY[n]")
+
     def test_a_boundary_that_begins_another(self):
         inner = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n", b"--b\r\n\r\none"
         body = b"--b--\r\n" + b"".join(inner) + b"\r\n--b--\r\n\r\ntwo\r\n--b----\r\n"
@@ -134,6 +158,29 @@ class Answers(unittest.TestCase):
         self.found(message, "SEARCH SENTSINCE 1-Jan-2005", True, "date-odd")
         self.found(message, "SEARCH SENTSINCE 1-Jan-2005", False)
         self.found(message, "SEARCH SENTON 19-Dec-2013", True)
+
+    def test_an_octet_in_a_date_that_is_no_white_space(self):
+        message = plain(b"Date: Wed,\x1e4 May 2016 12:27:13 -0330\r\n")
+        self.found(message, "SEARCH SENTON 4-May-2016", True, "date-odd")
+        self.found(message, "SEARCH SENTON 4-May-2016", False)
+        self.found(message, "SEARCH SENTON 5-May-2016", True)
+        self.found(plain(b"Date: Wed, 4 May 2016 12:27:13+0330\r\n"), "SEARCH SENTON 4-May-2016", True, "date-odd")
+        for sound in (b"-0330", b"+0000 (x)"):
+            self.found(plain(b"Date: Wed, 4 May 2016 12:27:13 " + sound + b"\r\n"), "SEARCH SENTON 4-May-2016", True)
+
+    def test_a_day_right_before_its_month(self):
+        message = plain(b"Date: Sun, 9Sep 2001 01:46:40 +0000\r\n")
+        self.found(message, "SEARCH SENTON 9-Sep-2001", True, "date-undivided")
+        self.found(message, "SEARCH SENTON 9-Sep-2001", False)
+        self.found(message, "SEARCH SENTBEFORE 1-Jan-1990", False, "date-undivided")
+        self.found(plain(b"Date: Sun, 9 Sep 2001 01:46:40 +0000\r\n"), "SEARCH SENTON 9-Sep-2001", True)
+
+    def test_an_encoded_word_that_does_not_end(self):
+        message = plain(b"Subject: =?Shift_JIS?Q?=82=A0=82 =?utf-8?Q?b=C3=A9?= =?iso-8859-1?q?c==E9_?=d\r\n")
+        for word in ("b\u00e9", "shift_jis", "c=\u00e9 d"):
+            self.found(message, "SEARCH SUBJECT %s", False, word=word.encode())
+        self.found(message, "SEARCH SUBJECT %s", True, "encoded-word-odd", word="c=\u00e9 d".encode())
+        self.found(message, "SEARCH SUBJECT %s", True, word="\u3042".encode())
 
     def test_an_open_comment_in_an_address(self):
         message = plain(b"From: ann@example(.org\r\n")

@@ -69,6 +69,7 @@ const AFTER: &[&str] = &[
     "CONDSTORE",
     "QRESYNC",
     "NOTIFY",
+    "OBJECTID",
     "COMPRESS=DEFLATE",
     "UIDBATCHES",
 ];

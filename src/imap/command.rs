@@ -371,6 +371,8 @@ pub enum StatusItem {
     Deleted,
     /// RFC 7162 §3.1.7.
     HighestModSeq,
+    /// RFC 8474 §4.3.
+    MailboxId,
     Messages,
     Recent,
     Size,

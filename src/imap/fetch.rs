@@ -34,6 +34,8 @@ pub enum FetchItem {
     BodyStructure,
     /// `ENVELOPE`.
     Envelope,
+    /// `EMAILID` (RFC 8474 §5.3).
+    EmailId,
     /// `FLAGS`.
     Flags,
     /// `INTERNALDATE`.
@@ -53,6 +55,8 @@ pub enum FetchItem {
     Rfc822Size,
     /// `RFC822.TEXT`: like `BODY[TEXT]`.
     Rfc822Text,
+    /// `THREADID` (RFC 8474 §5.3).
+    ThreadId,
     /// `UID`.
     Uid,
 }
@@ -66,6 +70,7 @@ impl FetchItem {
             FetchItem::BinarySize { .. }
             | FetchItem::Body
             | FetchItem::BodyStructure
+            | FetchItem::EmailId
             | FetchItem::Envelope
             | FetchItem::Flags
             | FetchItem::InternalDate
@@ -73,6 +78,7 @@ impl FetchItem {
             | FetchItem::Preview { .. }
             | FetchItem::Rfc822Header
             | FetchItem::Rfc822Size
+            | FetchItem::ThreadId
             | FetchItem::Uid => false,
         }
     }

@@ -13,6 +13,7 @@ pub mod flag;
 pub mod metadata;
 pub mod name;
 pub mod notify;
+pub mod objectid;
 pub mod parse;
 pub mod response;
 pub mod search;

@@ -7,6 +7,7 @@ use crate::imap::core::Tag;
 use crate::imap::flag::{Keyword, SystemFlags};
 use crate::imap::metadata::EntryName;
 use crate::imap::name::MailboxName;
+use crate::imap::objectid::ObjectId;
 use crate::imap::search::{PartialRange, ReturnOptions};
 use crate::imap::sequence::{ModSeq, NumberList, NumberSet, SeqNum, Uid, UidValidity};
 
@@ -65,6 +66,8 @@ pub enum Code {
     InProgress(Option<Tag>, u64, u64),
     InUse,
     Limit,
+    /// The mailbox's (RFC 8474 §4).
+    MailboxId(ObjectId),
     /// So many messages were processed, or may be; the lowest UID of those that were (RFC 9738).
     MessageLimit(u32, Option<Uid>),
     /// Octets of the largest value that was too large for the client (RFC 5464 §4.2.1).
@@ -139,13 +142,24 @@ pub enum Data {
     Thread(Vec<ThreadItem>),
     /// Ranges of UIDs, the higher end first (RFC 10022).
     UidBatches(Tag, Vec<(u32, u32)>),
-    /// `None` is NIL: of APPENDLIMIT alone.
-    StatusItems(MailboxName, Vec<(StatusItem, Option<u64>)>),
+    /// Of each item its value.
+    StatusItems(MailboxName, Vec<(StatusItem, StatusValue)>),
     /// UIDs of messages expunged, not empty: just now, or `earlier` (RFC 7162 §3.2.10).
     Vanished {
         earlier: bool,
         uids: NumberSet,
     },
+}
+
+/// What STATUS says of an item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StatusValue {
+    /// NIL: of APPENDLIMIT alone.
+    Nil,
+    /// A number.
+    Number(u64),
+    /// Of MAILBOXID.
+    Id(ObjectId),
 }
 
 /// One sign of a THREAD response: as a list, for threads may be nested as deep as they are long.

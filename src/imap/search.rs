@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use crate::imap::command::WireName;
 use crate::imap::flag::{Keyword, SystemFlag};
+use crate::imap::objectid::ObjectId;
 use crate::imap::sequence::{ModSeq, SequenceSet};
 
 /// What SORT sorts by (RFC 5256 §3, RFC 5957 §4).
@@ -109,6 +110,8 @@ pub enum SearchKey {
     Before(Day),
     /// `BODY`
     Body(Vec<u8>),
+    /// `EMAILID`: the message has this one (RFC 8474 §6).
+    EmailId(ObjectId),
     /// `ANSWERED`, `DELETED`, `DRAFT`, `FLAGGED`, `SEEN`; their opposites are [`SearchKey::Not`] of them.
     Flag(SystemFlag),
     /// `KEYWORD`; `UNKEYWORD` is [`SearchKey::Not`] of it.
@@ -118,6 +121,8 @@ pub enum SearchKey {
     /// `MODSEQ`: the mod-sequence is this, perhaps 0, or above (RFC 7162 §3.1.5). There is one for all that may
     /// change of a message, and so the server "MUST ignore" what the key says of an entry.
     ModSeq(ModSeq),
+    /// `THREADID`: its thread has this one (RFC 8474 §6).
+    ThreadId(ObjectId),
     /// `NEW`: recent and not seen.
     New,
     /// `NOT`
@@ -176,6 +181,7 @@ impl SearchKey {
         let inside = match self {
             SearchKey::Header(name, text) => name.len() + text.len(),
             SearchKey::Body(text) | SearchKey::Text(text) => text.len(),
+            SearchKey::EmailId(id) | SearchKey::ThreadId(id) => id.as_str().len(),
             SearchKey::Keyword(keyword) => keyword.as_str().len(),
             SearchKey::Sequence(set) | SearchKey::Uid(set) => size_of_val(set.ranges()),
             _ => 0,

@@ -13,8 +13,8 @@ use crate::spool::filename::FileName;
 use crate::spool::folder::Sub;
 use crate::spool::scan;
 
-/// Files that the uidlist names, by UID, with the size that it tells.
-type Listings = BTreeMap<Uid, (Sub, FileName, Option<u64>)>;
+/// Files that the uidlist names, by UID, with what it tells.
+type Listings = BTreeMap<Uid, (Sub, FileName, Listed)>;
 
 impl Turn<'_> {
     /// Gives files that the picture lacks their UIDs: those of the uidlist, else new ones.
@@ -22,11 +22,28 @@ impl Turn<'_> {
         let mut listed = Listings::new();
         let mut fresh: Vec<(Sub, FileName)> = Vec::new();
         for (base, seen) in strangers {
-            let mut standing = self.standing(&seen)?;
-            standing.retain(|((sub, name), _)| {
-                self.disk.folder.is_message(*sub, name).unwrap_or(false)
-            });
+            let (mut standing, mut is_other) = (Vec::new(), false);
+            for one in self.standing(&seen)? {
+                let (sub, name) = &one.0;
+                let is_message = self.disk.folder.is_message(*sub, name);
+                match is_message.map_err(|error| self.fault("looking", error))? {
+                    Some(true) => standing.push(one),
+                    Some(false) => is_other = true,
+                    None => {}
+                }
+            }
             let Some(((sub, name), inode)) = standing.pop() else {
+                // A listed file that the scan has shown and that is there no more under that name was most likely
+                // renamed since, as for new flags. Passed over, it would get another UID when it is found; whether it
+                // is gone, the next look decides.
+                if self.first
+                    && !is_other
+                    && let Some(record) = self.disk.listed.get(&base)
+                    && let Some((sub, name)) = seen.into_iter().next_back()
+                {
+                    listed.insert(record.uid, (sub, name, record.clone()));
+                    self.disk.rescan = true;
+                }
                 continue;
             };
             if !standing.is_empty() {
@@ -36,7 +53,7 @@ impl Turn<'_> {
             }
             match self.disk.listed.get(&base) {
                 Some(record) if record.uid >= self.draft.uid_next || self.first => {
-                    listed.insert(record.uid, (sub, name, record.virtual_size));
+                    listed.insert(record.uid, (sub, name, record.clone()));
                 }
                 _ => fresh.push((sub, name)),
             }
@@ -108,16 +125,16 @@ impl Turn<'_> {
                     .get(name.base())
                     .filter(|record| is_due(record))
                 {
-                    found.insert(record.uid, (sub, name, record.virtual_size));
+                    found.insert(record.uid, (sub, name, record.clone()));
                 }
             }
             if scan.quiet {
                 break;
             }
         }
-        for (uid, (sub, name, virtual_size)) in found {
+        for (sub, name, listed) in found.into_values() {
             let recent = sub == Sub::New || !self.first;
-            self.show(uid, sub, name, virtual_size, recent);
+            self.show(listed, sub, name, recent);
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::imap::objectid::ObjectId;
 use crate::imap::sequence::{Uid, UidValidity};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::given::{Given, first_floor};
@@ -18,7 +19,7 @@ use crate::spool::keywords::Keywords;
 use crate::spool::lock::Lock;
 use crate::spool::scan;
 use crate::spool::tree::Tree;
-use crate::spool::uidlist::{Read, Salvage, UidList};
+use crate::spool::uidlist::{self, Read, Record, Salvage, UidList};
 use crate::spool::uidvalidity;
 
 /// A uidlist that is gone is not restored while the directories change more often than that: whoever
@@ -26,10 +27,22 @@ use crate::spool::uidvalidity;
 const REST: Duration = Duration::from_secs(1);
 
 /// A record of the uidlist whose file is not in the picture.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Listed {
     pub uid: Uid,
     pub virtual_size: Option<u64>,
+    /// The message's GUID, where it is not the base name.
+    pub guid: Option<Arc<[u8]>>,
+}
+
+impl Listed {
+    pub fn of(record: &Record) -> Listed {
+        Listed {
+            uid: record.uid,
+            virtual_size: record.virtual_size(),
+            guid: record.guid().map(Arc::from),
+        }
+    }
 }
 
 /// What is known of the disk between two turns.
@@ -121,9 +134,8 @@ impl Disk {
             Read::Missing | Read::Broken(_) => (None, Vec::new()),
         };
         let listed = records.into_iter().map(|record| {
-            let virtual_size = record.virtual_size();
-            let uid = record.uid;
-            (record.base, Listed { uid, virtual_size })
+            let listed = Listed::of(&record);
+            (record.base, listed)
         });
         let listed: HashMap<_, _> = listed.collect();
         if lock.is_some()
@@ -137,7 +149,13 @@ impl Disk {
             Some(list) => (list.uid_validity, list.next),
             None => (passing_uid_validity(), Uid::FIRST),
         };
-        let snapshot = Snapshot::empty(uid_validity, uid_next, Arc::clone(&keywords));
+        // Where there is no GUID and none can be kept, the directory stands for it.
+        let id = match &uidlist {
+            Some(list) if list.keeps_guid() || folder.is_writable() => list.guid().to_owned(),
+            _ => format!("{:?} {}", folder.identity(), uid_validity.get()),
+        };
+        let id = ObjectId::of('F', uidlist::guid_number(id.as_bytes()));
+        let snapshot = Snapshot::empty(id, uid_validity, uid_next, Arc::clone(&keywords));
         let disk = Disk {
             folder,
             uidlist,

@@ -8,12 +8,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::imap::flag::{Keyword, SystemFlag, SystemFlags};
+use crate::imap::objectid::ObjectId;
 use crate::imap::sequence::{ModSeq, Uid, UidValidity};
 use crate::index::vanished::Vanished;
+use crate::mailbox::disk::Listed;
 use crate::spool::filename::FileName;
 pub use crate::spool::filename::Letters;
 use crate::spool::folder::Sub;
 use crate::spool::keywords::Keywords;
+use crate::spool::uidlist;
 
 /// Messages in a chunk at the most: small enough to copy for one flag, large enough that a mailbox of
 /// 100,000 messages has a few hundred.
@@ -36,27 +39,24 @@ pub struct Message {
     pub name: Arc<FileName>,
     /// RFC822.SIZE once somebody knows it, else `u64::MAX`.
     virtual_size: AtomicU64,
+    /// The GUID that the uidlist has for it, where it is not the base name.
+    guid: Option<Arc<[u8]>>,
 }
 
 impl Message {
-    /// A message as a file name shows it. `virtual_size` is what the uidlist adds to it.
-    pub(super) fn new(
-        uid: Uid,
-        sub: Sub,
-        name: FileName,
-        modseq: ModSeq,
-        virtual_size: Option<u64>,
-    ) -> Message {
+    /// A message as a file name shows it, with what the uidlist adds to that.
+    pub(super) fn new(listed: Listed, sub: Sub, name: FileName, modseq: ModSeq) -> Message {
         let (flags, letters) = name.flags();
-        let size = name.virtual_size().or(virtual_size).unwrap_or(u64::MAX);
+        let size = name.virtual_size().or(listed.virtual_size);
         Message {
-            uid,
+            uid: listed.uid,
+            guid: listed.guid,
             flags,
             letters,
             modseq,
             sub,
             name: Arc::new(name),
-            virtual_size: AtomicU64::new(size),
+            virtual_size: AtomicU64::new(size.unwrap_or(u64::MAX)),
         }
     }
 
@@ -87,7 +87,19 @@ impl Message {
             sub: self.sub,
             name: Arc::clone(&self.name),
             virtual_size: AtomicU64::new(self.virtual_size.load(Ordering::Relaxed)),
+            guid: self.guid.clone(),
         }
+    }
+
+    /// The GUID that the uidlist has for it, where it is not the base name.
+    pub(super) fn listed_guid(&self) -> Option<&[u8]> {
+        self.guid.as_deref()
+    }
+
+    /// EMAILID (RFC 8474 §5.1): the same for all copies of the message, in whatever mailbox.
+    pub fn email_id(&self) -> ObjectId {
+        let guid = self.guid.as_deref().unwrap_or(self.name.base());
+        ObjectId::of('M', uidlist::guid_number(guid))
     }
 
     /// RFC822.SIZE, if it is known without reading the file.
@@ -114,6 +126,8 @@ type Chunk = Vec<Arc<Message>>;
 /// A mailbox at one moment: its messages by rising UID.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
+    /// MAILBOXID (RFC 8474 §4).
+    pub id: ObjectId,
     /// UIDVALIDITY.
     pub uid_validity: UidValidity,
     /// UIDNEXT.
@@ -147,11 +161,13 @@ pub(super) enum Difference<'s> {
 impl Snapshot {
     /// A state without messages.
     pub(super) fn empty(
+        id: ObjectId,
         uid_validity: UidValidity,
         uid_next: Uid,
         keywords: Arc<Keywords>,
     ) -> Snapshot {
         Snapshot {
+            id,
             uid_validity,
             uid_next,
             modseq: ModSeq(1),
@@ -403,11 +419,21 @@ pub(super) mod tests {
 
     pub fn message(number: u32, info: &str, modseq: u64) -> Message {
         let name = FileName::new(format!("{number}.M1P1.host:2,{info}").as_bytes()).unwrap();
-        Message::new(uid(number), Sub::Cur, name, ModSeq(modseq), None)
+        let listed = Listed {
+            uid: uid(number),
+            virtual_size: None,
+            guid: None,
+        };
+        Message::new(listed, Sub::Cur, name, ModSeq(modseq))
     }
 
     pub fn snapshot(numbers: impl IntoIterator<Item = u32>) -> Snapshot {
-        let mut made = Snapshot::empty(UidValidity::new(1).unwrap(), uid(1), Arc::default());
+        let mut made = Snapshot::empty(
+            ObjectId::of('F', 1),
+            UidValidity::new(1).unwrap(),
+            uid(1),
+            Arc::default(),
+        );
         numbers
             .into_iter()
             .for_each(|number| made.push(message(number, "", 1)));

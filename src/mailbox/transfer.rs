@@ -19,7 +19,7 @@ use crate::mailbox::uids::Newcomer;
 use crate::spool::deliver::Delivery;
 use crate::spool::filename::{FileName, Letters};
 use crate::spool::folder::{Folder, Sub};
-use crate::spool::uidlist::Fields;
+use crate::spool::uidlist::{Fields, guid_number};
 
 /// How often a source file's name is looked up again when it changes under a COPY.
 const NAME_TRIES: usize = 10;
@@ -204,9 +204,9 @@ impl Turn<'_> {
             || self.disk.live.contains_key(base)
             || self.disk.listed.contains_key(base)
             || self.disk.expunged.contains(base);
-        let mut fields = Vec::new();
+        let guid = message.listed_guid().or(known.then_some(base));
+        let mut fields: Fields = guid.map(guid_field).into_iter().collect();
         let plain = if known {
-            fields.extend(guid_field(base));
             fresh_name(&message.name).ok_or_else(unusable)?
         } else {
             (*message.name).clone()
@@ -237,7 +237,8 @@ impl Turn<'_> {
                     .folder
                     .rename(message.sub, &message.name, message.sub, &name)?;
                 turn.note_moved(message.sub, message.sub);
-                let mut fields: Vec<_> = guid_field(message.name.base()).into_iter().collect();
+                let guid = message.listed_guid().unwrap_or(message.name.base());
+                let mut fields = vec![guid_field(guid)];
                 fields.extend(
                     message
                         .virtual_size()
@@ -415,7 +416,14 @@ pub(super) fn size_field(virtual_size: u64) -> (u8, Box<[u8]>) {
     (b'W', virtual_size.to_string().into_bytes().into())
 }
 
-/// The base name a message had before, kept as its GUID; a name with a space fits in no record.
-fn guid_field(base: &[u8]) -> Option<(u8, Box<[u8]>)> {
-    (!base.contains(&b' ')).then(|| (b'G', base.into()))
+/// The field of a uidlist's record for a message's GUID, such as the base name that it had before. What has a space in
+/// it fits in no record, but its number does, and is the same GUID.
+pub(super) fn guid_field(guid: &[u8]) -> (u8, Box<[u8]>) {
+    match guid.contains(&b' ') {
+        false => (b'G', guid.into()),
+        true => (
+            b'G',
+            format!("{:032x}", guid_number(guid)).into_bytes().into(),
+        ),
+    }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::imap::sequence::{ModSeq, NumberSet, Uid};
-use crate::mailbox::disk::Disk;
+use crate::mailbox::disk::{Disk, Listed};
 use crate::mailbox::durability::Durability;
 use crate::mailbox::fault::Fault;
 use crate::mailbox::finder::Finder;
@@ -149,14 +149,8 @@ impl<'t> Turn<'t> {
     }
 
     /// Puts a message that the uidlist has into the draft. `recent`: nobody has heard of it.
-    pub fn show(
-        &mut self,
-        uid: Uid,
-        sub: Sub,
-        name: FileName,
-        virtual_size: Option<u64>,
-        recent: bool,
-    ) {
+    pub fn show(&mut self, listed: Listed, sub: Sub, name: FileName, recent: bool) {
+        let uid = listed.uid;
         self.disk.listed.remove(name.base());
         self.disk.expunged.remove(name.base());
         self.disk.live.insert(name.base().into(), uid);
@@ -165,8 +159,7 @@ impl<'t> Turn<'t> {
             self.arrived.push(uid);
         }
         let modseq = self.modseq_of(uid, &name);
-        self.draft
-            .push(Message::new(uid, sub, name, modseq, virtual_size));
+        self.draft.push(Message::new(listed, sub, name, modseq));
     }
 
     /// Takes messages that are gone out of the draft.

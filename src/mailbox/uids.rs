@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
+use crate::imap::objectid::ObjectId;
 use crate::imap::sequence::Uid;
 use crate::mailbox::disk::Listed;
 use crate::mailbox::fault::Fault;
+use crate::mailbox::transfer::guid_field;
 use crate::mailbox::turn::Turn;
 use crate::spool::filename::FileName;
 use crate::spool::folder::Sub;
 use crate::spool::keywords::Keywords;
-use crate::spool::uidlist::{Change, Fields, Read, Record, UidList};
+use crate::spool::uidlist::{self, Change, Fields, Read, Record, UidList};
 
 /// A rewrite of the uidlist inside a session has to be worth its fsyncs: that many dead records at least.
 const DEAD_RECORDS: usize = 500;
@@ -82,11 +84,8 @@ impl Turn<'_> {
                 None if record.uid < self.draft.uid_next && !self.draft.is_empty() => continue,
                 None => {}
             }
-            let virtual_size = record.virtual_size();
-            let uid = record.uid;
-            self.disk
-                .listed
-                .insert(record.base, Listed { uid, virtual_size });
+            let listed = Listed::of(&record);
+            self.disk.listed.insert(record.base, listed);
         }
         if !renumbered.is_empty() {
             tracing::warn!(
@@ -131,6 +130,10 @@ impl Turn<'_> {
                 // Whoever made the file anew may have lost the floor.
                 self.disk.rewrite |= !self.disk.given.note_floor(&mut list);
                 self.durability.note_safe(list.next.get().saturating_sub(1));
+                if list.keeps_guid() {
+                    let guid = uidlist::guid_number(list.guid().as_bytes());
+                    self.draft.id = ObjectId::of('F', guid);
+                }
                 self.disk.uidlist = Some(list);
                 self.disk.missing = false;
                 self.hear_records_of_all(records, rewrite);
@@ -184,7 +187,7 @@ impl Turn<'_> {
         let absent = self.draft.iter().filter(|one| !present.contains(&one.uid));
         records.extend(absent.map(|message| Record {
             uid: message.uid,
-            fields: Vec::new(),
+            fields: message.listed_guid().map(guid_field).into_iter().collect(),
             base: message.name.base().into(),
         }));
         records.sort_by_key(|record| record.uid);
@@ -259,7 +262,7 @@ impl Turn<'_> {
             }
         }
         for (new, record) in messages.into_iter().zip(&records) {
-            self.show(new.uid, new.sub, new.name, record.virtual_size(), true);
+            self.show(Listed::of(record), new.sub, new.name, true);
         }
         Ok(())
     }

@@ -177,7 +177,7 @@ impl Turn<'_> {
         for (sub, name) in seen {
             if (sub, &name) != known
                 && !others.contains(&(sub, name.clone()))
-                && self.disk.folder.is_message(sub, &name)?
+                && self.disk.folder.is_message(sub, &name)? == Some(true)
             {
                 others.push((sub, name));
             }

@@ -49,9 +49,13 @@ pub fn sent_time(raw: &[u8]) -> Option<i64> {
         let word = word_of_time(&mut cursor);
         match time {
             None if word.is_empty() && cursor.bump().is_none() => break,
-            None => time = clock(&word),
+            None => {
+                let (before, behind) = without_zone(&word);
+                time = clock(before);
+                zone = offset(behind);
+            }
             Some(_) => {
-                zone = offset(&word);
+                zone = zone.or(offset(&word));
                 break;
             }
         }
@@ -76,6 +80,14 @@ fn word_of_time(cursor: &mut Cursor<'_>) -> Vec<u8> {
     }
 }
 
+/// A time, and the zone that some write right behind it.
+fn without_zone(word: &[u8]) -> (&[u8], &[u8]) {
+    let mut behind_colon = word.iter().zip(0..).skip_while(|(byte, _)| **byte != b':');
+    let sign = behind_colon.find(|(byte, _)| matches!(byte, b'+' | b'-'));
+    sign.and_then(|(_, at)| word.split_at_checked(at))
+        .unwrap_or((word, b""))
+}
+
 /// `21:52`, `21:52:25`, `21.52.25`, also behind `1994-02-07T` and before a `Z`: seconds since midnight, and whether there was
 /// one.
 fn clock(word: &[u8]) -> Option<(i64, bool)> {
@@ -98,7 +110,7 @@ fn clock(word: &[u8]) -> Option<(i64, bool)> {
     Some((hour * 3600 + minute * 60 + second, zulu))
 }
 
-/// How far a zone is east of UTC, in seconds: `-0800`, or one of the names in RFC 5322 §4.3. Military letters say
+/// How far a zone is east of UTC, in seconds: `-0800`, `-08:00` (RFC 3339 §5.6), or one of the names in RFC 5322 §4.3. Military letters say
 /// nothing (ibid.).
 fn offset(word: &[u8]) -> Option<i64> {
     let hours = match word.to_ascii_uppercase().as_slice() {
@@ -109,7 +121,10 @@ fn offset(word: &[u8]) -> Option<i64> {
         b"MST" | b"PDT" => -7,
         b"PST" => -8,
         [sign @ (b'+' | b'-'), digits @ ..] => {
-            let (value, count) = number(digits)?;
+            let (value, count) = match digits {
+                [a, b, b':', c, d] => number(&[*a, *b, *c, *d])?,
+                digits => number(digits)?,
+            };
             let (hours, minutes) = (i64::from(value / 100), i64::from(value % 100));
             let seconds = (count == 4 && minutes < 60).then_some(hours * 3600 + minutes * 60)?;
             return Some(if *sign == b'-' { -seconds } else { seconds });
@@ -163,12 +178,22 @@ fn words(raw: &[u8]) -> Vec<Word<'_>> {
         let behind_space = cursor.peek().is_some_and(is_space);
         cursor.skip_cfws();
         let text = cursor.take_while(|byte| byte > b' ' && !b"(),-/".contains(&byte));
-        if !text.is_empty() {
+        let (first, mut rest) = undivided(text);
+        if !first.is_empty() {
             words.push(Word {
-                text,
+                text: first,
                 apart: !matches!(before, Some(b'-' | b'/')),
                 signed: is_sign && !behind_space,
             });
+        }
+        while !rest.is_empty() && words.len() < WORDS_MAX {
+            let (text, behind) = undivided(rest);
+            words.push(Word {
+                text,
+                apart: false,
+                signed: false,
+            });
+            rest = behind;
         }
         (before, is_sign) = match text {
             [] => match cursor.bump() {
@@ -179,6 +204,25 @@ fn words(raw: &[u8]) -> Vec<Word<'_>> {
         };
     }
     words
+}
+
+/// The first of several words that nothing divides, and the others: a day before its month, or a month before its year
+/// (RFC 5322 §4.3, where white space between them may be missing). Fewer than four digits behind a month are more
+/// likely what is left of a year.
+fn undivided(text: &[u8]) -> (&[u8], &[u8]) {
+    let run =
+        |text: &[u8], is_of: fn(&u8) -> bool| text.iter().take_while(|byte| is_of(byte)).count();
+    let digits = run(text, u8::is_ascii_digit);
+    let behind = text.get(digits..).unwrap_or_default();
+    let letters = run(behind, u8::is_ascii_alphabetic);
+    let is_month = behind.get(..letters).and_then(month).is_some();
+    let year = behind.get(letters..).unwrap_or_default();
+    let first = match digits {
+        0 if is_month && run(year, u8::is_ascii_digit) >= 4 => letters,
+        1 | 2 if is_month => digits,
+        _ => text.len(),
+    };
+    text.split_at_checked(first).unwrap_or((text, b""))
 }
 
 /// A number of one to five digits, and how many they are.
@@ -268,10 +312,17 @@ mod tests {
             ("2001-01-01T00:01:33Z", Some(978_307_293)),
             ("1 (x) Jan 2001 (y) 00:01:33 (z) +0000", Some(978_307_293)),
             ("1 Jan 2001 00:01", Some(978_307_260)),
+            // No white space before the zone; and RFC 3339's form of one.
+            ("31 Dec 2000 16:01:33-0800", Some(978_307_293)),
+            ("1 Jan 2001 05:31:33+0530 (x)", Some(978_307_293)),
+            ("2001-01-01T05:31:33+05:30", Some(978_307_293)),
+            ("2000-12-31 16:01:33 -08:00", Some(978_307_293)),
+            ("1 Jan 2001 00:01:33+1", Some(978_307_293)),
             ("1 Jan 2001 00.01.33 +0000", Some(978_307_293)),
             ("1 Jan 2001 00 : 01\r\n :(x)33 -0100", Some(978_310_893)),
             ("1 Jan 2001 25:01:33 +0000", Some(978_307_200)),
             ("1 Jan 2001", Some(978_307_200)),
+            ("1Jan2001 05:31:33 +0530", Some(978_307_293)),
             ("29 Feb 2000 23:59:60 +0000", Some(951_868_800)),
             ("1 Jan 1900", Some(-2_208_988_800)),
             ("no date", None),
@@ -316,6 +367,15 @@ mod tests {
             ("-12 Nov 1994", "1994-11-12"),
             (" -12 Nov 1994", "1994-11-12"),
             ("12 / Nov /94", "1994-11-12"),
+            // "obs-day = [CFWS] 1*2DIGIT [CFWS]" (RFC 5322 §4.3), and the year likewise.
+            ("Sun, 9Sep 2001 01:46:40 +0000", "2001-9-9"),
+            ("9Sep2001 01:46:40 +0000", "2001-9-9"),
+            ("09 September2001", "2001-9-9"),
+            ("09 Sep001 01:46:40", "none"),
+            ("9x Sep 2001", "none"),
+            ("119Sep 2001", "none"),
+            ("9 Sep 20k04", "none"),
+            ("9 Sept. 2001", "2001-9-9"),
             ("29 Feb 1900", "none"),
             ("31 Apr 2000", "none"),
             ("0 Jan 2000", "none"),

@@ -1,7 +1,7 @@
 //! Encoded words in header fields (RFC 2047, RFC 2231 §5) → text, with what mailers get wrong: words in
 //! quoted strings or in the middle of others, blanks in them, characters cut in two between them.
 
-use memchr::memmem;
+use memchr::{memchr_iter, memmem};
 
 use crate::message::charset::Charset;
 use crate::message::header::compressed;
@@ -48,11 +48,9 @@ impl<'a> Reader<'a> {
             open: None,
         };
         let mut rest = body;
-        // Once no `?=` is found, none follows later: each is looked for once.
-        let mut may_end = true;
-        while let Some(at) = memmem::find(rest, b"=?").filter(|_| may_end) {
+        while let Some(at) = memmem::find(rest, b"=?") {
             let (before, from) = rest.split_at_checked(at).unwrap_or_default();
-            let Some((word, after)) = Word::parse(from, &mut may_end) else {
+            let Some((word, after)) = Word::parse(from) else {
                 let (text, after) = rest.split_at_checked(at + 2).unwrap_or_default();
                 reader.plain(text);
                 rest = after;
@@ -136,7 +134,7 @@ struct Word<'a> {
 
 impl<'a> Word<'a> {
     /// Reads the word that the text begins with, and gives what follows.
-    fn parse(from: &'a [u8], may_end: &mut bool) -> Option<(Word<'a>, &'a [u8])> {
+    fn parse(from: &'a [u8]) -> Option<(Word<'a>, &'a [u8])> {
         let from = from.strip_prefix(b"=?")?;
         let mark = from
             .iter()
@@ -152,17 +150,19 @@ impl<'a> Word<'a> {
             [b'?', b'q' | b'Q', b'?', from @ ..] => (false, from),
             _ => return None,
         };
-        let Some(length) = memmem::find(from, b"?=") else {
-            *may_end = false;
-            return None;
-        };
+        // A mark in the text stands for itself, as some write it; but not one that begins another word.
+        let length = memchr_iter(b'?', from).find(|at| {
+            let (before, mark) = from.split_at_checked(*at).unwrap_or_default();
+            mark.starts_with(b"?=") || before.ends_with(b"=")
+        })?;
         let (text, rest) = from.split_at_checked(length)?;
+        let rest = rest.strip_prefix(b"?=")?;
         let word = Word {
             charset,
             base64,
             text,
         };
-        Some((word, rest.get(2..).unwrap_or_default()))
+        Some((word, rest))
     }
 
     /// Whether the octets of the two words may share a character.
@@ -242,6 +242,12 @@ mod tests {
             (b"=?utf-8?q?=C3?=", "Ã"),
             // Not encoded words.
             (b"=?utf-8?q?open", "=?utf-8?q?open"),
+            (b"=?utf-8?q?a =?utf-8?q?b=C3=A9?=", "=?utf-8?q?a b\u{e9}"),
+            (
+                b"=?utf-8?b?w6k=\r\n =?utf-8?b?w6k=?=",
+                "=?utf-8?b?w6k= \u{e9}",
+            ),
+            (b"=?utf-8?q?open=?utf-8?q?b?=", "=?utf-8?q?openb"),
             (b"=?utf-8?x?a?=", "=?utf-8?x?a?="),
             (b"=? =?utf-8?q?a?= ?=", "=? a ?="),
             (b"=??q?a?=", "=??q?a?="),
@@ -285,11 +291,15 @@ mod tests {
             "=?",
             "=?a?q?",
             "=?a?q??=",
+            "=?a?q??",
+            "=?a=?q?q?",
             "=?a?b?=",
             "?=",
+            "?",
             "=?utf-8?q?a?= ",
         ] {
-            header_text(text.repeat(200_000).as_bytes());
+            let body = ["=?a?q?", &text.repeat(200_000), "?="].concat();
+            header_text(body.as_bytes());
         }
     }
 }

@@ -76,6 +76,11 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Whether a parenthesis was passed that is never closed.
+    pub fn has_open_comment(&self) -> bool {
+        !self.open_comments.is_empty()
+    }
+
     /// A comment with those inside it; parentheses of the inner ones stay.
     fn comment(&mut self) -> Option<Vec<u8>> {
         if self.peek() != Some(b'(') || self.no_comments {

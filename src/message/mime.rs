@@ -63,10 +63,35 @@ pub enum Content {
     Opaque,
 }
 
+/// A message's parts by offsets alone, without what would have to be counted: where they lie, and which of them are
+/// text.
+#[derive(Clone, Debug)]
+pub struct Outline {
+    /// As in [`Structure::parts`]. What is said of their lines and virtual octets is not true.
+    pub(super) parts: Vec<Part>,
+}
+
+impl From<Structure> for Outline {
+    fn from(structure: Structure) -> Outline {
+        Outline {
+            parts: structure.parts,
+        }
+    }
+}
+
 /// Reads a message once and notes where its parts are. Fails only where reading does.
 pub fn parse<S: Source + ?Sized>(source: &S) -> io::Result<Structure> {
+    read(source, true)
+}
+
+/// The same for those who do not ask for sizes.
+pub fn outline<S: Source + ?Sized>(source: &S) -> io::Result<Outline> {
+    Ok(read(source, false)?.into())
+}
+
+fn read<S: Source + ?Sized>(source: &S, counts: bool) -> io::Result<Structure> {
     let mut pieces = Pieces::new(source, 0..source.len()?);
-    let mut parser = Parser::new();
+    let mut parser = Parser::new(counts);
     loop {
         if !parser.in_header && !parser.opening {
             let lines = pieces.lines_before_dashes()?;
@@ -142,10 +167,12 @@ struct Parser {
     before_line_end: Place,
     /// A delimiter has been read, whose line goes on.
     opening: bool,
+    /// Lines and virtual octets are wanted.
+    counts: bool,
 }
 
 impl Parser {
-    fn new() -> Parser {
+    fn new(counts: bool) -> Parser {
         let mut parser = Parser {
             parts: Vec::new(),
             stack: Vec::new(),
@@ -154,6 +181,7 @@ impl Parser {
             here: Place::default(),
             before_line_end: Place::default(),
             opening: false,
+            counts,
         };
         parser.open(false);
         parser
@@ -194,9 +222,13 @@ impl Parser {
 
     /// Passes over whole lines of a body, none of which can be a delimiter.
     fn pass(&mut self, lines: &[u8]) {
-        let (line_ends, crlf) = line_ends(lines);
         let last = if lines.ends_with(b"\r\n") { 2 } else { 1 };
         let length = lines.len() as u64;
+        let (line_ends, crlf) = match self.counts {
+            true => line_ends(lines),
+            // The last one.
+            false => (1, last - 1),
+        };
         self.here.offset += length;
         self.here.virtual_offset += length + line_ends - crlf;
         self.here.lines += line_ends;

@@ -35,7 +35,7 @@ impl ContentType {
         }
         cursor.skip_cfws();
         let subtype = cursor.take_while(is_token).to_vec();
-        if subtype.is_empty() {
+        if subtype.is_empty() || cursor.has_open_comment() {
             return None;
         }
         Some(ContentType {
@@ -305,6 +305,12 @@ mod tests {
             ("text plain", "none"),
             ("text/plain charset=x; a=b", "text/plain a=[b]"),
             ("text/plain/x; a=b", "text/plain a=[b]"),
+            // What follows a parenthesis is a comment's, closed or not.
+            ("message(/rfc822", "none"),
+            ("message/(rfc822", "none"),
+            ("(message/rfc822", "none"),
+            ("message(a)(/(b)rfc822", "none"),
+            ("text/html(; a=b", "text/html a=[b]"),
         ];
         for (body, expected) in table {
             assert_eq!(parse(body), expected, "{body}");

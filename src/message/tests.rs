@@ -16,7 +16,7 @@ use crate::message::Source;
 use crate::message::crlf::{CrlfStream, virtual_size};
 use crate::message::date::sent_day;
 use crate::message::decode::{TransferEncoding, header_text};
-use crate::message::mime::{self, Content, Structure};
+use crate::message::mime::{self, Content, Outline, Structure};
 use crate::message::section::{FIELDS_MAX, Octets, locate, locate_in_header};
 use crate::message::structure::{Form, own_envelope};
 
@@ -301,9 +301,11 @@ fn check(message: &[u8], structure: &Structure) {
         structure.body_structure(message, form).unwrap();
     }
     own_envelope(message).unwrap();
-    for part in structure.text_parts() {
-        assert!(part.range.end <= length);
-    }
+    let outline = mime::outline(message).unwrap();
+    let same = Outline::from(structure.clone());
+    assert!(outline.inner_headers().eq(same.inner_headers()));
+    assert!(outline.text_parts().eq(same.text_parts()));
+    assert!(outline.text_parts().all(|part| part.range.end <= length));
 }
 proptest! {
     /// Lines that matter to the parser, in any order.
@@ -408,8 +410,8 @@ fn text_parts_are_found_where_they_lie() {
         --b\nContent-Type: message/rfc822\n\nSubject: s\n\ninner\n\
         --b\nContent-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\neA==\n\ny\n\
         --b\nContent-Type: multipart/mixed; boundary=c\n\nno parts\n--b--\n";
-    let structure = mime::parse(message.as_slice()).unwrap();
-    let found: Vec<_> = structure
+    let outline = mime::outline(message.as_slice()).unwrap();
+    let found: Vec<_> = outline
         .text_parts()
         .map(|part| {
             let body = &message[part.range.start as usize..part.range.end as usize];

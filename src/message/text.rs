@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::message::decode::TransferEncoding;
 use crate::message::header::Header;
-use crate::message::mime::{Content, Structure};
+use crate::message::mime::{Content, Outline};
 use crate::message::parameter::ContentType;
 
 /// Octets of a charset's name that are kept. None that is known has more.
@@ -46,7 +46,12 @@ impl Text {
     }
 }
 
-impl Structure {
+impl Outline {
+    /// Where the headers of all parts but the message itself lie, in the order of the file.
+    pub fn inner_headers(&self) -> impl Iterator<Item = Range<u64>> {
+        self.parts.iter().skip(1).map(|part| part.header.clone())
+    }
+
     /// The parts that SEARCH BODY looks into, in the order of the file.
     pub fn text_parts(&self) -> impl Iterator<Item = TextPart<'_>> {
         let mut encoded_until = 0;

@@ -48,14 +48,14 @@ pub struct Scratch {
 }
 
 /// Whether the message in `file` matches. `answers` are those of the picture, by test; `note_size` is told
-/// RFC822.SIZE if it came out on the way. Once it was stopped through `progress`, any answer will do.
+/// RFC822.SIZE if it comes out on the way; `None` where it is known. Once it was stopped through `progress`, any answer will do.
 pub fn examine(
     query: &Query,
     answers: Vec<Option<bool>>,
     file: &File,
     scratch: &mut Scratch,
     progress: &Progress,
-    note_size: impl FnOnce(u64),
+    note_size: Option<&dyn Fn(u64)>,
 ) -> io::Result<bool> {
     let metadata = file.metadata()?;
     let size = metadata.len();
@@ -114,7 +114,7 @@ impl<'q> Examination<'q, '_> {
         metadata: &Metadata,
         size: u64,
         loaded: &mut Loaded<'_>,
-        note_size: impl FnOnce(u64),
+        note_size: Option<&dyn Fn(u64)>,
     ) -> io::Result<bool> {
         self.stat(metadata);
         if let Some(verdict) = self.verdict() {
@@ -274,32 +274,35 @@ impl<'q> Examination<'q, '_> {
     fn whole<S: Source + ?Sized>(
         &mut self,
         source: &S,
-        note_size: impl FnOnce(u64),
+        note_size: Option<&dyn Fn(u64)>,
     ) -> io::Result<()> {
         let mut bodies = Vec::new();
         let mut headers = Vec::new();
+        let mut wants_size = note_size.is_some();
         let query = self.query;
         query.open_tests(&self.answers, |number, test| match test {
             Test::Body(needle) => bodies.push((number, needle)),
             Test::InnerHeader(needle) => headers.push((number, needle)),
+            Test::SizeAtLeast(_) => wants_size = true,
             _ => {}
         });
         if bodies.is_empty() && headers.is_empty() {
-            let size = virtual_size(source, 0..source.len()?)?;
-            note_size(size);
-            self.sized(size);
+            self.sized(virtual_size(source, 0..source.len()?)?, note_size);
             return Ok(());
         }
 
-        let structure = mime::parse(source)?;
-        note_size(structure.virtual_size);
-        self.sized(structure.virtual_size);
+        let outline = if wants_size {
+            let structure = mime::parse(source)?;
+            self.sized(structure.virtual_size, note_size);
+            structure.into()
+        } else {
+            mime::outline(source)?
+        };
         let mut seeker = Seeker::new(std::mem::take(&mut self.scratch.sought));
         if !headers.is_empty() {
             seeker.seek(headers);
             let mut nothing = Wanted::default();
-            for part in structure.parts.iter().skip(1) {
-                let range = part.header.clone();
+            for range in outline.inner_headers() {
                 if seeker.is_done() || self.header(source, range, &mut seeker, &mut nothing)? {
                     break;
                 }
@@ -307,7 +310,7 @@ impl<'q> Examination<'q, '_> {
         }
         if !bodies.is_empty() && self.verdict().is_none() {
             seeker.seek(bodies);
-            for part in structure.text_parts() {
+            for part in outline.text_parts() {
                 if seeker.is_done() || self.body(source, &part, &mut seeker)? {
                     break;
                 }
@@ -400,7 +403,10 @@ impl<'q> Examination<'q, '_> {
     }
 
     /// RFC822.SIZE is known.
-    fn sized(&mut self, size: u64) {
+    fn sized(&mut self, size: u64, note_size: Option<&dyn Fn(u64)>) {
+        if let Some(note) = note_size {
+            note(size);
+        }
         for (test, answer) in self.query.tests().iter().zip(&mut self.answers) {
             if let Test::SizeAtLeast(least) = test {
                 answer.get_or_insert(size >= *least);

@@ -9,6 +9,7 @@
 pub mod examine;
 pub mod fold;
 mod header;
+pub mod key;
 pub mod needle;
 pub mod order;
 pub mod pool;

@@ -15,15 +15,9 @@ use crate::message::header::{HEADER_MAX, Header};
 use crate::message::ids::message_ids;
 use crate::message::{Source, address};
 use crate::search::fold::fold;
+use crate::search::key::Key;
 use crate::search::subject::base_subject;
-use crate::search::thread::{IdHash, Threaded};
-
-/// Octets of a text that it is sorted by: so many at least, and as many more as give all messages together
-/// [`KEYS_TOTAL`].
-const KEY_MIN: usize = 512;
-
-/// What the texts of one criterion may come to in all messages together.
-const KEYS_TOTAL: usize = 8 * 1024 * 1024;
+use crate::search::thread::{Hash, Threaded};
 
 /// References that count, the last of them.
 const REFERENCES_MAX: usize = 100;
@@ -33,8 +27,8 @@ const REFERENCES_MAX: usize = 100;
 pub enum Value {
     /// Seconds since 1970, or octets.
     Number(i64),
-    /// Octets of a collation key.
-    Text(Vec<u8>),
+    /// A text, by its collation key.
+    Text(Key),
 }
 
 /// What is known of a message without its header.
@@ -46,14 +40,6 @@ pub struct Known {
     pub size: u64,
 }
 
-/// Octets of a text by which one of so many messages is sorted.
-pub fn key_max(messages: usize) -> usize {
-    KEYS_TOTAL
-        .checked_div(messages)
-        .unwrap_or_default()
-        .max(KEY_MIN)
-}
-
 /// Whether the header has to be read for these criteria.
 pub fn needs_header(criteria: &[SortCriterion]) -> bool {
     criteria
@@ -61,13 +47,11 @@ pub fn needs_header(criteria: &[SortCriterion]) -> bool {
         .any(|criterion| field(criterion.key).is_some())
 }
 
-/// The values of a message for these criteria, in their order; of a text, `key_max` octets. `source` may be empty
-/// where no header is needed.
+/// The values of a message for these criteria, in their order. `source` may be empty where no header is needed.
 pub fn values<S: Source + ?Sized>(
     source: &S,
     criteria: &[SortCriterion],
     known: Known,
-    key_max: usize,
 ) -> io::Result<Vec<Value>> {
     let fields = read(source, |name| {
         criteria
@@ -77,8 +61,15 @@ pub fn values<S: Source + ?Sized>(
     })?;
     Ok(criteria
         .iter()
-        .map(|criterion| value(&fields, criterion.key, known, key_max))
+        .map(|criterion| value(&fields, criterion.key, known))
         .collect())
+}
+
+/// The whole collation key of the text that a message has for a sort key; empty where that is none of a text.
+pub fn text<S: Source + ?Sized>(source: &S, key: SortKey) -> io::Result<Vec<u8>> {
+    let wanted = field(key).unwrap_or_default();
+    let fields = read(source, |name| name.eq_ignore_ascii_case(wanted))?;
+    Ok(collated(&fields, key).unwrap_or_default())
 }
 
 /// How two messages stand to each other; where all is equal, their order in the mailbox decides.
@@ -94,12 +85,8 @@ pub fn compare(criteria: &[SortCriterion], one: &[Value], other: &[Value]) -> Or
         .unwrap_or(Ordering::Equal)
 }
 
-/// What THREAD wants to know of a message; of its subject, `key_max` octets.
-pub fn threaded<S: Source + ?Sized>(
-    source: &S,
-    arrival: i64,
-    key_max: usize,
-) -> io::Result<Threaded> {
+/// What THREAD wants to know of a message.
+pub fn threaded<S: Source + ?Sized>(source: &S, arrival: i64) -> io::Result<Threaded> {
     const WANTED: [&[u8]; 5] = [
         b"Date",
         b"Subject",
@@ -114,7 +101,7 @@ pub fn threaded<S: Source + ?Sized>(
     })?;
     let ids = |name| {
         let ids = fields.first(name).map(message_ids).unwrap_or_default();
-        ids.iter().map(|id| id_hash(id)).collect::<Vec<IdHash>>()
+        ids.iter().map(|id| hash(id)).collect::<Vec<Hash>>()
     };
     let mut references = ids(b"References");
     if references.is_empty() {
@@ -122,10 +109,10 @@ pub fn threaded<S: Source + ?Sized>(
         references.truncate(1);
     }
     references.drain(..references.len().saturating_sub(REFERENCES_MAX));
-    let (subject, is_reply) = subject(&fields, key_max);
+    let (subject, is_reply) = subject(&fields);
     Ok(Threaded {
         date: sent(&fields, arrival),
-        subject,
+        subject: (!subject.is_empty()).then(|| hash(&subject)),
         is_reply,
         id: ids(b"Message-ID").into_iter().next(),
         references,
@@ -148,17 +135,25 @@ fn field(key: SortKey) -> Option<&'static [u8]> {
     }
 }
 
-fn value(fields: &Header, key: SortKey, known: Known, key_max: usize) -> Value {
+fn value(fields: &Header, key: SortKey, known: Known) -> Value {
     match key {
         SortKey::Arrival => Value::Number(known.arrival),
         SortKey::Size => Value::Number(i64::try_from(known.size).unwrap_or(i64::MAX)),
         SortKey::Date => Value::Number(sent(fields, known.arrival)),
-        SortKey::Subject => Value::Text(subject(fields, key_max).0),
-        SortKey::Cc => mailbox(fields, b"Cc", key_max),
-        SortKey::From => mailbox(fields, b"From", key_max),
-        SortKey::To => mailbox(fields, b"To", key_max),
-        SortKey::DisplayFrom => display(fields, b"From", key_max),
-        SortKey::DisplayTo => display(fields, b"To", key_max),
+        _ => Value::Text(Key::new(&collated(fields, key).unwrap_or_default())),
+    }
+}
+
+/// The collation key of a sort key's text.
+fn collated(fields: &Header, key: SortKey) -> Option<Vec<u8>> {
+    match key {
+        SortKey::Arrival | SortKey::Size | SortKey::Date => None,
+        SortKey::Subject => Some(subject(fields).0),
+        SortKey::Cc => Some(mailbox(fields, b"Cc")),
+        SortKey::From => Some(mailbox(fields, b"From")),
+        SortKey::To => Some(mailbox(fields, b"To")),
+        SortKey::DisplayFrom => Some(display(fields, b"From")),
+        SortKey::DisplayTo => Some(display(fields, b"To")),
     }
 }
 
@@ -169,18 +164,18 @@ fn sent(fields: &Header, arrival: i64) -> i64 {
 /// The base subject as it is compared, and whether it is of a reply or forward. "the pre-processing necessary to
 /// extract the base subject text from a Subject header occurs prior to the application of a comparator" (RFC 5255
 /// §4.2).
-fn subject(fields: &Header, key_max: usize) -> (Vec<u8>, bool) {
+fn subject(fields: &Header) -> (Vec<u8>, bool) {
     match collated_text(fields.first(b"Subject").unwrap_or_default()) {
         Ok(text) => {
             let base = base_subject(&text);
-            (collation_key(&base.text, key_max), base.is_reply)
+            (collation_key(&base.text), base.is_reply)
         }
         Err(octets) => {
             // What is taken off is ASCII: so each octet may be a character as well.
             let text: String = octets.iter().copied().map(char::from).collect();
             let base = base_subject(&text);
             let octets = base.text.chars().map(|octet| octet as u8).collect();
-            (octets_key(octets, key_max), base.is_reply)
+            (octets_key(octets), base.is_reply)
         }
     }
 }
@@ -194,16 +189,16 @@ fn first_address(fields: &Header, name: &[u8]) -> Option<Address> {
 }
 
 /// `addr-mailbox` of the first address.
-fn mailbox(fields: &Header, name: &[u8], key_max: usize) -> Value {
+fn mailbox(fields: &Header, name: &[u8]) -> Vec<u8> {
     let first = first_address(fields, name).and_then(|address| address.mailbox);
     let text = String::from_utf8(first.unwrap_or_default()).map_err(FromUtf8Error::into_bytes);
-    Value::Text(key(text, key_max))
+    key(text)
 }
 
 /// The display name of the first address, else `mailbox@host` (RFC 5957 §3).
-fn display(fields: &Header, name: &[u8], key_max: usize) -> Value {
+fn display(fields: &Header, name: &[u8]) -> Vec<u8> {
     let Some(address) = first_address(fields, name) else {
-        return Value::Text(Vec::new());
+        return Vec::new();
     };
     let name = address.name.map(|name| collated_text(&name));
     // An encoded word may hold nothing.
@@ -216,37 +211,34 @@ fn display(fields: &Header, name: &[u8], key_max: usize) -> Value {
         }
         String::from_utf8(shown).map_err(FromUtf8Error::into_bytes)
     });
-    Value::Text(key(text, key_max))
+    key(text)
 }
 
-/// Ids may be long and many, so hashes stand for them; with a key, so that nobody can make two that are equal.
-fn id_hash(id: &[u8]) -> IdHash {
+/// Ids and subjects may be long and many, so hashes stand for them; with a key, so that nobody can make two that are
+/// equal.
+fn hash(octets: &[u8]) -> Hash {
     static KEYS: LazyLock<[RandomState; 2]> = LazyLock::new(Default::default);
-    let [high, low] = KEYS.each_ref().map(|key| IdHash::from(key.hash_one(id)));
+    let [high, low] = KEYS.each_ref().map(|key| Hash::from(key.hash_one(octets)));
     high << 64 | low
 }
 
 /// What is compared of a text, or of octets that are none.
-fn key(text: Result<String, Vec<u8>>, key_max: usize) -> Vec<u8> {
+fn key(text: Result<String, Vec<u8>>) -> Vec<u8> {
     match text {
-        Ok(text) => collation_key(&text, key_max),
-        Err(octets) => octets_key(octets, key_max),
+        Ok(text) => collation_key(&text),
+        Err(octets) => octets_key(octets),
     }
 }
 
 /// `i;octet`, behind all texts: "The resulting sorted list is produced by appending all collated "failed" strings
 /// after all strings collated using the active comparator" (RFC 5255 §4.6). No UTF-8 has the octet before them.
-fn octets_key(mut octets: Vec<u8>, key_max: usize) -> Vec<u8> {
-    octets.truncate(key_max);
+fn octets_key(mut octets: Vec<u8>) -> Vec<u8> {
     octets.insert(0, 0xff);
     octets
 }
 
 /// What texts are sorted by: `i;unicode-casemap` (RFC 5051).
-fn collation_key(text: &str, key_max: usize) -> Vec<u8> {
-    let text = text
-        .get(..text.floor_char_boundary(key_max))
-        .unwrap_or(text);
+fn collation_key(text: &str) -> Vec<u8> {
     let mut key = Vec::with_capacity(text.len());
     fold(text, &mut key);
     // The fold has the case of ASCII letters the other way round, which matters to what stands between the two.
@@ -263,31 +255,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_subjects_are_told_apart_where_memory_allows() {
-        assert_eq!(key_max(0), KEY_MIN);
-        assert_eq!(key_max(1), KEYS_TOTAL);
-        assert_eq!(key_max(1_000_000), KEY_MIN);
-        let criteria = [SortCriterion {
-            key: SortKey::Subject,
-            reverse: false,
-        }];
-        let known = Known {
-            arrival: 0,
-            size: 0,
+    fn long_subjects_are_the_same_to_their_ends() {
+        let subject = |last: &str| {
+            let message = format!("Subject: {}{last}\n\n", "x".repeat(200_000));
+            threaded(message.as_bytes(), 0).unwrap().subject
         };
-        let message = |last: &str| format!("Subject: {}{last}\n\n", "x".repeat(3000));
-        let [one, other] = ["a", "b"].map(message);
-        for (messages, order) in [(1000, Ordering::Less), (1_000_000, Ordering::Equal)] {
-            let key = |message: &str| {
-                values(message.as_bytes(), &criteria, known, key_max(messages)).unwrap()
-            };
-            assert_eq!(compare(&criteria, &key(&one), &key(&other)), order);
-            let subject = |message: &str| {
-                let threaded = threaded(message.as_bytes(), 0, key_max(messages));
-                threaded.unwrap().subject
-            };
-            assert_eq!(subject(&one).cmp(&subject(&other)), order);
-        }
+        assert_eq!(subject("a"), subject("A"));
+        assert_ne!(subject("a"), subject("b"));
     }
 
     #[test]
@@ -302,7 +276,7 @@ mod tests {
         };
         let shown = |address: &str| {
             let message = format!("From: {address}\nTo: {address}\n\n");
-            values(message.as_bytes(), &criteria, known, KEY_MIN).unwrap()
+            values(message.as_bytes(), &criteria, known).unwrap()
         };
         // "If the resulting octet string is not the empty string, use it as the sort value for the address."
         // (RFC 5957 §3)

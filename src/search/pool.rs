@@ -16,8 +16,9 @@ use tracing::error;
 
 use crate::mailbox::fault::Fault;
 
-/// Messages a thread of the pool takes at once: a few milliseconds of work for ordinary mail.
-const BATCH: usize = 128;
+/// Messages a thread of the pool takes at once: a millisecond or two of work for ordinary mail. With more, others wait
+/// longer for the processor.
+const BATCH: usize = 32;
 
 /// Batches under way at once for one search, for each thread of the pool.
 const BATCHES_PER_THREAD: usize = 4;

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::imap::flag::{Keyword, SystemFlag};
+use crate::imap::objectid::ObjectId;
 use crate::imap::search::{Day, SearchKey};
 use crate::imap::sequence::{ModSeq, NumberSet, SequenceSet};
 use crate::mailbox::snapshot::Snapshot;
@@ -55,6 +56,8 @@ pub enum Test {
     Uids(SequenceSet),
     /// The UID is one of those saved.
     Saved(Arc<NumberSet>),
+    /// The EMAILID is this one.
+    EmailId(ObjectId),
     /// The mod-sequence is this or more.
     ModSeqAtLeast(ModSeq),
     /// RFC822.SIZE is this or more.
@@ -101,6 +104,7 @@ enum Known {
     Numbers(NumberSet),
     Uids(NumberSet),
     Saved(Arc<NumberSet>),
+    EmailId(ObjectId),
     ModSeqAtLeast(ModSeq),
     SizeAtLeast(u64),
     /// The file has to say.
@@ -158,6 +162,7 @@ impl Query {
             Test::Numbers(set) => Known::Numbers(set.resolve(last_number)),
             Test::Uids(set) => Known::Uids(set.resolve(last_uid)),
             Test::Saved(set) => Known::Saved(Arc::clone(set)),
+            Test::EmailId(id) => Known::EmailId(id.clone()),
             Test::ModSeqAtLeast(least) => Known::ModSeqAtLeast(*least),
             Test::SizeAtLeast(size) => Known::SizeAtLeast(*size),
             Test::Received(..)
@@ -226,6 +231,9 @@ impl Builder<'_> {
 
             SearchKey::Flag(flag) => one(Test::Flag(*flag), wanted),
             SearchKey::Keyword(keyword) => one(Test::Keyword(keyword.clone()), wanted),
+            SearchKey::EmailId(id) => one(Test::EmailId(id.clone()), wanted),
+            // "a SEARCH for THREADID MUST NOT match any messages" where there are none (RFC 8474 §5.2).
+            SearchKey::ThreadId(_) => self.build(&SearchKey::All, !wanted),
             SearchKey::ModSeq(least) => one(Test::ModSeqAtLeast(*least), wanted),
             SearchKey::Recent => one(Test::Recent, wanted),
             SearchKey::Old => one(Test::Recent, !wanted),
@@ -363,6 +371,7 @@ impl Test {
             Test::Flag(_)
             | Test::Keyword(_)
             | Test::Recent
+            | Test::EmailId(_)
             | Test::ModSeqAtLeast(_)
             | Test::Numbers(_)
             | Test::Uids(_)
@@ -385,6 +394,7 @@ impl Picture {
             Known::Numbers(set) => Some(set.contains(picked.number.0.get())),
             Known::Uids(set) => Some(set.contains(message.uid.get())),
             Known::Saved(set) => Some(set.contains(message.uid.get())),
+            Known::EmailId(id) => Some(message.email_id() == *id),
             Known::ModSeqAtLeast(least) => Some(message.modseq >= *least),
             Known::SizeAtLeast(least) => message.virtual_size().map(|size| size >= *least),
             Known::Nothing => None,

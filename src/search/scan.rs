@@ -175,6 +175,10 @@ impl Search {
             .map(|test| self.picture.answer(test, picked))
             .collect();
         let note_size = |size| message.note_virtual_size(size);
+        let note_size: Option<&dyn Fn(u64)> = match message.virtual_size() {
+            Some(_) => None,
+            None => Some(&note_size),
+        };
         let matches = SCRATCH.with_borrow_mut(|scratch| {
             examine(
                 &self.query,

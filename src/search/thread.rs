@@ -3,8 +3,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-/// What stands for a normalized Message-ID: two that differ have different ones.
-pub type IdHash = u128;
+/// What stands for a normalized Message-ID or a base subject: two that differ have different ones.
+pub type Hash = u128;
 
 /// Steps that looking for loops may take in all, and so many more for each message. Real mail takes one or two for a
 /// message; where References are such a tangle, links that may make a loop are left out from then on.
@@ -16,14 +16,14 @@ const LOOP_STEPS_EACH: usize = 100;
 pub struct Threaded {
     /// Sent date, or INTERNALDATE where there is none: seconds since 1970, UTC.
     pub date: i64,
-    /// The collation key of the base subject.
-    pub subject: Vec<u8>,
+    /// The collation key of the base subject, if that is not empty.
+    pub subject: Option<Hash>,
     /// Whether it is a reply or a forward, by its subject.
     pub is_reply: bool,
     /// Its Message-ID.
-    pub id: Option<IdHash>,
+    pub id: Option<Hash>,
     /// Its references, oldest first.
-    pub references: Vec<IdHash>,
+    pub references: Vec<Hash>,
 }
 
 /// A message in its thread, or a parent that is not among them (`THREAD ((3)(5))`).
@@ -50,13 +50,11 @@ pub fn ordered_subject(messages: &[Threaded]) -> Forest {
     let mut order: Vec<usize> = (0..messages.len()).collect();
     order.sort_by_key(|at| date(messages, *at));
     let mut forest = Forest::default();
-    let mut threads: HashMap<&[u8], usize> = HashMap::new();
+    let mut threads: HashMap<Option<Hash>, usize> = HashMap::new();
     for at in order {
         let node = forest.add(Some(at));
-        let subject = messages
-            .get(at)
-            .map_or(&[][..], |message| message.subject.as_slice());
-        match threads.get(subject) {
+        let subject = messages.get(at).and_then(|message| message.subject);
+        match threads.get(&subject) {
             Some(first) => forest.adopt(*first, node),
             None => {
                 threads.insert(subject, node);
@@ -110,7 +108,7 @@ impl Links {
             children: vec![0; messages.len()],
             steps: LOOP_STEPS.saturating_add(messages.len().saturating_mul(LOOP_STEPS_EACH)),
         };
-        let mut by_id: HashMap<IdHash, usize> = HashMap::new();
+        let mut by_id: HashMap<Hash, usize> = HashMap::new();
         for (at, message) in messages.iter().enumerate() {
             if let Some(id) = message.id {
                 // Of several with one id the first has it.
@@ -307,12 +305,13 @@ impl Forest {
         let is_reply = |forest: &Forest, at| {
             !forest.is_dummy(at) && of(forest, at).is_some_and(|message| message.is_reply)
         };
-        let subject = |forest: &Forest, at| {
-            of(forest, at).map_or(&[][..], |message| message.subject.as_slice())
-        };
-        let mut table: HashMap<&[u8], usize> = HashMap::new();
+        let subject = |forest: &Forest, at| of(forest, at)?.subject;
+        let mut table: HashMap<Hash, usize> = HashMap::new();
         for &at in &self.roots {
-            let known = table.entry(subject(self, at)).or_insert(at);
+            let Some(subject) = subject(self, at) else {
+                continue;
+            };
+            let known = table.entry(subject).or_insert(at);
             if !self.is_dummy(*known)
                 && (self.is_dummy(at) || is_reply(self, *known) && !is_reply(self, at))
             {
@@ -326,8 +325,7 @@ impl Forest {
             let Some(&at) = roots.get(position) else {
                 break;
             };
-            let subject = subject(self, at);
-            let Some(head) = table.get_mut(subject).filter(|_| !subject.is_empty()) else {
+            let Some(head) = subject(self, at).and_then(|subject| table.get_mut(&subject)) else {
                 continue;
             };
             if *head == at || adopted.contains(&at) {

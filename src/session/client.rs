@@ -45,6 +45,13 @@ impl Client {
         self.expect(answers).await;
     }
 
+    /// Makes a mailbox, which is told by its own identifier.
+    pub(crate) async fn create(&mut self, name: &str) {
+        self.send(format!("z CREATE {name}\r\n")).await;
+        let answer = self.line().await;
+        assert!(answer.starts_with("z OK [MAILBOXID ("), "{answer}");
+    }
+
     /// Expects these lines next.
     pub(crate) async fn expect(&mut self, lines: &[&str]) {
         for line in lines {

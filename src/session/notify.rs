@@ -8,7 +8,9 @@
 use crate::imap::command::StatusItem;
 use crate::imap::fetch::FetchItem;
 use crate::imap::name::MailboxName;
-use crate::imap::response::{Code, Data, ListAttribute, ListExtended, ListItem, StatusKind};
+use crate::imap::response::{
+    Code, Data, ListAttribute, ListExtended, ListItem, StatusKind, StatusValue,
+};
 use crate::imap::sequence::{NumberSet, Uid};
 use crate::mailbox::events::{Attendance, Changed, Counts, Heard, NameChange, NameKind};
 use crate::mailbox::mailbox::Mailbox;
@@ -282,7 +284,7 @@ fn news(changed: &Changed, modseqs: bool) -> Vec<StatusItem> {
     items
 }
 
-fn values(counts: &Counts, items: &[StatusItem]) -> Vec<(StatusItem, Option<u64>)> {
+fn values(counts: &Counts, items: &[StatusItem]) -> Vec<(StatusItem, StatusValue)> {
     let value = |item: &StatusItem| {
         let value = match item {
             StatusItem::HighestModSeq => counts.modseq.0,
@@ -292,10 +294,11 @@ fn values(counts: &Counts, items: &[StatusItem]) -> Vec<(StatusItem, Option<u64>
             StatusItem::Unseen => counts.unseen as u64,
             StatusItem::AppendLimit
             | StatusItem::Deleted
+            | StatusItem::MailboxId
             | StatusItem::Recent
             | StatusItem::Size => return None,
         };
-        Some((*item, Some(value)))
+        Some((*item, StatusValue::Number(value)))
     };
     items.iter().filter_map(value).collect()
 }

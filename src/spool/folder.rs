@@ -340,20 +340,23 @@ impl Folder {
         dir::sync_dir(&self.sub(sub).dir)
     }
 
-    /// Whether an entry is a message: a regular file, or a symbolic link to one inside the mail root.
-    pub fn is_message(&self, sub: Sub, name: &FileName) -> io::Result<bool> {
+    /// Whether an entry is a message: a regular file, or a symbolic link to one inside the mail root. `None` if there
+    /// is no such entry.
+    pub fn is_message(&self, sub: Sub, name: &FileName) -> io::Result<Option<bool>> {
         let held = self.sub(sub);
         let (dir, path) = (held.dir.as_fd(), dir::path_of(name.bytes()));
         let Some(stat) = dir::stat_at(dir, path)? else {
-            return Ok(false);
+            return Ok(None);
         };
         if !dir::kind(&stat).is_symlink() {
-            return Ok(dir::kind(&stat).is_file());
+            return Ok(Some(dir::kind(&stat).is_file()));
         }
-        Ok(match self.root.open_landing(dir, path, OFlags::PATH) {
-            Ok(target) => dir::kind(&dir::stat(&target)?).is_file(),
-            Err(_) => false,
-        })
+        Ok(Some(
+            match self.root.open_landing(dir, path, OFlags::PATH) {
+                Ok(target) => dir::kind(&dir::stat(&target)?).is_file(),
+                Err(_) => false,
+            },
+        ))
     }
 
     /// Shows each entry of `new/` or `cur/`: none of one that was removed.

@@ -74,7 +74,7 @@ fn each_message(folder: &Folder, sub: Sub, mut found: impl FnMut(FileName)) -> i
         let message = match (FileName::new(bytes), kind) {
             (Some(name), FileType::RegularFile) => Some(name),
             (Some(name), FileType::Symlink | FileType::Unknown) => {
-                folder.is_message(sub, &name)?.then_some(name)
+                (folder.is_message(sub, &name)? == Some(true)).then_some(name)
             }
             _ => None,
         };

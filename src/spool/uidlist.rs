@@ -30,7 +30,7 @@ use crate::spool::dir::{self, Draft};
 use crate::spool::folder::{Folder, Stamp, Sub};
 use crate::spool::uidlist::format::{FLOOR, Header, Parser};
 use crate::spool::uidlist::record::drop_older_of_doubled;
-pub use crate::spool::uidlist::record::{Fields, Record};
+pub use crate::spool::uidlist::record::{Fields, Record, guid_number};
 
 const NAME: &str = "dovecot-uidlist";
 const DRAFT: &str = "dovecot-uidlist.tmp";
@@ -227,6 +227,11 @@ impl UidList {
     /// it is rewritten.
     pub fn guid(&self) -> &str {
         &self.guid
+    }
+
+    /// Whether that was in the file.
+    pub fn keeps_guid(&self) -> bool {
+        self.header.guid.is_some()
     }
 
     /// Looks whether others changed the file.

@@ -3,7 +3,7 @@
 //! Lines are compared in a plain form: the human text of status responses is cut off (`* OK [UIDNEXT 4]`,
 //! `NO [CANNOT]`), and the items of a FETCH response are put in alphabetical order, for RFC 3501 leaves
 //! both to the server. So it does RECENT after an expunge: RECENT is compared only where it is expected, and so is
-//! HIGHESTMODSEQ.
+//! HIGHESTMODSEQ and MAILBOXID.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -50,9 +50,12 @@ impl Reply {
             .collect()
     }
 
-    /// The tagged response in plain form: `OK`, `NO [TRYCREATE]`.
+    /// The tagged response in plain form: `OK`, `NO [TRYCREATE]`; without MAILBOXID.
     pub fn outcome(&self) -> String {
-        cut_text(&self.tagged)
+        match cut_text(&self.tagged) {
+            created if created.starts_with("OK [MAILBOXID ") => "OK".to_owned(),
+            outcome => outcome,
+        }
     }
 }
 
@@ -542,15 +545,19 @@ fn settle(lines: &[String]) -> Vec<String> {
     kept
 }
 
-/// Leaves RECENT out unless it is expected, and so HIGHESTMODSEQ, whose numbers are the server's own.
+/// Leaves RECENT out unless it is expected, and so HIGHESTMODSEQ and MAILBOXID, which are the server's own.
 fn without_needless(mut lines: Vec<String>, expected: &[String]) -> Vec<String> {
     let is_recent = |line: &String| line.ends_with(" RECENT");
     let is_highest = |line: &String| line.starts_with("* OK [HIGHESTMODSEQ ");
+    let is_id = |line: &String| line.starts_with("* OK [MAILBOXID ");
     if !expected.iter().any(is_recent) {
         lines.retain(|line| !is_recent(line));
     }
     if !expected.iter().any(is_highest) {
         lines.retain(|line| !is_highest(line));
+    }
+    if !expected.iter().any(is_id) {
+        lines.retain(|line| !is_id(line));
     }
     lines
 }

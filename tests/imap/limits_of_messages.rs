@@ -94,6 +94,26 @@ fn messages_are_looked_into_so_far() {
 }
 
 #[test]
+fn texts_are_sorted_by_so_much() {
+    let (field, _) = stated("octets of a header field");
+    // The space before the text counts too.
+    for (alike, order) in [(field - 2, "2 1"), (field - 1, "1 2")] {
+        let maildir = Arc::new(Maildir::new());
+        for (at, last) in ["b", "a"].iter().enumerate() {
+            let text = format!("Subject: {}{last}\n\nx\n", "x".repeat(alike));
+            maildir.place("INBOX", "cur", &format!("{at}.x:2,S"), text.as_bytes());
+        }
+        let server = Setup::new(Kind::Culver).start(&maildir);
+        let mut c = server.selected("INBOX");
+        c.check(
+            "SORT (SUBJECT) UTF-8 ALL",
+            &[&format!("* SORT {order}")],
+            "OK",
+        );
+    }
+}
+
+#[test]
 fn header_fields_are_given_so_far() {
     let (most, _) = stated("octets of header fields in an answer");
     let line = format!("X-Junk: {}\r\n", "j".repeat(90));

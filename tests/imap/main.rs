@@ -62,6 +62,7 @@ mod rfc7377;
 mod rfc7889;
 mod rfc8437;
 mod rfc8438;
+mod rfc8474;
 mod rfc8508;
 mod rfc8970;
 mod rfc9051;

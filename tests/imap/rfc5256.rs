@@ -1,6 +1,8 @@
 //! SORT and THREAD (RFC 5256), SORT=DISPLAY (RFC 5957).
 
-use crate::harness::{Client, Kind, Server};
+use std::sync::Arc;
+
+use crate::harness::{Client, Kind, Maildir, Server};
 
 /// One message: its header, and its INTERNALDATE's day in January 2020.
 type Row = (u32, &'static str);
@@ -226,4 +228,44 @@ fn expunges_wait_for_sort_and_thread() {
         }
         c.ok("NOOP");
     }
+}
+
+/// Subjects that begin alike for longer than a sort holds of any, and end each its own way; the shorter ones leave
+/// the way of the others earlier. Of every three two are the same.
+#[test]
+fn subjects_are_compared_to_their_ends() {
+    let subject = |number: usize| {
+        let (number, alike) = (number / 3 * 3 + number % 3 / 2, "long ".repeat(5_000));
+        match number % 2 {
+            0 => format!("{alike}{number:02}"),
+            _ => format!("{}{number:02}", &alike[..alike.len() - 301 * number]),
+        }
+    };
+    let mut rows: Vec<(String, usize)> = (0..60).map(|at| (subject(at * 7 % 60), at + 1)).collect();
+    let maildir = Arc::new(Maildir::new());
+    for (text, number) in &rows {
+        let message = format!("Subject: Re: {text}\n\nx\n");
+        maildir.place(
+            "INBOX",
+            "cur",
+            &format!("{number:02}.x:2,S"),
+            message.as_bytes(),
+        );
+    }
+    let server = Server::on(&maildir);
+    let mut c = server.selected("INBOX");
+    rows.sort();
+    let numbers = |rows: &[(String, usize)]| {
+        let numbers: Vec<String> = rows.iter().map(|(_, number)| number.to_string()).collect();
+        format!("* SORT {}", numbers.join(" "))
+    };
+    c.check("SORT (SUBJECT) UTF-8 ALL", &[&numbers(&rows)], "OK");
+    rows.sort_by(|one, other| other.0.cmp(&one.0).then(one.1.cmp(&other.1)));
+    c.check(
+        "SORT (FROM REVERSE SUBJECT) UTF-8 ALL",
+        &[&numbers(&rows)],
+        "OK",
+    );
+    let threads = c.ok("THREAD ORDEREDSUBJECT UTF-8 ALL").remove(0);
+    assert_eq!(threads.matches("(").count(), 40, "{threads}");
 }

@@ -52,8 +52,9 @@ fn select_has_list_and_neither_recent_nor_unseen() {
     c.append("Sent", "", &message("one"));
     let flags = "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)";
     let lines = c.ok("SELECT Sent");
-    assert_eq!(lines.len(), 7, "{lines:?}");
-    assert!(lines[6].starts_with("* OK [HIGHESTMODSEQ "));
+    assert_eq!(lines.len(), 8, "{lines:?}");
+    assert!(lines[6].starts_with("* OK [MAILBOXID "));
+    assert!(lines[7].starts_with("* OK [HIGHESTMODSEQ "));
     assert_eq!(lines[0], flags);
     assert!(lines[1].starts_with("* OK [PERMANENTFLAGS ("));
     assert_eq!(lines[2], "* 1 EXISTS");

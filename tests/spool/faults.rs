@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::harness::maildir::own;
 use crate::harness::server::mail_uid;
 use crate::harness::{Client, Kind, Maildir, Server, Setup, have, is_root, message, wait_until};
 
@@ -130,6 +131,11 @@ fn a_disk_without_inodes_refuses_what_needs_one_and_lets_room_be_made() {
     let server = Setup::new(Kind::Culver).start(&maildir);
     let mut c = server.client();
     c.ok("CREATE Other");
+    // By hand, without a uidlist.
+    for name in [".Hand", ".Hand/cur", ".Hand/new", ".Hand/tmp"] {
+        fs::create_dir(maildir.path().join(name)).unwrap();
+        own(&maildir.path().join(name));
+    }
     for subject in ["one", "two", "three"] {
         c.append("INBOX", "", &message(subject));
     }
@@ -157,7 +163,7 @@ fn a_disk_without_inodes_refuses_what_needs_one_and_lets_room_be_made() {
         "STORE 1 +FLAGS (keyword)",
         "CREATE Third",
         "SUBSCRIBE Other",
-        "STATUS Other (MESSAGES)",
+        "STATUS Hand (MESSAGES)",
     ] {
         is_full(&c.run(command).tagged);
         // A look in the background may be at it for a moment.

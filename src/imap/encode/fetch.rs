@@ -7,6 +7,7 @@ use crate::imap::encode::string::{astring, flag_list, number};
 use crate::imap::encode::structure;
 use crate::imap::fetch::{Partial, Section, SectionText};
 use crate::imap::flag::{Keyword, SystemFlags};
+use crate::imap::objectid::ObjectId;
 use crate::imap::sequence::{ModSeq, SeqNum, Uid};
 use crate::imap::structure::{BodyStructure, Envelope};
 
@@ -49,6 +50,20 @@ impl Items {
         out.push(b'(');
         number(out, modseq.0);
         out.push(b')');
+    }
+
+    /// `EMAILID (…)`
+    pub fn email_id(&mut self, out: &mut Vec<u8>, id: &ObjectId) {
+        self.name(out, "EMAILID");
+        out.push(b'(');
+        out.extend_from_slice(id.as_str().as_bytes());
+        out.push(b')');
+    }
+
+    /// `THREADID NIL`
+    pub fn no_thread_id(&mut self, out: &mut Vec<u8>) {
+        self.name(out, "THREADID");
+        nil(out);
     }
 
     /// `INTERNALDATE "…"`

@@ -10,8 +10,10 @@ use crate::imap::encode::string::{
 };
 use crate::imap::name::MailboxName;
 use crate::imap::notify::Event;
+use crate::imap::objectid::ObjectId;
 use crate::imap::response::{
-    Code, Data, Esearch, ListExtended, ListItem, Returned, Status, StatusKind, ThreadItem,
+    Code, Data, Esearch, ListExtended, ListItem, Returned, Status, StatusKind, StatusValue,
+    ThreadItem,
 };
 use crate::imap::sequence::{ModSeq, NumberSet};
 
@@ -148,8 +150,9 @@ pub fn data(out: &mut Vec<u8>, data: &Data, names: NameForm) {
                 out.extend_from_slice(status_item(*item).as_bytes());
                 out.push(b' ');
                 match value {
-                    Some(value) => number(out, *value),
-                    None => nil(out),
+                    StatusValue::Nil => nil(out),
+                    StatusValue::Number(value) => number(out, *value),
+                    StatusValue::Id(id) => object_id(out, id),
                 }
             }
             out.push(b')');
@@ -187,6 +190,13 @@ fn named_numbers(out: &mut Vec<u8>, name: &str, numbers: &[u32]) {
         out.push(b' ');
         number(out, u64::from(*found));
     }
+}
+
+/// `"(" objectid ")"` (RFC 8474 §7).
+fn object_id(out: &mut Vec<u8>, id: &ObjectId) {
+    out.push(b'(');
+    out.extend_from_slice(id.as_str().as_bytes());
+    out.push(b')');
 }
 
 /// `SP search-sort-mod-seq` (RFC 7162 §7), or nothing.
@@ -250,6 +260,7 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         Code::HighestModSeq(_) => "HIGHESTMODSEQ",
         Code::InUse => "INUSE",
         Code::Limit => "LIMIT",
+        Code::MailboxId(_) => "MAILBOXID",
         Code::MessageLimit(..) => "MESSAGELIMIT",
         Code::MetadataLongEntries(_) | Code::MetadataMaxSize(_) | Code::MetadataTooMany => {
             "METADATA"
@@ -323,6 +334,10 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         Code::HighestModSeq(ModSeq(modseq)) => {
             out.push(b' ');
             number(out, *modseq);
+        }
+        Code::MailboxId(id) => {
+            out.push(b' ');
+            object_id(out, id);
         }
         Code::Modified(messages) => {
             out.push(b' ');
@@ -510,6 +525,7 @@ fn status_item(item: StatusItem) -> &'static str {
         StatusItem::AppendLimit => "APPENDLIMIT",
         StatusItem::Deleted => "DELETED",
         StatusItem::HighestModSeq => "HIGHESTMODSEQ",
+        StatusItem::MailboxId => "MAILBOXID",
         StatusItem::Messages => "MESSAGES",
         StatusItem::Recent => "RECENT",
         StatusItem::Size => "SIZE",

@@ -58,6 +58,7 @@ pub(super) fn fetch_item(input: &[u8]) -> Parsed<'_, FetchItem> {
         ("BODY.PEEK", _) => return body_section(rest, true),
         ("BODY", _) => Body,
         ("BODYSTRUCTURE", _) => BodyStructure,
+        ("EMAILID", _) => EmailId,
         ("ENVELOPE", _) => Envelope,
         ("FLAGS", _) => Flags,
         ("INTERNALDATE", _) => InternalDate,
@@ -67,6 +68,7 @@ pub(super) fn fetch_item(input: &[u8]) -> Parsed<'_, FetchItem> {
         ("RFC822.HEADER", _) => Rfc822Header,
         ("RFC822.SIZE", _) => Rfc822Size,
         ("RFC822.TEXT", _) => Rfc822Text,
+        ("THREADID", _) => ThreadId,
         ("UID", _) => Uid,
         _ => return Err(expected(input, FETCH_ITEM)),
     };

@@ -103,12 +103,13 @@ pub(super) fn status_items(input: &[u8]) -> Parsed<'_, Vec<StatusItem>> {
 
 /// `status-att`
 fn status_item(input: &[u8]) -> Parsed<'_, StatusItem> {
-    let what = "MESSAGES, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED, SIZE, HIGHESTMODSEQ, APPENDLIMIT or RECENT";
+    let what = "MESSAGES, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED, SIZE, HIGHESTMODSEQ, MAILBOXID, APPENDLIMIT or RECENT";
     let (rest, name) = named(what, word).parse(input)?;
     let item = match name.as_str() {
         "APPENDLIMIT" => StatusItem::AppendLimit,
         "DELETED" => StatusItem::Deleted,
         "HIGHESTMODSEQ" => StatusItem::HighestModSeq,
+        "MAILBOXID" => StatusItem::MailboxId,
         "MESSAGES" => StatusItem::Messages,
         "RECENT" => StatusItem::Recent,
         "SIZE" => StatusItem::Size,

@@ -9,6 +9,7 @@ use nom::sequence::{preceded, separated_pair};
 
 use crate::imap::command::{CommandBody, Numbering, WireName};
 use crate::imap::flag::SystemFlag;
+use crate::imap::objectid::ObjectId;
 use crate::imap::parse::flag::keyword;
 use crate::imap::parse::lexical::{
     Parsed, argument, astring, atom, beyond, capital_atom, expected, named, number, nz_number,
@@ -285,6 +286,7 @@ fn key<'a>(input: &'a [u8], depth: usize, left: &mut usize) -> Parsed<'a, Search
         "BODY" => text(Body),
         "DELETED" => flag(SystemFlag::Deleted),
         "DRAFT" => flag(SystemFlag::Draft),
+        "EMAILID" => argument(object_id).map(EmailId).parse(rest),
         "FLAGGED" => flag(SystemFlag::Flagged),
         "HEADER" => {
             let (rest, name) = argument(astring).parse(rest)?;
@@ -308,6 +310,7 @@ fn key<'a>(input: &'a [u8], depth: usize, left: &mut usize) -> Parsed<'a, Search
             Ok((rest, Or(Box::new(one), Box::new(other))))
         }
         "RECENT" => Ok((rest, Recent)),
+        "THREADID" => argument(object_id).map(ThreadId).parse(rest),
         "SEEN" => flag(SystemFlag::Seen),
         "SENTBEFORE" => on_day(SentBefore),
         "SENTON" => on_day(SentOn),
@@ -375,5 +378,18 @@ fn uids(from: Option<u64>, to: Option<u64>) -> SearchKey {
             }
         }
         _ => SearchKey::Not(Box::new(SearchKey::All)),
+    }
+}
+
+/// `objectid` (RFC 8474 §7).
+fn object_id(input: &[u8]) -> Parsed<'_, ObjectId> {
+    let end = input.iter().position(|octet| !ObjectId::may_hold(*octet));
+    let (id, rest) = input
+        .split_at_checked(end.unwrap_or(input.len()))
+        .unwrap_or_default();
+    let id = std::str::from_utf8(id).ok().and_then(ObjectId::new);
+    match id {
+        Some(id) => Ok((rest, id)),
+        None => Err(expected(input, "an object identifier")),
     }
 }

@@ -260,3 +260,48 @@ fn files(root: &Path) -> usize {
     let count = |sub| fs::read_dir(root.join(sub)).unwrap().count();
     count("new") + count("cur")
 }
+
+/// Messages that are renamed while their mailbox is opened keep their UIDs.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opening_amid_renames_keeps_uids() {
+    const MESSAGES: usize = 500;
+    let account = Account1::new();
+    (0..MESSAGES).for_each(|n| account.deliver(&format!("{n}.M1P1.host")));
+    let inbox = account.inbox().await;
+    inbox.select(false).await.unwrap();
+    let uids = |inbox: &Mailbox| -> BTreeMap<Vec<u8>, u32> {
+        let snapshot = inbox.snapshot();
+        let named = snapshot
+            .iter()
+            .map(|one| (one.name.base().to_vec(), one.uid.get()));
+        named.collect()
+    };
+    let before = uids(&inbox);
+    assert_eq!(before.len(), MESSAGES);
+    drop(inbox);
+    let stop = Arc::new(AtomicBool::new(false));
+    let (stopped, cur) = (Arc::clone(&stop), account.root().join("cur"));
+    let renames = std::thread::spawn(move || {
+        let (mut dice, mut flagged) = (Dice(7), [false; MESSAGES]);
+        let path = |n: usize, flagged| {
+            cur.join(format!(
+                "{n}.M1P1.host:2,{}",
+                ["", "F"][usize::from(flagged)]
+            ))
+        };
+        while !stopped.load(Ordering::Relaxed) {
+            let n = dice.below(MESSAGES);
+            fs::rename(path(n, flagged[n]), path(n, !flagged[n])).unwrap();
+            flagged[n] = !flagged[n];
+        }
+    });
+    for _ in 0..10 {
+        let user = open(account.dir.path());
+        let inbox = user.mailbox(&MailboxName::inbox()).await.unwrap();
+        assert!(uids(&inbox) == before, "at first");
+        inbox.refresh().await.unwrap();
+        assert!(uids(&inbox) == before, "at the next look");
+    }
+    stop.store(true, Ordering::Relaxed);
+    renames.join().unwrap();
+}

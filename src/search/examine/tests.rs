@@ -2,6 +2,7 @@
 
 use super::*;
 
+use std::cell::Cell;
 use std::io::Write;
 
 use crate::imap::search::SearchKey;
@@ -58,18 +59,18 @@ fn look(message: &[u8], key: &SearchKey) -> Looked {
     file.write_all(message).unwrap();
     let query = Query::compile(key, Some(b"utf-8"), &NumberSet::new()).unwrap();
     let mut scratch = Scratch::default();
-    let mut size = None;
+    let size = Cell::new(None);
     let matches = examine(
         &query,
         vec![None; query.tests().len()],
         &file,
         &mut scratch,
         &Progress::new(),
-        |known| size = Some(known),
+        Some(&|known| size.set(Some(known))),
     );
     Looked {
         matches: matches.unwrap(),
-        size,
+        size: size.get(),
         held: scratch.file.len(),
     }
 }
@@ -255,7 +256,7 @@ fn the_internal_date_is_the_files_time() {
     ] {
         let query = Query::compile(&key, None, &NumberSet::new()).unwrap();
         let scratch = &mut Scratch::default();
-        let matches = examine(&query, vec![None], &file, scratch, &Progress::new(), |_| {});
+        let matches = examine(&query, vec![None], &file, scratch, &Progress::new(), None);
         assert_eq!(matches.unwrap(), expected, "{key:?}");
     }
 }
@@ -382,7 +383,7 @@ fn a_cancelled_look_ends_soon() {
     progress.cancel();
     let answers = vec![None; query.tests().len()];
     let scratch = &mut Scratch::default();
-    assert!(!examine(&query, answers, &file, scratch, &progress, |_| {}).unwrap());
+    assert!(!examine(&query, answers, &file, scratch, &progress, None).unwrap());
 }
 
 /// RFC 5032 §2: "Both OLDER and YOUNGER searches always result in exact matching, to the resolution of a
@@ -412,7 +413,7 @@ fn ages_to_the_second() {
                 &file,
                 &mut Scratch::default(),
                 &Progress::new(),
-                |_| {},
+                None,
             );
             assert_eq!(matches.unwrap(), expected, "{query:?} {seconds}");
         }

@@ -56,7 +56,9 @@ impl Model {
             SearchKey::Header(_, text) => has(&self.header, text),
             SearchKey::Body(text) => has(&self.body, text),
             SearchKey::Text(text) => has(&self.header, text) || has(&self.body, text),
-            SearchKey::Keyword(_)
+            SearchKey::EmailId(_)
+            | SearchKey::ThreadId(_)
+            | SearchKey::Keyword(_)
             | SearchKey::Older(_)
             | SearchKey::Saved
             | SearchKey::Sequence(_)
@@ -82,7 +84,8 @@ impl Model {
             Test::Field(_, needle) | Test::Header(needle) => has(&self.header, needle),
             Test::Body(needle) => has(&self.body, needle),
             Test::InnerHeader(_) => false,
-            Test::Keyword(_)
+            Test::EmailId(_)
+            | Test::Keyword(_)
             | Test::Numbers(_)
             | Test::ReceivedBy(_)
             | Test::Saved(_)

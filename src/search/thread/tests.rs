@@ -2,9 +2,9 @@
 
 use super::*;
 
-fn hash(id: &str) -> IdHash {
+fn hash(id: &str) -> Hash {
     id.bytes()
-        .fold(1, |hash, byte| hash << 8 | IdHash::from(byte))
+        .fold(1, |hash, byte| hash << 8 | Hash::from(byte))
 }
 
 /// `id<references subject @date`, the last two left out where they don't matter.
@@ -18,7 +18,7 @@ fn message(text: &str) -> Threaded {
     };
     Threaded {
         date: date.parse().unwrap(),
-        subject: subject.into(),
+        subject: (!subject.is_empty()).then(|| hash(subject)),
         is_reply,
         id: (!id.is_empty()).then(|| hash(id)),
         references: (references.split(',').filter(|id| !id.is_empty()))
@@ -140,8 +140,8 @@ fn ordered_by_subject() {
 fn as_deep_as_it_is_long() {
     let count = 100_000;
     let chain = |at: usize| Threaded {
-        id: Some(at as IdHash),
-        references: vec![at as IdHash + 1],
+        id: Some(at as Hash),
+        references: vec![at as Hash + 1],
         ..Threaded::default()
     };
     let messages: Vec<Threaded> = (0..count).map(chain).collect();
@@ -154,13 +154,13 @@ fn as_deep_as_it_is_long() {
 /// A chain, and messages that say again and again that its end is above its beginning.
 #[test]
 fn a_tangle_is_given_up_in_bounded_time() {
-    let chain = |at: IdHash| Threaded {
+    let chain = |at: Hash| Threaded {
         id: Some(at),
         references: vec![at.saturating_sub(1)],
         ..Threaded::default()
     };
     let mut messages: Vec<Threaded> = (0..100_000).map(chain).collect();
-    let tangle: Vec<IdHash> = [99_999, 0].repeat(50);
+    let tangle: Vec<Hash> = [99_999, 0].repeat(50);
     messages.extend((0..2000).map(|at| Threaded {
         id: Some(200_000 + at),
         references: tangle.clone(),

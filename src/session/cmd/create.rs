@@ -1,7 +1,8 @@
-//! CREATE (RFC 3501 §6.3.3), with the parameter USE (RFC 6154 §3).
+//! CREATE (RFC 3501 §6.3.3, RFC 8474 §4.1), with the parameter USE (RFC 6154 §3).
 
 use crate::imap::response::{Code, ListAttribute};
 use crate::session::Session;
+use crate::session::cmd::durable;
 use crate::session::reply::{Failure, Reply};
 
 /// A separator at the name's end only says that more will come below it.
@@ -33,8 +34,16 @@ pub(crate) async fn run(
         }
     }
     session.note_own_name(&named.name);
+    // "MUST include the MAILBOXID response code in the tagged OK response to all successful CREATE commands" (RFC 8474
+    // §4.1).
+    let mailbox = session.user.mailbox(&named.name).await?;
+    let snapshot = mailbox.snapshot();
+    durable(&mailbox, &snapshot).await?;
     session.tell_old_name(&named, Vec::new());
-    Ok(Reply::ok("Create completed"))
+    Ok(Reply::with(
+        Code::MailboxId(snapshot.id.clone()),
+        "Create completed",
+    ))
 }
 
 /// What the mailbox is to be for: one use at the most, and one that is a matter of what users put there. `\All`

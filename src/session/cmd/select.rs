@@ -68,6 +68,9 @@ pub(crate) async fn run(
     tell(StatusKind::Ok, uid_validity, "UIDs valid");
     let uid_next = Code::UidNext(snapshot.uid_next);
     tell(StatusKind::Ok, uid_next, "Predicted next UID");
+    // "on all successful SELECT and EXAMINE commands" (RFC 8474 §4.2).
+    let id = Code::MailboxId(snapshot.id.clone());
+    tell(StatusKind::Ok, id, "Object identifier");
     // "One of these two response codes MUST be returned in an OK untagged response for any successful SELECT/EXAMINE
     // command issued after a CONDSTORE enabling command" (RFC 7162 §3.1.2); some ask for it before.
     match mailbox.keeps_modseqs() {

@@ -1,11 +1,12 @@
-//! STATUS (RFC 3501 §6.3.10, RFC 9051 §6.3.11, RFC 7162, RFC 7889, RFC 8438): of any mailbox. Of the selected one too, with the
+//! STATUS (RFC 3501 §6.3.10, RFC 9051 §6.3.11, RFC 7162, RFC 7889, RFC 8438, RFC
+//! 8474): of any mailbox. Of the selected one too, with the
 //! same answer, although a client should know that one better.
 
 use std::sync::Arc;
 
 use crate::imap::command::StatusItem;
 use crate::imap::name::MailboxName;
-use crate::imap::response::Data;
+use crate::imap::response::{Data, StatusValue};
 use crate::session::cmd::durable;
 use crate::session::reply::{Failure, Reply};
 use crate::session::{Session, State};
@@ -33,14 +34,20 @@ pub(super) async fn status(
     let mailbox = session.user.mailbox(&name).await?;
     mailbox.refresh().await?;
     let snapshot = mailbox.snapshot();
-    let mut values: Vec<(StatusItem, Option<u64>)> = Vec::with_capacity(items.len());
+    let mut values: Vec<(StatusItem, StatusValue)> = Vec::with_capacity(items.len());
     for item in items {
         if values.iter().any(|(known, _)| known == item) {
             continue;
         }
         let value = match item {
             StatusItem::AppendLimit => {
-                values.push((*item, session.limits.max_message_size));
+                let limit = session.limits.max_message_size;
+                values.push((*item, limit.map_or(StatusValue::Nil, StatusValue::Number)));
+                continue;
+            }
+            StatusItem::MailboxId => {
+                durable(&mailbox, &snapshot).await?;
+                values.push((*item, StatusValue::Id(snapshot.id.clone())));
                 continue;
             }
             StatusItem::Deleted => snapshot.deleted() as u64,
@@ -72,7 +79,7 @@ pub(super) async fn status(
             }
             StatusItem::Unseen => snapshot.unseen() as u64,
         };
-        values.push((*item, Some(value)));
+        values.push((*item, StatusValue::Number(value)));
     }
     Ok(Data::StatusItems(name, values))
 }

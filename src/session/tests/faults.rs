@@ -49,9 +49,7 @@ async fn a_failed_sync_loses_no_news() {
 async fn a_search_that_is_refused_is_not_followed() {
     let house = House::new();
     let mut client = house.enter_inbox(2).await;
-    client
-        .ask("c CREATE other", &["c OK Create completed"])
-        .await;
+    client.create("other").await;
     // A mailbox without directories to look into.
     let cur = house.maildir().join(".other/cur");
     std::fs::remove_dir(&cur).unwrap();

@@ -12,6 +12,8 @@ async fn select_says_what_dovecot_says_in_its_order() {
     let mut lines = client.until("a ").await;
     let validity = lines.remove(5);
     assert!(validity.starts_with("* OK [UIDVALIDITY "), "{validity}");
+    let id = lines.remove(6);
+    assert!(id.starts_with("* OK [MAILBOXID (F"), "{id}");
     let highest = lines.remove(6);
     assert!(highest.starts_with("* OK [HIGHESTMODSEQ "), "{highest}");
     assert_eq!(
@@ -29,6 +31,7 @@ async fn select_says_what_dovecot_says_in_its_order() {
     client.send("b EXAMINE INBOX\r\n").await;
     let mut lines = client.until("b ").await;
     lines.remove(6);
+    assert_eq!(lines.remove(7), id);
     assert_eq!(lines.remove(7), highest);
     assert_eq!(
         lines,
@@ -71,9 +74,7 @@ async fn names_are_listed_as_dovecot_lists_them() {
         )
         .await;
     for name in ["a.b.c", "Sent", "foo."] {
-        client
-            .ask(&format!("b CREATE {name}"), &["b OK Create completed"])
-            .await;
+        client.create(name).await;
     }
     client.send("c LIST \"\" *\r\n").await;
     let mut lines = client.until("c ").await;
@@ -154,7 +155,7 @@ async fn a_selected_mailbox_that_is_deleted() {
     let house = House::new();
     let mut one = house.enter().await;
     let mut two = house.enter().await;
-    one.ask("a CREATE box", &["a OK Create completed"]).await;
+    one.create("box").await;
     for client in [&mut one, &mut two] {
         client.send("s SELECT box\r\n").await;
         client.until("s ").await;

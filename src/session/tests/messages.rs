@@ -311,7 +311,7 @@ async fn copy_and_move() {
             &["a NO [TRYCREATE] Mailbox doesn't exist: nosuch"],
         )
         .await;
-    client.ask("b CREATE box", &["b OK Create completed"]).await;
+    client.create("box").await;
     client.send("c UID COPY 1,3 box\r\n").await;
     let line = client.line().await;
     assert!(line.starts_with("c OK [COPYUID "), "{line}");

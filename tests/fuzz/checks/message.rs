@@ -13,7 +13,7 @@ use culver::imap::sequence::SeqNum;
 use culver::message::binary::{self, BinaryStream, Located};
 use culver::message::crlf::{self, CrlfStream};
 use culver::message::decode::{TextDecoder, header_text};
-use culver::message::mime::{self, Content, Structure};
+use culver::message::mime::{self, Content, Outline, Structure};
 use culver::message::preview::preview;
 use culver::message::section::{self, FIELDS_MAX, Octets};
 use culver::message::structure::{self, Form};
@@ -290,7 +290,11 @@ fn previewed(message: &[u8], short: &Short) {
 
 /// The text that SEARCH looks into does not depend on how it comes.
 fn texts(message: &[u8], structure: &Structure, step: usize) {
-    for part in structure.text_parts() {
+    let outline = mime::outline(message).unwrap();
+    let same = Outline::from(structure.clone());
+    assert!(outline.inner_headers().eq(same.inner_headers()));
+    assert!(outline.text_parts().eq(same.text_parts()));
+    for part in outline.text_parts() {
         let body = slice(message, &part.range);
         let decoded = |step: usize| {
             let mut decoder = TextDecoder::new(part.encoding, part.charset);

@@ -135,6 +135,10 @@ fn codes() {
             Code::MetadataLongEntries(2199),
             "[METADATA LONGENTRIES 2199] ",
         ),
+        (
+            Code::MailboxId(ObjectId::of('F', 10)),
+            "[MAILBOXID (F0000000000000000000000000000000a)] ",
+        ),
         (Code::MetadataMaxSize(1024), "[METADATA MAXSIZE 1024] "),
         (
             Code::BadEvent,
@@ -332,12 +336,17 @@ fn untagged_data() {
             Data::StatusItems(
                 name("blurdybloop"),
                 vec![
-                    (StatusItem::Messages, Some(231)),
-                    (StatusItem::UidNext, Some(44_292)),
-                    (StatusItem::AppendLimit, None),
+                    (StatusItem::Messages, StatusValue::Number(231)),
+                    (StatusItem::UidNext, StatusValue::Number(44_292)),
+                    (StatusItem::AppendLimit, StatusValue::Nil),
+                    (
+                        StatusItem::MailboxId,
+                        StatusValue::Id(ObjectId::of('F', 0x2212)),
+                    ),
                 ],
             ),
-            "STATUS blurdybloop (MESSAGES 231 UIDNEXT 44292 APPENDLIMIT NIL)",
+            "STATUS blurdybloop (MESSAGES 231 UIDNEXT 44292 APPENDLIMIT NIL \
+             MAILBOXID (F00000000000000000000000000002212))",
         ),
     ] {
         assert_eq!(line(&value), format!("* {wire}\r\n"));

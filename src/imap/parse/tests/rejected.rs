@@ -207,17 +207,17 @@ fn texts_and_places() {
         ("STATUS x", "Expected a space (octet 11)"),
         (
             "STATUS x ()",
-            "Expected MESSAGES, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED, SIZE, HIGHESTMODSEQ, APPENDLIMIT or RECENT (octet 13)",
+            "Expected MESSAGES, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED, SIZE, HIGHESTMODSEQ, MAILBOXID, APPENDLIMIT or RECENT (octet 13)",
         ),
         (
             "STATUS x (SIZES)",
-            "Expected MESSAGES, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED, SIZE, HIGHESTMODSEQ, APPENDLIMIT or RECENT (octet 13)",
+            "Expected MESSAGES, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED, SIZE, HIGHESTMODSEQ, MAILBOXID, APPENDLIMIT or RECENT (octet 13)",
         ),
         ("STATUS x MESSAGES", "Expected ( (octet 12)"),
         ("STATUS x (MESSAGES", "Expected ) (octet 21)"),
         (
             "STATUS x (MESSAGES )",
-            "Expected MESSAGES, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED, SIZE, HIGHESTMODSEQ, APPENDLIMIT or RECENT (octet 22)",
+            "Expected MESSAGES, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED, SIZE, HIGHESTMODSEQ, MAILBOXID, APPENDLIMIT or RECENT (octet 22)",
         ),
         ("FETCH", "Expected a space (octet 8)"),
         ("FETCH x FLAGS", "Expected a sequence set (octet 9)"),

@@ -16,6 +16,7 @@ use crate::imap::fetch::{FetchItem, Partial, Section, SectionText};
 use crate::imap::flag::{Flag, Keyword, SystemFlag};
 use crate::imap::metadata::{Depth, EntryName};
 use crate::imap::notify::{Event, EventGroup, Filter, NotifySet};
+use crate::imap::objectid::ObjectId;
 use crate::imap::search::{
     Day, PartialRange, ReturnOptions, SearchKey, SortCriterion, SortKey, Source, ThreadAlgorithm,
 };
@@ -36,6 +37,10 @@ fn any_name() -> impl Strategy<Value = String> {
 fn any_set() -> impl Strategy<Value = SequenceSet> {
     let number = || prop_oneof![0u32..20, any::<u32>()];
     vec((number(), number()), 1..5).prop_map(|ranges| set(&ranges))
+}
+
+fn any_object_id() -> impl Strategy<Value = ObjectId> {
+    "[A-Za-z0-9_-]{1,40}".prop_map(|text| ObjectId::new(&text).unwrap())
 }
 
 fn any_modseq() -> impl Strategy<Value = ModSeq> {
@@ -206,6 +211,8 @@ fn any_item() -> impl Strategy<Value = FetchItem> {
             FetchItem::Flags,
             FetchItem::InternalDate,
             FetchItem::ModSeq,
+            FetchItem::EmailId,
+            FetchItem::ThreadId,
             FetchItem::Preview { lazy: false },
             FetchItem::Preview { lazy: true },
             FetchItem::Rfc822,
@@ -231,6 +238,8 @@ fn any_key() -> impl Strategy<Value = SearchKey> {
         }),
         (0..=i64::MAX as u64).prop_map(Larger),
         any_modseq_or_zero().prop_map(SearchKey::ModSeq),
+        any_object_id().prop_map(EmailId),
+        any_object_id().prop_map(ThreadId),
         (0..=i64::MAX as u64).prop_map(Smaller),
         any::<NonZeroU32>().prop_map(Older),
         any::<NonZeroU32>().prop_map(Younger),
@@ -320,6 +329,7 @@ fn any_command() -> impl Strategy<Value = Command> {
             StatusItem::AppendLimit,
             StatusItem::Deleted,
             StatusItem::HighestModSeq,
+            StatusItem::MailboxId,
             StatusItem::Messages,
             StatusItem::Recent,
             StatusItem::Size,

@@ -239,6 +239,7 @@ impl Writer {
             StatusItem::AppendLimit => "APPENDLIMIT",
             StatusItem::Deleted => "DELETED",
             StatusItem::HighestModSeq => "HIGHESTMODSEQ",
+            StatusItem::MailboxId => "MAILBOXID",
             StatusItem::Messages => "MESSAGES",
             StatusItem::Recent => "RECENT",
             StatusItem::Size => "SIZE",
@@ -292,6 +293,7 @@ impl Writer {
                 }
             }
             FetchItem::BodyStructure => self.word("BODYSTRUCTURE"),
+            FetchItem::EmailId => self.word("EMAILID"),
             FetchItem::Envelope => self.word("ENVELOPE"),
             FetchItem::Flags => self.word("FLAGS"),
             FetchItem::InternalDate => self.word("INTERNALDATE"),
@@ -306,6 +308,7 @@ impl Writer {
             FetchItem::Rfc822Header => self.word("RFC822.HEADER"),
             FetchItem::Rfc822Size => self.word("RFC822.SIZE"),
             FetchItem::Rfc822Text => self.word("RFC822.TEXT"),
+            FetchItem::ThreadId => self.word("THREADID"),
             FetchItem::Uid => self.word("UID"),
         }
     }
@@ -408,11 +411,13 @@ impl Writer {
             }),
             SearchKey::Before(day) => named("BEFORE", &|writer| writer.day(*day)),
             SearchKey::Body(text) => named("BODY", &|writer| writer.astring(text)),
+            SearchKey::EmailId(id) => named("EMAILID", &|writer| writer.raw(id.as_str())),
             SearchKey::Flag(flag) => self.word(&flag.as_str()[1..]),
             SearchKey::Keyword(keyword) => {
                 named("KEYWORD", &|writer| writer.raw(keyword.as_str()));
             }
             SearchKey::Larger(octets) => named("LARGER", &|writer| writer.raw(octets.to_string())),
+            SearchKey::ThreadId(id) => named("THREADID", &|writer| writer.raw(id.as_str())),
             SearchKey::ModSeq(modseq) => named("MODSEQ", &|writer| {
                 let entries = ["", "\"/flags/\\\\seen\" all ", "\"/FLAGS/$x\" Priv "];
                 let entry = usize::from(writer.choose()) % entries.len();

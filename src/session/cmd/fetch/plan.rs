@@ -88,10 +88,12 @@ impl Plan {
     pub(super) fn reads_file(&self, picked: &Picked) -> bool {
         self.items.iter().any(|item| match item {
             // A preview may be at hand: see [`Plan::needs_previews`].
-            FetchItem::Flags
+            FetchItem::EmailId
+            | FetchItem::Flags
             | FetchItem::InternalDate
             | FetchItem::ModSeq
             | FetchItem::Preview { .. }
+            | FetchItem::ThreadId
             | FetchItem::Uid => false,
             FetchItem::Rfc822Size => picked.message.virtual_size().is_none(),
             FetchItem::Binary { .. }
@@ -109,11 +111,13 @@ impl Plan {
     /// Whether most of the file will be read, so that it is better read at once.
     pub(super) fn reads_whole(&self) -> bool {
         self.items.iter().any(|item| match item {
-            FetchItem::Envelope
+            FetchItem::EmailId
+            | FetchItem::Envelope
             | FetchItem::Flags
             | FetchItem::InternalDate
             | FetchItem::ModSeq
             | FetchItem::Rfc822Header
+            | FetchItem::ThreadId
             | FetchItem::Uid => false,
             FetchItem::Preview { lazy } => !lazy,
             FetchItem::BodySection { section, .. } => !is_own_header(section),

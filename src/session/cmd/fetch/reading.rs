@@ -63,8 +63,10 @@ impl Literal {
 
 /// The answer to one item. The number is the item's place in the plan.
 pub(super) enum Value {
+    EmailId,
     Flags,
     ModSeq,
+    ThreadId,
     Uid,
     Date(DateTime),
     Size(u64),

@@ -186,8 +186,10 @@ impl Render {
     /// file could say is left out.
     fn remembered(&self, job: &Job, date: Option<DateTime>) -> Vec<Value> {
         let answer = |(at, item): (usize, &FetchItem)| match item {
+            FetchItem::EmailId => Some(Value::EmailId),
             FetchItem::Flags => Some(Value::Flags),
             FetchItem::ModSeq => Some(Value::ModSeq),
+            FetchItem::ThreadId => Some(Value::ThreadId),
             FetchItem::Uid => Some(Value::Uid),
             FetchItem::Rfc822Size => job.picked.message.virtual_size().map(Value::Size),
             FetchItem::Binary { .. }
@@ -252,8 +254,10 @@ impl Render {
         let form = |extended| Form { extended, rev2 };
         for (at, item) in self.plan.items().iter().enumerate() {
             values.push(match item {
+                FetchItem::EmailId => Value::EmailId,
                 FetchItem::Flags => Value::Flags,
                 FetchItem::ModSeq => Value::ModSeq,
+                FetchItem::ThreadId => Value::ThreadId,
                 FetchItem::Uid => Value::Uid,
                 FetchItem::InternalDate => Value::Date(self.local(metadata.mtime())),
                 FetchItem::Rfc822Size => Value::Size(match message.virtual_size() {
@@ -337,6 +341,8 @@ impl Open {
                 self.job.picked.recent,
                 self.job.snapshot.keywords_of(message),
             ),
+            Some(Value::EmailId) => self.items.email_id(out, &message.email_id()),
+            Some(Value::ThreadId) => self.items.no_thread_id(out),
             Some(Value::ModSeq) => self.items.modseq(out, message.modseq),
             Some(Value::Uid) => self.items.uid(out, message.uid),
             Some(Value::Date(date)) => self.items.internal_date(out, date),
