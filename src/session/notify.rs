@@ -12,7 +12,8 @@ use crate::imap::response::{
     Code, Data, ListAttribute, ListExtended, ListItem, StatusKind, StatusValue,
 };
 use crate::imap::sequence::{NumberSet, Uid};
-use crate::mailbox::events::{Attendance, Changed, Counts, Heard, NameChange, NameKind};
+use crate::mailbox::events::attendance::{Attendance, Changed, Heard};
+use crate::mailbox::events::{Counts, NameChange, NameKind};
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::view::Expunge;
 use crate::session::cmd::{fetch, metadata};
@@ -93,6 +94,14 @@ impl Notify {
             self.owed = self.owed.union(&others);
         }
         self.made = NumberSet::new();
+    }
+
+    /// What is still to be fetched for the client of a message, which somebody else does now.
+    pub(crate) fn owed(&mut self, uid: u32) -> Vec<FetchItem> {
+        match self.owed.remove(uid) {
+            true => self.selected.items.clone(),
+            false => Vec::new(),
+        }
     }
 }
 

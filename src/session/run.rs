@@ -206,7 +206,7 @@ impl Session {
                 Cut::Literal => self.writer.continuation("OK"),
                 Cut::Append { tag, head, steps } => {
                     let (name, news) = (head.name(), News::of_append(&head));
-                    let result = append::run(self, &head, steps).await;
+                    let result = Box::pin(append::run(self, &head, steps)).await;
                     self.conclude(&tag, name, news, result, &mut patience)
                         .await?;
                 }
@@ -312,9 +312,10 @@ impl Session {
         self.conclude(&tag, name, news, result, patience).await
     }
 
+    /// The largest commands are in boxes of their own: a session that waits keeps no room for them.
     async fn dispatch(&mut self, tag: &Tag, body: CommandBody) -> Result<Reply, Failure> {
         match body {
-            CommandBody::Append(head, steps) => append::run(self, &head, steps).await,
+            CommandBody::Append(head, steps) => Box::pin(append::run(self, &head, steps)).await,
             CommandBody::Authenticate { .. }
             | CommandBody::Login { .. }
             | CommandBody::StartTls => Err(Failure::Bad("Already logged in".into())),
@@ -349,7 +350,8 @@ impl Session {
                     returns: Some(returns.unwrap_or(ReturnOptions::ALL)),
                     modseq: key.names_modseq(),
                 };
-                esearch::run(self, asked, &sources, charset.as_deref(), &key).await
+                let search = esearch::run(self, asked, &sources, charset.as_deref(), &key);
+                Box::pin(search).await
             }
             CommandBody::Expunge { uids } => expunge::run(self, uids.as_ref()).await,
             CommandBody::Fetch {
@@ -357,7 +359,7 @@ impl Session {
                 set,
                 items,
                 modifiers,
-            } => fetch::run(self, numbering, &set, items, modifiers).await,
+            } => Box::pin(fetch::run(self, numbering, &set, items, modifiers)).await,
             CommandBody::GetMetadata {
                 mailbox,
                 entries,
@@ -400,7 +402,7 @@ impl Session {
                     returns,
                     modseq: key.names_modseq(),
                 };
-                search::run(self, asked, charset.as_deref(), &key).await
+                Box::pin(search::run(self, asked, charset.as_deref(), &key)).await
             }
             CommandBody::Select {
                 mailbox,
@@ -423,7 +425,7 @@ impl Session {
                     returns,
                     modseq: key.names_modseq(),
                 };
-                sort::sort(self, asked, criteria, &charset, &key).await
+                Box::pin(sort::sort(self, asked, criteria, &charset, &key)).await
             }
             CommandBody::Status { mailbox, items } => status::run(self, &mailbox, &items).await,
             CommandBody::Store {
@@ -440,7 +442,7 @@ impl Session {
                     silent,
                     flags: &flags,
                 };
-                store::run(self, numbering, &set, change).await
+                Box::pin(store::run(self, numbering, &set, change)).await
             }
             CommandBody::Subscribe { mailbox } => subscribe::subscribe(self, &mailbox).await,
             CommandBody::Thread {
@@ -448,7 +450,12 @@ impl Session {
                 algorithm,
                 charset,
                 key,
-            } => sort::thread(self, tag, numbering, algorithm, &charset, &key).await,
+            } => {
+                Box::pin(sort::thread(
+                    self, tag, numbering, algorithm, &charset, &key,
+                ))
+                .await
+            }
             CommandBody::UidBatches { size, batches } => {
                 uidbatches::run(self, tag, size, batches).await
             }

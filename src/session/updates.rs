@@ -126,7 +126,10 @@ pub(crate) async fn tell(
     if let Some(notify) = &mut session.notify {
         notify.note_new(&new);
     }
-    follow::tell_touched(session, &touched).await?;
+    if matches!(&session.state, State::Selected(_, followed) if !followed.is_empty()) {
+        // In a box of its own, for few sessions follow any.
+        Box::pin(follow::tell_touched(session, &touched, &new)).await?;
+    }
     // "The FETCH response(s) MUST follow any ESEARCH ADDTO responses" (RFC 5465 §5.2).
     notify::fetch_new(session).await
 }

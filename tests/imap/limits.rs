@@ -29,7 +29,7 @@ fn every_limit_of_the_manual_is_reached_here() {
     let here = [
         include_str!("limits.rs"),
         include_str!("limits_of_messages.rs"),
-        include_str!("rfc5465.rs"),
+        include_str!("rfc5465/mod.rs"),
     ]
     .concat();
     assert!(manual().count() > 30);

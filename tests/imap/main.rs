@@ -84,4 +84,5 @@ mod two_clients;
 mod uid;
 mod unselect;
 mod unsubscribe;
+mod unwatched;
 mod updates;

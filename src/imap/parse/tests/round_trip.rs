@@ -131,13 +131,14 @@ fn any_messages() -> impl Strategy<Value = MessageSet> {
 
 fn any_return_options() -> impl Strategy<Value = ReturnOptions> {
     let partial = proptest::option::of(any_partial_range());
-    (1u8..64, partial).prop_map(|(bits, partial)| ReturnOptions {
+    let update = proptest::option::of(vec(any_item(), 0..4));
+    (1u8..32, partial, update).prop_map(|(bits, partial, update)| ReturnOptions {
         min: bits & 1 != 0,
         max: bits & 2 != 0,
         all: bits & 4 != 0 && partial.is_none() || bits == 4,
         count: bits & 8 != 0,
         save: bits & 16 != 0,
-        update: bits & 32 != 0,
+        update,
         partial: partial.filter(|_| bits != 4),
     })
 }

@@ -321,7 +321,7 @@ impl Writer {
     ) {
         if let Some(options) = returns {
             self.word("RETURN ");
-            self.return_options(*options);
+            self.return_options(options.clone());
             self.raw(" ");
         }
         if let Some(charset) = charset {
@@ -365,7 +365,7 @@ impl Writer {
             count,
             save,
             partial,
-            update,
+            ref update,
         } = options;
         if options == ReturnOptions::ALL && self.either() {
             return self.raw("()");
@@ -377,7 +377,7 @@ impl Writer {
             (count, "COUNT"),
             (save, "SAVE"),
             (partial.is_some(), "PARTIAL"),
-            (update, "UPDATE"),
+            (update.is_some(), "UPDATE"),
             (self.either(), "CONTEXT"),
         ];
         names.retain(|(asked, _)| *asked);
@@ -386,6 +386,12 @@ impl Writer {
             writer.word(name);
             if let Some(range) = partial.filter(|_| *name == "PARTIAL") {
                 writer.raw(format!(" {range}"));
+            }
+            let items = update.as_ref().filter(|_| *name == "UPDATE");
+            if let Some(items) = items.filter(|items| !items.is_empty()) {
+                writer.raw(" (");
+                writer.list(items, Writer::item);
+                writer.raw(")");
             }
         });
         self.raw(")");
@@ -552,7 +558,7 @@ impl Writer {
             } => {
                 if let Some(options) = returns {
                     self.word(" RETURN ");
-                    self.return_options(*options);
+                    self.return_options(options.clone());
                 }
                 self.raw(" (");
                 self.list(criteria, |writer, criterion| {
