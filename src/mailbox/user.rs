@@ -188,6 +188,12 @@ impl User {
         opened.await.cloned()
     }
 
+    /// While this is held no session of the account renames or removes a mailbox: who looks at all names sees none in
+    /// the midst of that.
+    pub(super) async fn hold_names(&self) -> impl Sized {
+        self.open.lock().await
+    }
+
     /// Whether a mailbox is open under this name.
     pub(super) async fn is_open(&self, name: &MailboxName) -> bool {
         let open = self.open.lock().await;

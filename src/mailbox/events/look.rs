@@ -117,7 +117,11 @@ async fn follow(
             return;
         };
         if mailbox.has_ended() || !user.events.state().posts.contains_key(&number) {
+            // It was removed, or its UIDs are others now: whichever, another look tells.
             user.events.bell.ring_names();
+            user.events.bell.ring(|rung| {
+                rung.posts.insert(number);
+            });
             return;
         }
         if let Err(fault) = note(&user, number, &mailbox).await {

@@ -35,6 +35,7 @@ pub(super) struct Difference {
 impl Names {
     /// Looks at the account.
     pub async fn read(user: &User) -> Result<Names, Fault> {
+        let _held = user.hold_names().await;
         let folders = user.list().await?;
         let subscribed = user.subscriptions().await?.into_iter().collect();
         let selectable = folders.iter().filter(|folder| folder.selectable);

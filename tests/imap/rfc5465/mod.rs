@@ -131,7 +131,12 @@ fn foreign_hands() {
         numbers(&lines[0]).1["UIDVALIDITY"]
     };
     let before = validity(&mut c);
-    fs::remove_file(server.maildir.folder("Lists").join("dovecot-uidlist")).unwrap();
+    let list = server.maildir.folder("Lists").join("dovecot-uidlist");
+    let other = list.with_extension("other");
+    let guid = "0123456789abcdef".repeat(2);
+    fs::write(&other, format!("3 V{} N1 G{guid}\n", before + 7)).unwrap();
+    own(&other);
+    fs::rename(&other, &list).unwrap();
     server.maildir.deliver("Lists", &message("two"));
     let line = String::from_utf8(c.line()).unwrap();
     let (name, items) = numbers(&line);
@@ -320,6 +325,7 @@ fn too_much() {
     make(".after".to_owned());
     c.check("NOOP", &[], "OK");
 
+    drop(other);
     let (most, _) = limits::stated("mailboxes under NOTIFY");
     // INBOX and those made before count too.
     let there = c.ok("LIST \"\" *").len();

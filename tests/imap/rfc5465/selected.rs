@@ -108,7 +108,7 @@ fn followed_searches_with_items() {
             "* 2 EXISTS",
             "* 2 RECENT",
             &format!(
-                "* 2 FETCH (UID 2 RFC822.SIZE {size} BODY[HEADER.FIELDS (SUBJECT)] {{17}}\r\nSubject: boss\r\n\r\n)"
+                "* 2 FETCH (BODY[HEADER.FIELDS (SUBJECT)] {{17}}\r\nSubject: boss\r\n\r\n RFC822.SIZE {size} UID 2)"
             ),
             &format!("* ESEARCH (TAG \"{tag}\") ADDTO (0 2)"),
             &format!("* ESEARCH (TAG \"{other}\") UID ADDTO (0 2)"),
