@@ -98,11 +98,9 @@ fn other_mailboxes_between_commands() {
     other.append("INBOX", "", &message("three"));
     c.check("NOOP", &[], "OK");
     // "e notify set […] S: e OK done": without STATUS nothing is told of what there is.
-    c.check(
-        &set.replace(" STATUS", ""),
-        &["* 1 EXISTS", "* 1 RECENT"],
-        "OK",
-    );
+    // What has happened in INBOX is told now, but for Dovecot.
+    let news = server.either(&["* 1 EXISTS", "* 1 RECENT"][..], &[]);
+    c.check(&set.replace(" STATUS", ""), news, "OK");
     // NONE ends all of it.
     c.ok("NOTIFY NONE");
     other.append("misc", "", &message("four"));
@@ -155,6 +153,8 @@ fn modseqs() {
     let mut c = server.client();
     c.ok("ENABLE QRESYNC");
     c.ok("NOTIFY SET (personal (MessageNew MessageExpunge FlagChange))");
+    // Dovecot leaves UIDVALIDITY out.
+    let of_flags: &[&str] = server.either(&["UIDVALIDITY"], &[]);
     let mut before = 0;
     let mut step = |c: &mut Client, items: &[&str]| {
         let line = String::from_utf8(c.line()).unwrap();
@@ -170,9 +170,9 @@ fn modseqs() {
     step(&mut c, &["UIDNEXT", "MESSAGES"]);
     other.ok("SELECT Lists");
     other.ok("STORE 1 +FLAGS (\\Flagged)");
-    step(&mut c, &["UIDVALIDITY"]);
+    step(&mut c, of_flags);
     other.ok("STORE 1 +FLAGS (\\Deleted)");
-    step(&mut c, &["UIDVALIDITY"]);
+    step(&mut c, of_flags);
     other.ok("EXPUNGE");
     step(&mut c, &["UIDNEXT", "MESSAGES"]);
 }
@@ -282,19 +282,18 @@ fn what_is_refused() {
     }
     // "the server MUST refuse the command with a tagged NO response (not a BAD). This response SHOULD contain the
     // BADEVENT response code, which MUST list names of all events supported by the server."
-    let outcome = c.outcome("NOTIFY SET (personal (NoSuchEvent))");
-    assert!(
-        outcome.starts_with("NO [BADEVENT (MessageNew "),
-        "{outcome}"
-    );
-    let outcome = c.outcome("NOTIFY SET (selected (MessageNew MessageExpunge AnnotationChange))");
-    assert!(
-        outcome.starts_with(server.either("NO [BADEVENT (", "OK")),
-        "{outcome}"
-    );
-    if server.kind == Kind::Culver {
-        server.connect().bad("NOTIFY NONE");
+    if server.kind == Kind::Dovecot {
+        // BAD.
+        return;
     }
+    for events in ["NoSuchEvent", "MessageNew MessageExpunge AnnotationChange"] {
+        let outcome = c.outcome(&format!("NOTIFY SET (personal ({events}))"));
+        assert!(
+            outcome.starts_with("NO [BADEVENT (MessageNew "),
+            "{outcome}"
+        );
+    }
+    server.connect().bad("NOTIFY NONE");
 }
 
 /// §3.1: "the server MAY refuse the command with a tagged NO [NOTIFICATIONOVERFLOW] response." §5.8: "It MUST notify these

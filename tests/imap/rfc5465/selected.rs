@@ -21,11 +21,11 @@ fn not_asked_for() {
         // "even if the selected mailbox also appears by name (or matches a pattern) in the command."
         let uid = other.append("INBOX", "", &message("one"));
         c.check("NOOP", &[], "OK");
-        c.check(
-            "NOTIFY SET (selected NONE)",
-            &[&format!("* {uid} EXISTS"), &format!("* {uid} RECENT")],
-            "OK",
-        );
+        let news = [format!("* {uid} EXISTS"), format!("* {uid} RECENT")];
+        let news = news.each_ref().map(String::as_str);
+        // Dovecot keeps it to itself.
+        let news = server.either(&news[..], &[]);
+        c.check("NOTIFY SET (selected NONE)", news, "OK");
     }
     // It is not the selected one any more.
     c.ok("SELECT Lists");
