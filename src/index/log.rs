@@ -8,7 +8,6 @@
 
 use crate::imap::sequence::{ModSeq, Uid, UidValidity};
 use crate::index::HIGHEST;
-use crate::index::crc::crc;
 use crate::index::record::{Flags, long_at, short_at};
 
 const MAGIC: [u8; 8] = *b"CulvLog1";
@@ -64,14 +63,14 @@ pub(super) fn encode_header(header: &Header) -> Vec<u8> {
     out.extend(header.inode.to_le_bytes());
     out.extend(header.boot.to_le_bytes());
     out.extend(header.uid_validity.get().to_le_bytes());
-    let sum = crc(&out);
+    let sum = crc32fast::hash(&out);
     out.extend(sum.to_le_bytes());
     out
 }
 
 pub(super) fn decode_header(octets: &[u8]) -> Option<Header> {
     let (octets, sum) = octets.first_chunk::<HEADER>()?.split_last_chunk::<4>()?;
-    if crc(octets) != u32::from_le_bytes(*sum) || !octets.starts_with(&MAGIC) {
+    if !octets.starts_with(&MAGIC) || crc32fast::hash(octets) != u32::from_le_bytes(*sum) {
         return None;
     }
     Some(Header {
@@ -114,7 +113,7 @@ fn sum(entry: &[u8; ENTRY], number: u64) -> u32 {
     for (place, octet) in summed.iter_mut().zip(octets) {
         *place = *octet;
     }
-    crc(&summed)
+    crc32fast::hash(&summed)
 }
 
 /// What the entries say, and whether a part of one follows them: it is being written, or was cut off. `None` if a whole

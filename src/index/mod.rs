@@ -12,7 +12,6 @@
 //!
 //! Who cannot note a change that will be told must [`forsake`] them: else they would be believed without it.
 
-mod crc;
 pub mod log;
 pub mod record;
 pub mod vanished;
@@ -26,7 +25,7 @@ use crate::imap::sequence::{ModSeq, UidValidity};
 use crate::index::log::{Change, Entry, Header, Line};
 use crate::index::record::{Known, Record, Writing};
 use crate::index::vanished::Vanished;
-use crate::spool::beside;
+use crate::spool::beside::{self, Lies};
 use crate::spool::folder::Folder;
 
 const INDEX: &str = "culver.index";
@@ -37,8 +36,9 @@ const LOG_DRAFT: &str = "culver.log.tmp";
 /// No mod-sequence is above it: it is exact in a floating-point number too, which some clients keep it in.
 pub const HIGHEST: ModSeq = ModSeq((1 << 53) - 1);
 
-/// The largest file that is read, in octets.
-const LARGEST: u64 = 1 << 30;
+/// A mailbox may have so many messages here, or twice as many as its uidlist has records, whichever is more: a file
+/// that tells of more is not believed, nor a log with more entries. Either takes 16 or 24 octets for each.
+const PLENTY: usize = 1 << 18;
 
 /// A log of so many entries is short whatever the size of the mailbox.
 const SHORT: usize = 1024;
@@ -54,8 +54,12 @@ pub struct Index {
     whole: u64,
     /// Entries in the log.
     entries: usize,
+    /// So many it may have.
+    most: usize,
     /// Behind the last entry is a part of one.
     torn: bool,
+    /// The index is synced, and where both files lie.
+    safe: bool,
     /// All is synced, and nothing may be appended before that is taken back.
     closed: bool,
     /// The log is all in the index, for who wrote that was stopped midway: both are to be written anew.
@@ -75,35 +79,64 @@ pub enum News {
 }
 
 impl Index {
-    /// Reads both files. `None` if they are not there, or there is any doubt about them.
-    pub fn read(folder: &Folder, uid_validity: UidValidity) -> Option<(Index, Known)> {
-        Index::read_in(folder, uid_validity, this_boot())
+    /// Reads both files. `None` if they are not there, or there is any doubt about them. The uidlist has so many
+    /// `listed` records.
+    pub fn read(
+        folder: &Folder,
+        uid_validity: UidValidity,
+        listed: usize,
+    ) -> io::Result<Option<(Index, Known)>> {
+        Index::read_in(folder, uid_validity, listed, this_boot())
     }
 
-    fn read_in(folder: &Folder, uid_validity: UidValidity, boot: u64) -> Option<(Index, Known)> {
-        let whole = |name| {
-            let file = beside::open(folder, name).ok().flatten()?;
-            let lies = beside::lies(&file).ok()?;
-            Some((octets(&file, 0, lies.size).ok()?, file, lies))
-        };
+    fn read_in(
+        folder: &Folder,
+        uid_validity: UidValidity,
+        listed: usize,
+        boot: u64,
+    ) -> io::Result<Option<(Index, Known)>> {
+        let most = listed.saturating_mul(2).max(PLENTY);
         // The log first: what is written anew meanwhile does not fit it.
-        let (log, file, lies) = whole(LOG)?;
-        let (index, _, index_lies) = whole(INDEX)?;
-        let (writing, mut known) = record::decode(&index)?;
-        let header = log::decode_header(&log)?;
-        let (_, inode) = lies.identity;
-        let is_own = header.inode == inode && writing.inode == index_lies.identity.1;
+        let log = Opened::read(folder, LOG, |first, size| {
+            let header = log::decode_header(first)?;
+            (size <= whole_octets(most)).then_some(header)
+        });
+        let Some((header, log)) = log? else {
+            return Ok(None);
+        };
+        let index = Opened::read(folder, INDEX, |first, size| {
+            record::size(first, most).filter(|whole| *whole == size)
+        });
+        let Some((_, index)) = index? else {
+            return Ok(None);
+        };
+        Ok(Index::decode(header, log, &index, most, uid_validity, boot))
+    }
+
+    fn decode(
+        header: Header,
+        log: Opened,
+        index_file: &Opened,
+        most: usize,
+        uid_validity: UidValidity,
+        boot: u64,
+    ) -> Option<(Index, Known)> {
+        let (writing, mut known) = record::decode(&index_file.octets)?;
+        let identities = [index_file.lies.identity, log.lies.identity];
+        let is_own = [writing.inode, header.inode] == identities.map(|(_, inode)| inode);
         let is_this = [header.uid_validity, writing.uid_validity] == [uid_validity; 2];
         if !is_own || !is_this {
             return None;
         }
         let mut index = Index {
             number: header.number,
-            log: file,
-            identities: [index_lies.identity, lies.identity],
-            whole: lies.size,
+            log: log.file,
+            identities,
+            whole: log.lies.size,
             entries: 0,
+            most,
             torn: false,
+            safe: false,
             closed: false,
             stale: header.number == writing.before,
             boot,
@@ -114,7 +147,7 @@ impl Index {
         if header.number != writing.number {
             return None;
         }
-        let (lines, torn) = log::decode(log.get(log::HEADER..)?, header.number)?;
+        let (lines, torn) = log::decode(log.octets.get(log::HEADER..)?, header.number)?;
         let (mut vouched, mut closed) = (header.boot, false);
         let mut entries = Vec::with_capacity(lines.len());
         for line in &lines {
@@ -140,32 +173,37 @@ impl Index {
         index.entries = lines.len();
         index.whole = whole_octets(lines.len());
         (index.torn, index.closed) = (torn, closed);
+        index.safe = closed;
         known.apply(entries);
         Some((index, known))
     }
 
     /// Whether [`Index::poll`] would tell anything.
     pub fn has_news(&self, folder: &Folder) -> bool {
-        let find = |name| beside::find(folder, name).ok().flatten();
-        let (index, log) = (find(INDEX), find(LOG));
-        let lies = [index, log].map(|lies| lies.map(|lies| lies.identity));
-        lies != self.identities.map(Some) || log.is_none_or(|log| log.size != self.whole)
+        let Ok([index, log]) = lies(folder) else {
+            return true;
+        };
+        let identities = [index, log].map(|lies| lies.map(|lies| lies.identity));
+        identities != self.identities.map(Some) || log.is_none_or(|log| log.size != self.whole)
     }
 
     /// Looks whether others changed the files.
     pub fn poll(&mut self, folder: &Folder) -> io::Result<News> {
-        let (index, log) = (beside::find(folder, INDEX)?, beside::find(folder, LOG)?);
-        let (Some(index), Some(lies)) = (index, log) else {
+        let [Some(index), Some(lies)] = lies(folder)? else {
             return Ok(News::Replaced);
         };
-        if [index.identity, lies.identity] != self.identities || lies.size < self.whole {
+        if [index.identity, lies.identity] != self.identities
+            || lies.size < self.whole
+            || lies.size > whole_octets(self.most)
+        {
             return Ok(News::Replaced);
         }
         if lies.size == self.whole {
             self.torn = false;
             return Ok(News::None);
         }
-        let added = octets(&self.log, self.whole, lies.size)?;
+        let mut added = Vec::new();
+        read_more(&self.log, self.whole, lies.size, &mut added)?;
         let Some((lines, torn)) = log::decode(&added, self.number) else {
             return Ok(News::Replaced);
         };
@@ -192,7 +230,8 @@ impl Index {
         self.stale || after > SHORT.max(messages / 4)
     }
 
-    /// Appends entries, in one write. Under the lock, after [`Index::poll`]. If it fails, [`forsake`] the files.
+    /// Appends entries, in one write. Under the lock, after [`Index::poll`]. If it fails, some may be there: read the
+    /// files again.
     pub fn append(&mut self, entries: impl Iterator<Item = Entry>) -> io::Result<()> {
         self.open()?;
         self.write(entries.map(Line::Entry))
@@ -231,14 +270,14 @@ impl Index {
         Ok(())
     }
 
-    /// Writes both files anew. `before` are those that are there, if they are believed. Under the lock.
+    /// Writes both files anew, with records by rising UID. `before` are those that are there, if they are believed.
+    /// Under the lock.
     pub fn replace(
         before: Option<&mut Index>,
         folder: &Folder,
         uid_validity: UidValidity,
         last: ModSeq,
-        count: usize,
-        records: impl Iterator<Item = Record>,
+        records: &[Record],
         vanished: &Vanished,
     ) -> io::Result<Index> {
         // The old ones may be back after a power cut: they must not be believed then.
@@ -247,7 +286,10 @@ impl Index {
                 before.open()?;
                 before.number
             }
-            None => 0,
+            None => {
+                beside::remove(folder, LOG)?;
+                0
+            }
         };
         let boot = this_boot();
         let number = fresh_number()?;
@@ -259,7 +301,7 @@ impl Index {
                 boot,
                 uid_validity,
             };
-            record::encode(&writing, last, count, records, vanished)
+            record::encode(&writing, last, records, vanished)
         })?;
         beside::replace(folder, LOG, LOG_DRAFT, |inode| {
             log::encode_header(&Header {
@@ -277,7 +319,9 @@ impl Index {
             log,
             whole: whole_octets(0),
             entries: 0,
+            most: records.len().saturating_mul(2).max(PLENTY),
             torn: false,
+            safe: false,
             closed: false,
             stale: false,
             boot,
@@ -295,20 +339,68 @@ impl Index {
         if self.closed || self.stale {
             return Ok(());
         }
-        let index = beside::open(folder, INDEX)?.ok_or(io::ErrorKind::NotFound)?;
-        index.sync_data()?;
+        if !self.safe {
+            let index = beside::open(folder, INDEX)?.ok_or(io::ErrorKind::NotFound)?;
+            index.sync_data()?;
+            beside::sync(folder)?;
+            self.safe = true;
+        }
         self.log.sync_data()?;
-        beside::sync(folder)?;
+        // If this one is lost nobody believes what is there, no more.
         self.write([Line::Closed].into_iter())?;
-        self.log.sync_data()?;
         self.closed = true;
         Ok(())
     }
 }
 
-/// Makes sure that nobody believes the files any more: they lack what was told.
-pub fn forsake(folder: &Folder) -> io::Result<()> {
-    beside::remove(folder, LOG)
+/// What `culver.index` and `culver.log` are now.
+pub fn lies(folder: &Folder) -> io::Result<[Option<Lies>; 2]> {
+    Ok([beside::find(folder, INDEX)?, beside::find(folder, LOG)?])
+}
+
+/// One of the files, read whole.
+struct Opened {
+    file: File,
+    lies: Lies,
+    octets: Vec<u8>,
+}
+
+impl Opened {
+    /// Reads a file if its first octets, [`record::HEADER`] at the most, and its size are as they should be: `is_whole`
+    /// says what they tell. `None` for what is no such file.
+    fn read<T>(
+        folder: &Folder,
+        name: &str,
+        is_whole: impl FnOnce(&[u8], u64) -> Option<T>,
+    ) -> io::Result<Option<(T, Opened)>> {
+        let file = match beside::open(folder, name) {
+            Ok(Some(file)) => file,
+            Ok(None) => return Ok(None),
+            Err(error) if is_no_file(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let lies = beside::lies(&file)?;
+        let mut octets = Vec::new();
+        let first = lies.size.min(record::HEADER as u64);
+        let read = read_more(&file, 0, first, &mut octets).and_then(|()| {
+            let told = is_whole(&octets, lies.size);
+            let Some(told) = told else { return Ok(None) };
+            read_more(&file, first, lies.size, &mut octets)?;
+            Ok(Some(told))
+        });
+        match read {
+            Ok(told) => Ok(told.map(|told| (told, Opened { file, lies, octets }))),
+            // Cut off meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Whether an error says that there is something else than a file: a directory, a symbolic link.
+fn is_no_file(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::InvalidInput
+        || error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
 }
 
 impl Known {
@@ -358,15 +450,13 @@ fn whole_octets(entries: usize) -> u64 {
         .saturating_add(log::HEADER as u64)
 }
 
-/// The octets `from .. to` of a file.
-fn octets(file: &File, from: u64, to: u64) -> io::Result<Vec<u8>> {
-    let size = to.saturating_sub(from);
-    if size > LARGEST {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    let mut octets = vec![0; usize::try_from(size).unwrap_or_default()];
-    file.read_exact_at(&mut octets, from)?;
-    Ok(octets)
+/// Reads the octets `from .. to` of a file.
+fn read_more(file: &File, from: u64, to: u64, octets: &mut Vec<u8>) -> io::Result<()> {
+    let size = usize::try_from(to.saturating_sub(from)).map_err(|_| io::ErrorKind::FileTooLarge)?;
+    let mut more = vec![0; size];
+    file.read_exact_at(&mut more, from)?;
+    octets.append(&mut more);
+    Ok(())
 }
 
 /// A number never used before.

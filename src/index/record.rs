@@ -22,13 +22,13 @@
 use crate::imap::flag::{SystemFlag, SystemFlags};
 use crate::imap::sequence::{ModSeq, NumberSet, Uid, UidValidity};
 use crate::index::HIGHEST;
-use crate::index::crc::crc;
-use crate::index::vanished::Vanished;
+use crate::index::vanished::{RANGES, Vanished};
 use crate::spool::filename::Letters;
 
 const MAGIC: [u8; 8] = *b"CulvIdx1";
 
-const HEADER: usize = 72;
+/// Octets of the header.
+pub(super) const HEADER: usize = 72;
 
 /// Octets of a record, and of a range.
 const RECORD: usize = 16;
@@ -88,14 +88,14 @@ pub struct Known {
     pub vanished: Vanished,
 }
 
-/// The file's octets. `count` records follow, rising by UID.
+/// The file's octets, with records by rising UID.
 pub(super) fn encode(
     writing: &Writing,
     last: ModSeq,
-    count: usize,
-    records: impl Iterator<Item = Record>,
+    records: &[Record],
     vanished: &Vanished,
 ) -> Vec<u8> {
+    let count = records.len();
     let ranges = vanished.ranges().count();
     let size = count.saturating_add(ranges).saturating_mul(RECORD);
     let mut out = Vec::with_capacity(size.saturating_add(HEADER + 4));
@@ -121,16 +121,28 @@ pub(super) fn encode(
         out.extend(range.to.to_le_bytes());
         out.extend(range.modseq.0.to_le_bytes());
     }
-    let sum = crc(&out);
+    let sum = crc32fast::hash(&out);
     out.extend(sum.to_le_bytes());
     out
+}
+
+/// How many octets a file has that begins with these, if it may be one, with `most` messages at the most.
+pub(super) fn size(octets: &[u8], most: usize) -> Option<u64> {
+    let header = octets.first_chunk::<HEADER>()?;
+    let count = usize::try_from(short_at(header, 60)?).ok()?;
+    let ranges = usize::try_from(short_at(header, 64)?).ok()?;
+    if !header.starts_with(&MAGIC) || count > most || ranges > RANGES {
+        return None;
+    }
+    let parts = count.saturating_add(ranges).saturating_mul(RECORD);
+    u64::try_from(parts.saturating_add(HEADER + 4)).ok()
 }
 
 /// What a file says. `None` unless every octet is as it was written.
 pub(super) fn decode(octets: &[u8]) -> Option<(Writing, Known)> {
     let (octets, sum) = octets.split_last_chunk::<4>()?;
     let (header, rest) = octets.split_first_chunk::<HEADER>()?;
-    if crc(octets) != u32::from_le_bytes(*sum) || !header.starts_with(&MAGIC) {
+    if !header.starts_with(&MAGIC) || crc32fast::hash(octets) != u32::from_le_bytes(*sum) {
         return None;
     }
     let long = |at: usize| long_at(header, at);
@@ -220,8 +232,7 @@ mod tests {
             records: vec![record(1, 0, 50), record(4, 9, 70), record(9, 1 << 30, 55)],
             vanished,
         };
-        let records = known.records.iter().copied();
-        let octets = encode(&writing, known.last, 3, records, &known.vanished);
+        let octets = encode(&writing, known.last, &known.records, &known.vanished);
         (writing, known, octets)
     }
 
@@ -229,6 +240,8 @@ mod tests {
     fn what_is_written_is_read() {
         let (writing, known, octets) = sample();
         assert_eq!(octets.len(), 72 + 3 * 16 + 2 * 16 + 4);
+        assert_eq!(size(&octets, 3), Some(octets.len() as u64));
+        assert_eq!(size(&octets, 2), None);
         assert_eq!(decode(&octets), Some((writing, known)));
     }
 
@@ -252,7 +265,7 @@ mod tests {
         let sealed = |change: &dyn Fn(&mut Vec<u8>)| {
             let mut other = octets[..octets.len() - 4].to_vec();
             change(&mut other);
-            let sum = crc(&other);
+            let sum = crc32fast::hash(&other);
             other.extend(sum.to_le_bytes());
             decode(&other)
         };

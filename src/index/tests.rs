@@ -65,26 +65,16 @@ impl Place {
         let records = [record(1, 0, 10), record(2, 8, 11), record(5, 0, 10)];
         let vanished = Vanished::new(ModSeq(9));
         let last = ModSeq(11);
-        let records = records.into_iter();
-        Index::replace(
-            before,
-            &self.folder,
-            validity(),
-            last,
-            3,
-            records,
-            &vanished,
-        )
-        .unwrap()
+        Index::replace(before, &self.folder, validity(), last, &records, &vanished).unwrap()
     }
 
     fn read(&self) -> Option<(Index, Known)> {
-        Index::read(&self.folder, validity())
+        Index::read(&self.folder, validity(), 9).unwrap()
     }
 
     /// As after a start of the machine.
     fn read_later(&self) -> Option<(Index, Known)> {
-        Index::read_in(&self.folder, validity(), 1234)
+        Index::read_in(&self.folder, validity(), 9, 1234).unwrap()
     }
 }
 
@@ -114,15 +104,12 @@ fn what_was_noted_is_known() {
     assert_eq!(place.read().unwrap().1, known_after());
     // Written anew, nothing else is known.
     let known = known_after();
-    let records = known.records.iter().copied();
-    let (count, vanished) = (known.records.len(), &known.vanished);
-    let of = &place.folder;
+    let (of, records, vanished) = (&place.folder, &known.records, &known.vanished);
     Index::replace(
         Some(&mut index),
         of,
         validity(),
         known.last,
-        count,
         records,
         vanished,
     )
@@ -132,7 +119,8 @@ fn what_was_noted_is_known() {
         fs::metadata(place.path(LOG)).unwrap().len(),
         log::HEADER as u64
     );
-    assert!(Index::read(&place.folder, UidValidity::new(8).unwrap()).is_none());
+    let other = UidValidity::new(8).unwrap();
+    assert!(Index::read(&place.folder, other, 9).unwrap().is_none());
 }
 
 #[test]
@@ -182,8 +170,6 @@ fn two_processes_hear_of_each_other() {
     assert!(one.is_open());
     place.begin(Some(&mut one));
     assert!(matches!(other.poll(&place.folder).unwrap(), News::Replaced));
-    forsake(&place.folder).unwrap();
-    assert!(place.read().is_none());
 }
 
 #[test]
@@ -264,15 +250,12 @@ fn who_is_stopped_between_the_two_files_loses_nothing() {
     index.append(changed().into_iter()).unwrap();
     fs::hard_link(place.path(LOG), place.path("old")).unwrap();
     let known = known_after();
-    let records = known.records.iter().copied();
-    let (count, vanished) = (known.records.len(), &known.vanished);
-    let of = &place.folder;
+    let (of, records, vanished) = (&place.folder, &known.records, &known.vanished);
     Index::replace(
         Some(&mut index),
         of,
         validity(),
         known.last,
-        count,
         records,
         vanished,
     )
@@ -309,4 +292,51 @@ fn a_long_log_is_to_be_written_anew() {
     let many = (1..=SHORT as u32).map(|uid| here(u64::from(uid), uid, 0));
     index.append(many).unwrap();
     assert!(index.is_due(1, 0));
+}
+
+/// Old files that a power cut brings back lack what was told since.
+#[test]
+fn files_that_were_not_believed_are_not_believed_later() {
+    let place = Place::new();
+    place.begin(None).close(&place.folder).unwrap();
+    fs::hard_link(place.path(LOG), place.path("old")).unwrap();
+    fs::hard_link(place.path(INDEX), place.path("old index")).unwrap();
+    // Somebody does not believe them: say the uidlist was made anew for a while.
+    let gone = || !place.path(LOG).exists();
+    fs::create_dir(place.path(INDEX_DRAFT)).unwrap();
+    let (of, none) = (&place.folder, Vanished::new(ModSeq(20)));
+    let replaced = Index::replace(None, of, validity(), ModSeq(20), &[], &none);
+    assert!(replaced.is_err() && gone(), "the log goes first, for good");
+    assert!(place.read_later().is_none());
+    fs::remove_dir(place.path(INDEX_DRAFT)).unwrap();
+    Index::replace(None, of, validity(), ModSeq(20), &[], &none).unwrap();
+    fs::rename(place.path("old index"), place.path(INDEX)).unwrap();
+    assert!(place.read().is_none());
+}
+
+/// Octets that nobody wrote cost no memory.
+#[test]
+fn a_file_that_is_larger_than_it_says_is_not_read() {
+    for name in [INDEX, LOG] {
+        let place = Place::new();
+        let mut index = place.begin(None);
+        let file = fs::OpenOptions::new().write(true).open(place.path(name));
+        file.unwrap().set_len(1 << 40).unwrap();
+        assert!(place.read().is_none(), "{name}");
+        if name == LOG {
+            assert!(matches!(index.poll(&place.folder).unwrap(), News::Replaced));
+        }
+    }
+    // One that says so itself is not believed either.
+    let place = Place::new();
+    place.begin(None);
+    let mut octets = fs::read(place.path(INDEX)).unwrap();
+    octets[60..64].copy_from_slice(&(PLENTY as u32 + 1).to_le_bytes());
+    fs::write(place.path(INDEX), &octets).unwrap();
+    let size = record::HEADER + (PLENTY + 1) * 16 + 4;
+    let file = fs::OpenOptions::new().write(true).open(place.path(INDEX));
+    file.unwrap().set_len(size as u64).unwrap();
+    assert!(place.read().is_none());
+    assert_eq!(record::size(&octets, PLENTY), None);
+    assert_eq!(record::size(&octets, PLENTY + 1), Some(size as u64));
 }

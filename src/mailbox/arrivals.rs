@@ -19,7 +19,7 @@ type Listings = BTreeMap<Uid, (Sub, FileName, Listed)>;
 impl Turn<'_> {
     /// Gives files that the picture lacks their UIDs: those of the uidlist, else new ones.
     pub(super) fn meet(&mut self, strangers: Sightings) -> Result<(), Fault> {
-        let mut listed = Listings::new();
+        let mut listed = self.remembered_unseen(&strangers);
         let mut fresh: Vec<(Sub, FileName)> = Vec::new();
         for (base, seen) in strangers {
             let (mut standing, mut is_other) = (Vec::new(), false);
@@ -80,6 +80,32 @@ impl Turn<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Messages that were there when the mailbox was closed, and that no scan has shown, where the first look is not
+    /// sure of what it saw: they stay in the picture, as they were, until two witnesses say that they are gone.
+    fn remembered_unseen(&mut self, strangers: &Sightings) -> Listings {
+        let mut unseen = Listings::new();
+        if !self.first || !self.disk.rescan {
+            return unseen;
+        }
+        let Some(remembered) = &mut self.notes.remembered else {
+            return unseen;
+        };
+        for (base, record) in &self.disk.listed {
+            if strangers.contains_key(base) {
+                continue;
+            }
+            let known = remembered.find(record.uid);
+            let name = FileName::new(base).zip(known).and_then(|(name, known)| {
+                let (flags, letters) = known.flags.parts();
+                name.with_flags(flags, letters)
+            });
+            if let Some(name) = name {
+                unseen.insert(record.uid, (Sub::Cur, name, record.clone()));
+            }
+        }
+        unseen
     }
 
     /// Gives new UIDs.

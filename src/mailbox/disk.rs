@@ -75,6 +75,8 @@ pub(super) struct Disk {
     vanishing: bool,
     /// Mod-sequences.
     pub given: Given,
+    /// The first look has come to its end.
+    pub opened: bool,
     /// Keywords have been named here that are not in `dovecot-keywords` yet.
     pub unwritten_keywords: bool,
 }
@@ -171,6 +173,7 @@ impl Disk {
             missing: false,
             vanishing: false,
             given,
+            opened: false,
             unwritten_keywords: false,
         };
         Ok(Some((disk, snapshot)))
@@ -204,7 +207,7 @@ impl Disk {
 
     /// Whether it must be looked at again soon.
     pub fn is_in_doubt(&self) -> bool {
-        self.rescan || self.is_vanishing() || self.given.is_behind()
+        self.rescan || self.is_vanishing() || self.is_behind()
     }
 
     /// Whether somebody seems to be removing all of it.
@@ -218,9 +221,13 @@ impl Disk {
         self.vanishing
     }
 
-    /// Whether mod-sequences are not kept that could be now.
+    fn is_behind(&self) -> bool {
+        self.given.is_behind() && self.has_uidlist() && self.folder.is_writable()
+    }
+
+    /// Whether mod-sequences are not kept that could be now. Files are made only where nobody seems to be removing all.
     pub fn owes_modseqs(&self) -> bool {
-        self.given.is_behind() && self.has_uidlist() && self.folder.is_writable() && self.rests()
+        self.is_behind() && !self.is_vanishing() && (self.given.index.is_some() || self.rests())
     }
 
     /// Looks whether `new/` or `cur/` has been removed.

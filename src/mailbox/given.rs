@@ -1,54 +1,67 @@
-//! A turn and mod-sequences (RFC 7162): which one a change gets, and what is kept of it.
+//! What is known between two turns of mod-sequences (RFC 7162), and how the next one is found.
 //!
-//! All who change a mailbox, in whatever process, give mod-sequences under Dovecot's lock, and have read before what
-//! the others gave: so whoever knows of one knows of all below it. What is heard too late all the same, at or below
-//! what has been told here, gets another one. A turn notes what it gave before its state is published, and none is
-//! published that the floor in `dovecot-uidlist` does not cover.
+//! A mod-sequence is told only if it is kept: it was given under Dovecot's lock, by who had heard all that was given
+//! before, it is noted in Culver's own files ([`crate::index`]), and it is below the floor in `dovecot-uidlist`. So
+//! whoever comes later, after whatever crash or loss, gives a higher one: it goes on from what the files say, and
+//! where they are not believed from the floor. Turns hear what others have noted in [`crate::mailbox::heard`], and
+//! note what they gave in [`crate::mailbox::kept`].
 //!
-//! Without the lock (a mailbox that cannot be written, or a lock that somebody keeps for too long) changes are shown
-//! with mod-sequences that only memory knows; the files are forsaken then, and written anew as soon as it can be done.
+//! A change that cannot be noted (no lock, no room, a mailbox that cannot be written) is shown all the same, but has
+//! no mod-sequence of its own: as long as there is one, the mailbox keeps none for its clients (NOMODSEQ). The next
+//! turn that can note it gives it one.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::imap::flag::SystemFlags;
-use crate::imap::sequence::{ModSeq, NumberSet, Uid};
-use crate::index::log::{Change, Entry};
+use crate::imap::sequence::{ModSeq, Uid};
+use crate::index::log::Change;
 use crate::index::record::{Flags, Record};
-use crate::index::vanished::Vanished;
-use crate::index::{self, HIGHEST, Index, News};
+use crate::index::{self, HIGHEST, Index};
 use crate::mailbox::snapshot::Message;
-use crate::mailbox::turn::Turn;
-use crate::spool::filename::Letters;
+use crate::spool::beside::Lies;
 use crate::spool::folder::Folder;
 use crate::spool::uidlist::UidList;
 
 /// How far the floor is set above the clock: so long it need not be moved. 2^36 µs are 19 hours.
 const RESERVE: Duration = Duration::from_micros(1 << 36);
 
+/// A clock that shows this or more, in µs since 1970, counts as none: in the year 2112 it is time to think again.
+/// Mod-sequences that began with it would soon be at [`HIGHEST`].
+const TOO_LATE: u64 = 1 << 52;
+
 /// What is known of mod-sequences between two turns.
 #[derive(Debug, Default)]
 pub(super) struct Given {
-    /// Culver's own files. `None` if they are not believed, or cannot be written.
+    /// Culver's own files. `None` if they are not believed, or cannot be written: they are to be written anew.
     pub(super) index: Option<Index>,
-    /// The files lack something: they must be written anew.
-    pub(super) behind: bool,
+    /// Changes of the picture that the files lack: of each message the last.
+    pub(super) unkept: BTreeMap<Uid, Change>,
     /// The uidlist, and its floor with it, were made just now: nothing was given before.
-    fresh: bool,
+    pub(super) fresh: bool,
     /// The highest given by anybody that is known of.
-    last: ModSeq,
-    /// What the uidlist says: all that may have been told is below it.
-    floor: ModSeq,
+    pub(super) last: ModSeq,
+    /// What the uidlist says on the disk: all that may have been told is below it.
+    pub(super) floor: ModSeq,
+    /// The highest that it has ever been known to say.
+    pub(super) bound: ModSeq,
     /// What others gave to messages that are not in the picture yet.
     pub(super) heard: HashMap<Uid, (ModSeq, Flags)>,
+    /// The files as they lay there when they were not believed.
+    pub(super) doubted: Option<[Option<Lies>; 2]>,
+    /// The log says already that nothing can be kept.
+    pub(super) reported: bool,
+    /// How far the clock was set back, in µs.
+    #[cfg(test)]
+    pub clock_back: u64,
 }
 
 impl Given {
     /// Nothing is known but what the uidlist says, which is `fresh` if it was made just now.
     pub fn new(floor: Option<ModSeq>, fresh: bool) -> Given {
+        let floor = floor.unwrap_or_default();
         Given {
-            floor: floor.unwrap_or_default(),
+            floor,
+            bound: floor,
             fresh,
             ..Given::default()
         }
@@ -56,49 +69,67 @@ impl Given {
 
     /// Another uidlist was read. False if it tells less than the one before, and must be written anew.
     pub fn note_floor(&mut self, list: &mut UidList) -> bool {
-        let told = list.floor().unwrap_or_default();
-        if told < self.floor {
-            list.set_floor(self.floor);
+        self.floor = list.floor().unwrap_or_default();
+        if self.floor < self.bound {
+            list.set_floor(self.bound);
+            return false;
         }
-        let is_enough = told >= self.floor;
-        self.floor = self.floor.max(told);
-        is_enough
+        if self.floor > self.bound {
+            // Whoever moved it may have given all below the old one.
+            self.last = self.last.max(ModSeq(self.bound.0.saturating_sub(1)));
+            self.bound = self.floor;
+        }
+        true
+    }
+
+    /// The uidlist was written, and is safe.
+    pub fn note_written(&mut self, list: &UidList) {
+        self.floor = list.floor().unwrap_or_default();
+        self.bound = self.bound.max(self.floor);
+    }
+
+    /// The time, as [`now`] tells it.
+    pub fn now(&self) -> u64 {
+        #[cfg(test)]
+        return now().saturating_sub(self.clock_back);
+        #[cfg(not(test))]
+        now()
     }
 
     /// Whether others have noted something.
     pub fn has_news(&self, folder: &Folder) -> bool {
-        (self.index.as_ref()).is_some_and(|index| index.has_news(folder))
+        match (&self.index, &self.doubted) {
+            (Some(index), _) => index.has_news(folder),
+            (None, Some(doubted)) => index::lies(folder).is_ok_and(|now| now != *doubted),
+            (None, None) => false,
+        }
     }
 
-    /// Whether the files lack something.
+    /// Whether something is not kept that should be.
     pub fn is_behind(&self) -> bool {
-        self.behind
+        self.index.is_none() || !self.unkept.is_empty() || self.last >= self.floor
     }
 
-    /// Whether [`Turn::close_index`] has something to do.
+    /// Whether [`Turn::close_index`](crate::mailbox::turn::Turn::close_index) has something to do.
     pub fn is_open(&self) -> bool {
-        self.behind || self.index.as_ref().is_some_and(Index::is_open)
+        self.is_behind() || self.index.as_ref().is_some_and(Index::is_open)
     }
-}
-
-/// What a turn knows and leaves of mod-sequences.
-#[derive(Debug, Default)]
-pub(super) struct Notes {
-    /// What was known when the mailbox was closed, as long as it has not been compared with what is there.
-    pub(super) remembered: Option<Remembered>,
-    /// What this turn has changed: the last change counts.
-    changed: BTreeMap<Uid, Change>,
 }
 
 /// Messages as they were known.
 #[derive(Debug)]
 pub(super) struct Remembered {
-    records: Vec<Record>,
+    pub(super) records: Vec<Record>,
     /// Where the message asked for last stands.
     at: usize,
 }
 
 impl Remembered {
+    /// These, by rising UID.
+    pub fn new(records: Vec<Record>) -> Remembered {
+        Remembered { records, at: 0 }
+    }
+
     /// A message.
     pub fn find(&mut self, uid: Uid) -> Option<Record> {
         // Most often they are asked for in order.
@@ -114,27 +145,26 @@ impl Remembered {
 }
 
 /// The mod-sequence that a turn gives: above the last one, the time where that is below the floor. `sure`: the last
-/// one is known; else it may be anything below the floor.
-fn next(last: ModSeq, floor: ModSeq, now: u64, sure: bool) -> ModSeq {
+/// one is known; else it may be anything below the floor. `None` where there is none left to give.
+pub(super) fn next(last: ModSeq, floor: ModSeq, now: u64, sure: bool) -> Option<ModSeq> {
     let above = last.0.saturating_add(1);
     let next = match sure {
         true if now < floor.0 => above.max(now),
         true => above,
         false => above.max(floor.0).max(now),
     };
-    ModSeq(next).min(HIGHEST)
+    (next < HIGHEST.0).then_some(ModSeq(next))
 }
 
-/// Microseconds since 1970.
+/// Microseconds since 1970; 0 for a clock that cannot be believed.
 fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let micros = since.map_or(0, |since| since.as_micros());
-    // A clock that is far off counts as none.
-    u64::try_from(micros).map_or(0, |micros| if micros < HIGHEST.0 { micros } else { 0 })
+    u64::try_from(micros).map_or(0, |micros| if micros < TOO_LATE { micros } else { 0 })
 }
 
 /// The floor to set when this has been given.
-fn next_floor(given: ModSeq, now: u64) -> ModSeq {
+pub(super) fn next_floor(given: ModSeq, now: u64) -> ModSeq {
     let reserve = u64::try_from(RESERVE.as_micros()).unwrap_or_default();
     ModSeq(given.0.max(now).saturating_add(reserve)).min(HIGHEST)
 }
@@ -149,274 +179,15 @@ pub(super) fn flags_of(message: &Message) -> Flags {
     Flags::new(message.flags, message.letters)
 }
 
-impl Turn<'_> {
-    /// Hears what others have noted, and settles which mod-sequence this turn gives.
-    pub fn hear_index(&mut self) {
-        let given = &mut self.disk.given;
-        given.last = given.last.max(self.draft.modseq);
-        if self.disk.uidlist.is_none() {
-            // UIDs are made up: nothing outlives this mailbox.
-            let sure = given.last > ModSeq(1);
-            self.modseq = next(given.last, given.floor, now(), sure);
-            if !sure {
-                self.begin_history();
-            }
-            return;
-        }
-        let waits = self.lock.is_none() && self.disk.folder.is_writable();
-        if waits && self.before.modseq > ModSeq(1) {
-            // What others did may need an answer, which only who has the lock can give.
-            self.wants_lock |=
-                self.disk.given.has_news(&self.disk.folder) || self.disk.owes_modseqs();
-            self.settle_modseq();
-            return;
-        }
-        let polled = match &mut given.index {
-            Some(index) => index.poll(&self.disk.folder).and_then(|news| {
-                if self.lock.is_some() {
-                    index.cut_torn()?;
-                }
-                Ok(news)
-            }),
-            None => Ok(News::Replaced),
-        };
-        match polled {
-            Ok(News::None) => self.settle_modseq(),
-            Ok(News::Entries(entries)) => {
-                let last = entries.iter().map(|entry| entry.modseq).max();
-                self.disk.given.last = self.disk.given.last.max(last.unwrap_or_default());
-                self.settle_modseq();
-                self.hear_entries(entries);
-            }
-            Ok(News::Replaced) => self.hear_files(),
-            Err(error) => {
-                self.report_index(&error);
-                self.hear_files();
-            }
-        }
-    }
-
-    /// What was heard in this turn is not going to be published: the next turn hears all again.
-    pub fn unhear_index(&mut self) {
-        self.disk.given.index = None;
-    }
-
-    fn settle_modseq(&mut self) {
-        let given = &self.disk.given;
-        self.modseq = next(given.last, given.floor, now(), true);
-    }
-
-    /// Both files are others than those known, if there were any.
-    fn hear_files(&mut self) {
-        self.disk.given.index = None;
-        let read = Index::read(&self.disk.folder, self.draft.uid_validity);
-        // Nobody has been told anything: this is the first turn.
-        let begins = self.draft.modseq <= ModSeq(1);
-        let given = &mut self.disk.given;
-        match read {
-            Some((index, known)) => {
-                given.index = Some(index);
-                given.last = given.last.max(known.last);
-                self.settle_modseq();
-                if begins {
-                    self.draft.modseq = known.last;
-                    self.draft.vanished = Arc::new(known.vanished);
-                    self.notes.remembered = Some(Remembered {
-                        records: known.records,
-                        at: 0,
-                    });
-                } else {
-                    self.hear_known(known);
-                }
-            }
-            None if begins => {
-                given.behind = true;
-                self.modseq = next(given.last, given.floor, now(), given.fresh);
-                self.begin_history();
-            }
-            None => {
-                given.behind = true;
-                self.settle_modseq();
-            }
-        }
-    }
-
-    /// Nothing is known of what was before.
-    fn begin_history(&mut self) {
-        self.draft.modseq = self.modseq;
-        self.draft.vanished = Arc::new(Vanished::new(self.modseq));
-    }
-
-    /// Notes that this turn has changed a message. Where all is to be written anew that is in the picture.
-    pub(super) fn note_change(&mut self, uid: Uid, change: Change) {
-        if !self.disk.given.behind {
-            self.notes.changed.insert(uid, change);
-        }
-    }
-
-    /// Notes that a message is there with these flags.
-    pub(super) fn note_here(&mut self, uid: Uid, (flags, letters): (SystemFlags, Letters)) {
-        self.note_change(uid, Change::Here(Flags::new(flags, letters)));
-    }
-
-    /// Notes that messages are gone.
-    pub(super) fn note_gone(&mut self, gone: &NumberSet) {
-        for uid in gone.iter().filter_map(Uid::new) {
-            self.note_change(uid, Change::Gone);
-        }
-        Arc::make_mut(&mut self.draft.vanished).push(gone, self.modseq);
-    }
-
-    /// Ends the comparison with what was known when the mailbox was closed: what has not been found is gone.
-    pub fn end_comparison(&mut self) {
-        let Some(remembered) = self.notes.remembered.take() else {
-            return;
-        };
-        let mut here = self.draft.iter().peekable();
-        let mut gone = NumberSet::new();
-        for record in &remembered.records {
-            while here.next_if(|message| message.uid < record.uid).is_some() {}
-            if here.peek().is_none_or(|message| message.uid != record.uid) {
-                gone.insert(record.uid.get());
-            }
-        }
-        drop(here);
-        if gone.is_empty() {
-            return;
-        }
-        self.note_gone(&gone);
-        self.draft.modseq = self.draft.modseq.max(self.modseq);
-    }
-
-    /// Keeps what this turn gave: before anybody hears of it.
-    pub(super) fn keep_modseqs(&mut self) {
-        // A comparison that has not come to its end knows nothing that should be kept.
-        if self.notes.remembered.is_some() || self.disk.uidlist.is_none() || self.draft.ended {
-            return;
-        }
-        let changed = std::mem::take(&mut self.notes.changed);
-        let given = &mut self.disk.given;
-        given.last = given.last.max(self.draft.modseq);
-        let is_news = !changed.is_empty() || given.behind;
-        if self.lock.is_none() {
-            let writable = self.disk.folder.is_writable();
-            if is_news && writable && !std::mem::replace(&mut given.behind, true) {
-                given.index = None;
-                self.forsake_index();
-            }
-            return;
-        }
-        // Whoever removes the mailbox must not find files made anew.
-        if self.disk.is_vanishing() {
-            self.disk.given.behind |= is_news;
-            return;
-        }
-        if is_news || self.disk.given.floor == ModSeq(0) {
-            self.raise_floor();
-        }
-        let postponed = self.looks && !self.first && !self.disk.rests();
-        if self.disk.given.index.is_none() && postponed {
-            self.disk.given.behind |= is_news;
-        } else if is_news {
-            self.write_index(changed);
-        }
-    }
-
-    /// Moves the floor ahead, if it does not cover what is given now, or will not soon.
-    fn raise_floor(&mut self) {
-        let (last, now) = (self.disk.given.last, now());
-        if last.0.max(now) < self.disk.given.floor.0 {
-            return;
-        }
-        let floor = next_floor(last, now);
-        if let Some(list) = &mut self.disk.uidlist {
-            list.set_floor(floor);
-        }
-        match self.rewrite_uidlist(false) {
-            Ok(()) => self.disk.given.floor = floor,
-            Err(fault) => {
-                tracing::warn!(%fault, "the floor of mod-sequences is to be moved later");
-            }
-        }
-    }
-
-    fn write_index(&mut self, changed: BTreeMap<Uid, Change>) {
-        let (given, draft) = (&mut self.disk.given, &self.draft);
-        let modseq = self.modseq;
-        let due = given.behind
-            || (given.index.as_ref()).is_none_or(|index| index.is_due(changed.len(), draft.len()));
-        let written = match &mut given.index {
-            Some(index) if !due => index.append(changed.into_iter().map(|(uid, change)| Entry {
-                modseq,
-                uid,
-                change,
-            })),
-            before => {
-                let records = draft.iter().map(|message| Record {
-                    uid: message.uid,
-                    flags: flags_of(message),
-                    modseq: message.modseq,
-                });
-                let written = Index::replace(
-                    before.as_mut(),
-                    &self.disk.folder,
-                    draft.uid_validity,
-                    given.last,
-                    draft.len(),
-                    records,
-                    &draft.vanished,
-                );
-                written.map(|index| {
-                    *before = Some(index);
-                    given.behind = false;
-                })
-            }
-        };
-        if let Err(error) = written {
-            given.index = None;
-            if !std::mem::replace(&mut given.behind, true) {
-                self.report_index(&error);
-                self.forsake_index();
-            }
-        }
-    }
-
-    /// What is noted must not be believed any more, for it lacks what is about to be told.
-    fn forsake_index(&self) {
-        if let Err(error) = index::forsake(&self.disk.folder) {
-            self.report_index(&error);
-        }
-    }
-
-    fn report_index(&self, error: &std::io::Error) {
-        tracing::warn!(
-            mailbox = %self.disk.folder.path().display(),
-            %error,
-            "mod-sequences cannot be kept: clients will have to catch up at length"
-        );
-    }
-
-    /// Makes what is kept outlast a stop of the machine.
-    pub fn close_index(&mut self) {
-        if self.lock.is_none() {
-            return;
-        }
-        self.keep_modseqs();
-        if let Some(index) = &mut self.disk.given.index
-            && let Err(error) = index.close(&self.disk.folder)
-        {
-            self.report_index(&error);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_modseq_is_above_all_before_whatever_the_clock_says() {
-        let next = |last, floor, now, sure| next(ModSeq(last), ModSeq(floor), now, sure).0;
+        let next = |last, floor, now, sure| {
+            next(ModSeq(last), ModSeq(floor), now, sure).map_or(0, |one| one.0)
+        };
         // The time, below the floor.
         assert_eq!(next(10, 1000, 500, true), 500);
         // The clock was set back, or stands.
@@ -427,7 +198,11 @@ mod tests {
         assert_eq!(next(1, 1000, 500, false), 1000);
         assert_eq!(next(1, 1000, 2000, false), 2000);
         assert_eq!(next(1, 0, 2000, false), 2000);
-        assert_eq!(next(HIGHEST.0, 0, 1, true), HIGHEST.0);
+        // There is none left: nobody is told the same one twice.
+        assert_eq!(next(HIGHEST.0 - 2, 0, 1, true), HIGHEST.0 - 1);
+        assert_eq!(next(HIGHEST.0 - 1, 0, 1, true), 0);
+        assert_eq!(next(1, HIGHEST.0, 500, false), 0);
+        assert_eq!(next(1, HIGHEST.0, 500, true), 500);
     }
 
     #[test]
@@ -444,10 +219,7 @@ mod tests {
             flags: Flags(0),
             modseq: ModSeq(u64::from(uid)),
         };
-        let mut remembered = Remembered {
-            records: [2, 3, 5, 9].map(record).to_vec(),
-            at: 0,
-        };
+        let mut remembered = Remembered::new([2, 3, 5, 9].map(record).to_vec());
         for (uid, found) in [
             (2, true),
             (3, true),

@@ -1,25 +1,15 @@
 //! What has happened to a mailbox since a mod-sequence that a client names (RFC 7162).
 
 use crate::imap::sequence::{ModSeq, NumberSet, SequenceSet, Uid};
-use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::snapshot::Snapshot;
 
 impl Mailbox {
-    /// Whether it keeps mod-sequences. Where UIDs are made up, nothing lasts (NOMODSEQ).
-    pub fn keeps_modseqs(&self) -> bool {
-        self.uids_are_sticky()
-    }
-
     /// UIDs that were expunged after `since` (RFC 7162 §3.2.5.1), of those in `known` where it is given. Exact as far
     /// back as the history goes; for a mod-sequence from before it, or one that was never given, every UID below
     /// UIDNEXT that is not there.
-    pub async fn vanished(
-        &self,
-        since: ModSeq,
-        known: Option<&SequenceSet>,
-    ) -> Result<NumberSet, Fault> {
-        Ok(self.snapshot().vanished(since, known))
+    pub fn vanished(&self, since: ModSeq, known: Option<&SequenceSet>) -> NumberSet {
+        self.snapshot().vanished(since, known)
     }
 }
 
@@ -38,18 +28,24 @@ impl Snapshot {
         }
     }
 
-    /// Whether a mod-sequence may have been given by this mailbox: a client that names one that was not has to be told
-    /// that everything has changed.
-    pub fn may_have_given(&self, modseq: ModSeq) -> bool {
-        modseq <= self.modseq
+    /// Whether it keeps mod-sequences (RFC 7162 §3.1.2.2, NOMODSEQ). Where UIDs are made up nothing lasts, and what
+    /// cannot be written down would be given twice.
+    pub fn keeps_modseqs(&self) -> bool {
+        self.kept
+    }
+
+    /// Since when a client has to be told what has changed that names a mod-sequence: since then, or from the beginning
+    /// if that was never given. A client may have it from another server on the same mail.
+    pub fn since(&self, named: ModSeq) -> ModSeq {
+        match named > self.modseq {
+            true => ModSeq::default(),
+            false => named,
+        }
     }
 
     /// `None` where the history does not tell.
     fn gone_since(&self, since: ModSeq) -> Option<NumberSet> {
-        if !self.may_have_given(since) {
-            return None;
-        }
-        let gone = self.vanished.since(since)?;
+        let gone = self.vanished.since(self.since(since))?;
         // What has come back under its old UID is not gone.
         let mut parts = Vec::with_capacity(gone.ranges().len());
         for &(from, to) in gone.ranges() {

@@ -87,9 +87,9 @@ impl Mailbox {
         let inbox = Arc::clone(&mailbox.inbox);
         mailbox
             .look(move |turn| {
-                turn.first = true;
                 turn.look(&inbox, false)?;
                 turn.end_comparison();
+                turn.disk.opened = true;
                 Ok(())
             })
             .await?;

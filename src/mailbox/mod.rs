@@ -6,6 +6,7 @@
 pub mod alter;
 pub mod annotations;
 mod arrivals;
+mod closing;
 mod disk;
 mod durability;
 pub mod events;
@@ -14,6 +15,7 @@ mod finder;
 mod given;
 mod heard;
 pub mod history;
+mod kept;
 mod lookout;
 #[allow(
     clippy::module_inception,

@@ -35,13 +35,18 @@ impl Modseqs {
 impl View {
     /// From now on the client hears of mod-sequences, if the mailbox keeps them: whether it does.
     pub fn with_modseqs(&mut self) -> bool {
-        self.modseqs.told = self.mailbox().keeps_modseqs();
+        self.modseqs.told = self.base.keeps_modseqs();
         self.modseqs.told
     }
 
-    /// Whether it hears of them.
+    /// Whether it hears of them. Not as long as there is one that is not kept.
     pub fn tells_modseqs(&self) -> bool {
-        self.modseqs.told
+        self.modseqs.told && self.base.keeps_modseqs()
+    }
+
+    /// Whether it does not for the time being, and was not told so: some change cannot be kept.
+    pub fn awaits_modseqs(&self) -> bool {
+        self.modseqs.told && !self.base.keeps_modseqs()
     }
 
     /// The client is shown mod-sequences of the picture, this one being the highest.
@@ -59,6 +64,9 @@ impl View {
     /// was shown, such as after an expunge.
     pub fn settle_modseq(&mut self, risen: bool) -> Option<ModSeq> {
         let shown = std::mem::take(&mut self.modseqs.shown);
+        if !self.base.keeps_modseqs() {
+            return None;
+        }
         if !self.ghosts.is_empty() || !self.owed.is_empty() {
             let complete = self.modseqs.complete;
             return (shown > complete).then_some(complete);

@@ -185,7 +185,7 @@ impl Mailbox {
     fn run_turn<R>(&self, disk: &mut Disk, lock: Option<&Lock>, act: Act<R>) -> Result<R, Fault> {
         let _ended = EndOnPanic(self);
         let mut turn = self.begin_turn(disk, lock)?;
-        let result = act(&mut turn);
+        let result = self.hear(&mut turn).and_then(|()| act(&mut turn));
         self.publish(turn);
         result
     }
@@ -199,11 +199,17 @@ impl Mailbox {
         if before.ended {
             return Err(Fault::Ended);
         }
-        let turn = Turn::begin(disk, before, self.durability(), lock, self.is_watched());
-        if matches!(turn, Err(Fault::Ended)) {
+        let watched = self.is_watched();
+        Ok(Turn::begin(disk, before, self.durability(), lock, watched))
+    }
+
+    /// A turn hears what others have done.
+    fn hear(&self, turn: &mut Turn<'_>) -> Result<(), Fault> {
+        let heard = turn.hear();
+        if matches!(heard, Err(Fault::Ended)) {
             self.end();
         }
-        turn
+        heard
     }
 
     /// Runs a turn on two mailboxes at once, both locked; which is locked first depends on the directories
@@ -262,8 +268,15 @@ impl Mailbox {
                 let _ended = (EndOnPanic(&source), EndOnPanic(&goal));
                 Tried::Done((|| {
                     let mut from = source.begin_turn(&mut source_disk, source_lock.lock())?;
-                    let mut to = goal.begin_turn(&mut target_disk, target_lock.lock())?;
-                    let result = act(&mut from, &mut to);
+                    let mut to = match goal.begin_turn(&mut target_disk, target_lock.lock()) {
+                        Ok(to) => to,
+                        Err(fault) => {
+                            source.publish(from);
+                            return Err(fault);
+                        }
+                    };
+                    let heard = source.hear(&mut from).and_then(|()| goal.hear(&mut to));
+                    let result = heard.and_then(|()| act(&mut from, &mut to));
                     goal.publish(to);
                     source.publish(from);
                     result

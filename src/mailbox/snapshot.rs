@@ -134,6 +134,8 @@ pub struct Snapshot {
     pub uid_next: Uid,
     /// The highest mod-sequence given.
     pub modseq: ModSeq,
+    /// All mod-sequences are kept: whoever changes something later gives a higher one, whatever happens.
+    pub(super) kept: bool,
     /// UIDs that are not there any more.
     pub(super) vanished: Arc<Vanished>,
     /// The names of its keyword letters.
@@ -171,6 +173,7 @@ impl Snapshot {
             uid_validity,
             uid_next,
             modseq: ModSeq(1),
+            kept: false,
             vanished: Arc::new(Vanished::new(ModSeq(1))),
             keywords,
             ended: false,
@@ -307,6 +310,7 @@ impl Snapshot {
             || self.ended != before.ended
             || self.uid_next != before.uid_next
             || self.modseq != before.modseq
+            || self.kept != before.kept
             || !Arc::ptr_eq(&self.vanished, &before.vanished)
             || !Arc::ptr_eq(&self.keywords, &before.keywords)
     }

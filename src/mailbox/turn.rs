@@ -11,7 +11,7 @@ use crate::mailbox::disk::{Disk, Listed};
 use crate::mailbox::durability::Durability;
 use crate::mailbox::fault::Fault;
 use crate::mailbox::finder::Finder;
-use crate::mailbox::given::Notes;
+use crate::mailbox::kept::Notes;
 use crate::mailbox::snapshot::{Message, Snapshot};
 use crate::spool::filename::{FileName, Letters};
 use crate::spool::folder::{Stamp, Sub};
@@ -47,7 +47,7 @@ pub(super) struct Turn<'t> {
     /// No longer in the draft.
     dropped: BTreeSet<Uid>,
     pub(super) finder: Finder,
-    /// What this turn's changes get.
+    /// What this turn's changes get. Where it gives none, the last one given.
     pub(super) modseq: ModSeq,
     pub(super) notes: Notes,
     /// What is new is left for a turn with the lock.
@@ -67,23 +67,23 @@ pub(super) struct Outcome {
 }
 
 impl<'t> Turn<'t> {
-    /// Begins a turn: hears what others have written to uidlist, keywords and index meanwhile.
+    /// Begins a turn. Whatever comes of it is to be published, for it may change what is known of the disk.
     pub fn begin(
         disk: &'t mut Disk,
         before: Arc<Snapshot>,
         durability: &'t Durability,
         lock: Option<&'t Lock>,
         watched: bool,
-    ) -> Result<Turn<'t>, Fault> {
+    ) -> Turn<'t> {
         let draft = (*before).clone();
-        let mut turn = Turn {
+        Turn {
             modseq: draft.modseq,
             whole: disk.is_whole(),
+            first: !disk.opened,
             disk,
             draft,
             durability,
             lock,
-            first: false,
             wants_lock: false,
             before,
             watched,
@@ -94,13 +94,7 @@ impl<'t> Turn<'t> {
             notes: Notes::default(),
             glances: false,
             looks: false,
-        };
-        turn.hear_index();
-        let heard = turn.hear();
-        if heard.is_err() {
-            turn.unhear_index();
         }
-        heard.map(|()| turn)
     }
 
     /// Ends the turn.

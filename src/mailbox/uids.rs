@@ -27,7 +27,7 @@ pub(super) struct Newcomer {
 }
 
 impl Turn<'_> {
-    /// Hears what others have written to uidlist and keywords.
+    /// Hears what others have written to uidlist, keywords and index.
     pub fn hear(&mut self) -> Result<(), Fault> {
         let folder = &self.disk.folder;
         let news = match self.disk.keywords.is_stale(folder) {
@@ -42,25 +42,12 @@ impl Turn<'_> {
         }
         self.write_keywords();
         self.draft.keywords = Arc::clone(&self.disk.keywords);
-        let Some(list) = &mut self.disk.uidlist else {
+        let records = self.hear_uidlist()?;
+        self.hear_index();
+        if self.disk.uidlist.is_none() {
             return Ok(());
-        };
-        let change = list
-            .poll(&self.disk.folder)
-            .map_err(|error| self.fault("reading dovecot-uidlist", error))?;
-        match change {
-            Change::None => {}
-            Change::Appended(records) => {
-                if let (Some(last), Some(list)) = (records.last(), &self.disk.uidlist) {
-                    let file = list
-                        .file()
-                        .map_err(|error| self.fault("opening dovecot-uidlist", error))?;
-                    self.durability.note_uids(file, last.uid);
-                }
-                self.hear_records(records);
-            }
-            Change::Replaced => self.hear_replaced()?,
         }
+        self.hear_records(records);
         self.disk.rewrite |= self.durability.take_doubt();
         if self.disk.missing && !self.disk.rests() {
             return Ok(()); // restored when a message comes, or when it is calm
@@ -70,6 +57,28 @@ impl Turn<'_> {
             tracing::warn!(%fault, "dovecot-uidlist is to be written anew");
         }
         Ok(())
+    }
+
+    /// The records that others have written, if any.
+    fn hear_uidlist(&mut self) -> Result<Vec<Record>, Fault> {
+        let Some(list) = &mut self.disk.uidlist else {
+            return Ok(Vec::new());
+        };
+        let change = list.poll(&self.disk.folder);
+        match change.map_err(|error| self.fault("reading dovecot-uidlist", error))? {
+            Change::None => Ok(Vec::new()),
+            Change::Appended(records) => {
+                let file = self.disk.uidlist.as_ref().map(UidList::file);
+                match (records.last(), file) {
+                    (Some(last), Some(Ok(file))) => self.durability.note_uids(file, last.uid),
+                    // They are told once. What cannot be synced is written anew.
+                    (Some(_), Some(Err(_))) => self.disk.rewrite = true,
+                    _ => {}
+                }
+                Ok(records)
+            }
+            Change::Replaced => self.hear_replaced(),
+        }
     }
 
     fn hear_records(&mut self, records: Vec<Record>) {
@@ -99,7 +108,7 @@ impl Turn<'_> {
     }
 
     /// Somebody wrote the whole file anew, or removed it.
-    fn hear_replaced(&mut self) -> Result<(), Fault> {
+    fn hear_replaced(&mut self) -> Result<Vec<Record>, Fault> {
         let read = UidList::read(&self.disk.folder)
             .map_err(|error| self.fault("reading dovecot-uidlist", error))?;
         match read {
@@ -136,8 +145,11 @@ impl Turn<'_> {
                 }
                 self.disk.uidlist = Some(list);
                 self.disk.missing = false;
-                self.hear_records_of_all(records, rewrite);
-                Ok(())
+                // A message that it lacks has to be written into it again.
+                let live = |record: &&Record| self.disk.live.contains_key(&record.base);
+                let lacks = records.iter().filter(live).count() < self.draft.len();
+                self.disk.rewrite |= rewrite || lacks;
+                Ok(records)
             }
             gone => {
                 self.disk.missing = matches!(gone, Read::Missing);
@@ -146,17 +158,9 @@ impl Turn<'_> {
                     tracing::warn!(mailbox = %self.disk.folder.path().display(), "dovecot-uidlist is gone or broken: to be restored");
                 }
                 self.disk.rewrite = true;
-                Ok(())
+                Ok(Vec::new())
             }
         }
-    }
-
-    /// What a whole file says; a message that it lacks has to be written into it again.
-    fn hear_records_of_all(&mut self, records: Vec<Record>, rewrite: bool) {
-        let live = |record: &&Record| self.disk.live.contains_key(&record.base);
-        let lacks = records.iter().filter(live).count() < self.draft.len();
-        self.disk.rewrite |= rewrite || lacks;
-        self.hear_records(records);
     }
 
     /// Writes the uidlist anew if it must be, under the lock.
@@ -199,6 +203,7 @@ impl Turn<'_> {
             return Err(self.fault("writing dovecot-uidlist", error));
         }
         let last = list.next.get().saturating_sub(1);
+        self.disk.given.note_written(list);
         self.disk.rewrite = false;
         self.disk.missing = false;
         if drop_dead {

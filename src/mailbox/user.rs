@@ -2,16 +2,17 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::imap::name::{MailboxName, NameError};
 pub use crate::imap::response::ListAttribute;
 use crate::imap::sequence::Uid;
 use crate::mailbox::annotations::Heralds;
+use crate::mailbox::closing::{Slot, close_unused};
 use crate::mailbox::events::Events;
 use crate::mailbox::fault::{Fault, blocking};
 use crate::mailbox::mailbox::Mailbox;
@@ -20,9 +21,6 @@ use crate::mailbox::special_use::SpecialUses;
 use crate::spool::tree::Tree;
 pub use crate::spool::tree::{DiskNames, Layout, Location};
 use crate::spool::{metadata, subscriptions};
-
-/// How long a mailbox that nobody has open stays in memory.
-const KEEP: Duration = Duration::from_secs(60);
 
 /// Between two tries for the subscriptions' lock.
 const SUBSCRIPTIONS_RETRY: Duration = Duration::from_millis(100);
@@ -75,39 +73,7 @@ pub struct User {
     pub(super) events: Events,
     /// One mailbox for each directory, under the name it was opened by. Held only while names are looked up
     /// or changed, never while a mailbox is being opened.
-    open: Mutex<HashMap<MailboxName, Arc<Slot>>>,
-}
-
-/// A mailbox that is open or being opened.
-#[derive(Default)]
-struct Slot {
-    mailbox: OnceCell<Arc<Mailbox>>,
-    /// Since when nobody has it open, as far as was noticed.
-    idle_since: std::sync::Mutex<Option<Instant>>,
-}
-
-impl Slot {
-    fn is(&self, identity: (u64, u64)) -> bool {
-        self.mailbox
-            .get()
-            .is_some_and(|mailbox| !mailbox.has_ended() && mailbox.folder().identity() == identity)
-    }
-
-    /// Whether nobody has used it for a while, nor is opening it.
-    fn is_over(self: &Arc<Self>, now: Instant) -> bool {
-        let mut idle_since = self
-            .idle_since
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let mailbox = self.mailbox.get();
-        if Arc::strong_count(self) > 1
-            || mailbox.is_some_and(|mailbox| Arc::strong_count(mailbox) > 1)
-        {
-            *idle_since = None;
-            return false;
-        }
-        now.duration_since(*idle_since.get_or_insert(now)) >= KEEP
-    }
+    pub(super) open: Mutex<HashMap<MailboxName, Arc<Slot>>>,
 }
 
 impl User {
@@ -481,25 +447,6 @@ impl User {
         inbox.move_to(&all, &target).await?;
         Ok(())
     }
-
-    /// Makes every open mailbox durable, before the server stops.
-    pub async fn flush(&self) {
-        let held: Vec<_> = self
-            .open
-            .lock()
-            .await
-            .values()
-            .filter_map(|slot| slot.mailbox.get().cloned())
-            .collect();
-        for mailbox in held {
-            if let Err(fault) = mailbox.flush().await {
-                tracing::error!(%fault, "at the end");
-            }
-            if let Err(fault) = mailbox.close().await {
-                tracing::debug!(%fault, "at the end");
-            }
-        }
-    }
 }
 
 /// What a mailbox was made for. **Blocking**.
@@ -508,31 +455,4 @@ fn stored_use(tree: &Tree, name: &MailboxName) -> Option<ListAttribute> {
         tracing::warn!("what {name} is for cannot be read: {error}");
         None
     })
-}
-
-/// Closes mailboxes that nobody has used for a while, until none is open.
-async fn close_unused(user: Weak<User>) {
-    loop {
-        tokio::time::sleep(KEEP / 2).await;
-        let Some(user) = user.upgrade() else { return };
-        let mut open = user.open.lock().await;
-        let now = Instant::now();
-        let mut over = Vec::new();
-        open.retain(|_, slot| {
-            let is_over = slot.is_over(now);
-            over.extend(is_over.then(|| Arc::clone(slot)));
-            !is_over
-        });
-        let empty = open.is_empty();
-        drop(open);
-        // Who opens one anew meanwhile meets it as another process would.
-        for mailbox in over.iter().filter_map(|slot| slot.mailbox.get()) {
-            if let Err(fault) = mailbox.close().await {
-                tracing::debug!(%fault, "closing a mailbox");
-            }
-        }
-        if empty {
-            return;
-        }
-    }
 }

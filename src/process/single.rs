@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
@@ -46,8 +46,9 @@ pub const DEFAULT_LISTEN_TLS: SocketAddr =
 /// The names a self-signed certificate is good for.
 const LOCAL_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
-/// How long the last writes may take once all sessions are gone, and then what runs on a thread.
-const FLUSH_GRACE: Duration = Duration::from_secs(1);
+/// How long the last writes may take once all sessions are gone, together with what these have left of their time; and
+/// then what runs on a thread.
+const FLUSH_GRACE: Duration = Duration::from_secs(2);
 const THREADS_GRACE: Duration = Duration::from_millis(500);
 
 /// Stands for "no limit" where a time is needed: a year.
@@ -264,6 +265,7 @@ pub fn serve_stdio(maildir: Option<PathBuf>, config: Option<Config>) -> Result<(
         let (stop_sender, stop) = watch::channel(false);
         let stream = tokio::io::join(tokio::io::stdin(), tokio::io::stdout());
         let limits = session_limits(&config);
+        let mut last_writes = None;
         let mut session = std::pin::pin!(session::preauth(
             stream,
             &name,
@@ -275,12 +277,15 @@ pub fn serve_stdio(maildir: Option<PathBuf>, config: Option<Config>) -> Result<(
             () = &mut session => {}
             _ = signals.stop() => {
                 stop_sender.send_replace(true);
+                last_writes = Some(Instant::now() + SESSIONS_GRACE + FLUSH_GRACE);
                 if timeout(SESSIONS_GRACE, session).await.is_err() {
                     warn!("the session did not end in time and was cut off");
                 }
             }
         }
-        if timeout(FLUSH_GRACE, user.flush()).await.is_err() {
+        let last_writes =
+            last_writes.unwrap_or_else(|| Instant::now() + SESSIONS_GRACE + FLUSH_GRACE);
+        if timeout_at(last_writes, user.flush()).await.is_err() {
             warn!("the last changes did not reach the disk in time");
         }
         Ok(())
@@ -330,6 +335,7 @@ async fn serve(
             }
         }
         let deadline = Instant::now() + SESSIONS_GRACE;
+        let last_writes = deadline + FLUSH_GRACE;
         let mut cut_off = 0;
         for mut sessions in open {
             cut_off += drain(&mut sessions, deadline - Instant::now()).await;
@@ -337,7 +343,7 @@ async fn serve(
         if cut_off > 0 {
             warn!(sessions = cut_off, "cut off: they did not end in time");
         }
-        if timeout(FLUSH_GRACE, server.users.flush()).await.is_err() {
+        if timeout_at(last_writes, server.users.flush()).await.is_err() {
             warn!("the last changes did not reach the disk in time");
         }
     };

@@ -291,10 +291,15 @@ impl Session {
     /// response code for a mailbox MUST reject (with a tagged BAD response)" these (RFC 7162 §3.1.2.2).
     fn need_modseqs(&mut self) -> Result<(), Failure> {
         self.enable_condstore();
-        match self.view()?.tells_modseqs() {
-            true => Ok(()),
-            false => Err(Failure::Bad("Mailbox does not keep mod-sequences".into())),
+        let view = self.view()?;
+        if view.tells_modseqs() {
+            return Ok(());
         }
+        let text = "Mailbox does not keep mod-sequences".into();
+        Err(match view.awaits_modseqs() {
+            true => Failure::No(None, text),
+            false => Failure::Bad(text),
+        })
     }
 
     /// A mailbox's name as the client wrote it.

@@ -50,14 +50,14 @@ pub(crate) async fn tell(
     };
     // RFC 9051 §7.5.2: "If the server chooses to send unsolicited FETCH responses, they MUST include UID FETCH
     // item." RFC 7162 §3.2.4: "both UID and mod-sequence data".
-    let modseqs = view.tells_modseqs();
-    let by_uid = by_uid || session.enabled.rev2 || modseqs || notifies;
     let Synced {
         gone,
         mut updates,
         touched,
         new,
     } = view.sync(expunge)?;
+    let modseqs = view.tells_modseqs();
+    let by_uid = by_uid || session.enabled.rev2 || modseqs || notifies;
     if !tells_flags {
         // They are told when the client changes flags itself, or wants to hear of them again.
         let untold: NumberSet = updates.iter().filter_map(changed).collect();
@@ -75,7 +75,7 @@ pub(crate) async fn tell(
         owes = true;
     }
     let mut vanished = NumberSet::new();
-    if session.enabled.qresync && modseqs {
+    if session.enabled.qresync && (modseqs || view.awaits_modseqs()) {
         vanished = updates.iter().filter_map(expunged).collect();
         // What happens to the number of a message is heard in any case, if need be without its UID.
         if let Some(highest) = vanished.last().and_then(Uid::new)

@@ -15,20 +15,21 @@
 mod floor;
 mod format;
 mod record;
+mod whole;
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read as _, Write};
+use std::io::{self, Read as _, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
 use rustix::fs::OFlags;
 use rustix::io::retry_on_intr;
 
-use crate::imap::sequence::{ModSeq, Uid, UidValidity};
+use crate::imap::sequence::{Uid, UidValidity};
 use crate::spool::broken::{self, Found};
 use crate::spool::dir::{self, Draft};
-use crate::spool::folder::{Folder, Stamp, Sub};
-use crate::spool::uidlist::format::{FLOOR, Header, Parser};
+use crate::spool::folder::{Folder, Stamp};
+use crate::spool::uidlist::format::{Header, Parser};
 use crate::spool::uidlist::record::drop_older_of_doubled;
 pub use crate::spool::uidlist::record::{Fields, Record, guid_number};
 
@@ -43,10 +44,6 @@ const LARGEST: u64 = 2 << 30;
 
 /// The UID at which there is none left to give: UIDNEXT itself must be one that a message could have.
 const EXHAUSTED: u32 = u32::MAX - 1;
-
-/// How many records at the least may be lost with a file's end that were those of expunged messages: so many
-/// of them a file can have before it is written anew without them.
-const DEAD_AT_LEAST: u32 = 1000;
 
 /// The file as last read or written by us.
 #[derive(Debug)]
@@ -199,30 +196,6 @@ impl UidList {
         })
     }
 
-    /// Writes a new file: temporary, fsync, rename, fsync of the directory. `guid` is made, and there are no unknown
-    /// header fields; to keep those of a file that was read, [`UidList::rewrite`] it. Under the lock.
-    pub fn create(
-        folder: &Folder,
-        uid_validity: UidValidity,
-        next: Uid,
-        floor: Option<ModSeq>,
-        records: &[Record],
-    ) -> io::Result<UidList> {
-        let highest = records.last().map_or(0, |record| record.uid.get());
-        let next = next.max(above(highest));
-        let header = Header {
-            version: 3,
-            uid_validity,
-            next: next.get(),
-            guid: None,
-            others: floor
-                .map(|floor| (FLOOR, floor.0.to_string().into_bytes().into()))
-                .into_iter()
-                .collect(),
-        };
-        write(folder, header, fresh_guid()?, records)
-    }
-
     /// The mailbox's GUID (`G`), 32 lower-case hexadecimal digits. Not on disk yet where the file lacked one, until
     /// it is rewritten.
     pub fn guid(&self) -> &str {
@@ -319,30 +292,6 @@ impl UidList {
         }
     }
 
-    /// Replaces the file by one with these records: `V`, `N`, `G` and unknown header fields stay. Under the
-    /// lock. On failure the old file stays as it was.
-    ///
-    /// If the end of the old file was lost, `N` passes over the UIDs that may have been lost with it.
-    pub fn rewrite(&mut self, folder: &Folder, records: &[Record]) -> io::Result<()> {
-        let mut header = self.header.clone();
-        header.version = 3;
-        let highest = records.last().map_or(0, |record| record.uid.get());
-        header.next = self.next.max(above(highest)).get();
-        if self.cut_off {
-            let control = folder.control_to_write()?;
-            let what = "its last line is cut off";
-            folder
-                .told
-                .report(control.as_fd(), folder.path(), NAME, &self.file, what);
-        }
-        if self.end_lost || self.cut_off {
-            let passed = header.next.saturating_add(most_lost(folder)?);
-            header.next = header.next.max(passed.min(EXHAUSTED - 1));
-        }
-        *self = write(folder, header, self.guid.clone(), records)?;
-        Ok(())
-    }
-
     /// How many records the file holds, for the rule that a quarter of dead ones is rewritten.
     pub fn record_count(&self) -> usize {
         self.count
@@ -397,59 +346,6 @@ impl UidList {
         self.stamp = dir::stamp(&dir::stat(file)?);
         Ok(())
     }
-}
-
-/// How many UIDs at the most can have been lost with a file's end: those of messages that are there, and of
-/// expunged ones, which are no more than a third of these or [`DEAD_AT_LEAST`].
-fn most_lost(folder: &Folder) -> io::Result<u32> {
-    let mut files = 0_u32;
-    for sub in [Sub::New, Sub::Cur] {
-        folder.entries(sub, |_, _| {
-            files = files.saturating_add(1);
-            Ok(())
-        })?;
-    }
-    Ok(files.saturating_mul(2).saturating_add(DEAD_AT_LEAST))
-}
-
-/// Writes the file anew.
-fn write(
-    folder: &Folder,
-    header: Header,
-    guid: Box<str>,
-    records: &[Record],
-) -> io::Result<UidList> {
-    let control = folder.control_to_write()?;
-    broken::make_way(control.as_fd(), folder.path(), NAME)?;
-    let draft = Draft::create(control.as_fd(), DRAFT)?;
-    let mut out = BufWriter::with_capacity(PIECE, &draft.file);
-    format::write_header(&mut out, &header, &guid)?;
-    let mut last = 0;
-    for record in records {
-        format::write_record(&mut out, record, last)?;
-        last = record.uid.get();
-    }
-    out.flush()?;
-    drop(out);
-    let file = draft.publish(NAME)?;
-    let stamp = dir::stamp(&dir::stat(&file)?);
-    Ok(UidList {
-        uid_validity: header.uid_validity,
-        next: above(header.next.saturating_sub(1).max(last)),
-        header: Header {
-            guid: Some(guid.clone()),
-            ..header
-        },
-        guid,
-        file,
-        stamp,
-        whole: stamp.size,
-        last,
-        count: records.len(),
-        spoiled: false,
-        cut_off: false,
-        end_lost: false,
-    })
 }
 
 /// The UID above a number; the highest there is above itself.

@@ -290,13 +290,11 @@ fn a_mailbox_that_cannot_be_written_opens_read_only() {
     mode(0o700);
 }
 
-/// A disk without space: NO with the cause, nothing half-made, and reading goes on. Needs root for a file
-/// system of its own.
-#[test]
-fn a_full_disk_is_told_and_changes_nothing() {
+/// A Maildir with little room, on a file system of its own. `None` where that cannot be had.
+pub(super) fn small_disk() -> Option<(Arc<Maildir>, Unmount)> {
     if !crate::harness::is_root() || !have("mount") {
         println!("skipped: only root can mount a small file system");
-        return;
+        return None;
     }
     let maildir = Arc::new(Maildir::absent());
     std::fs::create_dir(maildir.path()).unwrap();
@@ -308,13 +306,23 @@ fn a_full_disk_is_told_and_changes_nothing() {
         .unwrap();
     if !mounted.success() {
         println!("skipped: this container may not mount");
-        return;
+        return None;
     }
-    let _unmount = Unmount(maildir.path().to_owned());
+    let unmount = Unmount(maildir.path().to_owned());
     for sub in ["cur", "new", "tmp"] {
         std::fs::create_dir(maildir.path().join(sub)).unwrap();
     }
     maildir.settle();
+    Some((maildir, unmount))
+}
+
+/// A disk without space: NO with the cause, nothing half-made, and reading goes on. Needs root for a file
+/// system of its own.
+#[test]
+fn a_full_disk_is_told_and_changes_nothing() {
+    let Some((maildir, _unmount)) = small_disk() else {
+        return;
+    };
     let server = Server::on(&maildir);
     let mut c = server.selected("INBOX");
     c.append("INBOX", "", &message("one"));
@@ -336,7 +344,7 @@ fn a_full_disk_is_told_and_changes_nothing() {
     c.append("INBOX", "", &message("two"));
 }
 
-struct Unmount(std::path::PathBuf);
+pub(super) struct Unmount(std::path::PathBuf);
 
 impl Drop for Unmount {
     fn drop(&mut self) {

@@ -1,5 +1,6 @@
 //! kill -9 at random moments under eight writing clients: after each new start everything that was answered
-//! OK is there, each message once, and no UID has ever named two messages (invariants I1, I3, I4, I5, I8).
+//! OK is there, each message once, and no UID has ever named two messages (invariants I1, I3, I4, I5, I8). No
+//! mod-sequence that a client was told is above HIGHESTMODSEQ, and who resynchronises by it misses nothing.
 //!
 //! `CULVER_TEST_KILLS` sets how many times (200), `CULVER_TEST_SEED` the chances (1).
 
@@ -7,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Chance, Client, Kind, Maildir, Server, message};
+use crate::harness::{Chance, Client, Kind, Maildir, Reply, Server, message};
 
 const CLIENTS: usize = 8;
 const BOXES: [&str; 2] = ["INBOX", "Archive"];
@@ -37,14 +38,41 @@ enum Doing {
     Expunge(String),
 }
 
-/// Writes until the server dies; gives what it was doing then.
-fn write(c: &mut Client, own: &mut Own, who: usize, count: &mut u32, chance: &mut Chance) -> Doing {
+/// Writes until the server dies; gives what it was doing then, and the highest mod-sequence it was told.
+fn write(
+    c: &mut Client,
+    own: &mut Own,
+    who: usize,
+    count: &mut u32,
+    chance: &mut Chance,
+) -> (Doing, u64) {
+    let mut told = 0;
     loop {
         let doing = choose(own, who, count, chance);
-        if act(c, own, &doing).is_none() {
-            return doing;
+        if act(c, own, &doing, &mut told).is_none() {
+            return (doing, told);
         }
     }
+}
+
+/// Runs a command and notes the mod-sequences that its answer tells.
+fn run(c: &mut Client, command: &str, told: &mut u64) -> Option<Reply> {
+    let reply = c.try_run(command)?;
+    let lines = reply.untagged.iter();
+    let lines = lines.map(|line| String::from_utf8_lossy(line).into_owned());
+    for line in lines.chain([reply.tagged.clone()]) {
+        for key in ["HIGHESTMODSEQ ", "MODSEQ ("] {
+            *told = (*told).max(number(&line, key).unwrap_or_default());
+        }
+    }
+    Some(reply)
+}
+
+/// The number behind a word.
+fn number(line: &str, key: &str) -> Option<u64> {
+    let (_, rest) = line.split_once(key)?;
+    let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+    digits.parse().ok()
 }
 
 fn choose(own: &Own, who: usize, count: &mut u32, chance: &mut Chance) -> Doing {
@@ -72,7 +100,7 @@ fn choose(own: &Own, who: usize, count: &mut u32, chance: &mut Chance) -> Doing 
 }
 
 /// Does it; `None` if the server died before it answered.
-fn act(c: &mut Client, own: &mut Own, doing: &Doing) -> Option<()> {
+fn act(c: &mut Client, own: &mut Own, doing: &Doing, told: &mut u64) -> Option<()> {
     let uid_of = |own: &Own, mark: &String| own[&(mark.clone(), "INBOX")].uid;
     let target = |text: &str| -> Option<u32> {
         let rest = text.split("COPYUID ").nth(1)?;
@@ -83,7 +111,11 @@ fn act(c: &mut Client, own: &mut Own, doing: &Doing) -> Option<()> {
         Doing::Nothing => {}
         Doing::Append(mark) => {
             let text = message(mark);
-            let reply = c.try_run(&format!("APPEND INBOX {{{}+}}\r\n{text}", text.len()))?;
+            let reply = run(
+                c,
+                &format!("APPEND INBOX {{{}+}}\r\n{text}", text.len()),
+                told,
+            )?;
             fine(&reply.tagged);
             let uid = reply
                 .tagged
@@ -103,14 +135,18 @@ fn act(c: &mut Client, own: &mut Own, doing: &Doing) -> Option<()> {
         Doing::Flag(mark) => {
             let uid = uid_of(own, mark);
             fine(
-                &c.try_run(&format!("UID STORE {uid} +FLAGS.SILENT (\\Flagged)"))?
-                    .tagged,
+                &run(
+                    c,
+                    &format!("UID STORE {uid} +FLAGS.SILENT (\\Flagged)"),
+                    told,
+                )?
+                .tagged,
             );
             own.get_mut(&(mark.clone(), "INBOX")).unwrap().flagged = true;
         }
         Doing::Copy(mark) => {
             let uid = uid_of(own, mark);
-            let reply = c.try_run(&format!("UID COPY {uid} Archive"))?;
+            let reply = run(c, &format!("UID COPY {uid} Archive"), told)?;
             fine(&reply.tagged);
             let flagged = own[&(mark.clone(), "INBOX")].flagged;
             let uid = target(&reply.tagged).unwrap();
@@ -118,7 +154,7 @@ fn act(c: &mut Client, own: &mut Own, doing: &Doing) -> Option<()> {
         }
         Doing::Move(mark) => {
             let uid = uid_of(own, mark);
-            let reply = c.try_run(&format!("UID MOVE {uid} Archive"))?;
+            let reply = run(c, &format!("UID MOVE {uid} Archive"), told)?;
             fine(&reply.tagged);
             let Known { flagged, .. } = own.remove(&(mark.clone(), "INBOX")).unwrap();
             let lines = reply
@@ -135,7 +171,11 @@ fn act(c: &mut Client, own: &mut Own, doing: &Doing) -> Option<()> {
             let uid = uid_of(own, mark);
             let text = message(with);
             let size = text.len();
-            let reply = c.try_run(&format!("UID REPLACE {uid} INBOX {{{size}+}}\r\n{text}"))?;
+            let reply = run(
+                c,
+                &format!("UID REPLACE {uid} INBOX {{{size}+}}\r\n{text}"),
+                told,
+            )?;
             fine(&reply.tagged);
             own.remove(&(mark.clone(), "INBOX"));
             let lines = reply
@@ -155,10 +195,14 @@ fn act(c: &mut Client, own: &mut Own, doing: &Doing) -> Option<()> {
         Doing::Expunge(mark) => {
             let uid = uid_of(own, mark);
             fine(
-                &c.try_run(&format!("UID STORE {uid} +FLAGS.SILENT (\\Deleted)"))?
-                    .tagged,
+                &run(
+                    c,
+                    &format!("UID STORE {uid} +FLAGS.SILENT (\\Deleted)"),
+                    told,
+                )?
+                .tagged,
             );
-            fine(&c.try_run(&format!("UID EXPUNGE {uid}"))?.tagged);
+            fine(&run(c, &format!("UID EXPUNGE {uid}"), told)?.tagged);
             own.remove(&(mark.clone(), "INBOX"));
         }
     }
@@ -172,9 +216,76 @@ struct World {
     /// Which message each UID has ever named.
     history: BTreeMap<(&'static str, u32), String>,
     validity: BTreeMap<&'static str, String>,
+    /// The highest mod-sequence of INBOX that anybody was told.
+    told: u64,
+    /// What a client knows that was there after the last start.
+    left: Option<Left>,
+}
+
+/// INBOX as a client left it.
+struct Left {
+    uid_validity: u64,
+    since: u64,
+    picture: Picture,
+}
+
+/// Flags by UID.
+type Picture = BTreeMap<u64, Vec<String>>;
+
+/// What a client that resynchronises makes of what it is told.
+fn apply(picture: &mut Picture, lines: &[String]) {
+    for line in lines {
+        if let Some((_, uids)) = line.split_once("* VANISHED (EARLIER) ") {
+            for range in uids.split(',') {
+                let (from, to) = range.split_once(':').unwrap_or((range, range));
+                let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
+                picture.retain(|uid, _| *uid < from || *uid > to);
+            }
+        }
+        if let Some((_, flags)) = line
+            .split_once("FLAGS (")
+            .filter(|_| line.contains(" FETCH "))
+        {
+            let flags = flags.split(')').next().unwrap().split_ascii_whitespace();
+            let mut flags: Vec<String> = flags.map(str::to_owned).collect();
+            flags.retain(|flag| flag != "\\Recent");
+            flags.sort();
+            picture.insert(number(line, "UID ").unwrap(), flags);
+        }
+    }
 }
 
 impl World {
+    /// A client comes back that was there after the last start.
+    fn resynchronise(&mut self, server: &Server, round: usize) {
+        if server.kind == Kind::Dovecot {
+            return;
+        }
+        let mut c = server.client();
+        c.ok("ENABLE QRESYNC");
+        let lines = c.ok(&match &self.left {
+            Some(left) => format!(
+                "SELECT INBOX (QRESYNC ({} {}))",
+                left.uid_validity, left.since
+            ),
+            None => "SELECT INBOX".to_owned(),
+        });
+        let code = |key| lines.iter().find_map(|line| number(line, key)).unwrap();
+        let (uid_validity, since) = (code("UIDVALIDITY "), code("HIGHESTMODSEQ "));
+        assert!(since >= self.told, "round {round}: {since}, {}", self.told);
+        let mut picture = Picture::new();
+        apply(&mut picture, &c.ok("UID FETCH 1:* (FLAGS)"));
+        if let Some(mut left) = self.left.take() {
+            apply(&mut left.picture, &lines);
+            assert_eq!(left.picture, picture, "round {round}: {lines:#?}");
+        }
+        self.left = Some(Left {
+            uid_validity,
+            since,
+            picture,
+        });
+    }
+
     /// Compares the mailboxes with what the clients were told, and learns how what was cut off ended.
     fn compare(&mut self, server: &Server, doing: &[Doing], round: usize) {
         let mut c = server.client();
@@ -328,6 +439,7 @@ fn nothing_acknowledged_is_lost_to_kill_9() {
         if round == 0 {
             server.client().ok("CREATE Archive");
         }
+        world.resynchronise(&server, round);
         world.compare(&server, &doing, round);
         if world.own.iter().map(Own::len).sum::<usize>() > 250 {
             clear_archive(&server, &mut world);
@@ -340,7 +452,12 @@ fn nothing_acknowledged_is_lost_to_kill_9() {
                 .zip(&mut counts)
                 .enumerate()
                 .map(|(who, (own, count))| {
-                    let mut c = server.selected("INBOX");
+                    let mut c = server.client();
+                    // Half of them hear of mod-sequences.
+                    if who % 2 == 0 && server.kind == Kind::Culver {
+                        c.ok("ENABLE QRESYNC");
+                    }
+                    c.ok("SELECT INBOX");
                     let mut chance = Chance::new(chance.next());
                     let ready = &ready;
                     scope.spawn(move || {
@@ -352,14 +469,15 @@ fn nothing_acknowledged_is_lost_to_kill_9() {
             ready.wait();
             std::thread::park_timeout(Duration::from_micros(chance.below(120_000)));
             server.kill();
-            doing = writers
-                .into_iter()
-                .map(|writer| writer.join().unwrap())
-                .collect();
+            let ended = writers.into_iter().map(|writer| writer.join().unwrap());
+            let told: Vec<u64>;
+            (doing, told) = ended.unzip();
+            world.told = told.into_iter().fold(world.told, u64::max);
         });
         appended = counts.iter().sum();
     }
     let server = Server::on(&maildir);
+    world.resynchronise(&server, kills as usize);
     world.compare(&server, &doing, kills as usize);
     println!(
         "{kills} kills, {appended} messages appended, slowest start {slowest:?} (seed {seed})"

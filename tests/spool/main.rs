@@ -9,6 +9,7 @@ mod faults;
 mod fifty;
 mod foreign;
 mod kill;
+mod modseqs;
 mod picture;
 mod replay;
 mod samples;

@@ -141,7 +141,7 @@ async fn note(user: &Arc<User>, number: u64, mailbox: &Arc<Mailbox>) -> Result<(
         if (now.uid_next, now.uid_validity) != (snapshot.uid_next, snapshot.uid_validity) {
             continue;
         }
-        let news = state.note(number, mailbox, &now);
+        let news = state.note(number, &now);
         drop(state);
         if news {
             user.events.announce();

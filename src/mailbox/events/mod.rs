@@ -55,13 +55,13 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn of(mailbox: &Mailbox, snapshot: &Snapshot) -> Counts {
+    fn of(snapshot: &Snapshot) -> Counts {
         Counts {
             uid_validity: snapshot.uid_validity,
             uid_next: snapshot.uid_next,
             messages: snapshot.len(),
             unseen: snapshot.unseen(),
-            modseq: match mailbox.keeps_modseqs() {
+            modseq: match snapshot.keeps_modseqs() {
                 true => snapshot.modseq,
                 false => ModSeq::default(),
             },
@@ -176,8 +176,8 @@ impl State {
     }
 
     /// Takes over what a mailbox is now. Gives whether that is news.
-    fn note(&mut self, number: u64, mailbox: &Mailbox, snapshot: &Snapshot) -> bool {
-        let now = Counts::of(mailbox, snapshot);
+    fn note(&mut self, number: u64, snapshot: &Snapshot) -> bool {
+        let now = Counts::of(snapshot);
         let next = self.tick + 1;
         let Some(post) = self.posts.get_mut(&number) else {
             return false;

@@ -18,6 +18,7 @@ use crate::spool::tree::{DiskNames, Layout, Location};
 
 mod faults;
 mod history;
+mod kept;
 mod modseqs;
 mod others;
 mod replace;

@@ -118,22 +118,19 @@ async fn highestmodseq_does_not_run_ahead() {
 async fn what_has_vanished() {
     let (_account, inbox, view) = filled().await;
     let since = view.snapshot().modseq;
-    let vanished = |since, known: Option<SequenceSet>| {
-        let inbox = Arc::clone(&inbox);
-        async move { inbox.vanished(since, known.as_ref()).await.unwrap() }
-    };
-    assert!(vanished(since, None).await.is_empty());
+    let vanished = |since, known: Option<SequenceSet>| inbox.vanished(since, known.as_ref());
+    assert!(vanished(since, None).is_empty());
     add(&inbox, &[2, 4], SystemFlag::Deleted).await;
     inbox.expunge(None).await.unwrap();
-    assert_eq!(vanished(since, None).await, uids(&[2, 4]));
+    assert_eq!(vanished(since, None), uids(&[2, 4]));
     let bound = |number| Bound::Number(std::num::NonZeroU32::new(number).unwrap());
     let known = |from, to| SequenceSet::new(vec![(from, to)]);
     let last = known(bound(3), Bound::Last);
-    assert_eq!(vanished(since, last).await, uids(&[4]));
+    assert_eq!(vanished(since, last), uids(&[4]));
     let some = known(bound(1), bound(3));
-    assert_eq!(vanished(since, some).await, uids(&[2]));
+    assert_eq!(vanished(since, some), uids(&[2]));
     let now = inbox.snapshot().modseq;
-    assert!(vanished(now, None).await.is_empty());
+    assert!(vanished(now, None).is_empty());
     // The picture has them still.
     assert_eq!(view.uids(), uids(&[1, 2, 3, 4]));
 }

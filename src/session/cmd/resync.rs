@@ -19,12 +19,8 @@ pub(super) async fn tell(session: &mut Session, resync: &Resync) -> Result<(), F
     if resync.uid_validity != snapshot.uid_validity || !view.tells_modseqs() {
         return Ok(());
     }
-    // One that was never given, perhaps by another server on the same mail: nothing is known to be as it was.
-    let since = match resync.modseq > snapshot.modseq {
-        true => ModSeq::default(),
-        false => resync.modseq,
-    };
-    let mut gone = vanished(view, since, resync.known.as_ref()).await?;
+    let since = snapshot.since(resync.modseq);
+    let mut gone = vanished(view, since, resync.known.as_ref());
     if let Some(matched) = resync
         .sample
         .as_ref()
@@ -61,14 +57,10 @@ pub(super) async fn tell(session: &mut Session, resync: &Resync) -> Result<(), F
 
 /// UIDs of messages that are expunged since then, and that this client is not to hear of in another way: it takes those
 /// of its picture to be there until it hears of each that it is gone.
-pub(super) async fn vanished(
-    view: &View,
-    since: ModSeq,
-    known: Option<&SequenceSet>,
-) -> Result<NumberSet, Failure> {
-    let gone = view.mailbox().vanished(since, known).await?;
+pub(super) fn vanished(view: &View, since: ModSeq, known: Option<&SequenceSet>) -> NumberSet {
+    let gone = view.mailbox().vanished(since, known);
     let later = NumberSet::from_ranges([(view.snapshot().uid_next.get(), u32::MAX)]);
-    Ok(gone.difference(&later).difference(&view.uids()))
+    gone.difference(&later).difference(&view.uids())
 }
 
 /// `* VANISHED (EARLIER) …`, if there are any.

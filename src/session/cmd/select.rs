@@ -73,7 +73,7 @@ pub(crate) async fn run(
     tell(StatusKind::Ok, id, "Object identifier");
     // "One of these two response codes MUST be returned in an OK untagged response for any successful SELECT/EXAMINE
     // command issued after a CONDSTORE enabling command" (RFC 7162 §3.1.2); some ask for it before.
-    match mailbox.keeps_modseqs() {
+    match snapshot.keeps_modseqs() {
         true => tell(
             StatusKind::Ok,
             Code::HighestModSeq(snapshot.modseq),

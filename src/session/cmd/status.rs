@@ -53,7 +53,7 @@ pub(super) async fn status(
             StatusItem::Deleted => snapshot.deleted() as u64,
             // "If the server doesn't support the persistent storage of mod-sequences for the mailbox […] the server
             // MUST return 0" (RFC 7162 §3.1.7).
-            StatusItem::HighestModSeq => match mailbox.keeps_modseqs() {
+            StatusItem::HighestModSeq => match snapshot.keeps_modseqs() {
                 true => snapshot.modseq.0,
                 false => 0,
             },

@@ -299,7 +299,7 @@ fn where_the_end_is_lost_uids_are_passed_over() {
         let next = list.next.get();
         assert!(next <= 4);
         list.rewrite(&folder, &records).expect("rewrite");
-        let passed = if lost { 20 + DEAD_AT_LEAST } else { 0 };
+        let passed = if lost { 20 + whole::DEAD_AT_LEAST } else { 0 };
         assert_eq!(list.next.get(), next + passed, "{tail:?}");
         assert_eq!(mail.exists(BROKEN), !tail.is_empty());
     }

@@ -60,7 +60,7 @@ pub fn check(octets: &[u8]) {
         2 => fill_index(&index, rest),
         _ => fill_log(&log, rest),
     }
-    let Some((mut index, known)) = Index::read(&folder, UidValidity::FIRST) else {
+    let Some((mut index, known)) = read(&folder) else {
         return;
     };
     is_in_order(&known);
@@ -77,27 +77,22 @@ pub fn check(octets: &[u8]) {
     appended.unwrap();
     index.close(&folder).unwrap();
     let last = known.last;
-    let (mut index, known) = Index::read(&folder, UidValidity::FIRST).expect("closed");
+    let (mut index, known) = read(&folder).expect("closed");
     assert_eq!(known.last.0, last.0 + 1);
     is_in_order(&known);
     write(&folder, Some(&mut index), &known);
-    let (_, same) = Index::read(&folder, UidValidity::FIRST).expect("just written");
+    let (_, same) = read(&folder).expect("just written");
     assert_eq!(same, known);
 }
 
+fn read(folder: &Folder) -> Option<(Index, Known)> {
+    Index::read(folder, UidValidity::FIRST, 2).unwrap()
+}
+
 fn write(folder: &Folder, before: Option<&mut Index>, known: &Known) {
-    let records = known.records.iter().copied();
-    let (count, first) = (known.records.len(), UidValidity::FIRST);
-    Index::replace(
-        before,
-        folder,
-        first,
-        known.last,
-        count,
-        records,
-        &known.vanished,
-    )
-    .unwrap();
+    let first = UidValidity::FIRST;
+    let (last, records) = (known.last, &known.records);
+    Index::replace(before, folder, first, last, records, &known.vanished).unwrap();
 }
 
 fn is_in_order(known: &Known) {

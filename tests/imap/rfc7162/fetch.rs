@@ -69,8 +69,11 @@ fn what_has_changed_since() {
         "OK",
     );
     let last = status(&mut c, "INBOX");
-    for modseq in [last, last + 1, i64::MAX as u64] {
-        check(&mut c, &since("FETCH 1:* FLAGS", modseq), &[], "OK");
+    check(&mut c, &since("FETCH 1:* FLAGS", last), &[], "OK");
+    // One that was never given is another server's, or one of a history that is lost: all may have changed since.
+    for modseq in [last + 1, i64::MAX as u64] {
+        let told = c.ok(&since("FETCH 1:* FLAGS", modseq));
+        assert_eq!(told.len(), server.either(8, 0), "{told:?}");
     }
     let everything = c.ok(&since("FETCH 1:8 (FLAGS)", 1));
     assert!(everything.len() >= 3, "{everything:?}");

@@ -270,6 +270,15 @@ fn uid_fetch_with_vanished() {
         ),
         "OK",
     );
+    // One that was never given: all that has vanished, and all that is there.
+    let told = c.ok(&format!(
+        "UID FETCH 1:12 FLAGS (VANISHED CHANGEDSINCE {})",
+        i64::MAX
+    ));
+    if server.either(true, false) {
+        assert_eq!(told[0], "* VANISHED (EARLIER) 1:3,5,11:12");
+        assert_eq!(told.len(), 7, "{told:?}");
+    }
 }
 
 /// Whether the server remembers when a message was expunged. "Such implementations return all expunged messages specified in the

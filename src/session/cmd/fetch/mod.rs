@@ -61,6 +61,7 @@ pub(crate) async fn run(
     if let Some(since) = modifiers.changed_since {
         // "first select the last 30 messages and then only return flag changes for a subset of those messages" (RFC
         // 9394 §3.4).
+        let since = session.view()?.mailbox().snapshot().since(since);
         picked.retain(|picked| picked.message.modseq > since);
         if modifiers.vanished {
             tell_vanished(session, set, since).await?;
@@ -164,7 +165,7 @@ async fn tell_vanished(
         return Ok(());
     };
     let view = session.view()?;
-    let gone = resync::vanished(view, since, Some(known)).await?;
+    let gone = resync::vanished(view, since, Some(known));
     if let Some(highest) = gone.last().and_then(Uid::new) {
         view.mailbox().durable(highest).await?;
     }
