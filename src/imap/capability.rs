@@ -68,6 +68,7 @@ const AFTER: &[&str] = &[
     "I18NLEVEL=1",
     "CONDSTORE",
     "QRESYNC",
+    "NOTIFY",
     "OBJECTID",
     "SAVEDATE",
     "COMPRESS=DEFLATE",

@@ -5,6 +5,7 @@ use crate::imap::date::DateTime;
 use crate::imap::fetch::FetchItem;
 use crate::imap::flag::Flag;
 use crate::imap::metadata::{Depth, EntryName};
+use crate::imap::notify::NotifySet;
 use crate::imap::search::{
     PartialRange, ReturnOptions, SearchKey, SortCriterion, Source, ThreadAlgorithm,
 };
@@ -108,6 +109,8 @@ pub enum CommandBody {
     Append(AppendHead, Vec<AppendStep>),
     /// RFC 2177.
     Idle,
+    /// RFC 5465. `None` for NONE.
+    Notify(Option<NotifySet>),
     /// RFC 4978: by DEFLATE, the one algorithm that there is.
     Compress,
     /// RFC 8437.
@@ -421,6 +424,7 @@ impl CommandBody {
             Move { numbering, .. } => uid(numbering, "MOVE", "UID MOVE"),
             Namespace => "NAMESPACE",
             Noop => "NOOP",
+            Notify(_) => "NOTIFY",
             Rename { .. } => "RENAME",
             Search { numbering, .. } => uid(numbering, "SEARCH", "UID SEARCH"),
             Select {
@@ -463,6 +467,7 @@ impl CommandBody {
             }
             Move { .. } => Some("MOVE"),
             Namespace => Some("NAMESPACE"),
+            Notify(_) => Some("NOTIFY"),
             Sort { .. } => Some("SORT"),
             Thread { algorithm, .. } => Some(match algorithm {
                 ThreadAlgorithm::OrderedSubject => "THREAD=ORDEREDSUBJECT",
@@ -521,6 +526,7 @@ impl CommandBody {
             | Append(..)
             | Compress
             | Idle
+            | Notify(_)
             | Unauthenticate => state != StateName::NotAuthenticated,
             CancelUpdate { .. }
             | Check

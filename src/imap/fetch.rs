@@ -64,6 +64,23 @@ pub enum FetchItem {
 }
 
 impl FetchItem {
+    /// How much memory it takes, in octets.
+    pub fn octets(&self) -> usize {
+        let inside = match self {
+            FetchItem::Binary { part, .. } | FetchItem::BinarySize { part } => size_of_val(&**part),
+            FetchItem::BodySection { section, .. } => {
+                let names = match &section.text {
+                    SectionText::HeaderFields(names) | SectionText::HeaderFieldsNot(names) => names,
+                    _ => &Vec::new(),
+                };
+                let names = names.iter().map(|name| size_of::<Vec<u8>>() + name.len());
+                size_of_val(&*section.part) + names.sum::<usize>()
+            }
+            _ => 0,
+        };
+        size_of::<FetchItem>() + inside
+    }
+
     /// Whether answering it sets `\Seen` (RFC 3501 §6.4.5).
     pub fn sets_seen(&self) -> bool {
         match self {

@@ -12,6 +12,7 @@ pub mod fetch;
 pub mod flag;
 pub mod metadata;
 pub mod name;
+pub mod notify;
 pub mod objectid;
 pub mod parse;
 pub mod response;

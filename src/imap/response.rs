@@ -46,6 +46,8 @@ pub enum Code {
     AuthorizationFailed,
     /// With the charsets that are known.
     BadCharset(Vec<&'static str>),
+    /// No such event to be notified of; those that there are (RFC 5465 §3.1).
+    BadEvent,
     /// The URL as the client wrote it (RFC 4469 §4.1).
     BadUrl(Vec<u8>),
     Cannot,
@@ -78,6 +80,8 @@ pub enum Code {
     NoModSeq,
     NonExistent,
     NoPerm,
+    /// RFC 5465 §5.8.
+    NotificationOverflow,
     /// RFC 5182 §2.5.
     NotSaved,
     /// No UPDATE for the search of this tag (RFC 5267 §4.3.1).
@@ -249,6 +253,7 @@ pub enum ListExtended {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the registry's own names")]
 pub enum ListAttribute {
+    NoAccess,
     NoInferiors,
     NonExistent,
     NoSelect,
@@ -285,6 +290,7 @@ impl ListAttribute {
     /// The attribute as it is written, with its backslash.
     pub fn as_str(self) -> &'static str {
         match self {
+            ListAttribute::NoAccess => "\\NoAccess",
             ListAttribute::NoInferiors => "\\Noinferiors",
             ListAttribute::NonExistent => "\\NonExistent",
             ListAttribute::NoSelect => "\\Noselect",

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::ops::Range;
 
 use crate::imap::command::WireName;
+use crate::imap::fetch::FetchItem;
 use crate::imap::flag::{Keyword, SystemFlag};
 use crate::imap::objectid::ObjectId;
 use crate::imap::sequence::{ModSeq, SequenceSet};
@@ -198,7 +199,7 @@ impl SearchKey {
 
 /// What SEARCH or SORT is to return (RFC 4731 §3.1, RFC 5182 §2.4, RFC 5267, RFC 9394). RETURN with an empty list
 /// is [`ReturnOptions::ALL`]. `CONTEXT` is but a hint that the client will come back, and leaves no trace here.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReturnOptions {
     /// `MIN`: the first number.
     pub min: bool,
@@ -212,8 +213,9 @@ pub struct ReturnOptions {
     pub save: bool,
     /// `PARTIAL`: those at some positions.
     pub partial: Option<PartialRange>,
-    /// `UPDATE`: tell what comes to match later, and what ceases to (RFC 5267 §4.3).
-    pub update: bool,
+    /// `UPDATE`: tell what comes to match later, and what ceases to (RFC 5267 §4.3); of messages that are new then, also
+    /// these items (RFC 5465 §7).
+    pub update: Option<Vec<FetchItem>>,
 }
 
 impl ReturnOptions {
@@ -225,7 +227,7 @@ impl ReturnOptions {
         count: false,
         save: false,
         partial: None,
-        update: false,
+        update: None,
     };
 
     /// Whether all that is found has to be known. If not, what MIN, MAX and PARTIAL return is all it takes, and
@@ -238,7 +240,7 @@ impl ReturnOptions {
     /// Whether there is an ESEARCH response: not for SAVE alone.
     pub fn is_answered(&self) -> bool {
         let ends = self.min || self.max;
-        ends || self.all || self.count || self.partial.is_some() || self.update
+        ends || self.all || self.count || self.partial.is_some() || self.update.is_some()
     }
 }
 

@@ -10,6 +10,7 @@ mod attachments;
 mod closing;
 mod disk;
 mod durability;
+pub mod events;
 pub mod fault;
 mod finder;
 mod given;

@@ -22,6 +22,8 @@ pub struct Synced {
     /// client must hear of it; and where another message is the last now, which `*` names, of that and the one
     /// before.
     pub touched: NumberSet,
+    /// UIDs of messages that are new.
+    pub new: NumberSet,
 }
 
 /// One thing the client must hear, in the order given (new keywords come first).
@@ -126,7 +128,8 @@ impl View {
         let last = self.last_uid();
         let old = std::mem::replace(&mut self.base, new);
         let mut touched = NumberSet::new();
-        let (changed, mut removed) = self.changed(&old, &mut touched);
+        let mut arrived = NumberSet::new();
+        let (changed, mut removed) = self.changed(&old, &mut touched, &mut arrived);
         if !removed.is_empty() {
             self.ghosts.append(&mut removed);
             self.ghosts.sort_by_key(|ghost| ghost.uid);
@@ -183,6 +186,7 @@ impl View {
             gone,
             updates,
             touched,
+            new: arrived,
         })
     }
 
@@ -193,6 +197,7 @@ impl View {
         &mut self,
         old: &Snapshot,
         touched: &mut NumberSet,
+        new: &mut NumberSet,
     ) -> (Vec<(Arc<Message>, bool)>, Vec<Arc<Message>>) {
         let told = std::mem::take(&mut self.told);
         let owed = std::mem::take(&mut self.owed);
@@ -209,7 +214,10 @@ impl View {
                     changed.push((Arc::clone(is), false));
                 }
             }
-            Difference::Added(message) => touched.insert(message.uid.get()),
+            Difference::Added(message) => {
+                touched.insert(message.uid.get());
+                new.insert(message.uid.get());
+            }
         });
         for (uid, known) in told {
             let is = self.base.find(uid).map(|is| (Arc::clone(is), Told::of(is)));
@@ -226,6 +234,14 @@ impl View {
         changed.sort_by_key(|(message, known)| (message.uid, *known));
         changed.dedup_by_key(|(message, _)| message.uid);
         (changed, removed)
+    }
+
+    /// Resolves when the mailbox has another state than the picture rests on; never, if it can have none. May be
+    /// cancelled.
+    pub async fn changed_since(&mut self) {
+        if self.states.changed().await.is_err() {
+            std::future::pending().await
+        }
     }
 
     /// Whether [`View::sync`] would have something to tell.

@@ -13,6 +13,7 @@ pub use crate::imap::response::ListAttribute;
 use crate::imap::sequence::Uid;
 use crate::mailbox::annotations::Heralds;
 use crate::mailbox::closing::{Slot, close_unused};
+use crate::mailbox::events::Events;
 use crate::mailbox::fault::{Fault, blocking};
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::queue::LOCK_WAIT;
@@ -72,6 +73,7 @@ pub struct User {
     attachment_keywords: bool,
     special: SpecialUses,
     pub(super) heralds: Heralds,
+    pub(super) events: Events,
     /// One mailbox for each directory, under the name it was opened by. Held only while names are looked up
     /// or changed, never while a mailbox is being opened.
     pub(super) open: Mutex<HashMap<MailboxName, Arc<Slot>>>,
@@ -103,6 +105,7 @@ impl User {
             attachment_keywords: account.attachment_keywords,
             special: SpecialUses::new(configured, separator),
             heralds: Heralds::default(),
+            events: Events::default(),
             open: Mutex::default(),
         }))
     }
@@ -154,6 +157,38 @@ impl User {
             Mailbox::open_folder(folder, Arc::clone(&self.tree), ways).await
         });
         opened.await.cloned()
+    }
+
+    /// While this is held no session of the account renames or removes a mailbox: who looks at all names sees none in
+    /// the midst of that.
+    pub(super) async fn hold_names(&self) -> impl Sized {
+        self.open.lock().await
+    }
+
+    /// Whether a mailbox is open under this name.
+    pub(super) async fn is_open(&self, name: &MailboxName) -> bool {
+        let open = self.open.lock().await;
+        open.get(name)
+            .is_some_and(|slot| slot.mailbox.initialized())
+    }
+
+    /// Closes a mailbox at once that was opened for a look, if nobody else uses it.
+    pub(super) async fn let_go(&self, name: &MailboxName, mailbox: Arc<Mailbox>) {
+        let mut open = self.open.lock().await;
+        let is_unused = |slot: &Arc<Slot>| {
+            let opened = slot.mailbox.get();
+            Arc::strong_count(slot) == 1
+                && opened.is_some_and(|one| Arc::ptr_eq(one, &mailbox))
+                && Arc::strong_count(&mailbox) == 2
+        };
+        if !open.get(name).is_some_and(is_unused) {
+            return;
+        }
+        open.remove(name);
+        drop(open);
+        if let Err(fault) = mailbox.close().await {
+            tracing::debug!(%fault, "closing a mailbox");
+        }
     }
 
     /// What an open mailbox is called now; `None` where it is open no more.

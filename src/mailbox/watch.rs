@@ -1,10 +1,11 @@
 //! What other programs do in `new/` and `cur/`, told by the kernel: notify events → names.
 //!
 //! One inotify instance and one thread serve the whole process (an account may have 128 instances, a
-//! mailbox needs two watches). The thread only sorts names into each mailbox's [`Inbox`] and rings its
-//! bell; it touches no other state. A lost event or a full queue asks for a rescan, never for a guess.
+//! mailbox needs two watches). The thread only gives names to each directory's [`Ear`]s, such as a mailbox's
+//! [`Inbox`]; it touches no other state. A lost event or a full queue asks for a rescan, never for a guess.
 
 use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
@@ -114,9 +115,21 @@ impl Inbox {
     pub fn note_rescan(&self) {
         lock(&self.news).rescan = true;
     }
+}
 
-    /// Adds what has come.
-    pub fn add(&self, event: Event) {
+/// Who wants to know what happens in a directory. Called by notify's thread: it must be quick.
+pub(super) trait Ear: std::fmt::Debug + Send + Sync {
+    /// Something happened to a name.
+    fn hear(&self, sub: Sub, name: &[u8], kind: Kind);
+
+    /// Anything may have happened.
+    fn hear_loss(&self);
+}
+
+impl Ear for Inbox {
+    fn hear(&self, sub: Sub, name: &[u8], kind: Kind) {
+        let name = name.to_vec();
+        let event = Event { sub, name, kind };
         let mut news = lock(&self.news);
         if news.events.len() >= INBOX_LIMIT {
             news.rescan = true;
@@ -130,37 +143,81 @@ impl Inbox {
         drop(news);
         self.ring();
     }
+
+    fn hear_loss(&self) {
+        self.ask_rescan();
+    }
 }
 
-/// A mailbox being watched. Dropping it ends that.
+/// Directories being watched. Dropping it ends that.
 #[derive(Debug)]
 pub(super) struct Subscription {
-    directories: [Identity; 2],
-    inbox: Arc<Inbox>,
+    directories: Box<[Identity]>,
+    ear: Arc<dyn Ear>,
 }
 
 impl Subscription {
     /// Whether these are the directories that are watched.
     pub fn covers(&self, [new, cur]: &[Stamp; 2]) -> bool {
-        self.directories == [new.identity, cur.identity]
+        *self.directories == [new.identity, cur.identity]
     }
 }
 
 /// Device and inode of a directory.
 type Identity = (u64, u64);
 
+/// A directory to be watched.
+#[derive(Debug)]
+pub(super) struct Spot {
+    /// It, open.
+    pub place: Place,
+    /// What leads to it now: with it, nothing stays open for the watch.
+    pub path: Option<PathBuf>,
+    /// What it is to its ear.
+    pub sub: Sub,
+}
+
 /// Who listens to one directory, as whose `new/` or `cur/`. Two accounts, or an alias by symbolic link, may
 /// share one.
 struct Route {
-    /// Keeps the descriptor open that the watched path names.
-    place: Place,
-    inboxes: Vec<(Weak<Inbox>, Sub)>,
+    /// The path that it is watched by.
+    path: PathBuf,
+    /// Keeps the descriptor open that the path names.
+    place: Option<Place>,
+    ears: Vec<(Weak<dyn Ear>, Sub)>,
 }
 
 #[derive(Default)]
 struct Routes {
     by_identity: HashMap<Identity, Route>,
     by_path: HashMap<PathBuf, Identity>,
+}
+
+impl Routes {
+    /// Another ear for a directory that is watched already; false if it is not.
+    fn join(&mut self, identity: Identity, ear: &Arc<dyn Ear>, sub: Sub) -> bool {
+        let route = self.by_identity.get_mut(&identity);
+        route
+            .map(|route| route.ears.push((Arc::downgrade(ear), sub)))
+            .is_some()
+    }
+
+    /// A directory that is watched from now on.
+    fn begin(&mut self, identity: Identity, route: Route) {
+        self.by_path.insert(route.path.clone(), identity);
+        self.by_identity.insert(identity, route);
+    }
+
+    /// Takes an ear away. Gives the path that is to be watched no more, if nobody else listens there.
+    fn leave(&mut self, identity: Identity, ear: &Arc<dyn Ear>) -> Option<Route> {
+        let route = self.by_identity.get_mut(&identity)?;
+        let is_ours = |other: &Weak<dyn Ear>| std::ptr::addr_eq(other.as_ptr(), Arc::as_ptr(ear));
+        route.ears.retain(|(other, _)| !is_ours(other));
+        match route.ears.is_empty() {
+            true => self.by_identity.remove(&identity),
+            false => None,
+        }
+    }
 }
 
 struct Hub {
@@ -172,60 +229,107 @@ struct Hub {
 /// Begins to watch a mailbox. `None` where the kernel gives no instance or no watch (the reason is
 /// logged, once): the caller has to look from time to time. **Blocking**, shortly.
 pub(super) fn subscribe(folder: &Folder, inbox: &Arc<Inbox>) -> Option<Subscription> {
+    let spots = [Sub::New, Sub::Cur].map(|sub| Spot {
+        place: folder.place(sub),
+        path: None,
+        sub,
+    });
+    let ear: Arc<dyn Ear> = Arc::<Inbox>::clone(inbox);
+    attend(spots, ear)
+}
+
+/// The same for any directories.
+pub(super) fn attend(
+    spots: impl IntoIterator<Item = Spot>,
+    ear: Arc<dyn Ear>,
+) -> Option<Subscription> {
     let hub = hub();
     let mut watcher = lock(&hub.watcher);
     let watching = watcher.as_mut()?;
-    let places = [Sub::New, Sub::Cur].map(|sub| (folder.place(sub), sub));
-    let subscription = Subscription {
-        directories: places.each_ref().map(|(place, _)| place.identity()),
-        inbox: Arc::clone(inbox),
-    };
-    for (place, sub) in places {
-        let listener = (Arc::downgrade(inbox), sub);
-        let (identity, path) = (place.identity(), place.path());
-        {
-            let mut routes = lock(&hub.routes);
-            if let Some(route) = routes.by_identity.get_mut(&identity) {
-                route.inboxes.push(listener);
-                continue;
-            }
-            let inboxes = vec![listener];
-            routes.by_path.insert(path.clone(), identity);
-            routes
-                .by_identity
-                .insert(identity, Route { place, inboxes });
-        }
-        if let Err(error) = watching.watch(&path, RecursiveMode::NonRecursive) {
+    let mut directories = Vec::with_capacity(2);
+    for spot in spots {
+        directories.push(spot.place.identity());
+        if let Err(error) = begin(watching, &hub.routes, spot, &ear) {
             warn_once(&error);
-            subscription.leave(watching, &hub.routes);
-            drop(watcher); // the subscription takes it again as it is dropped
+            leave(watching, &hub.routes, &directories, &ear);
             return None;
         }
     }
-    Some(subscription)
+    Some(Subscription {
+        directories: directories.into(),
+        ear,
+    })
 }
 
-impl Subscription {
-    /// Ends both watches, as far as nobody else listens.
-    fn leave(&self, watching: &mut INotifyWatcher, routes: &Mutex<Routes>) {
-        for identity in self.directories {
-            let last = {
-                let mut routes = lock(routes);
-                let Some(route) = routes.by_identity.get_mut(&identity) else {
-                    continue;
-                };
-                let is_ours = |inbox: &Weak<Inbox>| std::ptr::eq(inbox.as_ptr(), &*self.inbox);
-                route.inboxes.retain(|(inbox, _)| !is_ours(inbox));
-                if !route.inboxes.is_empty() {
-                    continue;
-                }
-                routes.by_identity.remove(&identity)
-            };
-            let Some(route) = last else { continue };
-            let path = route.place.path();
+/// Watches one directory, if nobody does yet. The route is there before the first event can come.
+fn begin(
+    watching: &mut INotifyWatcher,
+    routes: &Mutex<Routes>,
+    spot: Spot,
+    ear: &Arc<dyn Ear>,
+) -> notify::Result<()> {
+    let Spot { place, path, sub } = spot;
+    let identity = place.identity();
+    let leads_there = |path: &Path| {
+        let found = std::fs::metadata(path);
+        found.is_ok_and(|found| (found.dev(), found.ino()) == identity)
+    };
+    {
+        let mut routes = lock(routes);
+        if routes.join(identity, ear, sub) {
+            return Ok(());
+        }
+        // A directory that was renamed may be watched by the name that another has now.
+        let path = path.filter(|path| !routes.by_path.contains_key(path));
+        let (path, place) = match path {
+            Some(path) => (path, None),
+            None => (place.path(), Some(place.clone())),
+        };
+        let ears = vec![(Arc::downgrade(ear), sub)];
+        routes.begin(identity, Route { path, place, ears });
+    }
+    let watched = |watching: &mut INotifyWatcher, path: &Path| {
+        watching.watch(path, RecursiveMode::NonRecursive)
+    };
+    let (path, by_name) = match lock(routes).by_identity.get(&identity) {
+        Some(route) => (route.path.clone(), route.place.is_none()),
+        None => return Ok(()),
+    };
+    match watched(watching, &path) {
+        Ok(()) if !by_name || leads_there(&path) => Ok(()),
+        Err(error) if !by_name => Err(error),
+        // The name led elsewhere meanwhile.
+        outcome => {
+            if outcome.is_ok() {
+                let _ = watching.unwatch(&path);
+            }
+            let by_descriptor = place.path();
+            let mut routes = lock(routes);
+            routes.by_path.remove(&path);
+            routes.by_path.insert(by_descriptor.clone(), identity);
+            if let Some(route) = routes.by_identity.get_mut(&identity) {
+                route.path.clone_from(&by_descriptor);
+                route.place = Some(place);
+            }
+            drop(routes);
+            watched(watching, &by_descriptor)
+        }
+    }
+}
+
+/// Ends watches, as far as nobody else listens.
+fn leave(
+    watching: &mut INotifyWatcher,
+    routes: &Mutex<Routes>,
+    directories: &[Identity],
+    ear: &Arc<dyn Ear>,
+) {
+    for identity in directories {
+        let last = lock(routes).leave(*identity, ear);
+        if let Some(route) = last {
             // A directory that was removed has lost its watch already: nothing to end.
-            let _ = watching.unwatch(&path);
-            lock(routes).by_path.remove(&path);
+            let _ = watching.unwatch(&route.path);
+            lock(routes).by_path.remove(&route.path);
         }
     }
 }
@@ -234,7 +338,7 @@ impl Drop for Subscription {
     fn drop(&mut self) {
         let hub = hub();
         if let Some(watching) = lock(&hub.watcher).as_mut() {
-            self.leave(watching, &hub.routes);
+            leave(watching, &hub.routes, &self.directories, &self.ear);
         }
     }
 }
@@ -268,7 +372,7 @@ fn sort(routes: &Mutex<Routes>, told: notify::Result<notify::Event>) {
             return routes
                 .by_identity
                 .values()
-                .for_each(|route| route.inboxes().for_each(|(inbox, _)| inbox.ask_rescan()));
+                .for_each(|route| route.ears().for_each(|(ear, _)| ear.hear_loss()));
         }
     };
     let kind = match event.kind {
@@ -283,26 +387,22 @@ fn sort(routes: &Mutex<Routes>, told: notify::Result<notify::Event>) {
         if let Some(identity) = routes.by_path.get(path) {
             // new/ or cur/ itself was removed or renamed.
             let listeners = routes.by_identity.get(identity).into_iter();
-            listeners.for_each(|route| route.inboxes().for_each(|(inbox, _)| inbox.ask_rescan()));
+            listeners.for_each(|route| route.ears().for_each(|(ear, _)| ear.hear_loss()));
         } else if let (Some(parent), Some(name)) = (path.parent(), path.file_name())
             && let Some(identity) = routes.by_path.get(parent as &Path)
         {
             let listeners = routes.by_identity.get(identity).into_iter();
-            for (inbox, sub) in listeners.flat_map(Route::inboxes) {
-                inbox.add(Event {
-                    sub,
-                    name: name.as_encoded_bytes().to_vec(),
-                    kind,
-                });
+            for (ear, sub) in listeners.flat_map(Route::ears) {
+                ear.hear(sub, name.as_encoded_bytes(), kind);
             }
         }
     }
 }
 
 impl Route {
-    fn inboxes(&self) -> impl Iterator<Item = (Arc<Inbox>, Sub)> {
-        let held = |(inbox, sub): &(Weak<Inbox>, Sub)| Some((inbox.upgrade()?, *sub));
-        self.inboxes.iter().filter_map(held)
+    fn ears(&self) -> impl Iterator<Item = (Arc<dyn Ear>, Sub)> {
+        let held = |(ear, sub): &(Weak<dyn Ear>, Sub)| Some((ear.upgrade()?, *sub));
+        self.ears.iter().filter_map(held)
     }
 }
 
@@ -311,7 +411,7 @@ fn warn_once(error: &notify::Error) {
     WARNED.get_or_init(|| {
         tracing::warn!(
             %error,
-            "mailboxes cannot be watched and are looked at every 2 s instead; \
+            "mailboxes cannot be watched: they are looked at every 2 s while selected, every 30 s under NOTIFY alone; \
              `sysctl fs.inotify.max_user_watches=1048576 fs.inotify.max_user_instances=1024` raises the limits"
         );
     });

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::imap::command::Numbering;
 use crate::imap::core::Tag;
+use crate::imap::fetch::FetchItem;
 use crate::imap::name::MailboxName;
 use crate::imap::response::{Code, Data, Esearch, Returned, StatusKind};
 use crate::imap::search::SearchKey;
@@ -15,6 +16,7 @@ use crate::imap::sequence::{NumberSet, SeqNum, SequenceSet, Uid, UidValidity};
 use crate::mailbox::view::Picked;
 use crate::search::query::Query;
 use crate::search::scan::{self, Found, Wanted};
+use crate::session::cmd::fetch;
 use crate::session::cmd::search::numbers;
 use crate::session::reply::{self, Failure};
 use crate::session::wait::Waiting;
@@ -23,7 +25,7 @@ use crate::session::{Session, State};
 /// Searches followed at once in a session.
 const FOLLOWED: usize = 16;
 
-/// Octets that the key of a followed search takes.
+/// Octets that the key of a followed search takes, and again those that its items of new messages take.
 const KEY_OCTETS: usize = 64 << 10;
 
 /// Ranges of UIDs that the results of all of them have: they take 1 MiB.
@@ -38,6 +40,8 @@ pub(crate) struct Followed {
     charset: Option<Vec<u8>>,
     /// Without sequence numbers and `$`.
     key: SearchKey,
+    /// What is to be fetched of new messages that match (RFC 5465 §7).
+    items: Vec<FetchItem>,
     /// UIDs that the client takes to match.
     matching: NumberSet,
 }
@@ -92,8 +96,19 @@ impl Followed {
             numbering,
             charset: charset.map(<[u8]>::to_vec),
             key,
+            items: Vec::new(),
             matching: NumberSet::new(),
         }))
+    }
+
+    /// "a client can request that FETCH attributes be returned when a new message is added to the context result set"
+    /// (RFC 5465 §7).
+    pub(crate) fn fetching(mut self, items: &[FetchItem]) -> Result<Followed, Refused> {
+        if items.iter().map(FetchItem::octets).sum::<usize>() > KEY_OCTETS {
+            return Err(TOO_LONG);
+        }
+        self.items = items.to_vec();
+        Ok(self)
     }
 
     /// The same for a command that searches several mailboxes: this is the selected one.
@@ -202,10 +217,11 @@ pub(crate) fn tell_gone(session: &mut Session, gone: &[(SeqNum, Uid)]) {
 
 /// Looks again at messages that are new or changed, and tells what that changes. "an ADDTO containing message
 /// sequence numbers added as a result of those messages being delivered or appended MUST be sent after the EXISTS
-/// notification itself" (RFC 5267 §4.3.3).
+/// notification itself" (RFC 5267 §4.3.3), and after the FETCH of those that are `new` (RFC 5465 §7).
 pub(crate) async fn tell_touched(
     session: &mut Session,
     touched: &NumberSet,
+    new: &NumberSet,
 ) -> Result<(), Failure> {
     let State::Selected(view, followed) = &mut session.state else {
         return Ok(());
@@ -217,9 +233,18 @@ pub(crate) async fn tell_touched(
     let mut picked = view.pick_all(touched);
     picked.retain(|one| !one.gone);
     let last = (view.exists(), view.last_uid().map_or(0, Uid::get));
-    let mut kept = 0;
+    let mut looked = Vec::with_capacity(followed.len());
     for mut one in std::mem::take(followed) {
-        let told = tell_one(session, &mut one, picked.clone(), last).await;
+        let found = one.look(session, picked.clone(), last).await;
+        looked.push((one, found));
+    }
+    fetch_new(session, &looked, new).await?;
+    let mut kept = 0;
+    for (one, found) in looked {
+        let told = match found {
+            Ok((came, went)) => tell_one(session, &one, came, went).await,
+            Err(failure) => Err(failure),
+        };
         let refused = match told {
             Ok(()) if kept + one.ranges() > RANGES => Some("The result has too many gaps by now"),
             Ok(()) => None,
@@ -250,13 +275,63 @@ pub(crate) async fn tell_touched(
     Ok(())
 }
 
+/// What has come to match, and what has ceased to.
+type Changes = (NumberSet, NumberSet);
+
+/// Shows the client what it wants to see of new messages that match. "Both the NOTIFY command and the SEARCH and SORT
+/// commands […] can specify attributes to be returned for new messages. These attributes SHOULD be combined into a
+/// single FETCH response." (RFC 5465 §5.2)
+async fn fetch_new(
+    session: &mut Session,
+    looked: &[(Followed, Result<Changes, Failure>)],
+    new: &NumberSet,
+) -> Result<(), Failure> {
+    let mut groups: Vec<(Vec<FetchItem>, NumberSet)> = Vec::new();
+    for uid in new.iter() {
+        let came = looked.iter().filter(|(one, found)| {
+            let came = found.as_ref().is_ok_and(|(came, _)| came.contains(uid));
+            came && !one.items.is_empty()
+        });
+        let mut items: Vec<FetchItem> = Vec::new();
+        for item in came.flat_map(|(one, _)| &one.items) {
+            if !items.contains(item) {
+                items.push(item.clone());
+            }
+        }
+        if items.is_empty() {
+            continue;
+        }
+        for item in session
+            .notify
+            .iter_mut()
+            .flat_map(|notify| notify.owed(uid))
+        {
+            if !items.contains(&item) {
+                items.push(item);
+            }
+        }
+        match groups.last_mut() {
+            Some((same, uids)) if *same == items => {
+                uids.insert(uid);
+            }
+            _ => groups.push((items, [uid].into_iter().collect())),
+        }
+    }
+    for (items, uids) in groups {
+        match fetch::push(session, items, &uids).await {
+            Err(Failure::Fault(fault)) => reply::log(&fault, "UPDATE"),
+            outcome => outcome?,
+        }
+    }
+    Ok(())
+}
+
 async fn tell_one(
     session: &mut Session,
-    one: &mut Followed,
-    picked: Vec<Picked>,
-    last: (u32, u32),
+    one: &Followed,
+    came: NumberSet,
+    went: NumberSet,
 ) -> Result<(), Failure> {
-    let (came, went) = one.look(session, picked, last).await?;
     let view = session.view()?;
     if one.numbering == Numbering::Uid
         && let Some(highest) = came.last().and_then(Uid::new)

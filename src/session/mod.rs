@@ -4,7 +4,8 @@
 //! Octets come in through [`reader`] (cut by [`cut`]), become commands in [`crate::imap::parse`], are
 //! carried out one at a time and in order by a function of [`cmd`], and are answered through [`writer`].
 //! What went wrong becomes NO, BAD or BYE in [`reply`]; what others changed is told by [`updates`],
-//! and what that changes in the result of a search by [`follow`]. What may take long is waited for in
+//! what that changes in the result of a search by [`follow`], and what happens elsewhere in the account by
+//! [`notify`]. What may take long is waited for in
 //! [`wait`], which tells the client now and then that it goes on.
 //!
 //! Rules that no type can hold:
@@ -18,6 +19,7 @@ pub mod cmd;
 pub mod compress;
 pub mod cut;
 pub mod follow;
+pub mod notify;
 pub mod prelogin;
 pub mod reader;
 pub mod reply;
@@ -46,6 +48,7 @@ use crate::mailbox::user::User;
 use crate::mailbox::view::View;
 use crate::session::cmd::uidbatches::Batched;
 use crate::session::follow::Followed;
+use crate::session::notify::Notify;
 use crate::session::reader::{Reader, Unread};
 use crate::session::reply::Failure;
 use crate::session::withdrawn::Withdrawn;
@@ -213,6 +216,8 @@ pub(crate) struct Session {
     enabled: Enabled,
     /// Where it hears of annotations that others change, if the client wants to.
     annotations: Option<Listener>,
+    /// What it has asked for by NOTIFY, once it has.
+    notify: Option<Box<Notify>>,
     /// What was asked by UIDBATCHES of the selected mailbox.
     batched: VecDeque<Batched>,
     /// What the client says that it is.
@@ -241,6 +246,7 @@ impl Session {
             state: State::Authenticated,
             enabled: Enabled::default(),
             annotations: None,
+            notify: None,
             batched: VecDeque::new(),
             client_id: ClientId::new(),
             ids_noted: 0,

@@ -2,9 +2,13 @@
 //!
 //! Every wait here may be cancelled: what has come stays, and the next call goes on from there.
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
+use std::task::{Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use zeroize::Zeroize;
 
 use crate::session::compress::{Inflate, pass_end};
 use crate::session::cut::{Budget, Cut, Cutter};
@@ -159,12 +163,12 @@ impl<R: AsyncRead + Unpin> Reader<R> {
 
     async fn fill(&mut self, most: usize) -> io::Result<()> {
         let input = self.cutter.input();
-        if input.is_empty() && input.capacity() > PIECE {
+        if input.is_empty() {
+            // Who waits needs no room: idle sessions cost little.
             *input = Vec::new();
         }
         let Some(inflate) = &mut self.inflate else {
-            input.reserve(most);
-            read(&mut self.half, input).await?;
+            read(&mut self.half, input, most).await?;
             if self.ends_stream {
                 self.ends_stream = pass_end(input);
                 self.cutter.forget();
@@ -175,8 +179,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         // A flush of the client's alone gives nothing.
         while input.len() == before {
             if let Some((packed, wanted)) = inflate.wants() {
-                packed.reserve_exact(wanted);
-                read(&mut self.half, packed).await?;
+                read(&mut self.half, packed, wanted).await?;
             }
             let mut piece = Vec::with_capacity(most);
             inflate.inflate(&mut piece)?;
@@ -186,12 +189,33 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     }
 }
 
-/// Reads what there is. An error at the end.
-async fn read<R: AsyncRead + Unpin>(half: &mut R, into: &mut Vec<u8>) -> io::Result<()> {
-    match half.read_buf(into).await? {
-        0 => Err(io::ErrorKind::UnexpectedEof.into()),
-        _ => Ok(()),
+/// Reads what there is, `most` octets of it at the most. An error at the end. Room is made when there is something.
+async fn read<R: AsyncRead + Unpin>(
+    half: &mut R,
+    into: &mut Vec<u8>,
+    most: usize,
+) -> io::Result<()> {
+    if most > CHUNK {
+        into.reserve(most);
+        return match half.read_buf(into).await? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(()),
+        };
     }
+    poll_fn(|cx| {
+        let mut piece = [0; CHUNK];
+        let mut piece = ReadBuf::new(piece.get_mut(..most).unwrap_or_default());
+        ready!(Pin::new(&mut *half).poll_read(cx, &mut piece))?;
+        into.extend_from_slice(piece.filled());
+        let came = !piece.filled().is_empty();
+        // Passwords may be among it.
+        piece.filled_mut().zeroize();
+        Poll::Ready(match came {
+            true => Ok(()),
+            false => Err(io::ErrorKind::UnexpectedEof.into()),
+        })
+    })
+    .await
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::Instrument;
 
 use crate::imap::capability::{self, AfterLogin};
@@ -19,10 +19,12 @@ use crate::imap::core::Tag;
 use crate::imap::parse::{self, ParseError};
 use crate::imap::response::{Code, StatusKind};
 use crate::mailbox::user::User;
+use crate::session::cmd::idle::annotated;
 use crate::session::cmd::{any, append, compress};
 use crate::session::cut::{Cut, Refusal};
+use crate::session::notify::{self as unasked, Notify};
 use crate::session::reader::{Reader, Unread};
-use crate::session::reply::{End, Failure};
+use crate::session::reply::{self, End, Failure};
 use crate::session::run::news::News;
 use crate::session::writer::Writer;
 use crate::session::{
@@ -180,8 +182,15 @@ impl Session {
 
     async fn commands(&mut self) -> Result<std::convert::Infallible, End> {
         let mut patience = Patience::default();
+        // The client has sent a part of a command.
+        let mut in_progress = false;
         loop {
-            match self.next().await? {
+            let next = match in_progress {
+                true => self.next().await?,
+                false => self.next_command().await?,
+            };
+            in_progress = next == Cut::Literal;
+            match next {
                 Cut::Command(bytes) => match parse::command(&bytes) {
                     Ok(Command { tag, body }) => self.command(tag, body, &mut patience).await?,
                     Err(ParseError {
@@ -193,7 +202,7 @@ impl Session {
                 Cut::Literal => self.writer.continuation("OK"),
                 Cut::Append { tag, head, steps } => {
                     let (name, news) = (head.name(), News::of_append(&head));
-                    let result = append::run(self, &head, steps).await;
+                    let result = Box::pin(append::run(self, &head, steps)).await;
                     self.conclude(&tag, name, news, result, &mut patience)
                         .await?;
                 }
@@ -203,6 +212,42 @@ impl Session {
             }
             self.writer.relieve().await?;
         }
+    }
+
+    /// The next command, or what of it must be answered first. Until it comes, the client hears what it wants to hear
+    /// of "all the time (even when no command is in progress)" (RFC 5465 §3.1).
+    async fn next_command(&mut self) -> Result<Cut, End> {
+        let patience = Instant::now() + self.limits.idle_timeout;
+        while self.notify.is_some() {
+            if *self.stop.borrow() {
+                return Err(End::STOP);
+            }
+            if let Some(cut) = self.reader.buffered() {
+                return Ok(cut);
+            }
+            self.writer.flush().await?;
+            let (state, notify) = (&mut self.state, &mut self.notify);
+            tokio::select! {
+                biased;
+                () = stopped(&mut self.stop) => return Err(End::STOP),
+                cut = next_or_rest(&mut self.reader, &mut self.writer) => return Ok(cut?),
+                () = sleep_until(patience) => return Err(End::INACTIVE),
+                () = happens(state, notify) => {}
+                () = annotated(&mut self.annotations) => {}
+            }
+            if self.reader.is_ahead() {
+                // A command has begun to come: what is new is told at its end.
+                break;
+            }
+            match unasked::tell_unasked(self).await {
+                Ok(()) | Err(Failure::Bad(_) | Failure::No(..) | Failure::Refused(_)) => {}
+                Err(Failure::End(end)) => return Err(end),
+                Err(Failure::Fault(fault)) => {
+                    reply::answer(&fault, "NOTIFY")?;
+                }
+            }
+        }
+        self.next().await
     }
 
     /// The next thing the client says. What has been answered goes out before there is a wait for it.
@@ -248,6 +293,7 @@ impl Session {
         let withdrawn = body
             .capability()
             .filter(|capability| self.is_withdrawn(capability));
+        let selected = self.selected_identity();
         let result = if let Some(capability) = withdrawn {
             Err(Failure::Bad(format!("{capability} is switched off").into()))
         } else if self.enabled.uid_only && body.names_numbers() {
@@ -259,6 +305,11 @@ impl Session {
         } else {
             Err(Failure::Bad("Already logged in".into()))
         };
+        if let Some(left) = selected
+            && self.selected_identity() != selected
+        {
+            self.note_left(left).await;
+        }
         self.conclude(&tag, name, news, result, patience).await
     }
 
@@ -302,4 +353,18 @@ where
         }
     }
     reader.next().await
+}
+
+/// Resolves when something has happened that the client may want to hear of. May be cancelled.
+async fn happens(state: &mut State, notify: &mut Option<Box<Notify>>) {
+    let Some(notify) = notify else {
+        return std::future::pending().await;
+    };
+    match state {
+        State::Selected(view, _) if notify.selected.messages => tokio::select! {
+            () = view.changed_since() => {}
+            () = notify.hears() => {}
+        },
+        State::Selected(..) | State::Authenticated => notify.hears().await,
+    }
 }

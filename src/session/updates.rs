@@ -10,7 +10,16 @@ use crate::mailbox::snapshot::{Message, Snapshot};
 use crate::mailbox::view::{Expunge, View};
 use crate::session::reply::{self, Failure};
 use crate::session::writer::Writer;
-use crate::session::{Enabled, Session, State, follow};
+use crate::session::{Enabled, Session, State, follow, notify};
+
+/// Whose changes are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// The client has changed something itself, and hears what became of it.
+    Client,
+    /// Others alone: they are told as far as the client wants to hear of them (RFC 5465).
+    Others,
+}
 
 /// Tells the client what is new in the selected mailbox, as far as `expunge` allows. With `by_uid`, FETCH
 /// responses name the UID; those of messages whose UID may not be spoken, because the disk fails, are left for the
@@ -22,7 +31,19 @@ pub(crate) async fn tell(
     session: &mut Session,
     expunge: Expunge,
     by_uid: bool,
+    by: By,
 ) -> Result<(), Failure> {
+    let selected = session.notify.as_ref().map(|notify| &notify.selected);
+    let (tells_messages, tells_flags, notifies) = match selected {
+        Some(wanted) => {
+            let own = by == By::Client;
+            (wanted.messages || own, wanted.flags || own, wanted.flags)
+        }
+        None => (true, true, false),
+    };
+    if !tells_messages {
+        return Ok(());
+    }
     let view = match &mut session.state {
         State::Selected(view, _) => view,
         State::Authenticated => return Ok(()),
@@ -31,11 +52,18 @@ pub(crate) async fn tell(
     // item." RFC 7162 §3.2.4: "both UID and mod-sequence data".
     let Synced {
         gone,
-        updates,
+        mut updates,
         touched,
+        new,
     } = view.sync(expunge)?;
     let modseqs = view.tells_modseqs();
-    let naming = Naming::of(session.enabled, by_uid || modseqs);
+    let naming = Naming::of(session.enabled, by_uid || modseqs || notifies);
+    if !tells_flags {
+        // They are told when the client changes flags itself, or wants to hear of them again.
+        let untold: NumberSet = updates.iter().filter_map(changed).collect();
+        updates.retain(|update| !matches!(update, Update::Flags { .. }));
+        view.owe(&untold);
+    }
     let changed: NumberSet = updates.iter().filter_map(changed).collect();
     let mut owes = false;
     if naming.speaks_uids()
@@ -99,7 +127,15 @@ pub(crate) async fn tell(
         }
         writer.relieve().await?;
     }
-    follow::tell_touched(session, &touched).await
+    if let Some(notify) = &mut session.notify {
+        notify.note_new(&new);
+    }
+    if matches!(&session.state, State::Selected(_, followed) if !followed.is_empty()) {
+        // In a box of its own, for few sessions follow any.
+        Box::pin(follow::tell_touched(session, &touched, &new)).await?;
+    }
+    // "The FETCH response(s) MUST follow any ESEARCH ADDTO responses" (RFC 5465 §5.2).
+    notify::fetch_new(session).await
 }
 
 /// Tells the client of a mod-sequence that it has to know of at a command's end, when its news have been told. Of one

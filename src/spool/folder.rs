@@ -64,7 +64,7 @@ pub struct Folder {
     pub(super) told: Told,
 }
 
-/// `new/` or `cur/`, open.
+/// `new/` or `cur/`, or another directory, open.
 #[derive(Debug)]
 struct Held {
     dir: OwnedFd,
@@ -76,6 +76,12 @@ struct Held {
 pub struct Place(Arc<Held>);
 
 impl Place {
+    /// Any other directory.
+    pub(super) fn hold(dir: OwnedFd) -> io::Result<Place> {
+        let identity = dir::identity(&dir::stat(&dir)?);
+        Ok(Place(Arc::new(Held { dir, identity })))
+    }
+
     /// `/proc/self/fd/N`: leads to this directory as long as this is held, even if the mailbox is renamed.
     pub fn path(&self) -> PathBuf {
         dir::by_descriptor(&self.0.dir)
@@ -145,6 +151,11 @@ impl Folder {
     /// changed, there is another directory to watch.
     pub fn place(&self, sub: Sub) -> Place {
         Place(self.sub(sub))
+    }
+
+    /// The path that leads there, as long as the mailbox keeps its name.
+    pub fn path_of(&self, sub: Sub) -> PathBuf {
+        self.path.join(sub.name())
     }
 
     /// Whether names in it can be changed (`cur/` and the control directory are writable).

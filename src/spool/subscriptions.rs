@@ -26,7 +26,8 @@ use crate::spool::dir::Draft;
 use crate::spool::lock::{Lock, Patience, Try};
 use crate::spool::tree::Tree;
 
-const NAME: &str = "subscriptions";
+/// The file's name.
+pub const NAME: &str = "subscriptions";
 const LOCK: &str = "subscriptions.lock";
 const DRAFT: &str = "subscriptions.tmp";
 

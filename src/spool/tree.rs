@@ -10,10 +10,11 @@
 //! name is not the one spelling of a mailbox name is passed over, and never renamed.
 //!
 //! Everything is done below descriptors of the roots; see [`dir`](crate::spool::dir). How names are
-//! spelled is in [`names`], moving and removing in [`change`].
+//! spelled is in [`names`], moving and removing in [`change`]; what a watcher watches in [`places`].
 
 mod change;
 mod names;
+mod places;
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
@@ -31,6 +32,7 @@ use crate::imap::name::{MailboxName, NameError};
 use crate::spool::broken::Told;
 use crate::spool::dir::{self, DIRECTORY, Modes, Root};
 use crate::spool::folder::Folder;
+pub use crate::spool::tree::places::Origin;
 
 /// The directories of a Maildir.
 const SUBS: [&str; 3] = ["tmp", "new", "cur"];

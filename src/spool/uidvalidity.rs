@@ -145,8 +145,11 @@ fn note(tree: &Tree, value: UidValidity, anew: bool) -> io::Result<()> {
         broken::make_way(dir, tree.account_path(), NAME)?;
         let draft = Draft::create(dir, DRAFT)?;
         draft.file.write_all_at(text.as_bytes(), 0)?;
-        draft.publish(NAME)?;
-        return Ok(());
+        return match draft.publish(NAME) {
+            // Somebody else who takes a number at this moment has put the draft, or theirs, into its place.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            outcome => outcome.map(drop),
+        };
     }
     let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = File::from(dir::open_at(dir, NAME, flags)?);

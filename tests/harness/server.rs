@@ -42,7 +42,9 @@ pub struct Setup {
     settings: String,
     users: Vec<(String, Arc<Maildir>)>,
     mail_settings: String,
+    dovecot_settings: String,
     trace: Option<PathBuf>,
+    under: Vec<String>,
 }
 
 impl Setup {
@@ -54,7 +56,9 @@ impl Setup {
             settings: String::new(),
             users: Vec::new(),
             mail_settings: String::new(),
+            dovecot_settings: String::new(),
             trace: None,
+            under: Vec::new(),
         }
     }
 
@@ -88,9 +92,21 @@ impl Setup {
         self
     }
 
+    /// Lines for Dovecot's configuration file.
+    pub fn dovecot_settings(mut self, lines: &str) -> Setup {
+        self.dovecot_settings.push_str(lines);
+        self
+    }
+
     /// Writes a trace of the server's system calls there.
     pub fn trace(mut self, path: &Path) -> Setup {
         self.trace = Some(path.to_owned());
+        self
+    }
+
+    /// A command that runs the server: its own words, the program's come behind them.
+    pub fn under(mut self, words: &[&str]) -> Setup {
+        self.under = words.iter().map(|word| (*word).to_owned()).collect();
         self
     }
 
@@ -270,7 +286,8 @@ impl Setup {
                  \x20 inet_listener imaps {{\n    address = 127.0.0.1\n    port = {imaps}\n    ssl = yes\n  }}\n}}\n\
                  namespace inbox {{\n  inbox = yes\n\
                  \x20 mailbox Drafts {{\n    special_use = \\Drafts\n  }}\n  mailbox Sent {{\n    special_use = \\Sent\n  }}\n\
-                 \x20 mailbox Trash {{\n    special_use = \\Trash\n  }}\n  mailbox Junk {{\n    special_use = \\Junk\n  }}\n}}\n",
+                 \x20 mailbox Trash {{\n    special_use = \\Trash\n  }}\n  mailbox Junk {{\n    special_use = \\Junk\n  }}\n}}\n{further}",
+                further = self.dovecot_settings,
                 group = group_name(mail_gid()),
                 gid = mail_gid(),
                 cert = cert.display(),
@@ -292,6 +309,11 @@ impl Setup {
 
     /// The server's program, or strace in front of it.
     fn program(&self, program: &str) -> Command {
+        if let Some((first, words)) = self.under.split_first() {
+            let mut command = Command::new(first);
+            command.args(words).arg(program);
+            return command;
+        }
         let Some(trace) = &self.trace else {
             return Command::new(program);
         };
@@ -379,6 +401,31 @@ impl Server {
         }
         let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
         children.split_whitespace().next().unwrap().parse().unwrap()
+    }
+
+    /// The memory of all processes of the server in bytes, what they share counted once (proportional set size), and
+    /// how many there are.
+    pub fn proportional_memory(&self) -> (u64, usize) {
+        let (mut todo, mut memory, mut count) = (vec![self.pid()], 0, 0);
+        while let Some(pid) = todo.pop() {
+            // A process may end at any moment.
+            let Ok(rollup) = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) else {
+                continue;
+            };
+            let line = rollup.lines().find(|line| line.starts_with("Pss:"));
+            let kilobytes =
+                line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+            memory += kilobytes.unwrap_or_default() * 1024;
+            count += 1;
+            let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+            let children = children.unwrap_or_default();
+            todo.extend(
+                children
+                    .split_whitespace()
+                    .filter_map(|child| child.parse::<u32>().ok()),
+            );
+        }
+        (memory, count)
     }
 
     /// The most memory the process has ever held, in bytes (Culver alone is one process).

@@ -9,6 +9,16 @@ use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureSch
 
 /// A client side ready for its handshake, with these protocol versions only.
 pub fn client(versions: &[&'static rustls::SupportedProtocolVersion]) -> ClientConnection {
+    ClientConnection::new(config(versions), server_name()).unwrap()
+}
+
+/// The name that clients ask for.
+pub fn server_name() -> ServerName<'static> {
+    ServerName::try_from("localhost").unwrap()
+}
+
+/// What many connections can share.
+pub fn config(versions: &[&'static rustls::SupportedProtocolVersion]) -> Arc<ClientConfig> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(versions)
@@ -16,7 +26,7 @@ pub fn client(versions: &[&'static rustls::SupportedProtocolVersion]) -> ClientC
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Anyone(provider)))
         .with_no_client_auth();
-    ClientConnection::new(Arc::new(config), ServerName::try_from("localhost").unwrap()).unwrap()
+    Arc::new(config)
 }
 
 #[derive(Debug)]

@@ -31,6 +31,7 @@ const AFTER_LOGIN: &[&str] = &[
     "MULTIAPPEND",
     "MULTISEARCH",
     "NAMESPACE",
+    "NOTIFY",
     "OBJECTID",
     "PARTIAL",
     "PREVIEW",

@@ -29,6 +29,7 @@ fn every_limit_of_the_manual_is_reached_here() {
     let here = [
         include_str!("limits.rs"),
         include_str!("limits_of_messages.rs"),
+        include_str!("rfc5465/mod.rs"),
     ]
     .concat();
     assert!(manual().count() > 30);
@@ -199,6 +200,21 @@ const LISTS: &[List] = &[
             let rest = words("METADATA (", "/private/y", count - 50, ")");
             format!("LIST \"\" x RETURN ({first} {rest})")
         },
+        "OK",
+    ),
+    (
+        "event groups of a NOTIFY",
+        |count| words("NOTIFY SET ", "(personal NONE)", count, ""),
+        "OK",
+    ),
+    (
+        "events of a group in a NOTIFY",
+        |count| words("NOTIFY SET (personal (", "MailboxName", count, "))"),
+        "OK",
+    ),
+    (
+        "mailboxes that a group in a NOTIFY names",
+        |count| words("NOTIFY SET (mailboxes (", "x", count, ") NONE)"),
         "OK",
     ),
     (

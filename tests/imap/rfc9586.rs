@@ -155,6 +155,22 @@ fn what_others_do() {
     idle.done(&[]);
 }
 
+/// "when the UIDONLY extension is enabled", what NOTIFY tells of new messages is by UID too.
+#[test]
+fn with_notify() {
+    let (server, mut c) = mailbox();
+    c.ok("NOTIFY SET (selected (MessageNew (FLAGS) MessageExpunge FlagChange))");
+    let mut other = server.client();
+    other.append("INBOX", "(\\Seen) ", &message("new"));
+    let told = loop {
+        let line = String::from_utf8(c.line()).unwrap();
+        if line.contains("FETCH") {
+            break line;
+        }
+    };
+    assert!(told.starts_with("* 8 UIDFETCH (FLAGS (\\Seen"), "{told}");
+}
+
 /// With CONDSTORE and QRESYNC everything is by UID, and sequence match data is not.
 #[test]
 fn with_mod_sequences() {

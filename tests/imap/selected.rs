@@ -96,6 +96,8 @@ fn commands_of_other_states_leave_the_selection() {
         "SETMETADATA INBOX (/private/comment \"x\")",
         "GETMETADATA INBOX /private/comment",
         "NAMESPACE",
+        "NOTIFY SET (mailboxes other (MessageNew MessageExpunge))",
+        "NOTIFY NONE",
     ] {
         c.ok(command);
         c.check("FETCH 1 UID", &["* 1 FETCH (UID 1)"], "OK");

@@ -35,6 +35,8 @@ const AUTHENTICATED: &[&str] = &[
     "SETMETADATA INBOX (/shared/comment \"x\")",
     "GETMETADATA \"\" (/shared/comment)",
     "ESEARCH IN (personal) ALL",
+    "NOTIFY SET STATUS (personal (MessageNew MessageExpunge))",
+    "NOTIFY NONE",
     "APPEND INBOX {14+}\r\nSubject: x\r\n\r\n",
     "APPEND INBOX CATENATE (TEXT {14+}\r\nSubject: x\r\n\r\n)",
 ];

@@ -9,6 +9,7 @@ use crate::imap::encode::string::{
     astring, flag_list, nil, nstring_or_literal8, number, number_ranges, quoted, string, words,
 };
 use crate::imap::name::MailboxName;
+use crate::imap::notify::Event;
 use crate::imap::objectid::ObjectId;
 use crate::imap::response::{
     Code, Data, Esearch, ListExtended, ListItem, Returned, Status, StatusKind, StatusValue,
@@ -244,6 +245,7 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         Code::AuthenticationFailed => "AUTHENTICATIONFAILED",
         Code::AuthorizationFailed => "AUTHORIZATIONFAILED",
         Code::BadCharset(_) => "BADCHARSET",
+        Code::BadEvent => "BADEVENT",
         Code::BadUrl(_) => "BADURL",
         Code::Cannot => "CANNOT",
         Code::Capability(_) => "CAPABILITY",
@@ -266,6 +268,7 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         Code::NoModSeq => "NOMODSEQ",
         Code::NonExistent => "NONEXISTENT",
         Code::NoPerm => "NOPERM",
+        Code::NotificationOverflow => "NOTIFICATIONOVERFLOW",
         Code::NotSaved => "NOTSAVED",
         Code::InProgress(..) => "INPROGRESS",
         Code::NoUpdate(_) => "NOUPDATE",
@@ -303,6 +306,11 @@ fn response_code(out: &mut Vec<u8>, code: &Code) {
         Code::BadCharset(charsets) if !charsets.is_empty() => {
             out.extend_from_slice(b" (");
             words(out, charsets);
+            out.push(b')');
+        }
+        Code::BadEvent => {
+            out.extend_from_slice(b" (");
+            words(out, Event::SUPPORTED);
             out.push(b')');
         }
         Code::BadUrl(url) => {

@@ -24,7 +24,7 @@ const SECTION_DEPTH: usize = 128;
 pub(super) fn fetch_items(input: &[u8]) -> Parsed<'_, Vec<FetchItem>> {
     use FetchItem::*;
     if input.first() == Some(&b'(') {
-        return parenthesized(spaced(FETCH_ITEMS, "FETCH items", fetch_item)).parse(input);
+        return fetch_list(input);
     }
     let mut items = vec![Flags, InternalDate, Rfc822Size];
     let (rest, name) = named(FETCH_ITEM, word).parse(input)?;
@@ -35,6 +35,11 @@ pub(super) fn fetch_items(input: &[u8]) -> Parsed<'_, Vec<FetchItem>> {
         _ => return fetch_item.map(|item| vec![item]).parse(input),
     }
     Ok((rest, items))
+}
+
+/// `"(" fetch-att *(SP fetch-att) ")"`
+pub(super) fn fetch_list(input: &[u8]) -> Parsed<'_, Vec<FetchItem>> {
+    parenthesized(spaced(FETCH_ITEMS, "FETCH items", fetch_item)).parse(input)
 }
 
 const FETCH_ITEM: &str = "a FETCH item";

@@ -17,6 +17,7 @@ mod mailbox;
 mod message;
 mod metadata;
 mod modseq;
+mod notify;
 mod search;
 mod sequence;
 #[cfg(test)]
@@ -229,6 +230,7 @@ fn body(input: &[u8]) -> Parsed<'_, CommandBody> {
         "LSUB" => list::lsub(rest),
         "NAMESPACE" => bare(Namespace),
         "NOOP" => bare(Noop),
+        "NOTIFY" => notify::notify(rest),
         "RENAME" => mailbox::rename(rest),
         "SELECT" => mailbox::select(rest, false),
         "SETMETADATA" => metadata::set(rest),

@@ -10,6 +10,7 @@ use nom::sequence::{preceded, separated_pair};
 use crate::imap::command::{CommandBody, Numbering, WireName};
 use crate::imap::flag::SystemFlag;
 use crate::imap::objectid::ObjectId;
+use crate::imap::parse::fetch::fetch_list;
 use crate::imap::parse::flag::keyword;
 use crate::imap::parse::lexical::{
     Parsed, argument, astring, atom, beyond, capital_atom, expected, named, number, nz_number,
@@ -208,7 +209,17 @@ fn return_option<'a>(input: &'a [u8], options: &mut ReturnOptions) -> Parsed<'a,
             }
             rest = behind;
         }
-        "UPDATE" => options.update = true,
+        "UPDATE" => {
+            let items = match rest {
+                [b' ', b'(', ..] => {
+                    let (behind, items) = argument(fetch_list).parse(rest)?;
+                    rest = behind;
+                    items
+                }
+                _ => Vec::new(),
+            };
+            options.update = Some(items);
+        }
         "CONTEXT" => {}
         _ => return Err(expected(input, what)),
     }

@@ -7,7 +7,7 @@ use std::task::{Context, Waker};
 use std::time::SystemTime;
 
 use super::*;
-use crate::mailbox::watch::{Event, Inbox, Kind};
+use crate::mailbox::watch::{Ear, Inbox, Kind};
 use crate::spool::folder::Sub;
 
 impl Mailbox {
@@ -144,11 +144,7 @@ async fn of_two_renames_by_link_and_unlink_one_has_been_told() {
         ("1.M1P1.host:2,S", Kind::Appeared),
         ("1.M1P1.host:2,", Kind::Deleted),
     ] {
-        told_so_far.add(Event {
-            sub: Sub::Cur,
-            name: name.into(),
-            kind,
-        });
+        told_so_far.hear(Sub::Cur, name.as_bytes(), kind);
     }
     let inbox = Arc::clone(view.mailbox());
     inbox

@@ -89,6 +89,7 @@ async fn append(
     let mailbox = target(session, wire).await?;
     let upload = receive(session, &mailbox, incoming).await?;
     let (uid_validity, uids) = mailbox.append(upload).await.map_err(target_is_gone)?;
+    session.note_made(&mailbox, uids.iter().copied());
     let uids = uids.iter().map(|uid| uid.get()).collect();
     Ok(if mailbox.uids_are_sticky() {
         Reply::with(Code::AppendUid(uid_validity, uids), "Append completed")

@@ -35,6 +35,7 @@ pub(crate) async fn copy(
     };
     let copied = work.source.copy(&work.uids, &work.target).await;
     let copied = copied.map_err(target_is_gone)?;
+    session.note_made(&work.target, copied.to.iter().copied());
     Ok(match code(&copied, &work.target) {
         Some(code) => Reply::with(code, "Copy completed"),
         None => Reply::ok("Copy completed"),
@@ -58,6 +59,7 @@ pub(crate) async fn move_to(
     };
     let moved = work.source.move_to(&work.uids, &work.target).await;
     let moved = moved.map_err(|fault| one_is_gone(fault, &work.source))?;
+    session.note_made(&work.target, moved.to.iter().copied());
     if let Some(code) = code(&moved, &work.target) {
         session
             .writer

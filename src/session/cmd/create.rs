@@ -35,6 +35,7 @@ pub(crate) async fn run(
             session.user.tell_made_for(&named.name, by);
         }
     }
+    session.note_own_name(&named.name);
     // "MUST include the MAILBOXID response code in the tagged OK response to all successful CREATE commands" (RFC 8474
     // §4.1).
     let mailbox = session.user.mailbox(&named.name).await?;

@@ -12,6 +12,7 @@ pub(crate) async fn run(session: &mut Session, wire: &[u8]) -> Result<Reply, Fai
     session.user.delete(&named.name).await?;
     let by = session.annotations.as_ref();
     session.user.tell_gone(&named.name, &known, by);
+    session.note_own_name(&named.name);
     session.tell_old_name(&named, vec![ListAttribute::NonExistent]);
     Ok(Reply::ok("Delete completed"))
 }

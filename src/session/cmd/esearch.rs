@@ -34,9 +34,9 @@ pub(crate) async fn run(
 ) -> Result<Reply, Failure> {
     check_charset(session, charset)?;
     let selected = matches!(session.state, State::Selected(..));
-    let options = asked.returns.unwrap_or_default();
+    let options = asked.returns.clone().unwrap_or_default();
     // RFC 7377 §2.2: each of these "MUST return a "BAD" result."
-    if !selected && (options.update || sources.contains(&Source::Selected)) {
+    if !selected && (options.update.is_some() || sources.contains(&Source::Selected)) {
         return Err(Failure::Bad("No mailbox selected".into()));
     }
     if options.save && sources.iter().any(|source| *source != Source::Selected) {
@@ -59,19 +59,16 @@ async fn search(
     charset: Option<&[u8]>,
     key: &SearchKey,
 ) -> Result<Reply, Failure> {
-    let options = asked.returns.unwrap_or_default();
+    let options = asked.returns.clone().unwrap_or_default();
     let extent = Extent::of(&options);
     // What was saved is of the selected mailbox.
     let query = compile(key, charset, &NumberSet::new())?;
-    let follows = match options.update {
-        true => Some(Followed::new(
-            session,
-            asked.tag,
-            asked.numbering,
-            charset,
-            key,
-        )?),
-        false => None,
+    let follows = match &options.update {
+        Some(items) => {
+            let search = Followed::new(session, asked.tag, asked.numbering, charset, key)?;
+            Some(search.and_then(|search| search.fetching(items)))
+        }
+        None => None,
     };
     let mut left = Left::new(session, sources).await?;
     let mut waiting = Waiting::new(asked.tag, left.goals.len() as u64);

@@ -13,7 +13,9 @@ use crate::mailbox::snapshot::Snapshot;
 use crate::mailbox::view::Expunge;
 use crate::session::cmd::metadata;
 use crate::session::cut::Cut;
+use crate::session::notify::{self, Notify};
 use crate::session::reply::{self, End, Failure, Reply};
+use crate::session::updates::By;
 use crate::session::{Session, State, stopped, updates};
 
 /// How often a client hears that the server is there. It keeps addresses translated on the way, and finds
@@ -37,7 +39,8 @@ pub(crate) async fn run(session: &mut Session) -> Result<Reply, Failure> {
     loop {
         // What happened before IDLE, or while this client was slow to read, counts too.
         metadata::tell(session).await?;
-        updates::tell(session, Expunge::Allowed, false).await?;
+        notify::tell(session).await?;
+        updates::tell(session, Expunge::Allowed, false, By::Others).await?;
         updates::tell_modseq(session, None);
         session.writer.flush().await?;
         // Who idles has to wait, and need not cost what compression does.
@@ -54,6 +57,7 @@ pub(crate) async fn run(session: &mut Session) -> Result<Reply, Failure> {
                 _ => Err(Failure::Bad("Expected DONE".into())),
             },
             () = changed(&mut changes) => {}
+            () = notified(&mut session.notify) => {}
             () = annotated(&mut session.annotations) => {}
             _ = still_here.tick() => {
                 session.writer.status(None, StatusKind::Ok, None, "Still here");
@@ -75,8 +79,16 @@ async fn changed(changes: &mut Option<watch::Receiver<Arc<Snapshot>>>) {
     }
 }
 
+/// Resolves when something has happened elsewhere that the client wants to hear of.
+async fn notified(notify: &mut Option<Box<Notify>>) {
+    match notify {
+        Some(notify) => notify.hears().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Resolves when somebody else has changed an annotation, if the client wants to hear of that.
-async fn annotated(listener: &mut Option<Listener>) {
+pub(crate) async fn annotated(listener: &mut Option<Listener>) {
     match listener {
         Some(listener) => listener.hears().await,
         None => std::future::pending().await,

@@ -116,8 +116,16 @@ pub(crate) async fn tell(session: &mut Session) -> Result<(), Failure> {
     let Some(listener) = &mut session.annotations else {
         return Ok(());
     };
-    for change in listener.take() {
-        let name = name_of(&change.subject);
+    let wants = |name: Option<&MailboxName>| match &session.notify {
+        Some(notify) => notify.wants_metadata(name),
+        None => true,
+    };
+    let changes = listener
+        .take()
+        .into_iter()
+        .map(|change| (name_of(&change.subject), change));
+    let changes: Vec<_> = changes.filter(|(name, _)| wants(name.as_ref())).collect();
+    for (name, change) in changes {
         let data = Data::MetadataChanged(name, change.entries.clone());
         session.writer.data(&data);
         session.writer.relieve().await?;

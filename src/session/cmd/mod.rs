@@ -19,6 +19,7 @@ pub mod idle;
 pub mod list;
 pub mod metadata;
 pub mod namespace;
+pub mod notify;
 mod part;
 pub mod rename;
 pub mod replace;
@@ -49,6 +50,7 @@ const NAMED_UNREADABLE: usize = 20;
 /// The mailbox that messages are to be put into. A missing one is `[TRYCREATE]` (RFC 3501 §6.3.11, §6.4.7).
 async fn target(session: &mut Session, wire: &[u8]) -> Result<Arc<Mailbox>, Failure> {
     let named = session.named(wire).await?;
+    session.note_target(&named.name);
     match session.user.mailbox(&named.name).await {
         Ok(mailbox) => {
             session.tell_old_name(&named, Vec::new());

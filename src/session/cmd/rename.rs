@@ -8,6 +8,8 @@ pub(crate) async fn run(session: &mut Session, from: &[u8], to: &[u8]) -> Result
     let from = session.named(from).await?;
     let to = session.named(without_separator(session, to)).await?;
     session.user.rename(&from.name, &to.name).await?;
+    session.note_own_name(&from.name);
+    session.note_own_name(&to.name);
     // RFC 9051 §6.3.6: "the server SHOULD return an untagged LIST response with an OLDNAME extended data item,
     // with the OLDNAME value being the supplied existing mailbox name and the name parameter being the
     // normalized new mailbox name".

@@ -12,6 +12,7 @@ use crate::mailbox::view::Expunge;
 use crate::session::cmd::append::{self, Incoming};
 use crate::session::cmd::{one_is_gone, target};
 use crate::session::reply::{Failure, Reply};
+use crate::session::updates::By;
 use crate::session::{Session, updates};
 
 pub(crate) async fn run(
@@ -45,6 +46,7 @@ pub(crate) async fn run(
         true => replaced?,
         false => replaced.map_err(|fault| one_is_gone(fault, &mailbox))?,
     };
+    session.note_made(&target, uids.iter().copied());
     // "Servers implementing REPLACE and UIDPLUS are also advised to send the APPENDUID response code in an untagged
     // OK before sending the EXPUNGE" (§4.3).
     if target.uids_are_sticky() {
@@ -57,7 +59,13 @@ pub(crate) async fn run(
             "Replacement message ready",
         );
     }
-    let told = updates::tell(session, Expunge::Held, numbering == Numbering::Uid).await;
+    let told = updates::tell(
+        session,
+        Expunge::Held,
+        numbering == Numbering::Uid,
+        By::Client,
+    )
+    .await;
     // The message is replaced, whatever else is wrong: that will be said where news is told the next time.
     if let Err(Failure::End(end)) = told {
         return Err(end.into());

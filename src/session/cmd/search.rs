@@ -68,7 +68,7 @@ pub(crate) fn forget_if_failed(
     asked: &Asked<'_>,
     result: &Result<Reply, Failure>,
 ) {
-    if asked.returns.is_some_and(|options| options.save)
+    if asked.returns.as_ref().is_some_and(|options| options.save)
         && let Err(Failure::No(..) | Failure::Fault(_)) = result
         && let State::Selected(view, _) = &mut session.state
     {
@@ -85,16 +85,20 @@ async fn search(
     let &Asked {
         tag,
         numbering,
-        returns,
+        ref returns,
         modseq,
     } = asked;
     let follows = match returns {
-        Some(ReturnOptions { update: true, .. }) => {
-            Some(Followed::new(session, tag, numbering, charset, key)?)
+        Some(ReturnOptions {
+            update: Some(items),
+            ..
+        }) => {
+            let search = Followed::new(session, tag, numbering, charset, key)?;
+            Some(search.and_then(|search| search.fetching(items)))
         }
         _ => None,
     };
-    let extent = returns.map_or(Extent::ALL, |options| Extent::of(&options));
+    let extent = returns.as_ref().map_or(Extent::ALL, Extent::of);
     let mut waiting = Waiting::new(tag, u64::from(session.view()?.exists()));
     let mut scope = Scope::selected(session.view()?, charset, key)?;
     let share = scope.share(session);
@@ -244,7 +248,7 @@ impl Extent {
     /// What it takes to return these options' results.
     pub(crate) fn of(options: &ReturnOptions) -> Extent {
         match (options.partial, options.min, options.max) {
-            _ if options.needs_all() || options.update => Extent::ALL,
+            _ if options.needs_all() || options.update.is_some() => Extent::ALL,
             (None, true, true) => Extent::Wanted(Wanted::Ends),
             (None, true, false) => Extent::Wanted(Wanted::First),
             (None, false, _) => Extent::Wanted(Wanted::Last),

@@ -27,7 +27,8 @@ pub(crate) async fn sort(
     charset: &[u8],
     key: &SearchKey,
 ) -> Result<Reply, Failure> {
-    if asked.returns.is_some_and(|options| options.update) {
+    let returns = asked.returns.as_ref();
+    if returns.is_some_and(|options| options.update.is_some()) {
         // For BAD where the tag is that of a search already followed. This one will not be.
         Followed::check_tag(session, asked.tag)?;
     }
@@ -51,7 +52,7 @@ async fn sorted(
     let sorting = rank::sort(mailbox, messages, criteria, waiting.progress());
     let ranked = waiting.wait(session, sorting).await?;
     let uids: NumberList = ranked.uids.iter().map(|uid| uid.get()).collect();
-    match asked.returns {
+    match &asked.returns {
         None => {
             let view = session.view()?;
             let highest = highest_modseq(view, &uids.iter().collect()).filter(|_| asked.modseq);
@@ -61,7 +62,7 @@ async fn sorted(
         }
         Some(options) => {
             answer(session, asked, uids).await?;
-            if options.update {
+            if options.update.is_some() {
                 not_followed(session, asked.tag, "Sorted results are not followed");
             }
         }

@@ -12,7 +12,7 @@ use crate::session::Session;
 use crate::session::cmd::search::numbers;
 use crate::session::cmd::{Share, resolve, uids};
 use crate::session::reply::{Failure, Reply};
-use crate::session::updates::{self, Naming};
+use crate::session::updates::{self, By, Naming};
 
 /// What is to be done to the messages.
 pub(crate) struct Change<'f> {
@@ -126,5 +126,5 @@ async fn show(session: &mut Session, named: &NumberSet, by_uid: bool) -> Result<
     {
         mailbox.durable(highest).await?;
     }
-    updates::tell(session, Expunge::Held, by_uid).await
+    updates::tell(session, Expunge::Held, by_uid, By::Client).await
 }

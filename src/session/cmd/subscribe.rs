@@ -6,11 +6,13 @@ use crate::session::reply::{Failure, Reply};
 pub(crate) async fn subscribe(session: &mut Session, wire: &[u8]) -> Result<Reply, Failure> {
     let name = session.name(wire).await?;
     session.user.subscribe(&name, true).await?;
+    session.note_own_name(&name);
     Ok(Reply::ok("Subscribe completed"))
 }
 
 pub(crate) async fn unsubscribe(session: &mut Session, wire: &[u8]) -> Result<Reply, Failure> {
     let name = session.name(wire).await?;
     session.user.subscribe(&name, false).await?;
+    session.note_own_name(&name);
     Ok(Reply::ok("Unsubscribe completed"))
 }

@@ -7,8 +7,8 @@ use crate::imap::search::{ReturnOptions, Source};
 use crate::session::Session;
 use crate::session::cmd::{
     any, append, cancelupdate, check, close, copy, create, delete, enable, esearch, expunge, fetch,
-    idle, list, metadata, namespace, rename, search, select, sort, status, store, subscribe,
-    uidbatches,
+    idle, list, metadata, namespace, notify, rename, search, select, sort, status, store,
+    subscribe, uidbatches,
 };
 use crate::session::reply::{End, Failure, Reply};
 
@@ -16,14 +16,15 @@ use crate::session::reply::{End, Failure, Reply};
 const IDS_NOTED: u32 = 3;
 
 impl Session {
-    /// Carries out a command that the state allows.
+    /// Carries out a command that the state allows. The largest commands are in boxes of their own: a session that waits
+    /// keeps no room for them.
     pub(super) async fn dispatch(
         &mut self,
         tag: &Tag,
         body: CommandBody,
     ) -> Result<Reply, Failure> {
         match body {
-            CommandBody::Append(head, steps) => append::run(self, &head, steps).await,
+            CommandBody::Append(head, steps) => Box::pin(append::run(self, &head, steps)).await,
             CommandBody::Authenticate { .. }
             | CommandBody::Login { .. }
             | CommandBody::StartTls => Err(Failure::Bad("Already logged in".into())),
@@ -58,7 +59,14 @@ impl Session {
                     returns: Some(returns.unwrap_or(ReturnOptions::ALL)),
                     modseq: key.names_modseq(),
                 };
-                esearch::run(self, asked, &sources, charset.as_deref(), &key).await
+                Box::pin(esearch::run(
+                    self,
+                    asked,
+                    &sources,
+                    charset.as_deref(),
+                    &key,
+                ))
+                .await
             }
             CommandBody::Expunge { uids } => expunge::run(self, uids.as_ref()).await,
             CommandBody::Fetch {
@@ -66,7 +74,7 @@ impl Session {
                 set,
                 items,
                 modifiers,
-            } => fetch::run(self, numbering, &set, items, modifiers).await,
+            } => Box::pin(fetch::run(self, numbering, &set, items, modifiers)).await,
             CommandBody::GetMetadata {
                 mailbox,
                 entries,
@@ -98,6 +106,7 @@ impl Session {
                 mailbox,
             } => copy::move_to(self, numbering, &set, &mailbox).await,
             CommandBody::Namespace => namespace::run(self),
+            CommandBody::Notify(set) => notify::run(self, set).await,
             CommandBody::Noop => Ok(Reply::ok("NOOP completed")),
             CommandBody::Rename { from, to } => rename::run(self, &from, &to).await,
             CommandBody::Search {
@@ -112,7 +121,7 @@ impl Session {
                     returns,
                     modseq: key.names_modseq(),
                 };
-                search::run(self, asked, charset.as_deref(), &key).await
+                Box::pin(search::run(self, asked, charset.as_deref(), &key)).await
             }
             CommandBody::Select {
                 mailbox,
@@ -135,7 +144,7 @@ impl Session {
                     returns,
                     modseq: key.names_modseq(),
                 };
-                sort::sort(self, asked, criteria, &charset, &key).await
+                Box::pin(sort::sort(self, asked, criteria, &charset, &key)).await
             }
             CommandBody::Status { mailbox, items } => status::run(self, &mailbox, &items).await,
             CommandBody::Store {
@@ -152,7 +161,7 @@ impl Session {
                     silent,
                     flags: &flags,
                 };
-                store::run(self, numbering, &set, change).await
+                Box::pin(store::run(self, numbering, &set, change)).await
             }
             CommandBody::Subscribe { mailbox } => subscribe::subscribe(self, &mailbox).await,
             CommandBody::Thread {
@@ -160,7 +169,12 @@ impl Session {
                 algorithm,
                 charset,
                 key,
-            } => sort::thread(self, tag, numbering, algorithm, &charset, &key).await,
+            } => {
+                Box::pin(sort::thread(
+                    self, tag, numbering, algorithm, &charset, &key,
+                ))
+                .await
+            }
             CommandBody::UidBatches { size, batches } => {
                 uidbatches::run(self, tag, size, batches).await
             }

@@ -9,8 +9,10 @@ use crate::imap::response::{Code, StatusKind};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::view::Expunge;
 use crate::session::cmd::metadata;
+use crate::session::notify as unasked;
 use crate::session::reply::{self, End, Failure, Reply};
 use crate::session::run::Patience;
+use crate::session::updates::By;
 use crate::session::{Session, State, updates};
 
 impl Session {
@@ -44,6 +46,9 @@ impl Session {
         patience.bad_commands = 0;
         let mut code = code;
         if news.told {
+            if let Err(Failure::End(end)) = unasked::tell(self).await {
+                return Err(end);
+            }
             match metadata::tell(self).await {
                 Err(Failure::End(end)) => return Err(end),
                 Ok(()) | Err(_) => self.tell_news(name, news).await?,
@@ -68,7 +73,7 @@ impl Session {
             outcome = Ok(());
         }
         if outcome.is_ok() {
-            outcome = updates::tell(self, news.expunge, news.by_uid).await;
+            outcome = updates::tell(self, news.expunge, news.by_uid, news.by).await;
         }
         match outcome {
             Ok(()) => Ok(()),
@@ -104,6 +109,9 @@ pub(super) struct News {
     by_uid: bool,
     /// The command may itself have ended the selected mailbox.
     may_end: bool,
+    /// Whether the command may have changed the selected mailbox. NOTIFY "MUST cause the server to immediately return
+    /// any accumulated changes" (RFC 5465 §3.1), as if it had.
+    by: By,
 }
 
 impl News {
@@ -112,6 +120,7 @@ impl News {
         expunge: Expunge::Allowed,
         by_uid: false,
         may_end: false,
+        by: By::Client,
     };
 
     /// What goes with an APPEND or REPLACE.
@@ -157,6 +166,7 @@ impl News {
             | CommandBody::Lsub { .. }
             | CommandBody::Namespace
             | CommandBody::Noop
+            | CommandBody::Notify(_)
             | CommandBody::SetMetadata { .. }
             | CommandBody::StartTls
             | CommandBody::Status { .. }
@@ -164,8 +174,18 @@ impl News {
             | CommandBody::Unauthenticate
             | CommandBody::Unsubscribe { .. } => (true, false, false),
         };
+        let by = match body {
+            CommandBody::Copy { .. }
+            | CommandBody::Expunge { .. }
+            | CommandBody::Fetch { .. }
+            | CommandBody::Move { .. }
+            | CommandBody::Notify(_)
+            | CommandBody::Store { .. } => By::Client,
+            _ => By::Others,
+        };
         News {
             told,
+            by,
             expunge: if body.permits_expunge() {
                 Expunge::Allowed
             } else {

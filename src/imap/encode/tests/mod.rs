@@ -140,6 +140,11 @@ fn codes() {
             "[MAILBOXID (F0000000000000000000000000000000a)] ",
         ),
         (Code::MetadataMaxSize(1024), "[METADATA MAXSIZE 1024] "),
+        (
+            Code::BadEvent,
+            "[BADEVENT (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange MailboxMetadataChange ServerMetadataChange)] ",
+        ),
+        (Code::NotificationOverflow, "[NOTIFICATIONOVERFLOW] "),
         (Code::MetadataTooMany, "[METADATA TOOMANY] "),
         (Code::TooBig, "[TOOBIG] "),
         (

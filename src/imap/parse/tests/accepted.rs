@@ -803,42 +803,69 @@ fn esearch() {
 
 #[test]
 fn search_return_options() {
-    let none = ReturnOptions::default();
+    let none = ReturnOptions::default;
     for (text, value) in [
         ("()", ReturnOptions::ALL),
         ("(ALL)", ReturnOptions::ALL),
-        ("(min)", ReturnOptions { min: true, ..none }),
+        (
+            "(min)",
+            ReturnOptions {
+                min: true,
+                ..none()
+            },
+        ),
         (
             "(MAX COUNT)",
             ReturnOptions {
                 max: true,
                 count: true,
-                ..none
+                ..none()
             },
         ),
-        ("(SAVE)", ReturnOptions { save: true, ..none }),
-        ("(SAVE save)", ReturnOptions { save: true, ..none }),
+        (
+            "(SAVE)",
+            ReturnOptions {
+                save: true,
+                ..none()
+            },
+        ),
+        (
+            "(SAVE save)",
+            ReturnOptions {
+                save: true,
+                ..none()
+            },
+        ),
         // RFC 5267 §4.2: a hint; it asks for no result.
         ("(CONTEXT)", ReturnOptions::ALL),
         (
             "(CONTEXT COUNT)",
             ReturnOptions {
                 count: true,
-                ..none
+                ..none()
             },
         ),
         (
             "(update UPDATE)",
             ReturnOptions {
-                update: true,
-                ..none
+                update: Some(Vec::new()),
+                ..none()
+            },
+        ),
+        // RFC 5465 §7.
+        (
+            "(COUNT UPDATE (UID flags))",
+            ReturnOptions {
+                count: true,
+                update: Some(vec![FetchItem::Uid, FetchItem::Flags]),
+                ..none()
             },
         ),
         (
             "(PARTIAL 500:400)",
             ReturnOptions {
                 partial: Some(partial(false, 500, 400)),
-                ..none
+                ..none()
             },
         ),
         (
@@ -846,7 +873,7 @@ fn search_return_options() {
             ReturnOptions {
                 save: true,
                 partial: Some(partial(true, 1, 100)),
-                ..none
+                ..none()
             },
         ),
     ] {

@@ -6,6 +6,7 @@ mod accepted;
 mod append;
 mod metadata;
 mod modseq;
+mod notify;
 mod rejected;
 mod round_trip;
 mod writer;

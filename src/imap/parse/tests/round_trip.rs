@@ -15,6 +15,7 @@ use crate::imap::date::DateTime;
 use crate::imap::fetch::{FetchItem, Partial, Section, SectionText};
 use crate::imap::flag::{Flag, Keyword, SystemFlag};
 use crate::imap::metadata::{Depth, EntryName};
+use crate::imap::notify::{Event, EventGroup, Filter, NotifySet};
 use crate::imap::objectid::ObjectId;
 use crate::imap::search::{
     Day, PartialRange, ReturnOptions, SearchKey, SortCriterion, SortKey, Source, ThreadAlgorithm,
@@ -82,6 +83,44 @@ fn any_modifiers() -> impl Strategy<Value = FetchModifiers> {
     })
 }
 
+fn any_event_group() -> impl Strategy<Value = EventGroup> {
+    let names = || vec(any_bytes(), 1..4);
+    let filter = prop_oneof![
+        Just(Filter::Inboxes),
+        names().prop_map(Filter::Mailboxes),
+        Just(Filter::Personal),
+        Just(Filter::Selected),
+        Just(Filter::SelectedDelayed),
+        Just(Filter::Subscribed),
+        names().prop_map(Filter::Subtree),
+    ];
+    let messages = (any::<bool>(), any::<bool>(), any::<bool>());
+    let of_mailbox = [
+        Event::MailboxMetadataChange,
+        Event::MailboxName,
+        Event::Other,
+        Event::ServerMetadataChange,
+        Event::SubscriptionChange,
+    ];
+    let of_mailbox = vec(select(of_mailbox.to_vec()), 0..4);
+    (filter, messages, vec(any_item(), 0..3), of_mailbox).prop_map(
+        |(filter, (new, flags, annotations), items, others)| {
+            let mut events = Vec::new();
+            if !filter.is_selected() {
+                events.extend(others);
+            }
+            if new {
+                let items = items.into_iter().filter(|_| filter.is_selected());
+                events.push(Event::MessageNew(items.collect()));
+                events.push(Event::MessageExpunge);
+                events.extend(flags.then_some(Event::FlagChange));
+                events.extend(annotations.then_some(Event::AnnotationChange));
+            }
+            EventGroup { filter, events }
+        },
+    )
+}
+
 fn any_messages() -> impl Strategy<Value = MessageSet> {
     prop_oneof![
         4 => any_set().prop_map(MessageSet::Numbers),
@@ -92,13 +131,14 @@ fn any_messages() -> impl Strategy<Value = MessageSet> {
 
 fn any_return_options() -> impl Strategy<Value = ReturnOptions> {
     let partial = proptest::option::of(any_partial_range());
-    (1u8..64, partial).prop_map(|(bits, partial)| ReturnOptions {
+    let update = proptest::option::of(vec(any_item(), 0..4));
+    (1u8..32, partial, update).prop_map(|(bits, partial, update)| ReturnOptions {
         min: bits & 1 != 0,
         max: bits & 2 != 0,
         all: bits & 4 != 0 && partial.is_none() || bits == 4,
         count: bits & 8 != 0,
         save: bits & 16 != 0,
-        update: bits & 32 != 0,
+        update,
         partial: partial.filter(|_| bits != 4),
     })
 }
@@ -508,6 +548,17 @@ fn any_command() -> impl Strategy<Value = Command> {
             )
         )
             .prop_map(|(mailbox, values)| SetMetadata { mailbox, values }),
+        (any::<bool>(), vec(any_event_group(), 1..4), any::<bool>()).prop_map(
+            |(status, mut groups, none)| {
+                let mut selected = 0;
+                groups.retain(|group| {
+                    selected += usize::from(group.filter.is_selected());
+                    !group.filter.is_selected() || selected == 1
+                });
+                let set = NotifySet { status, groups };
+                Notify((!none && !set.groups.is_empty()).then_some(set))
+            }
+        ),
         (1u32.., proptest::option::of((1u32.., 1u32..)))
             .prop_map(|(size, batches)| UidBatches { size, batches }),
         (numbering(), any_messages(), any_bytes()).prop_map(|(numbering, set, mailbox)| Move {

@@ -12,6 +12,7 @@ use crate::imap::encode::fetch::Items;
 use crate::imap::fetch::FetchItem;
 use crate::imap::flag::Flag;
 use crate::imap::metadata::{Depth, EntryName};
+use crate::imap::notify::{Event, EventGroup, Filter};
 use crate::imap::search::{Day, ReturnOptions, SearchKey, SortKey, Source, ThreadAlgorithm};
 use crate::imap::sequence::{Bound, MessageSet, SeqNum, SequenceSet};
 
@@ -321,7 +322,7 @@ impl Writer {
     ) {
         if let Some(options) = returns {
             self.word("RETURN ");
-            self.return_options(*options);
+            self.return_options(options.clone());
             self.raw(" ");
         }
         if let Some(charset) = charset {
@@ -365,7 +366,7 @@ impl Writer {
             count,
             save,
             partial,
-            update,
+            ref update,
         } = options;
         if options == ReturnOptions::ALL && self.either() {
             return self.raw("()");
@@ -377,7 +378,7 @@ impl Writer {
             (count, "COUNT"),
             (save, "SAVE"),
             (partial.is_some(), "PARTIAL"),
-            (update, "UPDATE"),
+            (update.is_some(), "UPDATE"),
             (self.either(), "CONTEXT"),
         ];
         names.retain(|(asked, _)| *asked);
@@ -386,6 +387,12 @@ impl Writer {
             writer.word(name);
             if let Some(range) = partial.filter(|_| *name == "PARTIAL") {
                 writer.raw(format!(" {range}"));
+            }
+            let items = update.as_ref().filter(|_| *name == "UPDATE");
+            if let Some(items) = items.filter(|items| !items.is_empty()) {
+                writer.raw(" (");
+                writer.list(items, Writer::item);
+                writer.raw(")");
             }
         });
         self.raw(")");
@@ -471,6 +478,47 @@ impl Writer {
         }
     }
 
+    fn event_group(&mut self, group: &EventGroup) {
+        let (name, mailboxes) = match &group.filter {
+            Filter::Inboxes => ("INBOXES", None),
+            Filter::Mailboxes(names) => ("MAILBOXES", Some(names)),
+            Filter::Personal => ("PERSONAL", None),
+            Filter::Selected => ("SELECTED", None),
+            Filter::SelectedDelayed => ("SELECTED-DELAYED", None),
+            Filter::Subscribed => ("SUBSCRIBED", None),
+            Filter::Subtree(names) => ("SUBTREE", Some(names)),
+        };
+        self.word(name);
+        if let Some(names) = mailboxes {
+            self.raw(" (");
+            self.list(names, |writer, name| writer.astring(name));
+            self.raw(")");
+        }
+        if group.events.is_empty() {
+            return self.word(" NONE");
+        }
+        self.raw(" (");
+        self.list(&group.events, |writer, event| match event {
+            Event::AnnotationChange => writer.word("AnnotationChange"),
+            Event::FlagChange => writer.word("FlagChange"),
+            Event::MailboxMetadataChange => writer.word("MailboxMetadataChange"),
+            Event::MailboxName => writer.word("MailboxName"),
+            Event::MessageExpunge => writer.word("MessageExpunge"),
+            Event::MessageNew(items) => {
+                writer.word("MessageNew");
+                if !items.is_empty() {
+                    writer.raw(" (");
+                    writer.list(items, Writer::item);
+                    writer.raw(")");
+                }
+            }
+            Event::Other => writer.word("Other"),
+            Event::ServerMetadataChange => writer.word("ServerMetadataChange"),
+            Event::SubscriptionChange => writer.word("SubscriptionChange"),
+        });
+        self.raw(")");
+    }
+
     pub(super) fn command(&mut self, command: &Command) {
         use CommandBody::*;
         self.raw(command.tag.as_str());
@@ -514,7 +562,7 @@ impl Writer {
             } => {
                 if let Some(options) = returns {
                     self.word(" RETURN ");
-                    self.return_options(*options);
+                    self.return_options(options.clone());
                 }
                 self.raw(" (");
                 self.list(criteria, |writer, criterion| {
@@ -619,6 +667,16 @@ impl Writer {
                 }
                 if !modifiers.is_empty() {
                     self.word(&format!(" ({})", modifiers.join(" ")));
+                }
+            }
+            Notify(None) => self.word(" NONE"),
+            Notify(Some(set)) => {
+                self.word(" SET");
+                self.word(if set.status { " STATUS" } else { "" });
+                for group in &set.groups {
+                    self.raw(" (");
+                    self.event_group(group);
+                    self.raw(")");
                 }
             }
             Id(None) => self.word(" NIL"),

@@ -15,7 +15,7 @@ use crate::imap::command::{FetchModifiers, Numbering, StoreAction};
 use crate::imap::fetch::FetchItem;
 use crate::imap::flag::{Flag, SystemFlag};
 use crate::imap::response::Code;
-use crate::imap::sequence::{MessageSet, ModSeq, Uid};
+use crate::imap::sequence::{MessageSet, ModSeq, NumberSet, Uid};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::snapshot::Message;
@@ -24,6 +24,7 @@ use crate::session::cmd::fetch::plan::Plan;
 use crate::session::cmd::fetch::render::{Job, Render};
 use crate::session::cmd::{Share, at_once, resolve, resync, uids, unreadable};
 use crate::session::reply::{self, End, Failure, Reply};
+use crate::session::updates::By;
 use crate::session::{Session, State, updates, writer};
 
 /// Messages that get `\Seen` together: one change of the mailbox for all of them, but not for messages
@@ -128,6 +129,36 @@ pub(crate) async fn run(
     Share::conclude(share, session, reply).await
 }
 
+/// Shows the client messages that it has not asked for by a command (RFC 5465 §5.2). None becomes `\Seen` by that.
+pub(crate) async fn push(
+    session: &mut Session,
+    mut items: Vec<FetchItem>,
+    new: &NumberSet,
+) -> Result<(), Failure> {
+    let enabled = session.enabled;
+    let view = session.view()?;
+    let mailbox = Arc::clone(view.mailbox());
+    let mut picked = view.pick_all(new);
+    picked.retain(|picked| !picked.gone);
+    let Some(highest) = picked.last().map(|picked| picked.message.uid) else {
+        return Ok(());
+    };
+    if !view.tells_modseqs() {
+        items.retain(|item| *item != FetchItem::ModSeq);
+    }
+    let plan = Arc::new(Plan::new(items, Numbering::Uid, enabled));
+    mailbox.durable(highest).await?;
+    let snapshot = Arc::clone(session.view()?.snapshot());
+    let mut render = Render::new(Arc::clone(&plan), mailbox);
+    render.add(picked.into_iter().map(|picked| Job {
+        picked,
+        snapshot: Arc::clone(&snapshot),
+        marked: false,
+    }));
+    send(session, &plan, render).await?;
+    Ok(())
+}
+
 /// Those of the set's messages that are expunged, before any that are there: "otherwise the client might get confused
 /// about how message numbers map to UIDs" (RFC 7162 §3.2.6). What was saved by a SEARCH is there.
 async fn tell_vanished(
@@ -172,7 +203,7 @@ async fn mark_seen(
         match mailbox.store(&unseen, StoreAction::Add, &seen).await {
             Ok(stored) => {
                 session.view()?.told(&unseen, &stored.snapshot);
-                updates::tell(session, Expunge::Held, by_uid).await?;
+                updates::tell(session, Expunge::Held, by_uid, By::Client).await?;
                 marked = true;
             }
             Err(Fault::Ended) => return Err(Fault::Ended.into()),
