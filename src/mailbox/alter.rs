@@ -108,9 +108,7 @@ impl Mailbox {
     /// Something that is no message has changed (RFC 7162 §3.2).
     pub(super) async fn raise_modseq(self: &Arc<Self>) -> Result<(), Fault> {
         self.change_names(|turn| {
-            turn.draft.modseq = turn.modseq;
-            // The log has entries of messages alone; what is written anew has the highest mod-sequence too.
-            turn.disk.given.index = None;
+            turn.disk.given.raised = true;
             Ok(())
         })
         .await

@@ -146,6 +146,7 @@ impl Turn<'_> {
         let now = now();
         let is_new = |placed| now.abs_diff(placed) < JUST_MADE;
         match name.placed() {
+            None if self.first => Vec::new(),
             Some(placed) if self.first || is_new(placed) => Vec::new(),
             _ => vec![saved_field(now)],
         }

@@ -4,6 +4,7 @@
 //! Most are closed long before the server stops, so that little is left to do then.
 
 use std::future::Future;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -25,6 +26,9 @@ const REST: Duration = Duration::from_secs(10);
 /// which costs a sync: it must be worth it.
 const CALM: Duration = Duration::from_secs(300);
 
+/// One that cannot be closed, because others have its lock, leaves memory all the same by then.
+const LONGEST: Duration = Duration::from_secs(600);
+
 /// How often they are looked at.
 const LOOK: Duration = Duration::from_secs(10);
 
@@ -45,6 +49,8 @@ struct Since {
     unused: Option<Instant>,
     /// This is the highest mod-sequence.
     calm: Option<(ModSeq, Instant)>,
+    /// It was closed with this highest mod-sequence, and has not been changed since.
+    closed: Option<ModSeq>,
 }
 
 /// What is to be done with a mailbox.
@@ -53,8 +59,10 @@ enum Due {
     Nothing,
     /// It is closed, but stays.
     Close,
-    /// It is closed, and leaves.
+    /// It leaves, once it is closed.
     Leave,
+    /// It leaves, whether or not.
+    GiveUp,
 }
 
 impl Slot {
@@ -78,15 +86,44 @@ impl Slot {
             let highest = mailbox.snapshot().modseq;
             let known = since.calm.filter(|(known, _)| *known == highest);
             let (_, begun) = *since.calm.insert(known.unwrap_or((highest, now)));
-            return match now.duration_since(begun) >= CALM {
+            let is_closed = since.closed == Some(highest);
+            return match now.duration_since(begun) >= CALM && !is_closed {
                 true => Due::Close,
                 false => Due::Nothing,
             };
         }
+        let highest = mailbox.map(|mailbox| mailbox.snapshot().modseq);
+        let is_closed = highest.is_none() || since.closed == highest;
         match now.duration_since(*since.unused.get_or_insert(now)) {
+            unused if unused >= LONGEST => Due::GiveUp,
             unused if unused >= KEEP => Due::Leave,
-            unused if unused >= REST => Due::Close,
+            unused if unused >= REST && !is_closed => Due::Close,
             _ => Due::Nothing,
+        }
+    }
+
+    /// Whether it has been closed, and not been changed since.
+    fn is_closed(&self) -> bool {
+        let since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.mailbox.get() {
+            Some(mailbox) => since.closed == Some(mailbox.snapshot().modseq),
+            None => true,
+        }
+    }
+
+    async fn close(&self) {
+        let Some(mailbox) = self.mailbox.get() else {
+            return;
+        };
+        let modseq = mailbox.snapshot().modseq;
+        match mailbox.close().await {
+            Ok(true) => {
+                let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+                since.closed = Some(modseq);
+            }
+            // Somebody has the lock: it is tried again.
+            Ok(false) => {}
+            Err(fault) => tracing::debug!(%fault, "closing a mailbox"),
         }
     }
 }
@@ -96,16 +133,17 @@ impl User {
     /// mod-sequences.
     pub async fn flush(&self) {
         let open = self.open.lock().await;
-        let held = open.values().filter_map(|slot| slot.mailbox.get().cloned());
-        let held: Vec<_> = held.collect();
+        let held: Vec<Arc<Slot>> = open.values().cloned().collect();
         drop(open);
-        together(&held, |mailbox| async move {
-            if let Err(fault) = mailbox.flush().await {
+        together(held.clone(), |slot| async move {
+            if let Some(mailbox) = slot.mailbox.get()
+                && let Err(fault) = mailbox.flush().await
+            {
                 tracing::error!(%fault, "at the end");
             }
         })
         .await;
-        close_all(&held).await;
+        together(held, |slot| async move { slot.close().await }).await;
     }
 }
 
@@ -114,45 +152,50 @@ pub(super) async fn close_unused(user: Weak<User>) {
     loop {
         tokio::time::sleep(LOOK).await;
         let Some(user) = user.upgrade() else { return };
-        let mut open = user.open.lock().await;
+        let open = user.open.lock().await;
         let now = Instant::now();
-        let mut close = Vec::new();
-        open.retain(|_, slot| {
-            let due = slot.due(now);
-            close.extend(slot.mailbox.get().cloned().filter(|_| due != Due::Nothing));
-            due != Due::Leave
+        let due = open.values().filter_map(|slot| match slot.due(now) {
+            Due::Nothing => None,
+            due => Some((Arc::clone(slot), due)),
         });
-        let empty = open.is_empty();
+        let due: Vec<(Arc<Slot>, Due)> = due.collect();
         drop(open);
-        drop(user);
-        // Who opens one anew meanwhile meets it as another process would.
-        close_all(&close).await;
-        if empty {
+        let slots = due.iter().map(|(slot, _)| Arc::clone(slot)).collect();
+        together(slots, |slot| async move { slot.close().await }).await;
+        // They leave when they are closed and not before: the end of the server closes what is open.
+        let mut open = user.open.lock().await;
+        let leave = due.iter().filter(|(slot, due)| match due {
+            Due::Leave => slot.is_closed(),
+            Due::GiveUp => true,
+            Due::Nothing | Due::Close => false,
+        });
+        let leave: Vec<&Arc<Slot>> = leave.map(|(slot, _)| slot).collect();
+        open.retain(|_, slot| {
+            let is_unused = || {
+                let mailbox = slot.mailbox.get();
+                Arc::strong_count(slot) == 2
+                    && mailbox.is_none_or(|mailbox| Arc::strong_count(mailbox) == 1)
+            };
+            !(leave.iter().any(|one| Arc::ptr_eq(one, slot)) && is_unused())
+        });
+        if open.is_empty() {
+            user.closes.store(false, Ordering::Relaxed);
             return;
         }
     }
 }
 
-async fn close_all(mailboxes: &[Arc<Mailbox>]) {
-    together(mailboxes, |mailbox| async move {
-        if let Err(fault) = mailbox.close().await {
-            tracing::debug!(%fault, "closing a mailbox");
-        }
-    })
-    .await;
-}
-
 /// Does the same with all of them, with some at once.
 async fn together<F: Future<Output = ()> + Send + 'static>(
-    mailboxes: &[Arc<Mailbox>],
-    act: impl Fn(Arc<Mailbox>) -> F,
+    slots: Vec<Arc<Slot>>,
+    act: impl Fn(Arc<Slot>) -> F,
 ) {
     let mut running = JoinSet::new();
-    for mailbox in mailboxes {
+    for slot in slots {
         if running.len() >= AT_ONCE {
             running.join_next().await;
         }
-        running.spawn(act(Arc::clone(mailbox)));
+        running.spawn(act(slot));
     }
     while running.join_next().await.is_some() {}
 }

@@ -36,6 +36,8 @@ pub(super) struct Given {
     pub(super) index: Option<Index>,
     /// Changes of the picture that the files lack: of each message the last.
     pub(super) unkept: BTreeMap<Uid, Change>,
+    /// Something that is no message has changed, and the files do not say so yet.
+    pub(super) raised: bool,
     /// The uidlist, and its floor with it, were made just now: nothing was given before.
     pub(super) fresh: bool,
     /// The highest given by anybody that is known of.
@@ -105,9 +107,14 @@ impl Given {
         }
     }
 
+    /// Whether something has happened that is not kept yet.
+    pub fn has_unkept(&self) -> bool {
+        self.raised || !self.unkept.is_empty()
+    }
+
     /// Whether something is not kept that should be.
     pub fn is_behind(&self) -> bool {
-        self.index.is_none() || !self.unkept.is_empty() || self.last >= self.floor
+        self.index.is_none() || self.has_unkept() || self.last >= self.floor
     }
 
     /// Whether [`Turn::close_index`](crate::mailbox::turn::Turn::close_index) has something to do.

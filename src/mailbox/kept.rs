@@ -91,14 +91,14 @@ impl Turn<'_> {
             self.write_modseqs();
         }
         let given = &self.disk.given;
-        let is_kept = given.index.is_some() && given.unkept.is_empty();
+        let is_kept = given.index.is_some() && !given.has_unkept();
         let is_covered = self.draft.modseq > ModSeq(1) && self.draft.modseq < given.floor;
         self.draft.kept = self.notes.compared && is_kept && is_covered;
     }
 
     fn write_modseqs(&mut self) {
         let given = &self.disk.given;
-        let is_news = given.index.is_none() || !given.unkept.is_empty();
+        let is_news = given.index.is_none() || given.has_unkept();
         // Whoever removes the mailbox must not find files made anew.
         let removed = self.disk.is_vanishing()
             || given.index.is_none() && self.looks && !self.first && !self.disk.rests();
@@ -158,11 +158,12 @@ impl Turn<'_> {
         if !gone.is_empty() {
             Arc::make_mut(&mut vanished).push(&gone, modseq);
         }
-        if !unkept.is_empty() {
+        if given.has_unkept() {
             draft.modseq = draft.modseq.max(modseq);
         }
         let written = match &mut given.index {
-            Some(index) if !index.is_due(unkept.len(), draft.len()) => {
+            // The log has entries of messages alone; what is written anew has the highest mod-sequence too.
+            Some(index) if !given.raised && !index.is_due(unkept.len(), draft.len()) => {
                 let entries = unkept.iter().map(|(&uid, &change)| Entry {
                     modseq,
                     uid,
@@ -199,6 +200,7 @@ impl Turn<'_> {
         match written {
             Ok(()) => {
                 given.unkept.clear();
+                given.raised = false;
                 given.reported = false;
                 draft.vanished = vanished;
                 true

@@ -262,16 +262,17 @@ impl Mailbox {
     }
 
     /// Makes what is kept of mod-sequences outlast a stop of the machine. For a mailbox that nobody uses any more.
-    pub(super) async fn close(self: &Arc<Self>) -> Result<(), Fault> {
+    pub(super) async fn close(self: &Arc<Self>) -> Result<bool, Fault> {
         let is_open = self.enter_queue().await?.given.is_open();
         if !is_open || !self.folder.is_writable() {
-            return Ok(());
+            return Ok(true);
         }
         self.look(|turn| {
             turn.close_index();
             Ok(())
         })
-        .await
+        .await?;
+        Ok(!self.enter_queue().await?.given.is_open())
     }
 
     /// What an answer to a change of flags waits for.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -77,6 +78,8 @@ pub struct User {
     /// One mailbox for each directory, under the name it was opened by. Held only while names are looked up
     /// or changed, never while a mailbox is being opened.
     pub(super) open: Mutex<HashMap<MailboxName, Arc<Slot>>>,
+    /// Somebody closes what nobody uses.
+    pub(super) closes: AtomicBool,
 }
 
 impl User {
@@ -107,6 +110,7 @@ impl User {
             heralds: Heralds::default(),
             events: Events::default(),
             open: Mutex::default(),
+            closes: AtomicBool::new(false),
         }))
     }
 
@@ -174,6 +178,15 @@ impl User {
 
     /// Closes a mailbox at once that was opened for a look, if nobody else uses it.
     pub(super) async fn let_go(&self, name: &MailboxName, mailbox: Arc<Mailbox>) {
+        // Closed first: the end of the server closes what is in the map.
+        match mailbox.close().await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(fault) => {
+                tracing::debug!(%fault, "closing a mailbox");
+                return;
+            }
+        }
         let mut open = self.open.lock().await;
         let is_unused = |slot: &Arc<Slot>| {
             let opened = slot.mailbox.get();
@@ -185,10 +198,6 @@ impl User {
             return;
         }
         open.remove(name);
-        drop(open);
-        if let Err(fault) = mailbox.close().await {
-            tracing::debug!(%fault, "closing a mailbox");
-        }
     }
 
     /// What an open mailbox is called now; `None` where it is open no more.
@@ -222,7 +231,7 @@ impl User {
         {
             open.remove(name);
         }
-        if open.is_empty() {
+        if !self.closes.swap(true, Ordering::Relaxed) {
             tokio::spawn(close_unused(Arc::downgrade(self)));
         }
         Ok(Arc::clone(open.entry(name.clone()).or_default()))
