@@ -356,3 +356,35 @@ async fn what_rests_is_closed() {
     assert_eq!(log(), before + 24, "nobody has it open");
     assert!(account.inbox().await.snapshot().keeps_modseqs());
 }
+
+/// A client that was shown more than it has heard of is told so, even if nothing is kept at the time.
+#[tokio::test]
+async fn what_a_client_was_shown_is_not_forgotten_while_nothing_is_kept() {
+    let (account, one) = five().await;
+    let mut view = one.select(false).await.unwrap();
+    assert!(view.with_modseqs());
+    let left = view.highest_modseq();
+    expunge(&one, &[2]).await;
+    toggle(&one, 3, true).await;
+    // It is shown what came after the expunge, and may not hear of that one.
+    view.sync(Expunge::Held).unwrap();
+    let lock = account.lock();
+    account.flag(1, "", "F");
+    one.refresh().await.unwrap();
+    view.sync(Expunge::Held).unwrap();
+    assert!(view.awaits_modseqs());
+    assert_eq!(view.settle_modseq(true), Some(left));
+    assert_eq!(view.settle_modseq(true), None, "it has been told");
+    // With nothing held back it has heard of all that it was shown.
+    view.sync(Expunge::Allowed).unwrap();
+    assert_eq!(
+        (view.settle_modseq(true), view.highest_modseq()),
+        (None, left)
+    );
+    fs::remove_file(lock).unwrap();
+    one.refresh().await.unwrap();
+    toggle(&one, 4, true).await;
+    view.sync(Expunge::Allowed).unwrap();
+    view.settle_modseq(true);
+    assert_eq!(view.highest_modseq(), told(&one).unwrap());
+}
