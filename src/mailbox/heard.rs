@@ -30,7 +30,8 @@ impl Turn<'_> {
         let waits = self.lock.is_none() && self.disk.folder.is_writable();
         if waits && !self.first {
             // What others did may need an answer, which only who has the lock can give.
-            self.wants_lock |= given.has_news(&self.disk.folder) || self.disk.owes_modseqs();
+            self.notes.unheard = given.has_news(&self.disk.folder);
+            self.wants_lock |= self.notes.unheard || self.disk.owes_modseqs();
             return;
         }
         let polled = match &mut given.index {

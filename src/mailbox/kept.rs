@@ -21,6 +21,8 @@ pub(super) struct Notes {
     pub(super) remembered: Option<Remembered>,
     /// The first look has come to its end.
     compared: bool,
+    /// Others have noted something that this turn could not hear.
+    pub(super) unheard: bool,
     /// The highest mod-sequence and the history as they were before this turn gave any.
     pub(super) settled: Option<(ModSeq, Arc<Vanished>)>,
 }
@@ -81,11 +83,30 @@ impl Turn<'_> {
         self.note_gone(&gone);
     }
 
+    /// What others have noted of messages that cannot come into the picture any more, for their UIDs are below others
+    /// that did: to all who look here they are gone. Nobody finds that by comparing where the first look could not read
+    /// the files.
+    fn note_unseen(&mut self) {
+        if !self.notes.compared {
+            return;
+        }
+        let draft = &self.draft;
+        let given = &mut self.disk.given;
+        given.heard.retain(|uid, _| {
+            let may_come = *uid >= draft.uid_next;
+            if !may_come && draft.find(*uid).is_none() {
+                given.unkept.insert(*uid, Change::Gone);
+            }
+            may_come
+        });
+    }
+
     /// Keeps what this turn gave: before anybody hears of it. Says in the draft whether all is kept.
     pub(super) fn keep_modseqs(&mut self) {
         if !self.first {
             self.end_comparison();
         }
+        self.note_unseen();
         // A first look that has not come to its end knows nothing that should be kept.
         if self.notes.compared && self.notes.gives && !self.draft.ended {
             self.write_modseqs();
@@ -93,7 +114,9 @@ impl Turn<'_> {
         let given = &self.disk.given;
         let is_kept = given.index.is_some() && !given.has_unkept();
         let is_covered = self.draft.modseq > ModSeq(1) && self.draft.modseq < given.floor;
-        self.draft.kept = self.notes.compared && is_kept && is_covered;
+        // What others gave since may be above all that is known here. A glance leaves that for who has the lock.
+        let is_heard = !self.notes.unheard || self.glances && self.before.kept;
+        self.draft.kept = self.notes.compared && is_kept && is_covered && is_heard;
     }
 
     fn write_modseqs(&mut self) {

@@ -64,12 +64,13 @@ impl View {
     /// was shown, such as after an expunge.
     pub fn settle_modseq(&mut self, risen: bool) -> Option<ModSeq> {
         let shown = std::mem::take(&mut self.modseqs.shown);
+        if !self.ghosts.is_empty() || !self.owed.is_empty() {
+            // It was kept when it was noted, whatever is now.
+            let complete = self.modseqs.complete;
+            return (self.modseqs.told && shown > complete).then_some(complete);
+        }
         if !self.base.keeps_modseqs() {
             return None;
-        }
-        if !self.ghosts.is_empty() || !self.owed.is_empty() {
-            let complete = self.modseqs.complete;
-            return (shown > complete).then_some(complete);
         }
         let now = self.base.modseq;
         let before = std::mem::replace(&mut self.modseqs.complete, now);

@@ -54,10 +54,10 @@ impl Turn<'_> {
 
     /// The same without the lock. True if something is to be written: all that was new is left for who has it.
     pub fn glance(&mut self, inbox: &Inbox, take_over: bool) -> Result<bool, Fault> {
+        (self.glances, self.looks) = (true, true);
         if self.wants_lock {
             return Ok(true); // it has heard already what it cannot answer
         }
-        (self.glances, self.looks) = (true, true);
         let (news, seen, doubled) = (inbox.take(), self.disk.seen, self.disk.doubled.clone());
         let looked = self.look_at(&news, take_over);
         self.disk.rescan |= looked.is_err();

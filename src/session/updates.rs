@@ -148,7 +148,7 @@ pub(crate) fn tell_modseq(session: &mut Session, code: Option<Code>) -> Option<C
     let news = view.settle_modseq(session.enabled.qresync);
     match (code, news) {
         (Some(Code::HighestModSeq(_)), _) => Some(Code::HighestModSeq(view.highest_modseq())),
-        (code, Some(modseq)) if view.tells_modseqs() => {
+        (code, Some(modseq)) if view.tells_modseqs() || view.awaits_modseqs() => {
             let highest = Some(Code::HighestModSeq(modseq));
             session
                 .writer

@@ -242,7 +242,10 @@ async fn a_named_modseq_that_was_never_given_means_from_the_beginning() {
 /// What others have noted of a message that is not in the picture yet is written with all else.
 #[tokio::test]
 async fn what_was_heard_of_is_not_forgotten_when_the_files_are_written() {
-    let (account, one) = five().await;
+    let (account, inbox) = five().await;
+    drop(inbox);
+    // Nobody has it selected, so no event shows the message before its time.
+    let one = account.reopened().await;
     let other = account.reopened().await;
     account.deliver("6.M1P1.host");
     other.refresh().await.unwrap();
@@ -355,4 +358,78 @@ async fn what_rests_is_closed() {
     tokio::time::sleep(Duration::from_secs(35)).await;
     assert_eq!(log(), before + 24, "nobody has it open");
     assert!(account.inbox().await.snapshot().keeps_modseqs());
+}
+
+/// The first look could not read the files, a later one can: what went while nobody looked is told all the same.
+#[tokio::test]
+async fn what_went_is_told_when_the_files_can_be_read_later() {
+    let (account, inbox) = five().await;
+    let left = told(&inbox).unwrap();
+    drop(inbox);
+    fs::remove_file(account.root().join("cur/3.M1P1.host:2,")).unwrap();
+    let (log, away) = ["culver.log", "away"]
+        .map(|name| account.root().join(name))
+        .into();
+    fs::rename(&log, &away).unwrap();
+    // Nobody can open it, and it may be all right.
+    let socket = std::os::unix::net::UnixListener::bind(&log).unwrap();
+    let inbox = account.reopened().await;
+    assert_eq!(told(&inbox), None);
+    drop(socket);
+    fs::rename(&away, &log).unwrap();
+    inbox.refresh().await.unwrap();
+    toggle(&inbox, 1, true).await;
+    assert!(told(&inbox).unwrap() > left);
+    assert_eq!(inbox.vanished(left, None), uids(&[3]));
+    let last = account.reopened().await;
+    assert_eq!(last.vanished(left, None), uids(&[3]));
+    assert_eq!(modseqs(&last.snapshot()), modseqs(&inbox.snapshot()));
+}
+
+/// What another process has told may be above all that is known here, even where the directories tell nothing.
+#[tokio::test]
+async fn who_cannot_hear_what_others_gave_tells_nothing() {
+    let (account, one) = five().await;
+    let other = account.reopened().await;
+    toggle(&one, 1, true).await;
+    toggle(&one, 1, false).await;
+    let left = told(&one).unwrap();
+    let lock = account.lock();
+    other.refresh().await.unwrap();
+    assert_eq!(told(&other), None);
+    fs::remove_file(lock).unwrap();
+    other.refresh().await.unwrap();
+    assert_eq!(told(&other), Some(left));
+}
+
+/// A client that was shown more than it has heard of is told so, even if nothing is kept at the time.
+#[tokio::test]
+async fn what_a_client_was_shown_is_not_forgotten_while_nothing_is_kept() {
+    let (account, one) = five().await;
+    let mut view = one.select(false).await.unwrap();
+    assert!(view.with_modseqs());
+    let left = view.highest_modseq();
+    expunge(&one, &[2]).await;
+    toggle(&one, 3, true).await;
+    // It is shown what came after the expunge, and may not hear of that one.
+    view.sync(Expunge::Held).unwrap();
+    let lock = account.lock();
+    account.flag(1, "", "F");
+    one.refresh().await.unwrap();
+    view.sync(Expunge::Held).unwrap();
+    assert!(view.awaits_modseqs());
+    assert_eq!(view.settle_modseq(true), Some(left));
+    assert_eq!(view.settle_modseq(true), None, "it has been told");
+    // With nothing held back it has heard of all that it was shown.
+    view.sync(Expunge::Allowed).unwrap();
+    assert_eq!(
+        (view.settle_modseq(true), view.highest_modseq()),
+        (None, left)
+    );
+    fs::remove_file(lock).unwrap();
+    one.refresh().await.unwrap();
+    toggle(&one, 4, true).await;
+    view.sync(Expunge::Allowed).unwrap();
+    view.settle_modseq(true);
+    assert_eq!(view.highest_modseq(), told(&one).unwrap());
 }
