@@ -79,6 +79,9 @@ async fn nobody_waits_for_what_cannot_be() {
     let (account, one) = five().await;
     account.remove_index();
     fs::create_dir_all(account.root().join("culver.index/full")).unwrap();
+    one.store(&uids(&[1]), StoreAction::Add, &seen())
+        .await
+        .unwrap();
     let mut view = one.select(true).await.unwrap();
     let begun = tokio::time::Instant::now();
     assert_eq!(view.begin_modseqs(PATIENCE).await.unwrap(), None);
