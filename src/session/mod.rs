@@ -45,12 +45,14 @@ pub use crate::imap::response::Code;
 use crate::imap::response::{Data, ListAttribute, ListExtended, ListItem, StatusKind};
 use crate::mailbox::annotations::Listener;
 use crate::mailbox::user::User;
-use crate::mailbox::view::View;
+use crate::mailbox::view::{Expunge, View};
 use crate::session::cmd::uidbatches::Batched;
 use crate::session::follow::Followed;
 use crate::session::notify::Notify;
 use crate::session::reader::{Reader, Unread};
 use crate::session::reply::Failure;
+use crate::session::updates::By;
+use crate::session::wait::Waiting;
 use crate::session::withdrawn::Withdrawn;
 use crate::session::writer::Writer;
 
@@ -59,6 +61,9 @@ pub use crate::session::run::{preauth, run, turn_away};
 
 /// What a client that is being told BYE may take to hear it.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How long a command that asks for mod-sequences waits until they are kept again.
+const MODSEQS_WAIT: Duration = Duration::from_secs(10);
 
 /// What a session is spoken over: a socket, TLS on one, or two pipes.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {
@@ -294,18 +299,25 @@ impl Session {
     }
 
     /// The same for a command that asks for mod-sequences in the selected mailbox. "A server that returned the NOMODSEQ
-    /// response code for a mailbox MUST reject (with a tagged BAD response)" these (RFC 7162 §3.1.2.2).
-    fn need_modseqs(&mut self) -> Result<(), Failure> {
+    /// response code for a mailbox MUST reject (with a tagged BAD response)" these (RFC 7162 §3.1.2.2). One that did
+    /// not waits until they are kept, but not for ever.
+    async fn need_modseqs(&mut self) -> Result<(), Failure> {
         self.enable_condstore();
         let view = self.view()?;
         if view.tells_modseqs() {
             return Ok(());
         }
-        let text = "Mailbox does not keep mod-sequences".into();
-        Err(match view.awaits_modseqs() {
-            true => Failure::No(None, text),
-            false => Failure::Bad(text),
-        })
+        if !view.awaits_modseqs() {
+            return Err(Failure::Bad("Mailbox does not keep mod-sequences".into()));
+        }
+        let mailbox = Arc::clone(view.mailbox());
+        let kept = mailbox.await_modseqs(MODSEQS_WAIT);
+        Waiting::silently().wait(self, kept).await?;
+        updates::tell(self, Expunge::Held, true, By::Client).await?;
+        match self.view()?.tells_modseqs() {
+            true => Ok(()),
+            false => Err(unkept()),
+        }
     }
 
     /// A mailbox's name as the client wrote it.
@@ -351,6 +363,11 @@ impl Session {
             }));
         }
     }
+}
+
+/// The answer to who asks for mod-sequences that may be kept again later.
+fn unkept() -> Failure {
+    Failure::No(None, "Mod-sequences are not kept at present".into())
 }
 
 /// Ends a connection in order. What the client still sends is read and dropped for a moment: closing over

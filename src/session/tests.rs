@@ -4,6 +4,7 @@ mod faults;
 mod life;
 mod mailboxes;
 mod messages;
+mod modseqs;
 
 use std::path::PathBuf;
 use std::time::Duration;

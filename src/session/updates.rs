@@ -145,7 +145,8 @@ pub(crate) fn tell_modseq(session: &mut Session, code: Option<Code>) -> Option<C
     let State::Selected(view, _) = &mut session.state else {
         return code;
     };
-    let news = view.settle_modseq(session.enabled.qresync);
+    let settled = view.settle_modseq(session.enabled.qresync);
+    let news = view.take_owed_modseq().or(settled);
     match (code, news) {
         (Some(Code::HighestModSeq(_)), _) => Some(Code::HighestModSeq(view.highest_modseq())),
         (code, Some(modseq)) if view.tells_modseqs() || view.awaits_modseqs() => {

@@ -16,6 +16,7 @@ use crate::mailbox::user::{Account, Fsync, User};
 use crate::mailbox::view::{Expunge, View};
 use crate::spool::tree::{DiskNames, Layout, Location};
 
+mod awaited;
 mod closing;
 mod faults;
 mod history;

@@ -92,6 +92,7 @@ async fn search(
             share = scope.share(session);
         }
         messages += scope.len();
+        let snapshot = scope.snapshot();
         at_once(session, messages)?;
         let look = scope.look(extent, progress.part());
         let work = async { tokio::try_join!(look, left.open()) };
@@ -103,7 +104,7 @@ async fn search(
             outcome.failed.push(name.clone());
         }
         outcome.expunged |= found.expunged;
-        let named = (name, mailbox.snapshot().uid_validity);
+        let named = (name, snapshot.uid_validity);
         let uids = NumberList::from(found.uids.clone());
         if selected {
             ours = Some((named.clone(), found.uids));
@@ -119,8 +120,8 @@ async fn search(
             let highest = match (asked.modseq, session.view()) {
                 (false, _) => None,
                 (true, Ok(view)) if selected => highest_modseq(view, &returned),
+                (true, _) if !snapshot.keeps_modseqs() => None,
                 (true, _) => {
-                    let snapshot = mailbox.snapshot();
                     let messages = returned.iter().filter_map(Uid::new);
                     let messages = messages.filter_map(|uid| snapshot.find(uid));
                     messages.map(|message| message.modseq).max()

@@ -41,7 +41,7 @@ pub(crate) async fn run(
 ) -> Result<Reply, Failure> {
     check_charset(session, charset)?;
     if asked.modseq {
-        session.need_modseqs()?;
+        session.need_modseqs().await?;
     }
     if session.enabled.rev2 {
         // RFC 9051, Appendix E: "SEARCH command now requires to return the ESEARCH response".
@@ -180,8 +180,11 @@ pub(crate) fn not_followed(session: &mut Session, tag: &Tag, text: &str) {
         .status(None, StatusKind::No, Some(code), text);
 }
 
-/// The highest mod-sequence of these messages, if there are any.
+/// The highest mod-sequence of these messages, if there are any and the client is told of them.
 pub(crate) fn highest_modseq(view: &View, uids: &NumberSet) -> Option<ModSeq> {
+    if !view.tells_modseqs() {
+        return None;
+    }
     let messages = view.pick_all(uids);
     messages.iter().map(|one| one.message.modseq).max()
 }
@@ -342,6 +345,11 @@ impl Scope {
         };
         scope.narrow(&NumberSet::new(), key);
         scope
+    }
+
+    /// What is searched, as it was when that began.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshot)
     }
 
     /// How many messages are looked at.

@@ -1,11 +1,16 @@
 //! SELECT and EXAMINE (RFC 3501 §6.3.1, §6.3.2; RFC 9051 §6.3.2, §6.3.3), with their parameters (RFC 7162 §3.1.8,
 //! §3.2.5).
 
+use std::time::Duration;
+
 use crate::imap::command::SelectParameters;
 use crate::imap::response::{Code, Data, ListExtended, ListItem, StatusKind};
 use crate::session::cmd::{durable, resync};
 use crate::session::reply::{Failure, Reply};
 use crate::session::{Enabled, Session, State, updates};
+
+/// How long SELECT waits for mod-sequences to be kept again before it says that there are none.
+const MODSEQS_WAIT: Duration = Duration::from_secs(1);
 
 /// The lines come in Dovecot's order, which some clients take for granted. Whatever was selected before is
 /// not any more, even if this fails.
@@ -42,6 +47,7 @@ pub(crate) async fn run(
         return Err(Failure::No(Some(Code::UidNotSticky), text.into()));
     }
     let mut view = mailbox.select(read_only).await?;
+    let highest = view.begin_modseqs(MODSEQS_WAIT).await?;
     durable(&mailbox, view.snapshot()).await?;
 
     let special_use = match rev2 {
@@ -81,13 +87,9 @@ pub(crate) async fn run(
     tell(StatusKind::Ok, id, "Object identifier");
     // "One of these two response codes MUST be returned in an OK untagged response for any successful SELECT/EXAMINE
     // command issued after a CONDSTORE enabling command" (RFC 7162 §3.1.2); some ask for it before.
-    match snapshot.keeps_modseqs() {
-        true => tell(
-            StatusKind::Ok,
-            Code::HighestModSeq(snapshot.modseq),
-            "Highest",
-        ),
-        false => tell(StatusKind::Ok, Code::NoModSeq, "No mod-sequences are kept"),
+    match highest {
+        Some(modseq) => tell(StatusKind::Ok, Code::HighestModSeq(modseq), "Highest"),
+        None => tell(StatusKind::Ok, Code::NoModSeq, "No mod-sequences are kept"),
     }
     if !mailbox.uids_are_sticky() {
         tell(StatusKind::No, Code::UidNotSticky, "Non-persistent UIDs");

@@ -33,7 +33,7 @@ pub(crate) async fn sort(
         Followed::check_tag(session, asked.tag)?;
     }
     if asked.modseq {
-        session.need_modseqs()?;
+        session.need_modseqs().await?;
     }
     let result = sorted(session, &asked, criteria, charset, key).await;
     forget_if_failed(session, &asked, &result);
@@ -79,7 +79,7 @@ pub(crate) async fn thread(
     key: &SearchKey,
 ) -> Result<Reply, Failure> {
     if key.names_modseq() {
-        session.need_modseqs()?;
+        session.need_modseqs().await?;
     }
     let (mut waiting, found, messages) = found(session, tag, charset, key).await?;
     let mailbox = Arc::clone(session.view()?.mailbox());

@@ -38,7 +38,7 @@ pub(crate) async fn run(
     } = change;
     let conditional = unchanged_since.is_some();
     if conditional {
-        session.need_modseqs()?;
+        session.need_modseqs().await?;
     }
     let view = session.writable_view()?;
     let mut picked = resolve(view, numbering, set)?;

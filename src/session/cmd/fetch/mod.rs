@@ -25,7 +25,7 @@ use crate::session::cmd::fetch::render::{Job, Render};
 use crate::session::cmd::{Share, at_once, resolve, resync, uids, unreadable};
 use crate::session::reply::{self, End, Failure, Reply};
 use crate::session::updates::By;
-use crate::session::{Session, State, updates, writer};
+use crate::session::{Session, State, unkept, updates, writer};
 
 /// Messages that get `\Seen` together: one change of the mailbox for all of them, but not for messages
 /// that a client which breaks off never sees.
@@ -44,11 +44,11 @@ pub(crate) async fn run(
     // CHANGEDSINCE "implicitly adds the MODSEQ FETCH message data item" (RFC 7162 §3.1.4.1).
     items.extend(modifiers.changed_since.map(|_| FetchItem::ModSeq));
     if items.contains(&FetchItem::ModSeq) {
-        session.need_modseqs()?;
+        session.need_modseqs().await?;
     }
-    let tells_modseqs = session.view()?.tells_modseqs();
+    let hears_modseqs = session.view()?.hears_modseqs();
     let plan = Plan::new(items, numbering, session.enabled);
-    let plan = Arc::new(match tells_modseqs {
+    let plan = Arc::new(match hears_modseqs {
         true => plan.with_modseqs(),
         false => plan,
     });
@@ -78,7 +78,7 @@ pub(crate) async fn run(
         // "the server is REQUIRED to process messages from highest to lowest UID" (RFC 9738 §3.1).
         picked.reverse();
     }
-    if plan.names_uids() || plan.sets_seen() && tells_modseqs {
+    if plan.names_uids() || plan.sets_seen() && hears_modseqs {
         mailbox.durable(highest).await?;
     }
     if plan.needs_previews() {
@@ -119,6 +119,9 @@ pub(crate) async fn run(
     if render.met_unknown_encoding() {
         let text = "The content transfer encoding of a part is not known";
         return Err(Failure::No(Some(Code::UnknownCte), text.into()));
+    }
+    if render.met_unkept() {
+        return Err(unkept());
     }
     let reply = if render.met_expunged() {
         // The code RFC 5530 made for this, and its own example.

@@ -10,7 +10,7 @@ use crate::session::Enabled;
 pub(super) struct Plan {
     items: Vec<FetchItem>,
     enabled: Enabled,
-    tells_modseqs: bool,
+    hears_modseqs: bool,
 }
 
 impl Plan {
@@ -31,14 +31,14 @@ impl Plan {
         Plan {
             items,
             enabled,
-            tells_modseqs: false,
+            hears_modseqs: false,
         }
     }
 
     /// The same for a client that hears of mod-sequences.
     pub(super) fn with_modseqs(self) -> Plan {
         Plan {
-            tells_modseqs: true,
+            hears_modseqs: true,
             ..self
         }
     }
@@ -46,8 +46,8 @@ impl Plan {
     /// What an answer shows, unless it does so anyway, if its message was given `\Seen` for it: the flags, and "both UID
     /// and mod-sequence data" after CONDSTORE (RFC 7162 §3.2.4).
     pub(super) fn shown_if_marked(&self) -> impl Iterator<Item = FetchItem> + '_ {
-        let modseq = self.tells_modseqs.then_some(FetchItem::ModSeq);
-        let uid = (self.tells_modseqs && !self.uid_only()).then_some(FetchItem::Uid);
+        let modseq = self.hears_modseqs.then_some(FetchItem::ModSeq);
+        let uid = (self.hears_modseqs && !self.uid_only()).then_some(FetchItem::Uid);
         let all = [Some(FetchItem::Flags), uid, modseq].into_iter().flatten();
         all.filter(|item| !self.items.contains(item))
     }

@@ -30,7 +30,7 @@ use crate::session::reply;
 /// One message to answer for.
 pub(super) struct Job {
     pub(super) picked: Picked,
-    /// Where its message's keywords have their names.
+    /// Where its message's keywords have their names, and whether mod-sequences are told.
     pub(super) snapshot: Arc<Snapshot>,
     /// Its message was given `\Seen` for the answer, which shows that.
     pub(super) marked: bool,
@@ -45,6 +45,7 @@ pub(super) struct Render {
     open: Option<Open>,
     met_expunged: bool,
     met_unknown_encoding: bool,
+    met_unkept: bool,
     unreadable: Vec<Uid>,
 }
 
@@ -74,6 +75,7 @@ impl Render {
             open: None,
             met_expunged: false,
             met_unknown_encoding: false,
+            met_unkept: false,
             unreadable: Vec::new(),
         }
     }
@@ -105,6 +107,11 @@ impl Render {
     /// Whether something could not be shown because its transfer encoding is not known.
     pub(super) fn met_unknown_encoding(&self) -> bool {
         self.met_unknown_encoding
+    }
+
+    /// Whether a mod-sequence that was asked for could not be shown because not all of them are kept.
+    pub(super) fn met_unkept(&self) -> bool {
+        self.met_unkept
     }
 
     /// The messages that are there and could not be read.
@@ -141,6 +148,10 @@ impl Render {
                 FetchItem::Uid => Some(Value::Uid),
                 _ => None,
             }));
+        }
+        if !job.snapshot.keeps_modseqs() {
+            self.met_unkept |= self.plan.shows_modseq();
+            values.retain(|value| !matches!(value, Value::ModSeq));
         }
         if values.is_empty() {
             return;
