@@ -107,7 +107,7 @@ impl View {
         if !self.ghosts.is_empty() || !self.owed.is_empty() {
             // It was kept when it was noted, whatever is now.
             let complete = self.modseqs.complete;
-            return (self.modseqs.told && shown > complete).then_some(complete);
+            return (self.hears_modseqs() && shown > complete).then_some(complete);
         }
         if !self.base.keeps_modseqs() {
             return None;

@@ -149,7 +149,7 @@ pub(crate) fn tell_modseq(session: &mut Session, code: Option<Code>) -> Option<C
     let news = view.take_owed_modseq().or(settled);
     match (code, news) {
         (Some(Code::HighestModSeq(_)), _) => Some(Code::HighestModSeq(view.highest_modseq())),
-        (code, Some(modseq)) if view.tells_modseqs() || view.awaits_modseqs() => {
+        (code, Some(modseq)) if view.hears_modseqs() => {
             let highest = Some(Code::HighestModSeq(modseq));
             session
                 .writer
