@@ -33,6 +33,23 @@ pub(crate) struct Asked<'t> {
     pub(crate) modseq: bool,
 }
 
+impl<'t> Asked<'t> {
+    /// With what the key itself asks for.
+    pub(crate) fn new(
+        tag: &'t Tag,
+        numbering: Numbering,
+        returns: Option<ReturnOptions>,
+        key: &SearchKey,
+    ) -> Asked<'t> {
+        Asked {
+            tag,
+            numbering,
+            returns,
+            modseq: key.names_modseq(),
+        }
+    }
+}
+
 pub(crate) async fn run(
     session: &mut Session,
     mut asked: Asked<'_>,

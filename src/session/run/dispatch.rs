@@ -53,12 +53,8 @@ impl Session {
                 key,
             } => {
                 let sources = sources.unwrap_or_else(|| vec![Source::Selected]);
-                let asked = search::Asked {
-                    tag,
-                    numbering: Numbering::Uid,
-                    returns: Some(returns.unwrap_or(ReturnOptions::ALL)),
-                    modseq: key.names_modseq(),
-                };
+                let returns = Some(returns.unwrap_or(ReturnOptions::ALL));
+                let asked = search::Asked::new(tag, Numbering::Uid, returns, &key);
                 Box::pin(esearch::run(
                     self,
                     asked,
@@ -115,12 +111,7 @@ impl Session {
                 charset,
                 key,
             } => {
-                let asked = search::Asked {
-                    tag,
-                    numbering,
-                    returns,
-                    modseq: key.names_modseq(),
-                };
+                let asked = search::Asked::new(tag, numbering, returns, &key);
                 Box::pin(search::run(self, asked, charset.as_deref(), &key)).await
             }
             CommandBody::Select {
@@ -138,12 +129,7 @@ impl Session {
                 charset,
                 key,
             } => {
-                let asked = search::Asked {
-                    tag,
-                    numbering,
-                    returns,
-                    modseq: key.names_modseq(),
-                };
+                let asked = search::Asked::new(tag, numbering, returns, &key);
                 Box::pin(sort::sort(self, asked, criteria, &charset, &key)).await
             }
             CommandBody::Status { mailbox, items } => status::run(self, &mailbox, &items).await,
