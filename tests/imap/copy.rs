@@ -1,4 +1,4 @@
-//! COPY (RFC 3501 §6.4.7, RFC 9051 §6.4.7) and its COPYUID (RFC 4315 §3). MOVE has its tests in `move.rs`.
+//! COPY (RFC 3501 §6.4.7, RFC 9051 §6.4.7) and its COPYUID (RFC 4315 §3). MOVE: `rfc6851`.
 
 use super::select::validity;
 use super::selected::only_where_selected;
