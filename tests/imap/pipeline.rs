@@ -202,16 +202,6 @@ fn a_continuation_comes_before_the_next_command() {
 }
 
 #[test]
-fn commands_behind_idle_wait_for_done() {
-    let server = Server::start();
-    let mut c = server.selected("INBOX");
-    c.send(b"i IDLE\r\nDONE\r\nn NOOP\r\n");
-    assert!(c.line().starts_with(b"+"));
-    assert!(c.until_tagged("i").tagged.starts_with("OK"));
-    assert!(c.until_tagged("n").tagged.starts_with("OK"));
-}
-
-#[test]
 fn a_command_cut_at_every_place_is_one_command() {
     let server = Server::start();
     let mut c = server.client();

@@ -3,9 +3,67 @@
 use super::states;
 use crate::harness::{Server, message};
 
-/// `idle = "IDLE" CRLF "DONE"`. §3: "The server requests a response to the IDLE command using the continuation ("+")
-/// response." At DONE the server "MUST immediately send the tagged response to the IDLE command and prepare to process
-/// other commands."
+/// §3, the example. From the "+" on, news may come at any time; nothing of an EXPUNGE is told before the FETCH that
+/// counts on the old numbers is through, and all of it once the client idles again.
+#[test]
+fn the_rfcs_example() {
+    let server = Server::start();
+    let mut other = server.client();
+    for subject in ["one", "two", "three"] {
+        other.append("INBOX", "(\\Seen) ", &message(subject));
+    }
+    other.ok("CREATE box");
+    other.ok("SELECT INBOX");
+    let mut c = server.client();
+    let told = c.ok("SELECT INBOX");
+    assert!(told.contains(&"* 3 EXISTS".to_owned()), "{told:?}");
+    // "...time passes; new mail arrives..."
+    let mut idle = c.idle();
+    server.maildir.deliver("INBOX", &message("four"));
+    idle.expect(&["* 4 EXISTS"]);
+    idle.done(&[]);
+    // "...another client expunges message 2 now..."
+    other.ok("NOOP");
+    other.ok("MOVE 2 box");
+    let lines = c.ok("FETCH 4 ALL");
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].starts_with("* 4 FETCH (ENVELOPE "), "{lines:?}");
+    // The EXISTS behind the EXPUNGE is needless (RFC 3501 §7.4.1).
+    let mut idle = c.idle();
+    idle.expect(&["* 2 EXPUNGE"]);
+    other.ok("MOVE 3 box");
+    idle.expect(&["* 3 EXPUNGE"]);
+    server.maildir.deliver("INBOX", &message("five"));
+    idle.expect(&["* 3 EXISTS"]);
+    idle.done(&[]);
+    let lines = c.ok("FETCH 3 ALL");
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains(" \"five\" "), "{lines:?}");
+    c.idle().done(&[]);
+}
+
+/// §3: what is queued when DONE comes MAY still be said, and belongs before the tagged response.
+#[test]
+fn what_is_queued_comes_before_the_tagged_response() {
+    let server = Server::start();
+    let mut c = server.selected("INBOX");
+    let mut other = server.client();
+    for number in 1..=10 {
+        c.send(b"x IDLE\r\n");
+        assert!(c.line().starts_with(b"+ "));
+        other.append("INBOX", "", &message("one"));
+        c.send(b"DONE\r\n");
+        let reply = c.until_tagged("x");
+        assert!(reply.tagged.starts_with("OK"), "{reply:?}");
+        let exists = format!("* {number} EXISTS");
+        if !reply.plain().contains(&exists) {
+            c.check("NOOP", &[&exists], "OK");
+        }
+    }
+}
+
+/// §4: `idle = "IDLE" CRLF "DONE"`, in the authenticated and the selected state. §3: at DONE the tagged response MUST
+/// come at once, and the server MUST take the next command.
 #[test]
 fn grammar_and_every_state() {
     let server = Server::start();
@@ -26,8 +84,8 @@ fn grammar_and_every_state() {
     server.connect().bad("IDLE");
 }
 
-/// "The client MUST NOT send a command while the server is waiting for the DONE": BAD, once, and the command is not
-/// carried out.
+/// §3: whatever a client sends in the place of DONE, which it MUST NOT, cannot be told from a continuation: BAD, once,
+/// and no command is carried out.
 #[test]
 fn anything_else_but_done() {
     let server = Server::start();
@@ -77,8 +135,6 @@ fn with_imap4rev2() {
     idle.done(&[]);
 }
 
-/// "as long as an IDLE command is active, the server is now free to send untagged EXISTS, EXPUNGE, and other messages at
-/// any time."
 #[test]
 fn a_delivery_is_told_while_idling() {
     let server = Server::start();

@@ -1,9 +1,9 @@
 //! ID (RFC 2971).
 
 use super::states;
-use crate::harness::{Client, Server};
+use crate::harness::{Client, Server, wait_until};
 
-/// §3.1: "This command is valid in any state." §3.2: "A server MUST send a tagged ID response to an ID command."
+/// §3.1: in any state, with a list or with NIL; a value may be NIL, too. §3.2: there MUST be an answer each time.
 #[test]
 fn in_every_state() {
     let server = Server::start();
@@ -25,6 +25,7 @@ fn grammar() {
         for command in [
             "id nil",
             "ID ()",
+            // The example of §3.1.
             "ID (\"name\" \"sodr\" \"version\" \"19.34\" \"vendor\" \"Pink Floyd Music Limited\")",
             "ID ({4+}\r\nname {4+}\r\nsodr)",
             "ID ({4}\r\nname NIL)",
@@ -53,27 +54,63 @@ fn grammar() {
     }
 }
 
-/// §2: "Servers MUST NOT deny access to or refuse service for a client based on information from the ID command."
-/// §3.3: "Implementations MUST NOT send more than 30 field-value pairs." A client's fault in that is no reason
-/// either to keep what it sends.
+/// §3: nobody MUST be denied anything for what ID says, nor be offered more for it. (Where an administrator says so,
+/// `[capabilities]` has exceptions: `capability`.) §3.3: 30 pairs at most, a client's fault in that is no reason to keep
+/// what it sends.
 #[test]
 fn what_a_client_says_of_itself_changes_nothing() {
     let server = Server::start();
     let mut c = server.connect();
     let before = c.ok("CAPABILITY");
-    told(&mut c, &server, "ID (\"name\" \"Outlook\" \"os\" \"BeOS\")");
-    assert_eq!(c.ok("CAPABILITY"), before);
+    for name in [
+        "Outlook",
+        "com.apple.email.maild",
+        "Thunderbird",
+        "Dovecot",
+        "x",
+    ] {
+        told(
+            &mut c,
+            &server,
+            &format!("ID (\"name\" \"{name}\" \"os\" \"BeOS\")"),
+        );
+        assert_eq!(c.ok("CAPABILITY"), before, "{name}");
+    }
     c.login();
     let pairs = |count: usize| format!("ID ({})", vec!["\"f\" \"v\""; count].join(" "));
     told(&mut c, &server, &pairs(30));
     c.bad_strictly(&pairs(31));
-    // "Value strings MUST NOT be longer than 1024 octets."
+    // Values of 1024 octets at most, and fields of 30.
     let long = "v".repeat(1024);
+    let field = "f".repeat(30);
     told(&mut c, &server, &format!("ID (\"name\" \"{long}\")"));
+    told(&mut c, &server, &format!("ID (\"{field}\" \"{long}\")"));
     c.ok("SELECT INBOX");
 }
 
-/// It is logged, but nobody fills the log with it.
+/// §7: who is not logged in leaves nothing in the log, so that nobody can fill it with garbage.
+#[test]
+fn strangers_leave_nothing_in_the_log() {
+    let server = Server::start();
+    if server.either(false, true) {
+        return;
+    }
+    for number in 0..20 {
+        let mut c = server.connect();
+        c.ok(&format!("ID (\"name\" \"stranger {number}\")"));
+        c.check("LOGOUT", &["* BYE"], "OK");
+    }
+    // One that logs in says who it is all the same, though it said so before.
+    let mut c = server.connect();
+    c.ok("ID (\"name\" \"a friend\")");
+    c.login();
+    wait_until("the friend in the log", || {
+        server.log().contains("a friend")
+    });
+    assert!(!server.log().contains("stranger"), "{}", server.log());
+}
+
+/// §7: it is logged, but nobody fills the log with it.
 #[test]
 fn a_client_cannot_fill_the_log() {
     let server = Server::start();
@@ -89,15 +126,24 @@ fn a_client_cannot_fill_the_log() {
     assert!((1..=3).contains(&lines), "{lines}");
 }
 
-/// §3.3: "Implementations MUST NOT send the same field name more than once."
+/// §3.3, of what the server sends: 30 pairs at most, fields of 30 octets, values of 1024, and no field twice, in whatever
+/// case. §7: nothing by which a machine could be known.
 #[test]
 fn the_servers_own_fields() {
     let server = Server::start();
     let line = server.client().ok("ID NIL").remove(0);
     let list = line.strip_prefix("* ID (").unwrap().strip_suffix(')');
     let values = crate::harness::client::split_values(list.unwrap());
-    let mut fields: Vec<&String> = values.iter().step_by(2).collect();
+    let mut fields: Vec<String> = values
+        .iter()
+        .step_by(2)
+        .map(|field| field.to_ascii_lowercase())
+        .collect();
     assert_eq!(values.len(), fields.len() * 2, "{line}");
+    assert!(fields.len() <= 30, "{line}");
+    for hidden in ["environment", "arguments", "command", "address"] {
+        assert!(!fields.contains(&format!("\"{hidden}\"")), "{line}");
+    }
     assert!(fields.iter().all(|field| field.len() <= 32));
     assert!(values.iter().all(|value| value.len() <= 1026));
     fields.sort();

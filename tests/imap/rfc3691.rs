@@ -3,8 +3,7 @@
 use super::selected::only_where_selected;
 use crate::harness::{Server, message};
 
-/// "This command performs the same actions as CLOSE, except that no messages are permanently removed from the
-/// currently selected mailbox."
+/// §2, the example: as CLOSE, but nothing is expunged.
 #[test]
 fn unselect() {
     let server = Server::start();
@@ -13,7 +12,9 @@ fn unselect() {
     c.append("INBOX", "", &message("two"));
     c.ok("SELECT INBOX");
     c.ok("STORE 2 +FLAGS.SILENT (\\Deleted \\Seen)");
-    // "Responses: no specific responses for this command"; RFC 9051 §7.1: no need of CLOSED either.
+    let told = format!("{} ", c.ok("CAPABILITY").remove(0));
+    assert!(told.contains(" UNSELECT "), "{told}");
+    // No untagged response; RFC 9051 §7.1: no need of CLOSED either.
     c.check("UNSELECT", &[], "OK");
     c.check(
         "STATUS INBOX (MESSAGES UNSEEN)",
@@ -26,20 +27,21 @@ fn unselect() {
     c.ok("EXAMINE INBOX");
     c.check("UNSELECT", &[], "OK");
     c.bad("FETCH 1 FLAGS");
-    // "BAD - no mailbox selected, or argument supplied but none permitted".
+    // BAD where none is selected, and with an argument.
     c.bad("UNSELECT");
     c.ok("SELECT INBOX");
     c.bad_strictly("UNSELECT INBOX");
     c.bad_strictly("UNSELECT ");
 }
 
+/// §2 and §4: of the selected state, and back to the authenticated one; in capitals or not.
 #[test]
 fn states() {
     only_where_selected(&Server::start(), "UNSELECT");
 }
 
-/// "The UNSELECT command frees a session's resources associated with the selected mailbox": it hears no more of
-/// it, nothing is recent to it any more, and the mailbox can be removed under it.
+/// §2: what the mailbox took is freed. The session hears no more of it, nothing is recent to it any more, and the mailbox
+/// can be removed under it.
 #[test]
 fn what_was_selected_is_let_go() {
     let server = Server::start();
