@@ -126,6 +126,29 @@ impl Maildir {
         path
     }
 
+    /// A folder as Dovecot left it, with this UIDVALIDITY, the next UID, and messages in `cur/` that have these UIDs. It
+    /// may be the root, which is there, or one that is made.
+    pub fn numbered(&self, folder: &str, validity: u32, next: u32, uids: &[u32]) {
+        for sub in ["", "cur", "new", "tmp"] {
+            let dir = self.folder(folder).join(sub);
+            if !dir.is_dir() {
+                fs::create_dir(&dir).unwrap();
+                own(&dir);
+            }
+        }
+        let guid = "0123456789abcdef".repeat(2);
+        let mut list = format!("3 V{validity} N{next} G{guid}\n");
+        for uid in uids {
+            let base = format!("{}.M{uid}P1.host", 1_700_000_000 + uid);
+            let text = super::message(&format!("m{uid}"));
+            self.place(folder, "cur", &format!("{base}:2,"), text.as_bytes());
+            list.push_str(&format!("{uid} :{base}\n"));
+        }
+        let path = self.folder(folder).join("dovecot-uidlist");
+        fs::write(&path, list).unwrap();
+        own(&path);
+    }
+
     /// The files of a folder's `cur/` and `new/`, sorted, as `cur/NAME`.
     pub fn files(&self, folder: &str) -> Vec<String> {
         let mut names = Vec::new();

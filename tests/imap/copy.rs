@@ -194,27 +194,17 @@ fn all_or_nothing() {
     c.ok("COPY 1:2 box");
 }
 
-/// RFC 4315 §3, the example's A005: UIDs that do not exist are not copied, and there is then no COPYUID.
+/// RFC 9051 §2.3.2: $Forwarded, $MDNSent, $Junk, $NotJunk, $Phishing "SHOULD be supported (allowed in SEARCH and
+/// allowed and preserved in APPEND, COPY, and MOVE commands)".
 #[test]
-fn copyuid_names_what_was_copied() {
+fn the_keywords_that_everybody_knows() {
     let server = Server::start();
-    let (mut c, target) = three(&server);
-    c.ok("STORE 2 +FLAGS.SILENT (\\Deleted)");
-    c.ok("EXPUNGE");
-    c.check(
-        "UID COPY 1:99 box",
-        &[],
-        &format!("OK [COPYUID {target} 1,3 1:2]"),
-    );
-    c.check("UID COPY 2,4:99 box", &[], "OK");
-    c.check("STATUS box (UIDNEXT)", &["* STATUS box (UIDNEXT 3)"], "OK");
-    // RFC 9051 §2.3.2: $Forwarded, $MDNSent, $Junk, $NotJunk, $Phishing "SHOULD be supported (allowed in SEARCH and
-    // allowed and preserved in APPEND, COPY, and MOVE commands)".
+    let (mut c, _) = three(&server);
     let all = "$Forwarded $Junk $MDNSent $NotJunk $Phishing";
     c.ok(&format!("STORE 1 +FLAGS.SILENT ({all})"));
     c.ok("COPY 1 box");
     let mut c = server.selected("box");
     for keyword in all.split(' ') {
-        c.check(&format!("SEARCH KEYWORD {keyword}"), &["* SEARCH 3"], "OK");
+        c.check(&format!("SEARCH KEYWORD {keyword}"), &["* SEARCH 1"], "OK");
     }
 }

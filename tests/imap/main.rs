@@ -43,6 +43,7 @@ mod rfc3348;
 mod rfc3502;
 mod rfc3516;
 mod rfc3691;
+mod rfc4315;
 mod rfc4469;
 mod rfc4731;
 mod rfc4978;

@@ -3,8 +3,7 @@
 use super::states;
 use crate::harness::{Server, message};
 
-/// `enable = "ENABLE" 1*(SP capability)`, `capability = ("AUTH=" auth-type) / atom`. RFC 9051 §6.3.1: "BAD - No
-/// arguments, or syntax error in an argument".
+/// §4: `"ENABLE" 1*(SP capability)`, in any case. §3.1: BAD without an argument, and where one is malformed.
 #[test]
 fn grammar() {
     let server = Server::start();
@@ -18,37 +17,70 @@ fn grammar() {
     states::bad_arguments(&server, &mut c, "ENABLE", &wrong);
 }
 
-/// §3.1: "If the argument is not an extension known to the server, the server MUST ignore the argument."
+/// §3.1, the last example: `ENABLE CONDSTORE` is what the name says, from then on.
+#[test]
+fn the_rfcs_example() {
+    let server = Server::start();
+    let mut c = server.client();
+    c.append("INBOX", "", &message("one"));
+    let mut plain = server.selected("INBOX");
+    c.check("ENABLE CONDSTORE", &["* ENABLED CONDSTORE"], "OK");
+    c.ok("SELECT INBOX");
+    let lines = c.ok("STORE 1 +FLAGS (\\Seen)");
+    assert!(lines[0].contains("MODSEQ ("), "{lines:?}");
+    // Of this connection and of no other.
+    let lines = plain.ok("STORE 1 +FLAGS (\\Flagged)");
+    assert!(!lines[0].contains("MODSEQ"), "{lines:?}");
+    // There is no way back, and the mailboxes after it are the same.
+    c.ok("UNSELECT");
+    c.check("ENABLE CONDSTORE", &["* ENABLED CONDSTORE"], "OK");
+    c.ok("SELECT INBOX");
+    let lines = c.ok("STORE 1 -FLAGS (\\Seen)");
+    assert!(lines[0].contains("MODSEQ ("), "{lines:?}");
+}
+
+/// §3.1: what is not known MUST be ignored, and so MUST what is known but not to be enabled.
 #[test]
 fn what_is_not_known_is_ignored() {
     let server = Server::start();
     let mut c = server.client();
-    // §3.2: "The ENABLED response may contain no capabilities". Dovecot sends none then.
+    // §3.1: ENABLED MUST come all the same; §3.2: with no capability in it. Dovecot sends none then.
     let none: &[&str] = server.either(&["* ENABLED"], &[]);
     c.check("ENABLE X-GOOD-IDEA", none, "OK");
-    // "it is not specifically permitted to be enabled using ENABLE, the server MUST ignore the argument".
     c.check("ENABLE IDLE", none, "OK");
     c.check("ENABLE idle x-good-idea NAMESPACE", none, "OK");
-    // RFC 9051 §6.3.1: "The ENABLED response is sent even if no extensions were enabled."
     c.check("ENABLE IMAP4rev1 AUTH=PLAIN LITERAL+", none, "OK");
 }
 
-/// §3.1: "The server MUST NOT change the CAPABILITY list as a result of executing ENABLE".
+/// §3.1, the first example: the list MUST be the same before and behind ENABLE.
 #[test]
 fn the_list_of_capabilities_stays() {
     let server = Server::start();
     let mut c = server.client();
     let before = c.ok("CAPABILITY");
-    c.ok("ENABLE UTF8=ACCEPT IMAP4rev2 CONDSTORE");
+    assert!(format!("{before:?}").contains(" ENABLE "), "{before:?}");
+    c.check(
+        "ENABLE CONDSTORE X-GOOD-IDEA",
+        &["* ENABLED CONDSTORE"],
+        "OK",
+    );
+    assert_eq!(c.ok("CAPABILITY"), before);
+    c.ok("ENABLE UTF8=ACCEPT IMAP4rev2 QRESYNC");
     assert_eq!(c.ok("CAPABILITY"), before);
 }
 
-/// §3.1: "The ENABLE command is only valid in the authenticated state".
+/// §3.1: in the authenticated state; and it may be pipelined behind LOGIN and before SELECT.
 #[test]
 fn not_before_login_and_by_pipelining_right_after_it() {
     let server = Server::start();
     server.connect().bad_strictly("ENABLE UTF8=ACCEPT");
-    // RFC 9051 §6.3.1: "There are no limitations on pipelining ENABLE."
+    let mut c = server.connect();
+    c.send(b"x LOGIN u p\r\ny ENABLE CONDSTORE\r\nz SELECT INBOX\r\nw FETCH 1:* (MODSEQ)\r\n");
+    assert!(c.until_tagged("x").tagged.starts_with("OK"));
+    assert_eq!(c.until_tagged("y").plain(), ["* ENABLED CONDSTORE"]);
+    let selected = c.until_tagged("z").plain().join("\n");
+    assert!(selected.contains("* OK [HIGHESTMODSEQ "), "{selected}");
+    c.until_tagged("w");
     let mut c = server.connect();
     c.send(b"x LOGIN u p\r\ny ENABLE UTF8=ACCEPT\r\nz CREATE \"Entw\xc3\xbcrfe\"\r\nw LIST \"\" Entw*\r\n");
     c.until_tagged("x");
@@ -63,8 +95,7 @@ fn not_before_login_and_by_pipelining_right_after_it() {
     }
 }
 
-/// RFC 9051 §6.3.1: "each corresponding ENABLED response SHOULD only contain extensions enabled by the
-/// corresponding ENABLE command".
+/// §3.1: of several commands each response SHOULD name only what that command enabled.
 #[test]
 fn each_answer_names_what_that_command_enabled() {
     let server = Server::start();
@@ -81,7 +112,7 @@ fn each_answer_names_what_that_command_enabled() {
     );
 }
 
-/// RFC 9051 §6.3.1: "the server MUST enable the extension for the duration of the connection." "It is additive".
+/// §3.1: for as long as the connection lasts (MUST), and one ENABLE adds to the others.
 #[test]
 fn what_is_enabled_stays_so() {
     let server = Server::start();
@@ -106,8 +137,7 @@ fn what_is_enabled_stays_so() {
     );
 }
 
-/// RFC 9051 §6.3.1: "Clients MUST NOT issue ENABLE once they SELECT/EXAMINE a mailbox; however, server implementations
-/// don't have to check that no mailbox is selected".
+/// §3.1: a client MUST NOT send it there, and a server need not mind.
 #[test]
 fn while_a_mailbox_is_selected() {
     let server = Server::start();

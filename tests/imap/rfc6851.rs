@@ -1,11 +1,101 @@
 //! MOVE (RFC 6851, RFC 9051 §6.4.8).
 
+use std::sync::Arc;
+
 use super::copy::three;
 use super::selected::only_where_selected;
-use crate::harness::{Server, message};
+use crate::harness::{Maildir, Server, message};
 
-/// "Servers are also REQUIRED to send the COPYUID response code in an untagged OK before sending EXPUNGE or similar
-/// responses." RFC 6851 §4.3: "SHOULD send COPYUID in response to a UID MOVE command." "The flags and internal date of the message(s) SHOULD be preserved."
+/// §3.3, the example with its numbers: UID 42 is the 22nd message. The EXPUNGEs may come in any order that has the same
+/// end.
+#[test]
+fn the_rfcs_example() {
+    let maildir = Arc::new(Maildir::new());
+    let uids: Vec<u32> = (21..=69).chain([80]).collect();
+    maildir.numbered("INBOX", 7, 100, &uids);
+    maildir.numbered("foo", 432_432, 1202, &[]);
+    let server = Server::on(&maildir);
+    let mut c = server.client();
+    let told = format!("{} ", c.ok("CAPABILITY").remove(0));
+    assert!(told.contains(" MOVE "), "{told}");
+    c.ok("SELECT INBOX");
+    let mut lines = c.ok("UID MOVE 42:69 foo");
+    lines.retain(|line| !line.ends_with(" RECENT"));
+    assert_eq!(lines.remove(0), "* OK [COPYUID 432432 42:69 1202:1229]");
+    let mut left = uids.clone();
+    for line in lines {
+        let number = line
+            .strip_prefix("* ")
+            .and_then(|rest| rest.strip_suffix(" EXPUNGE"))
+            .unwrap_or_else(|| panic!("{line}"));
+        left.remove(number.parse::<usize>().unwrap() - 1);
+    }
+    let expected: Vec<u32> = (21..=41).chain([80]).collect();
+    assert_eq!(left, expected);
+    c.check("SEARCH UID 42:69", &["* SEARCH"], "OK");
+    c.ok("SELECT foo");
+    c.check("UID SEARCH SUBJECT m42", &["* SEARCH 1202"], "OK");
+    c.check("UID SEARCH SUBJECT m69", &["* SEARCH 1229"], "OK");
+}
+
+/// §4.4: the mod-sequence of the source MUST go up, and those of the messages moved MUST be above all that were in the
+/// target before. (VANISHED, and HIGHESTMODSEQ in an OK: `rfc7162::vanished`.)
+#[test]
+fn mod_sequences_go_up() {
+    let server = Server::start();
+    let (mut c, _) = three(&server);
+    c.append("box", "", &message("there"));
+    let mut other = server.client();
+    other.ok("ENABLE CONDSTORE");
+    let mut highest = |name: &str| -> u64 {
+        let line = other
+            .ok(&format!("STATUS {name} (HIGHESTMODSEQ)"))
+            .remove(0);
+        let number = line.rsplit(' ').next().unwrap().trim_end_matches(')');
+        number.parse().unwrap()
+    };
+    let mut target = server.client();
+    for command in ["MOVE 1 box", "UID MOVE 2 box"] {
+        let before = [highest("INBOX"), highest("box")];
+        c.ok(command);
+        assert!(highest("INBOX") > before[0], "{command}: {before:?}");
+        target.ok("SELECT box (CONDSTORE)");
+        let line = target.ok("FETCH * (MODSEQ)").remove(0);
+        let modseq = line.split("MODSEQ (").nth(1).unwrap();
+        let modseq: u64 = modseq.trim_end_matches(')').parse().unwrap();
+        assert!(modseq > before[1], "{command}: {modseq}, {before:?}");
+    }
+    // Where nothing is moved nothing goes up.
+    let before = [highest("INBOX"), highest("box")];
+    c.check("UID MOVE 99 box", &[], "OK");
+    assert_eq!([highest("INBOX"), highest("box")], before);
+}
+
+/// §3.3: what others expunged may be told along with it; and what comes behind it in the same breath is safe where it
+/// names messages by UID.
+#[test]
+fn among_other_commands() {
+    let server = Server::start();
+    let (mut c, target) = three(&server);
+    server.selected("INBOX").ok("MOVE 1 box");
+    c.send(b"x UID MOVE 2 box\r\ny UID FETCH 3 FLAGS\r\nz UID MOVE 3 box\r\n");
+    // Dovecot begins with the second before the first is through.
+    let told: Vec<String> = ["x", "y", "z"]
+        .iter()
+        .flat_map(|tag| c.until_tagged(tag).plain())
+        .collect();
+    for uid in [2, 3] {
+        let copied = format!("* OK [COPYUID {target} {uid} {uid}]");
+        assert!(told.contains(&copied), "{told:?}");
+    }
+    let fetched = told.iter().find(|line| line.contains("FETCH")).unwrap();
+    assert!(fetched.contains("UID 3"), "{told:?}");
+    c.ok("NOOP");
+    c.check("SEARCH ALL", &["* SEARCH"], "OK");
+}
+
+/// §4.3: COPYUID SHOULD be sent, and before the EXPUNGE, in an untagged OK (RFC 9051 §6.4.8: REQUIRED). The flags and the
+/// internal date go along, as with COPY.
 #[test]
 fn move_tells_copyuid_then_expunge() {
     let server = Server::start();
@@ -45,7 +135,7 @@ fn move_tells_copyuid_then_expunge() {
     c.check("SEARCH ALL", &["* SEARCH"], "OK");
 }
 
-/// `move = "MOVE" SP sequence-set SP mailbox`.
+/// §5: `move = "MOVE" SP sequence-set SP mailbox`.
 #[test]
 fn grammar() {
     let server = Server::start();
@@ -98,8 +188,8 @@ fn states() {
     only_where_selected(&server, "MOVE 1 INBOX");
 }
 
-/// "response codes for a STORE MUST NOT be generated, and the \Deleted flag MUST NOT be set for any message." Other
-/// sessions, here one in IDLE, see no state between: "it appears to the client as a single action".
+/// §3.3: one act. No response of a STORE is made and nothing becomes \Deleted (MUST NOT), and other sessions, here in
+/// IDLE, see no state between.
 #[test]
 fn no_state_between_is_seen() {
     let server = Server::start();
@@ -132,9 +222,8 @@ fn no_state_between_is_seen() {
         .check("SEARCH DELETED", &["* SEARCH 4"], "OK");
 }
 
-/// "If the destination mailbox does not exist, a server MUST return an error. It MUST NOT automatically create the
-/// mailbox. Unless it is certain that the destination mailbox cannot be created, the server MUST send the response code
-/// "[TRYCREATE]"".
+/// §3.3: TRYCREATE as with COPY; RFC 9051 §6.4.8: a mailbox that does not exist MUST NOT be made, and is told of by
+/// TRYCREATE unless it never could be made.
 #[test]
 fn move_that_cannot_be_moves_nothing() {
     let server = Server::start();
@@ -150,9 +239,8 @@ fn move_that_cannot_be_moves_nothing() {
     c.check("SEARCH ALL", &["* SEARCH 1 2 3"], "OK");
 }
 
-/// "each individual message MUST be either moved or unaffected. The server MUST leave each message in a state where it is
-/// in at least one of the source or target mailboxes (no message can be lost or orphaned). The server SHOULD NOT leave
-/// any message in both mailboxes". "This is true even if the server returns a tagged NO response to the command."
+/// §3.3: each message is moved or is not (SHOULD; RFC 9051 §6.4.8: MUST), it MUST be in one of the mailboxes and SHOULD NOT
+/// be in both, whatever the tagged response is.
 #[test]
 fn each_message_is_in_one_place() {
     let server = Server::start();
@@ -189,8 +277,7 @@ fn each_message_is_in_one_place() {
     assert_eq!((count("INBOX"), count("box")), (0, 2));
 }
 
-/// "moving a message to the currently selected mailbox (that is, where the source and target mailboxes are the same) is
-/// allowed when copying the message to the currently selected mailbox is allowed." It has a new UID then.
+/// §3.3: into the mailbox it comes from, as COPY can. It has a new UID then.
 #[test]
 fn within_one_mailbox() {
     let server = Server::start();
