@@ -40,6 +40,7 @@ pub struct Setup {
     fs_layout: bool,
     extra: Vec<String>,
     settings: String,
+    account: [String; 2],
     users: Vec<(String, Arc<Maildir>)>,
     mail_settings: String,
     dovecot_settings: String,
@@ -54,6 +55,7 @@ impl Setup {
             fs_layout: false,
             extra: Vec::new(),
             settings: String::new(),
+            account: [USER, PASSWORD].map(str::to_owned),
             users: Vec::new(),
             mail_settings: String::new(),
             dovecot_settings: String::new(),
@@ -77,6 +79,12 @@ impl Setup {
     /// Lines for the configuration file. Culver then runs by one.
     pub fn settings(mut self, lines: &str) -> Setup {
         self.settings.push_str(lines);
+        self
+    }
+
+    /// The one user's name and password, whatever octets they are of.
+    pub fn account(mut self, name: &str, password: &str) -> Setup {
+        self.account = [name, password].map(str::to_owned);
         self
     }
 
@@ -195,7 +203,7 @@ impl Setup {
         command.arg("serve").arg(maildir.path());
         command.args(["--listen", "127.0.0.1:0", "--listen-tls", "127.0.0.1:0"]);
         command
-            .args(["--user", USER, "--password", PASSWORD])
+            .args(["--user", &self.account[0], "--password", &self.account[1]])
             .args(&self.extra);
         command
     }
@@ -234,13 +242,16 @@ impl Setup {
     /// Writes the passwd-file.
     fn users_file(&self, maildir: &Maildir, home: &Path) -> PathBuf {
         let id = mail_uid();
-        let line = |name: &str, maildir: &Maildir| {
+        let line = |name: &str, password: &str, maildir: &Maildir| {
             let home = maildir.home().display();
-            format!("{name}:{{PLAIN}}{PASSWORD}:{id}:{id}::{home}::\n")
+            format!("{name}:{{PLAIN}}{password}:{id}:{id}::{home}::\n")
         };
         let lines: String = match &*self.users {
-            [] => line(USER, maildir),
-            users => users.iter().map(|(name, own)| line(name, own)).collect(),
+            [] => line(&self.account[0], &self.account[1], maildir),
+            users => users
+                .iter()
+                .map(|(name, own)| line(name, PASSWORD, own))
+                .collect(),
         };
         let path = home.join("users");
         fs::write(&path, lines).unwrap();
@@ -279,7 +290,7 @@ impl Setup {
                  mail_plugins = zlib\nprotocol imap {{\n  mail_plugins = zlib imap_zlib\n}}\n\
                  imap_metadata = yes\nmail_attribute_dict = file:%h/dovecot-attributes\n\
                  ssl = yes\nssl_cert = <{cert}\nssl_key = <{key}\n\
-                 passdb {{\n  driver = static\n  args = password={PASSWORD}\n}}\n\
+                 passdb {{\n  driver = passwd-file\n  args = {users}\n}}\n\
                  userdb {{\n  driver = passwd-file\n  args = {users}\n}}\n\
                  service anvil {{\n  chroot =\n}}\nservice stats {{\n  chroot =\n}}\n\
                  service imap-login {{\n  chroot =\n  process_limit = 200\n  inet_listener imap {{\n    address = 127.0.0.1\n    port = {imap}\n  }}\n\
