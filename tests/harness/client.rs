@@ -669,7 +669,7 @@ pub fn literal(line: &[u8]) -> &[u8] {
 fn synchronising_literal(bytes: &[u8]) -> Option<usize> {
     let mut from = 0;
     while let Some(at) = memchr::memmem::find(&bytes[from..], b"\r\n").map(|at| at + from) {
-        let line = &bytes[..at];
+        let line = &bytes[from..at];
         if line.ends_with(b"+}") {
             let size = announced_literal(&[&line[..line.len() - 2], b"}"].concat())?;
             from = at + 2 + size;

@@ -1,4 +1,4 @@
-//! APPEND (RFC 3501 §6.3.11, RFC 9051 §6.3.12; RFC 4315 APPENDUID; RFC 7888 LITERAL+). Several messages: `rfc3502`.
+//! APPEND (RFC 3501 §6.3.11, RFC 9051 §6.3.12; RFC 4315 APPENDUID). Several messages: `rfc3502`.
 
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
@@ -181,18 +181,6 @@ fn the_bytes_come_back_whole() {
         let expected = format!("BODY[] {{{}}}\r\n{text} UID {uid})", text.len());
         assert!(lines[0].ends_with(&expected), "{lines:?}");
     }
-}
-
-#[test]
-fn literals_that_do_not_wait() {
-    let server = Server::start();
-    let mut c = server.client();
-    let text = message("one");
-    let reply = c.run(&format!(
-        "APPEND {{5+}}\r\nINBOX () {{{}+}}\r\n{text}",
-        text.len()
-    ));
-    assert!(reply.tagged.starts_with("OK [APPENDUID "), "{reply:?}");
 }
 
 /// RFC 3501 §6.3.11: "If the destination mailbox does not exist, a server MUST return an error, and MUST NOT

@@ -1,11 +1,11 @@
-//! IMAP URLs (RFC 5092) as CATENATE takes them, and ranges in them (URL-PARTIAL, RFC 5550 §5.7.1).
+//! IMAP URLs (RFC 5092) as CATENATE takes them. Ranges in them: `rfc5550`.
 
 use super::rfc4469::{ORIGINAL, drafts, literal, nothing_left, octets};
 use crate::harness::{Client, Server, message};
 
 /// What an APPEND to INBOX of one URL makes.
 #[track_caller]
-fn made(c: &mut Client, url: &str) -> String {
+pub fn made(c: &mut Client, url: &str) -> String {
     let reply = c.run(&format!(
         "APPEND Made CATENATE (URL \"{url}\" TEXT {})",
         literal(".")
@@ -47,52 +47,6 @@ fn sections() {
         let expected = octets(&mut c, 1, section);
         let url = format!("/Drafts;UIDVALIDITY={validity}/;UID=1{url}");
         assert_eq!(made(&mut c, &url), expected, "{url}");
-    }
-}
-
-/// "It effectively appends "<<partial-range>>" to the end of the UID FETCH BODY.PEEK[<section>] command". RFC 5550
-/// §5.7.1: "If an IMAP server supports PARTIAL in IMAP URL used in CATENATE and URLAUTH extensions, then it MUST
-/// advertise the URL-PARTIAL capability in both the CAPABILITY response and the equivalent response-code."
-#[test]
-fn ranges() {
-    let server = Server::start();
-    let (mut c, _) = drafts(&server);
-    c.ok("CREATE Made");
-    c.ok("EXAMINE Drafts");
-    let body = octets(&mut c, 1, "1");
-    for (url, expected) in [
-        ("/;PARTIAL=0.10", &ORIGINAL[..10]),
-        ("/;partial=5.1000000", &ORIGINAL[5..]),
-        ("/;SECTION=1/;PARTIAL=4.6", &body[4..10]),
-        ("/;SECTION=1/;PARTIAL=4", &body[4..]),
-        ("/;SECTION=1/;PARTIAL=4000.1", ""),
-    ] {
-        assert_eq!(
-            made(&mut c, &format!("/Drafts/;UID=1{url}")),
-            expected,
-            "{url}"
-        );
-    }
-}
-
-/// A file with LF alone reads with CRLF, and a range may end between the two.
-#[test]
-fn ranges_count_crlf() {
-    let server = Server::start();
-    let mut c = server.client();
-    c.ok("CREATE Made");
-    server.maildir.deliver("INBOX", "Subject: x\n\na\nb\n");
-    c.ok("SELECT INBOX");
-    let whole = "Subject: x\r\n\r\na\r\nb\r\n";
-    assert_eq!(made(&mut c, "/INBOX/;UID=1"), whole);
-    for (from, length) in [(0, 11), (1, 10), (12, 2), (14, 4)] {
-        let url = format!("/INBOX/;UID=1/;PARTIAL={from}.{length}");
-        assert_eq!(made(&mut c, &url), &whole[from..from + length], "{url}");
-    }
-    for at in 1..whole.len() {
-        let (one, other) = (format!("0.{at}"), format!("{at}.100"));
-        let url = format!("/INBOX/;UID=1/;PARTIAL={one}\" URL \"/INBOX/;UID=1/;PARTIAL={other}");
-        assert_eq!(made(&mut c, &url), whole, "{url}");
     }
 }
 
