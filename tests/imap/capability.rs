@@ -194,19 +194,42 @@ fn names(lines: &[String]) -> Vec<String> {
 
 const TABLE: &str = include_str!("../../contrib/capabilities.md");
 
-/// The rows of `contrib/capabilities.md`: name, state, note.
-fn table() -> Vec<(&'static str, &'static str, &'static str)> {
+/// The rows of `contrib/capabilities.md`: name, RFC, state, note.
+fn table() -> Vec<[&'static str; 4]> {
     let rows = TABLE.lines().filter_map(|line| {
         let mut cells = line.strip_prefix("| `")?.split(" | ");
         let name = cells.next()?.strip_suffix('`')?;
-        let (_, state, note) = (
-            cells.next()?,
-            cells.next()?,
-            cells.next().unwrap_or_default(),
-        );
-        Some((name, state, note.trim_end_matches(['|', ' '])))
+        let (rfc, state) = (cells.next()?, cells.next()?);
+        let note = cells.next().unwrap_or_default();
+        Some([name, rfc, state, note.trim_end_matches(['|', ' '])])
     });
     rows.collect()
+}
+
+/// What is announced has tests that go through its RFC, under the RFC's name: a file, or a directory.
+#[test]
+fn every_capability_has_tests_named_after_its_rfc() {
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/imap");
+    let mut count = 0;
+    for [name, rfc, state, _] in table() {
+        // One is in drafts alone.
+        if ["not yet", "declined"].contains(&state) || rfc.starts_with("draft-") {
+            continue;
+        }
+        let number: u32 = rfc.parse().unwrap();
+        let places = [format!("rfc{number}.rs"), format!("rfc{number}/mod.rs")];
+        assert!(
+            places.iter().any(|place| dir.join(place).is_file()),
+            "{name}: none of {places:?}"
+        );
+        let module = format!("\nmod rfc{number};\n");
+        assert!(
+            include_str!("main.rs").contains(&module),
+            "{name}: {module}"
+        );
+        count += 1;
+    }
+    assert!(count > 50, "{count}");
 }
 
 /// The list for people and what is announced are the same.
@@ -230,7 +253,7 @@ fn every_capability_of_the_registry_is_accounted_for() {
         .collect();
     let table = table();
     assert!(table.len() > 70);
-    for (name, state, note) in &table {
+    for [name, _, state, note] in &table {
         let is_after = after.contains(&(*name).to_owned());
         let is_before = before.contains(&(*name).to_owned());
         match *state {
@@ -255,7 +278,7 @@ fn every_capability_of_the_registry_is_accounted_for() {
         }
     }
     for name in after.iter().chain(&before) {
-        let rows = table.iter().filter(|(known, ..)| known == name).count();
+        let rows = table.iter().filter(|[known, ..]| known == name).count();
         assert_eq!(
             rows, 1,
             "{name} is not in contrib/capabilities.md, or twice"

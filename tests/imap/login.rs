@@ -1,10 +1,7 @@
-//! LOGIN (RFC 3501 §6.2.3, RFC 9051 §6.2.3), with its codes (RFC 5530).
-
-use std::sync::Arc;
+//! LOGIN (RFC 3501 §6.2.3, RFC 9051 §6.2.3), with its codes (RFC 5530). Where it is disabled: `rfc3501`.
 
 use super::states;
-use crate::harness::server::Setup;
-use crate::harness::{Client, Kind, Maildir, Server};
+use crate::harness::Server;
 
 /// `login = "LOGIN" SP userid SP password`, both an `astring`.
 #[test]
@@ -83,48 +80,4 @@ fn nobody_logs_in_twice() {
     c.bad("LOGIN u p");
     c.bad("LOGIN u wrong");
     c.check("NOOP", &[], "OK");
-}
-
-/// RFC 3501 §6.2.3: "a server implementation MUST implement a configuration in which it advertises the LOGINDISABLED
-/// capability and does NOT permit the LOGIN command." §6.2.2: "in which it does NOT permit any plaintext password
-/// mechanisms, unless either the STARTTLS command has been negotiated".
-#[test]
-fn not_in_the_clear() {
-    if Kind::chosen() == Kind::Dovecot {
-        return; // Its configuration here is another.
-    }
-    let server = Setup::new(Kind::Culver)
-        .settings("[auth]\nplaintext-without-tls = \"never\"\n")
-        .start(&Arc::new(Maildir::new()));
-    let mut c = server.connect();
-    let told = c.ok("CAPABILITY").remove(0);
-    assert!(told.contains(" LOGINDISABLED"), "{told}");
-    assert!(told.contains(" STARTTLS"), "{told}");
-    assert!(!told.contains("AUTH="), "{told}");
-    // RFC 5530 §3, PRIVACYREQUIRED. Wrong or right, the password is not looked at.
-    for password in ["p", "wrong"] {
-        c.check(
-            &format!("LOGIN u {password}"),
-            &["* BAD [ALERT]"],
-            "NO [PRIVACYREQUIRED]",
-        );
-    }
-    for command in [
-        "AUTHENTICATE PLAIN",
-        "AUTHENTICATE PLAIN AHUAcA==",
-        "AUTHENTICATE LOGIN",
-    ] {
-        c.check(command, &[], "NO [PRIVACYREQUIRED]");
-    }
-    c.bad("SELECT INBOX");
-    c.ok("STARTTLS");
-    c.secure(rustls::ALL_VERSIONS);
-    let told = c.ok("CAPABILITY").remove(0);
-    assert!(!told.contains("LOGINDISABLED"), "{told}");
-    assert!(told.contains(" AUTH=PLAIN"), "{told}");
-    c.login();
-    let mut c = Client::open(server.imaps, server.kind);
-    c.secure(rustls::ALL_VERSIONS);
-    c.greeting();
-    c.login();
 }

@@ -40,6 +40,7 @@ mod rfc2177;
 mod rfc2342;
 mod rfc2971;
 mod rfc3348;
+mod rfc3501;
 mod rfc3502;
 mod rfc3516;
 mod rfc3691;

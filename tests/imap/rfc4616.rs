@@ -1,9 +1,10 @@
-//! PLAIN (RFC 4616): a name to act as, a name, and a password, in one message.
+//! PLAIN (RFC 4616): a name to act as, a name, and a password, in one message. That it SHOULD NOT be offered without TLS
+//! (§5): `rfc3501`.
 
 use std::sync::Arc;
 
 use super::authenticate::exchange;
-use crate::harness::{Client, Kind, Maildir, Server, Setup};
+use crate::harness::{Kind, Maildir, Server, Setup};
 
 /// A server that answers a wrong password at once, and its user.
 fn house(name: &str, password: &str) -> Server {
@@ -112,27 +113,4 @@ fn what_is_no_message() {
         c.no(&format!("AUTHENTICATE PLAIN {initial}"));
     }
     assert_eq!(outcome(&server, b"\0u\0p"), "OK");
-}
-
-/// §5: without TLS the mechanism SHOULD NOT be offered, nor taken. Culver takes it from the machine's own addresses unless
-/// told otherwise; here it is.
-#[test]
-fn not_in_the_clear() {
-    if Kind::chosen() == Kind::Dovecot {
-        return; // Its configuration here is another.
-    }
-    let maildir = Arc::new(Maildir::new());
-    let server = Setup::new(Kind::Culver)
-        .settings("[auth]\nplaintext-without-tls = \"never\"\n")
-        .start(&maildir);
-    let offered = |c: &mut Client| c.ok("CAPABILITY").remove(0).contains(" AUTH=PLAIN");
-    let mut c = server.connect();
-    assert!(!offered(&mut c));
-    for command in ["AUTHENTICATE PLAIN", "AUTHENTICATE PLAIN AHUAcA=="] {
-        c.check(command, &[], "NO [PRIVACYREQUIRED]");
-    }
-    c.ok("STARTTLS");
-    c.secure(rustls::ALL_VERSIONS);
-    assert!(offered(&mut c));
-    c.ok("AUTHENTICATE PLAIN AHUAcA==");
 }
