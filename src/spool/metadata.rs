@@ -13,6 +13,8 @@
 //! Lines of another kind are passed over and kept. A file that begins with another line says nothing; the
 //! next change writes it anew, and what was replaced is [kept](crate::spool::broken).
 
+mod format;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -26,6 +28,7 @@ use crate::imap::response::ListAttribute;
 use crate::spool::broken::{self, Contents, Found};
 use crate::spool::dir::{self, Draft};
 use crate::spool::lock::{Lock, Patience, Try};
+use crate::spool::metadata::format::Parsed;
 use crate::spool::tree::Tree;
 
 const OF_MAILBOX: Names = Names {
@@ -38,9 +41,6 @@ const OF_SERVER: Names = Names {
     draft: "culver.metadata-server.tmp",
     lock: "culver.metadata-server.lock",
 };
-
-/// What a file begins with.
-const VERSION_1: &[u8] = b"V\t1\n";
 
 /// The entry that says what a mailbox is for.
 pub const SPECIAL_USE: &str = "/private/specialuse";
@@ -252,92 +252,6 @@ impl Place {
         draft.publish(name)?;
         Ok(())
     }
-}
-
-/// A file's contents.
-#[derive(Default)]
-struct Parsed {
-    values: Annotations,
-    /// Lines that are no annotations, as they are.
-    others: Vec<Vec<u8>>,
-}
-
-impl Parsed {
-    /// `None` for what is no such file.
-    fn of(bytes: &[u8]) -> Option<Parsed> {
-        let lines = bytes.strip_prefix(VERSION_1)?;
-        let mut file = Parsed::default();
-        for line in lines.split(|byte| *byte == b'\n') {
-            match annotation(line) {
-                Some((entry, value)) => {
-                    file.values.entry(entry).or_insert(value);
-                }
-                None if line.is_empty() => {}
-                None => file.others.push(line.to_vec()),
-            }
-        }
-        Some(file)
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        let mut bytes = VERSION_1.to_vec();
-        let is_first = |entry: &str| entry == SPECIAL_USE;
-        let (first, rest): (Vec<_>, Vec<_>) =
-            self.values.iter().partition(|(entry, _)| is_first(entry));
-        for (entry, value) in first.into_iter().chain(rest) {
-            bytes.extend_from_slice(entry.as_bytes());
-            bytes.push(b'\t');
-            spell(&mut bytes, value);
-            bytes.push(b'\n');
-        }
-        for line in &self.others {
-            bytes.extend_from_slice(line);
-            bytes.push(b'\n');
-        }
-        bytes
-    }
-}
-
-/// The entry and the value of a line.
-fn annotation(line: &[u8]) -> Option<(String, Vec<u8>)> {
-    let tab = memchr::memchr(b'\t', line)?;
-    let (entry, value) = line.split_at_checked(tab)?;
-    let entry = std::str::from_utf8(entry).ok()?;
-    let known = entry.starts_with("/private/") || entry.starts_with("/shared/");
-    known.then(|| {
-        (
-            entry.to_ascii_lowercase(),
-            unspell(value.get(1..).unwrap_or_default()),
-        )
-    })
-}
-
-fn spell(out: &mut Vec<u8>, value: &[u8]) {
-    for byte in value {
-        match byte {
-            b'%' | 0x7f | ..b' ' => out.extend_from_slice(format!("%{byte:02X}").as_bytes()),
-            _ => out.push(*byte),
-        }
-    }
-}
-
-/// A `%` that no two digits follow stands for itself.
-fn unspell(mut spelled: &[u8]) -> Vec<u8> {
-    let mut value = Vec::with_capacity(spelled.len());
-    while let [first, rest @ ..] = spelled {
-        spelled = rest;
-        let digit = |byte: &u8| char::from(*byte).to_digit(16);
-        if let ([high, low, after @ ..], b'%') = (rest, first)
-            && let (Some(high), Some(low)) = (digit(high), digit(low))
-            && let Ok(byte) = u8::try_from(high * 16 + low)
-        {
-            value.push(byte);
-            spelled = after;
-        } else {
-            value.push(*first);
-        }
-    }
-    value
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::*;
 use crate::imap::core::Tag;
 use crate::imap::flag::{Keyword, SystemFlag, SystemFlags};
 use crate::imap::metadata::EntryName;
-use crate::imap::response::ListAttribute;
+use crate::imap::response::{Code, ListAttribute};
 use crate::imap::search::PartialRange;
 use crate::imap::sequence::{ModSeq, NumberSet, SeqNum, Uid, UidValidity};
 
