@@ -1,8 +1,40 @@
 //! STATUS=SIZE (RFC 8438), and STATUS DELETED (RFC 9051 §6.3.11).
 
+use std::fs;
 use std::sync::Arc;
 
 use crate::harness::{Maildir, Server, message};
+
+/// §3, the example with its sizes: SIZE stands among the others, and is what FETCH adds up to.
+#[test]
+fn the_rfcs_example() {
+    let maildir = Arc::new(Maildir::new());
+    let sizes = [3224, 1222, 444, 4516, 544, 922, 31126, 2423];
+    let uids: Vec<u32> = (1..=8).collect();
+    maildir.numbered("frop", 1_364_851_417, 242_344, &uids);
+    for (name, size) in maildir.files("frop").iter().zip(sizes) {
+        let path = maildir.folder("frop").join(name);
+        fs::write(path, format!("{:x<size$}", "Subject: x\r\n\r\n")).unwrap();
+    }
+    let server = Server::on(&maildir);
+    let mut c = server.client();
+    let told = format!("{} ", c.ok("CAPABILITY").remove(0));
+    assert!(told.contains(" STATUS=SIZE "), "{told}");
+    let status = c.ok("STATUS frop (MESSAGES SIZE UIDNEXT)").remove(0);
+    // The items may come in any order.
+    let list = status.strip_prefix("* STATUS frop (").unwrap();
+    let list = format!(" {} ", list.trim_end_matches(')'));
+    for item in [" MESSAGES 8 ", " SIZE 44421 ", " UIDNEXT 242344 "] {
+        assert!(list.contains(item), "{item} in {status}");
+    }
+    c.ok("SELECT frop");
+    let lines = c.ok("FETCH 1:* (RFC822.SIZE)");
+    let expected = (1..).zip(sizes);
+    let expected: Vec<String> = expected
+        .map(|(number, size)| format!("* {number} FETCH (RFC822.SIZE {size})"))
+        .collect();
+    assert_eq!(lines, expected);
+}
 
 /// §3: the value "MUST be equal to or greater than the sum of the values of the RFC822.SIZE FETCH message data
 /// items of all messages in the mailbox". Here it is the sum.

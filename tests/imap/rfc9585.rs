@@ -58,19 +58,3 @@ fn a_command_that_takes_long() {
         assert!(heard > 0, "nothing was said of {tag}");
     }
 }
-
-/// §3: it is news for who waits: of what is done at once nothing is said, and between commands nothing.
-#[test]
-fn what_is_quick_says_nothing() {
-    let server = Server::start();
-    let mut c = server.client();
-    for _ in 0..20 {
-        c.append("INBOX", "", &crate::harness::message("one"));
-    }
-    c.ok("SELECT INBOX");
-    c.send(b"x SEARCH BODY Hello\r\ny NOOP\r\n");
-    let found = line(&mut c);
-    assert!(found.starts_with("* SEARCH 1 2 3 "), "{found}");
-    assert!(line(&mut c).starts_with("x OK "));
-    assert!(line(&mut c).starts_with("y OK "));
-}
