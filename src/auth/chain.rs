@@ -5,7 +5,10 @@
 //! says yes. Files are read and hashes computed on the blocking pool, as many at once as there are
 //! cores. A name that nobody has costs a hash too, so that time does not tell who exists.
 
+use std::fs::File;
+use std::io;
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
@@ -31,6 +34,10 @@ const MAX_PASSWORD: usize = 4096;
 /// Hashed in vain where no source has a hash to try.
 const DUMMY: &str =
     "{CRYPT}$y$j9T$3Y3l7QzWbkhrhcVIC5aJ81$7XnUnMJmHQkYqP0vSH5JYmQZBsMzZ2eYmQyqJvTz0dC";
+
+/// Opens a file of users for reading: that of the source of this place in the configuration, as it is for a user, by
+/// its path. May block.
+pub type Opener = dyn Fn(usize, &str, &Path) -> io::Result<File> + Send + Sync;
 
 /// Asks the sources.
 pub struct Authenticator {
@@ -75,18 +82,21 @@ struct Outcome {
 }
 
 impl Authenticator {
-    /// One that asks what `[[auth.source]]` names.
+    /// One that asks what `[[auth.source]]` names, in files that `opener` opens.
     ///
     /// # Errors
     ///
     /// [`SourceError`] for a kind of source that is not there.
-    pub fn new(auth: &config::Auth) -> Result<Authenticator, SourceError> {
+    pub fn new(auth: &config::Auth, opener: Box<Opener>) -> Result<Authenticator, SourceError> {
+        let opener: Arc<Opener> = opener.into();
         let mut users = Vec::new();
         let mut masters = Vec::new();
-        for source in &auth.source {
+        for (number, source) in auth.source.iter().enumerate() {
             match source {
                 config::Source::PasswdFile { path, master } => {
-                    let file = Source::PasswdFile(PasswdFile::new(path.clone()));
+                    let opener = Arc::clone(&opener);
+                    let open = move |user: &str, path: &Path| opener(number, user, path);
+                    let file = Source::PasswdFile(PasswdFile::new(path.clone(), Box::new(open)));
                     if *master {
                         masters.push(file);
                     } else {

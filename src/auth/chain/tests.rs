@@ -8,7 +8,6 @@ use tempfile::TempDir;
 use tokio::time;
 
 use super::*;
-use crate::auth::Mechanism;
 use crate::config::Config;
 
 const USERS: &str = "\
@@ -29,8 +28,6 @@ fn credentials(user: &str, password: &str) -> Credentials {
         user: user.as_bytes().to_vec(),
         authorize_as: None,
         password: Secret::new(password.as_bytes().to_vec()),
-        mechanism: Mechanism::Plain,
-        secured: true,
         peer: "203.0.113.7:4711".to_owned(),
     }
 }
@@ -40,6 +37,10 @@ fn with_users(extra: &str) -> (TempDir, Authenticator) {
     fs::write(directory.path().join("users"), USERS).expect("users");
     let auth = authenticator(directory.path(), extra, &["users"]);
     (directory, auth)
+}
+
+fn opener() -> Box<Opener> {
+    Box::new(|_, _, path| fs::File::open(path))
 }
 
 fn authenticator(directory: &Path, extra: &str, files: &[&str]) -> Authenticator {
@@ -52,7 +53,8 @@ fn authenticator(directory: &Path, extra: &str, files: &[&str]) -> Authenticator
             path.display()
         ));
     }
-    Authenticator::new(&Config::parse(&text).expect(&text).auth).expect("sources")
+    let auth = Config::parse(&text).expect(&text).auth;
+    Authenticator::new(&auth, opener()).expect("sources")
 }
 
 async fn user_of(auth: &Authenticator, user: &str, password: &str) -> Option<String> {
@@ -236,14 +238,14 @@ async fn a_single_user() {
 #[tokio::test(start_paused = true)]
 async fn a_static_password_serves_every_name() {
     let text = "[[auth.source]]\nkind = \"static\"\npassword = \"one\"\n";
-    let auth = Authenticator::new(&Config::parse(text).unwrap().auth).unwrap();
+    let auth = Authenticator::new(&Config::parse(text).unwrap().auth, opener()).unwrap();
     assert_eq!(user_of(&auth, "Ann", "one").await.as_deref(), Some("ann"));
     assert_eq!(user_of(&auth, "ann", "two").await, None);
 }
 
 #[test]
 fn a_kind_that_is_not_there_is_named() {
-    let error = Authenticator::new(&config::Auth::default()).err();
+    let error = Authenticator::new(&config::Auth::default(), opener()).err();
     assert_eq!(error, Some(SourceError("pam")));
 }
 
