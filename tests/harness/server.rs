@@ -34,6 +34,11 @@ impl Kind {
     }
 }
 
+/// Whether `CULVER_TEST_PROCESSES` has Culver always run by a configuration file, and so as several processes.
+fn in_processes() -> bool {
+    std::env::var_os("CULVER_TEST_PROCESSES").is_some()
+}
+
 /// How to start a server.
 pub struct Setup {
     kind: Kind,
@@ -135,7 +140,8 @@ impl Setup {
                 if self.fs_layout
                     || !(self.settings.is_empty()
                         && self.mail_settings.is_empty()
-                        && self.users.is_empty()) =>
+                        && self.users.is_empty())
+                    || (in_processes() && self.extra.is_empty() && self.under.is_empty()) =>
             {
                 (self.culver_by_file(maildir, home.path(), ports), true)
             }

@@ -159,7 +159,7 @@ async fn login_hands_over_what_came_with_it() {
         .await;
     let handover = server.handover().await;
     assert_eq!(handover.tag.as_str(), "t");
-    assert_eq!(handover.user.user, "u");
+    assert_eq!(handover.passage.user, "u");
     assert_eq!(handover.unread, b"n NOOP\r\nm NO".to_vec().into());
     assert!(handover.capability_asked);
     assert_eq!(
