@@ -292,7 +292,8 @@ fn gather(path: &str, command: &clap::Command, names: &mut Vec<String>) {
             names.push(within(&format!("--{long}")));
         }
     }
-    for command in command.get_subcommands() {
+    let shown = command.get_subcommands();
+    for command in shown.filter(|command| !command.is_hide_set()) {
         let path = within(command.get_name());
         if !command.has_subcommands() {
             names.push(path.clone());

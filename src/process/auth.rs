@@ -40,8 +40,11 @@ pub fn run(setup: AuthSetup, master: OwnedFd) -> Result<(), ServeError> {
     privileges::become_role(setup.ids).map_err(ServeError::system("drop root's rights"))?;
     let confined = confine::to_directories(&[], READABLE)
         .map_err(ServeError::system("leave other files behind"))?;
+    let calls = confine::to_calls(confine::Calls::FilesAndHost);
+    let calls = calls.map_err(ServeError::system("filter system calls"))?;
     let (log, runtime) = start(config.log.level, Threads::Many)?;
     tell_confinement("files", confined);
+    tell_confinement("system calls", calls);
     let result = runtime.block_on(async {
         deaf()?;
         let master = Link::new(master).map_err(ServeError::system("reach master"))?;
@@ -65,6 +68,7 @@ pub fn run(setup: AuthSetup, master: OwnedFd) -> Result<(), ServeError> {
 
 async fn hear(files: &Files, authenticator: Arc<Authenticator>) -> io::Result<()> {
     let mut logins = JoinSet::new();
+    files.master.send(&FromAuth::Ready, &[]).await?;
     while let Some((order, mut descriptors)) = files.master.receive().await? {
         match order {
             ToAuth::Login(number) => {

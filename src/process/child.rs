@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::process::Command;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tracing::error;
 
 use crate::process::link::{self, Link};
-use crate::process::message::{FromAuth, FromWorker, Setup};
+use crate::process::message::{FromAuth, FromLogin, FromWorker, Setup};
 use crate::process::place::Place;
 
 /// What is run: the program that runs, even if a newer one has taken its name.
@@ -65,6 +65,8 @@ pub enum Event {
 /// What a process has said.
 #[derive(Debug)]
 pub enum Said {
+    /// Login.
+    Login(FromLogin),
     /// Auth.
     Auth(FromAuth),
     /// A worker.
@@ -80,8 +82,6 @@ pub struct Gone {
     pub number: u32,
     /// Why, for the log.
     pub how: String,
-    /// For how long it was there.
-    pub lived: Duration,
 }
 
 /// A process that hears `M`.
@@ -125,7 +125,6 @@ impl<M: Serialize + Send + Sync + 'static> Child<M> {
             .stdout(Stdio::null())
             .kill_on_drop(true)
             .spawn()?;
-        let born = Instant::now();
         let link = Arc::new(Link::new(here)?);
         link.send(setup, descriptors).await?;
         let (queue, mut waiting) = mpsc::channel::<(M, Option<OwnedFd>)>(QUEUE);
@@ -157,8 +156,7 @@ impl<M: Serialize + Send + Sync + 'static> Child<M> {
             let gone = Gone {
                 who,
                 number,
-                how: status.map_or_else(|error| error.to_string(), how),
-                lived: born.elapsed(),
+                how: status.map_or_else(|error| error.to_string(), |status| status.to_string()),
             };
             // Nobody hears it once master is at its end.
             let _ = events.send(Event::Gone(gone)).await;
@@ -180,19 +178,12 @@ async fn hear<H: DeserializeOwned>(
     wrap: fn(H) -> Said,
 ) -> io::Result<()> {
     loop {
-        let (said, _) = match link.receive::<H>().await {
-            Ok(Some(received)) => received,
-            Ok(None) => return Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(()),
-            Err(error) => return Err(error),
+        let Some((said, _)) = link.receive::<H>().await? else {
+            return Ok(());
         };
         let event = Event::Said(who.clone(), number, wrap(said));
         if events.send(event).await.is_err() {
             return Ok(());
         }
     }
-}
-
-fn how(status: ExitStatus) -> String {
-    status.to_string()
 }

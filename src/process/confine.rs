@@ -182,14 +182,15 @@ pub enum Confined {
     NotAtAll,
 }
 
-/// From now on: no file but what is open, no new socket, no other program.
-pub fn without_files() -> io::Result<Confined> {
-    system_calls(&[EVERYBODY, EVERYBODY_OLD])
-}
-
-/// From now on: no new socket, no other program. Files are another matter.
-pub fn with_files() -> io::Result<Confined> {
-    system_calls(&[EVERYBODY, EVERYBODY_OLD, FILES, FILES_OLD])
+/// Which calls a process may make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Calls {
+    /// On what is open: no file, no new socket, no other program.
+    Open,
+    /// And files, which are another matter; see [`to_directories`].
+    Files,
+    /// And sockets of the host itself, by which its libraries ask who users are.
+    FilesAndHost,
 }
 
 /// From now on: no file but in the directories `own`, which it may change, and in `readable`, which it may not (a
@@ -216,9 +217,15 @@ pub fn to_directories(own: &[PathBuf], readable: &[&str]) -> io::Result<Confined
     })
 }
 
-fn system_calls(lists: &[&[c_long]]) -> io::Result<Confined> {
+/// From now on: no other calls than these.
+pub fn to_calls(calls: Calls) -> io::Result<Confined> {
     let Ok(here) = TargetArch::try_from(std::env::consts::ARCH) else {
         return Ok(Confined::NotAtAll);
+    };
+    let lists: &[&[c_long]] = match calls {
+        Calls::Open => &[EVERYBODY, EVERYBODY_OLD],
+        Calls::Files => &[EVERYBODY, EVERYBODY_OLD, FILES, FILES_OLD],
+        Calls::FilesAndHost => &[EVERYBODY, EVERYBODY_OLD, FILES, FILES_OLD, &[SYS_connect]],
     };
     let mut allowed: BTreeMap<i64, Vec<SeccompRule>> = lists
         .iter()
@@ -228,14 +235,14 @@ fn system_calls(lists: &[&[c_long]]) -> io::Result<Confined> {
     // New threads, not new processes. clone3(2) keeps what it is asked in memory, where no filter looks, so it stays
     // unknown and the C library takes clone(2).
     let thread = u64::try_from(CLONE_THREAD).map_err(io::Error::other)?;
-    let threads = SeccompCondition::new(
-        0,
-        SeccompCmpArgLen::Qword,
-        SeccompCmpOp::MaskedEq(thread),
-        thread,
+    allowed.insert(
+        SYS_clone,
+        vec![first(SeccompCmpOp::MaskedEq(thread), thread)?],
     );
-    let threads = threads.and_then(|is_thread| SeccompRule::new(vec![is_thread]));
-    allowed.insert(SYS_clone, vec![threads.map_err(io::Error::other)?]);
+    if calls == Calls::FilesAndHost {
+        let host = u64::try_from(AF_UNIX).map_err(io::Error::other)?;
+        allowed.insert(SYS_socket, vec![first(SeccompCmpOp::Eq, host)?]);
+    }
     let unknown = u32::try_from(ENOSYS).map_err(io::Error::other)?;
     let program: BpfProgram = SeccompFilter::new(
         allowed,
@@ -254,4 +261,11 @@ fn system_calls(lists: &[&[c_long]]) -> io::Result<Confined> {
         }
         Err(error) => Err(io::Error::other(error)),
     }
+}
+
+/// A rule that looks at a call's first argument.
+fn first(operator: SeccompCmpOp, value: u64) -> io::Result<SeccompRule> {
+    SeccompCondition::new(0, SeccompCmpArgLen::Qword, operator, value)
+        .and_then(|condition| SeccompRule::new(vec![condition]))
+        .map_err(io::Error::other)
 }

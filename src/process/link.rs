@@ -77,7 +77,11 @@ impl Link {
     /// `InvalidData` where something came that is no such message.
     pub async fn receive<M: DeserializeOwned>(&self) -> io::Result<Option<Received<M>>> {
         let receive = || receive_packet(&self.socket);
-        unpack(self.socket.async_io(Interest::READABLE, receive).await?)
+        match self.socket.async_io(Interest::READABLE, receive).await {
+            // Gone with something unread.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(None),
+            received => unpack(received?),
+        }
     }
 }
 

@@ -24,7 +24,7 @@ use crate::process::ServeError;
 use crate::process::confine;
 use crate::process::connection::{Entrance, Inside, Security};
 use crate::process::link::Link;
-use crate::process::message::{Ask, Connection, Entry, LoginSetup, Reply, ToLogin};
+use crate::process::message::{Ask, Connection, Entry, FromLogin, LoginSetup, Reply, ToLogin};
 use crate::process::ports::{Port, Serving};
 use crate::process::privileges;
 use crate::process::pump::{Pumped, pump};
@@ -51,7 +51,8 @@ pub fn run(
         privileges::leave_files().map_err(ServeError::system("leave all files behind"))?;
     }
     privileges::become_role(setup.ids).map_err(ServeError::system("drop root's rights"))?;
-    let confined = confine::without_files().map_err(ServeError::system("filter system calls"))?;
+    let confined = confine::to_calls(confine::Calls::Open)
+        .map_err(ServeError::system("filter system calls"))?;
     let (log, runtime) = start(config.log.level, Threads::Many)?;
     tell_confinement("system calls", confined);
     let minimum = minimum_version(config.tls.minimum_version);
@@ -75,6 +76,8 @@ pub fn run(
             async move { entrance.serve(accepted, security, &Outwards).await }
         };
         let serving = Serving::begin(ports, &config.limits, &stop, serve)?;
+        let ready = master.send(&FromLogin::Ready, &[]).await;
+        ready.map_err(ServeError::system("reach master"))?;
         let orders = orders(&master, &doorkeeper, &certificates, minimum).await;
         stop_sender.send_replace(true);
         serving.end(SESSIONS_GRACE).await;

@@ -38,11 +38,8 @@ use crate::process::start::{
 /// Events that may wait.
 const EVENTS: usize = 256;
 
-/// A process that ends by itself is started again after this long; one that never came to serve is not.
+/// A process that ends by itself is started again after this long.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// A process that ends sooner never came to serve.
-const BIRTH: Duration = Duration::from_secs(1);
 
 /// Serves by a configuration until a signal says stop.
 ///
@@ -90,6 +87,7 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
             auth: None,
             workers: HashMap::new(),
             next: 0,
+            served: Vec::new(),
         };
         master.begin().await?;
         master.run(happened, signals).await
@@ -143,6 +141,8 @@ struct Master {
     workers: HashMap<Place, Worker>,
     /// The next process's number.
     next: u32,
+    /// Which of login and auth have come to serve, at whatever time.
+    served: Vec<Who>,
 }
 
 /// A worker, and how many sessions it was given.
@@ -222,7 +222,7 @@ impl Master {
         descriptors.extend(ports.map(|port| port.socket.as_fd()));
         self.next = self.next.wrapping_add(1);
         let number = self.next;
-        let wrap = |said: FromLogin| match said {};
+        let wrap = |said: FromLogin| Said::Login(said);
         let login = Child::start(Who::Login, number, &setup, &descriptors, &self.events, wrap);
         self.login = Some(login.await?);
         self.introduce(number, there);
@@ -238,6 +238,9 @@ impl Master {
 
     async fn hear(&mut self, who: &Who, number: u32, said: Said) {
         match said {
+            Said::Login(FromLogin::Ready) | Said::Auth(FromAuth::Ready) => {
+                self.served.push(who.clone());
+            }
             Said::Auth(_) if self.auth.as_ref().is_none_or(|auth| auth.number != number) => {}
             Said::Auth(FromAuth::Granted(login, connection, granted)) => {
                 self.let_in(login, connection, granted).await;
@@ -340,12 +343,7 @@ impl Master {
 
     /// A process has ended that was not told to.
     fn lose(&mut self, gone: Gone) -> Result<(), ServeError> {
-        let Gone {
-            who,
-            number,
-            how,
-            lived,
-        } = gone;
+        let Gone { who, number, how } = gone;
         match &who {
             Who::Login
                 if self
@@ -368,7 +366,7 @@ impl Master {
             }
             Who::Login | Who::Auth => return Ok(()),
         }
-        if lived < BIRTH {
+        if !self.served.contains(&who) {
             return Err(ServeError::Usage(format!("{who} could not begin: {how}")));
         }
         error!("{who} has ended and is started again: {how}");

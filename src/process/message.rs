@@ -10,8 +10,8 @@
 //!              a line for each session: Entry, Way back
 //! ```
 //!
-//! A process says nothing to master but what stands here, login nothing at all: what it wants it asks of auth, and who
-//! has logged in auth tells master, so that a login process that was taken over can name nobody. Octets that clients
+//! A process says nothing to master but what stands here, login that it is there and nothing else: what it wants it asks of
+//! auth, and who has logged in auth tells master, so that a login process that was taken over can name nobody. Octets that clients
 //! wrote cross from login to auth and to a worker alone.
 
 use std::net::SocketAddr;
@@ -89,9 +89,12 @@ pub enum ToLogin {
     Stop,
 }
 
-/// Login → master: nothing.
-#[derive(Debug, Deserialize)]
-pub enum FromLogin {}
+/// Login → master.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum FromLogin {
+    /// It serves.
+    Ready,
+}
 
 /// Login → auth.
 #[derive(Debug, Serialize, Deserialize)]
@@ -131,6 +134,8 @@ pub enum ToAuth {
 /// Auth → master.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum FromAuth {
+    /// It answers.
+    Ready,
     /// A connection of the login process of this number is this user's.
     Granted(u32, Connection, Granted),
     /// Asks for the file of a source of users, by its place in the configuration, as it is for this user. The first

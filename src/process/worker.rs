@@ -70,7 +70,8 @@ pub fn run(setup: WorkerSetup, master: OwnedFd) -> Result<(), ServeError> {
         None => Ok(confine::Confined::Wholly),
     };
     let files = files.map_err(ServeError::system("leave other files behind"))?;
-    let calls = confine::with_files().map_err(ServeError::system("filter system calls"))?;
+    let calls = confine::to_calls(confine::Calls::Files)
+        .map_err(ServeError::system("filter system calls"))?;
     let threads = match setup.crowded {
         true => Threads::Many,
         false => Threads::Few,
