@@ -153,17 +153,12 @@ pub fn unsupported(config: &Config) -> Vec<Finding> {
             );
         }
     }
-    let default = Config::default();
     let warnings = [
         (!config.listen.lmtp.is_empty(), "listen.lmtp"),
         (!config.listen.auth.is_empty(), "listen.auth"),
         (config.listen.metrics.is_some(), "listen.metrics"),
         (config.mail.index.is_some(), "mail.index"),
         (config.mail.shared_storage, "mail.shared-storage"),
-        (
-            config.users.isolate != default.users.isolate,
-            "users.isolate",
-        ),
         (config.quota.storage.limit().is_some(), "quota.storage"),
         (config.quota.messages != 0, "quota.messages"),
         (config.log.target == Some(LogTarget::Syslog), "log.target"),
