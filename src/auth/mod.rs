@@ -15,6 +15,8 @@ mod passwd_file;
 mod passwd_line;
 mod penalty;
 pub mod sasl;
+mod source;
+mod system;
 mod verified;
 
 use std::path::PathBuf;
@@ -25,7 +27,8 @@ use crate::config::{Layout, Names};
 pub use crate::imap::core::Secret;
 
 pub use self::attempt::{Attempt, Line};
-pub use self::chain::{Authenticator, Opener, SourceError};
+pub use self::chain::{Authenticator, SourceError};
+pub use self::source::{Outside, Proof, Question};
 
 /// What a client has sent to log in.
 #[derive(Clone, Debug)]

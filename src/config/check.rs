@@ -91,6 +91,9 @@ impl Findings {
     }
 }
 
+/// Where services of PAM are described, a file each.
+const PAM: &str = "/etc/pam.d";
+
 /// Everything there is to say of `config` on this system.
 pub fn check(config: &Config) -> Vec<Finding> {
     let mut findings = Findings(unsupported(config));
@@ -143,14 +146,8 @@ pub fn unsupported(config: &Config) -> Vec<Finding> {
         );
     }
     for source in &config.auth.source {
-        if !matches!(source, Source::PasswdFile { .. } | Source::Static { .. }) {
-            let kind = source.kind().as_str();
-            findings.error(
-                "auth.source",
-                format!(
-                    "kind {kind:?} is {TEXT}: name a file of users in [[auth.source]] with kind = \"passwd-file\" and path"
-                ),
-            );
+        if matches!(source, Source::Exec { .. }) {
+            findings.error("auth.source", format!("kind \"exec\" is {TEXT}"));
         }
     }
     let warnings = [
@@ -277,7 +274,15 @@ fn sources(config: &Config, findings: &mut Findings) {
                     findings.error("auth.source.command", "empty");
                 }
             }
-            Source::Pam { .. } | Source::Passwd => users = true,
+            Source::Pam { service } => {
+                users = true;
+                let file = Path::new(PAM).join(service);
+                if !file.exists() {
+                    let text = format!("no {}: PAM goes by {PAM}/other", file.display());
+                    findings.warning("auth.source.service", text);
+                }
+            }
+            Source::Passwd => users = true,
         }
     }
     if !users {

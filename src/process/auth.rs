@@ -1,5 +1,6 @@
 //! The role auth: who may log in. It reads what sources say and computes hashes, sees no mail, and tells master, not
-//! login, whom a connection belongs to. Files of users that it may not read itself it is given by master.
+//! login, whom a connection belongs to. What it may not do itself it has master do: files of users
+//! are given to it, and passwords of the system checked by a process of their own.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -8,13 +9,17 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::timeout;
 use tracing::{error, warn};
 
-use crate::auth::{self, Authenticator, Line, Mechanism, Secret, Step, Verdict};
+use crate::auth::{
+    self, Authenticator, Line, Mechanism, Outside, Proof, Question, Secret, Step, Verdict,
+};
 use crate::process::ServeError;
 use crate::process::confine;
 use crate::process::link::{Link, unexpected};
@@ -25,6 +30,9 @@ use crate::process::start::{THREADS_GRACE, Threads, deaf, finish, start, tell_co
 
 /// Logins that may be under way at a time for one login process.
 const ATTEMPTS_MAX: usize = 16_384;
+
+/// How long the check of a password of the system may take; its process then ends itself, too.
+pub const PROOF_LIMIT: Duration = Duration::from_secs(60);
 
 /// Where the system keeps what it says of users, and the libraries that ask.
 const READABLE: &[&str] = &["/etc", "/usr", "/lib", "/lib64", "/run", "/var/lib/sss"];
@@ -42,34 +50,30 @@ pub fn run(setup: AuthSetup, master: OwnedFd) -> Result<(), ServeError> {
         .map_err(ServeError::system("leave other files behind"))?;
     let calls = confine::to_calls(confine::Calls::FilesAndHost);
     let calls = calls.map_err(ServeError::system("filter system calls"))?;
-    let (log, runtime) = start(config.log.level, Threads::Many)?;
+    let (log, runtime) = start(config.log.level, Threads::ManyThatWait)?;
     tell_confinement("files", confined);
     tell_confinement("system calls", calls);
     let result = runtime.block_on(async {
         deaf()?;
         let master = Link::new(master).map_err(ServeError::system("reach master"))?;
-        let files = Arc::new(Files {
+        let outside = Arc::new(ByMaster {
             master: Arc::new(master),
             asked: Mutex::default(),
             next: AtomicU32::default(),
             runtime: Handle::current(),
         });
-        let opener = Arc::clone(&files);
-        let authenticator = Authenticator::new(
-            &config.auth,
-            Box::new(move |source, user, path| opener.open(source, user, path)),
-        )?;
-        let heard = hear(&files, Arc::new(authenticator)).await;
+        let authenticator = Authenticator::new(&config.auth, outside.clone())?;
+        let heard = hear(&outside, Arc::new(authenticator)).await;
         heard.map_err(ServeError::system("hear master"))
     });
     finish(&log, runtime, THREADS_GRACE);
     result
 }
 
-async fn hear(files: &Files, authenticator: Arc<Authenticator>) -> io::Result<()> {
+async fn hear(outside: &ByMaster, authenticator: Arc<Authenticator>) -> io::Result<()> {
     let mut logins = JoinSet::new();
-    files.master.send(&FromAuth::Ready, &[]).await?;
-    while let Some((order, mut descriptors)) = files.master.receive().await? {
+    outside.master.send(&FromAuth::Ready, &[]).await?;
+    while let Some((order, mut descriptors)) = outside.master.receive().await? {
         match order {
             ToAuth::Login(number) => {
                 let Some(link) = descriptors.pop() else {
@@ -78,12 +82,12 @@ async fn hear(files: &Files, authenticator: Arc<Authenticator>) -> io::Result<()
                 let desk = Desk {
                     number,
                     login: Link::new(link)?,
-                    master: Arc::clone(&files.master),
+                    master: Arc::clone(&outside.master),
                     auth: Arc::clone(&authenticator),
                 };
                 logins.spawn(serve(Arc::new(desk)));
             }
-            ToAuth::Opened(question, error) => files.answer(question, error, descriptors.pop()),
+            ToAuth::Here(question, error) => outside.answer(question, error, descriptors.pop()),
             ToAuth::Stop => return Ok(()),
         }
     }
@@ -188,54 +192,75 @@ async fn attempt(
     connection
 }
 
-/// What a question for a file waits for.
-type Answer = oneshot::Sender<io::Result<File>>;
+/// What a question for a descriptor waits for.
+type Answer = oneshot::Sender<io::Result<OwnedFd>>;
 
-/// Files of users, opened here or by master.
-struct Files {
+/// What auth has master do: open files of users that it may not open itself, and start who checks passwords of the
+/// system.
+struct ByMaster {
     master: Arc<Link>,
     asked: Mutex<HashMap<u32, Answer>>,
     next: AtomicU32,
     runtime: Handle,
 }
 
-impl Files {
-    /// Opens the file of a source; may block, and so is not for the runtime's own threads.
+impl Outside for ByMaster {
     fn open(&self, source: usize, user: &str, path: &Path) -> io::Result<File> {
         match File::open(path) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                self.runtime.block_on(self.ask(source, user))
+                let ask = |question| Ok(FromAuth::Open(question, number(source)?, user.to_owned()));
+                self.runtime.block_on(self.ask(ask)).map(File::from)
             }
             opened => opened,
         }
     }
 
-    async fn ask(&self, source: usize, user: &str) -> io::Result<File> {
-        let question = self.next.fetch_add(1, Ordering::Relaxed);
+    fn prove(&self, source: usize, question: Question) -> io::Result<Proof> {
+        let ask = |question| Ok(FromAuth::Prove(question, number(source)?));
+        let proof = async {
+            let link = Link::new(self.ask(ask).await?)?;
+            link.send(&question, &[]).await?;
+            match link.receive().await? {
+                Some((proof, _)) => Ok(proof),
+                None => Err(io::ErrorKind::UnexpectedEof.into()),
+            }
+        };
+        let in_time = async { timeout(PROOF_LIMIT, proof).await? };
+        self.runtime.block_on(in_time)
+    }
+}
+
+impl ByMaster {
+    /// Asks for something that is answered with a descriptor.
+    async fn ask(&self, question: impl FnOnce(u32) -> io::Result<FromAuth>) -> io::Result<OwnedFd> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let question = question(number)?;
         let (sender, answer) = oneshot::channel();
-        self.asked().insert(question, sender);
-        let source = u32::try_from(source).map_err(io::Error::other)?;
-        let open = FromAuth::Open(question, source, user.to_owned());
-        if let Err(error) = self.master.send(&open, &[]).await {
-            self.asked().remove(&question);
+        self.asked().insert(number, sender);
+        if let Err(error) = self.master.send(&question, &[]).await {
+            self.asked().remove(&number);
             return Err(error);
         }
         answer.await.map_err(io::Error::other)?
     }
 
-    fn answer(&self, question: u32, error: Option<i32>, file: Option<OwnedFd>) {
-        let opened = match (file, error) {
-            (Some(file), _) => Ok(File::from(file)),
+    fn answer(&self, question: u32, error: Option<i32>, descriptor: Option<OwnedFd>) {
+        let answer = match (descriptor, error) {
+            (Some(descriptor), _) => Ok(descriptor),
             (None, Some(error)) => Err(io::Error::from_raw_os_error(error)),
             (None, None) => Err(io::ErrorKind::NotFound.into()),
         };
         if let Some(sender) = self.asked().remove(&question) {
             // Who asked may have been given up.
-            let _ = sender.send(opened);
+            let _ = sender.send(answer);
         }
     }
 
     fn asked(&self) -> MutexGuard<'_, HashMap<u32, Answer>> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn number(source: usize) -> io::Result<u32> {
+    u32::try_from(source).map_err(io::Error::other)
 }

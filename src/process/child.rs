@@ -39,6 +39,8 @@ pub enum Who {
     Auth,
     /// The worker for this place.
     Worker(Place),
+    /// One that checks a password.
+    Proof,
 }
 
 impl fmt::Display for Who {
@@ -47,6 +49,7 @@ impl fmt::Display for Who {
             Who::Login => f.write_str("the login process"),
             Who::Auth => f.write_str("the auth process"),
             Who::Worker(place) => write!(f, "the worker of {place}"),
+            Who::Proof => f.write_str("a process that checks a password"),
         }
     }
 }
@@ -111,6 +114,7 @@ impl<M: Serialize + Send + Sync + 'static> Child<M> {
             Who::Login => "login",
             Who::Auth => "auth",
             Who::Worker(_) => "worker",
+            Who::Proof => "proof",
         };
         let variables = VARIABLES
             .iter()

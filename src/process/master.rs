@@ -22,8 +22,8 @@ use crate::process::ServeError;
 use crate::process::child::{Child, Event, Gone, Said, Who};
 use crate::process::link;
 use crate::process::message::{
-    AuthSetup, Connection, FromAuth, FromLogin, FromWorker, LoginSetup, Setup, ToAuth, ToLogin,
-    ToWorker, WorkerSetup,
+    AuthSetup, Connection, FromAuth, FromLogin, FromProof, FromWorker, LoginSetup, ProofSetup,
+    Setup, ToAuth, ToLogin, ToProof, ToWorker, WorkerSetup,
 };
 use crate::process::place::{Place, Places};
 use crate::process::ports::Port;
@@ -229,6 +229,27 @@ impl Master {
         Ok(())
     }
 
+    /// Somebody who checks one password by a source, at the other end of a link.
+    async fn start_proof(&mut self, source: u32) -> io::Result<OwnedFd> {
+        let sources = &self.config.auth.source;
+        let source = usize::try_from(source)
+            .ok()
+            .and_then(|source| sources.get(source));
+        let setup = Setup::Proof(match source {
+            Some(Source::Pam { service }) => ProofSetup::Pam(service.clone()),
+            Some(Source::Passwd) => ProofSetup::Shadow,
+            _ => return Err(io::ErrorKind::NotFound.into()),
+        });
+        let (here, there) = link::pair()?;
+        let number = self.number();
+        let wrap = |said: FromProof| match said {};
+        let descriptors = [there.as_fd()];
+        // It ends by itself.
+        let _: Child<ToProof> =
+            Child::start(Who::Proof, number, &setup, &descriptors, &self.events, wrap).await?;
+        Ok(here)
+    }
+
     /// Tells auth of a login process.
     fn introduce(&self, number: u32, link: OwnedFd) {
         if let Some(auth) = &self.auth {
@@ -251,7 +272,19 @@ impl Master {
                     Err(error) => (error.raw_os_error(), None),
                 };
                 if let Some(auth) = &self.auth {
-                    auth.tell(ToAuth::Opened(question, error), file);
+                    auth.tell(ToAuth::Here(question, error), file);
+                }
+            }
+            Said::Auth(FromAuth::Prove(question, source)) => {
+                let (error, link) = match self.start_proof(source).await {
+                    Ok(link) => (None, Some(link)),
+                    Err(error) => {
+                        error!("nobody can be started to check a password: {error}");
+                        (error.raw_os_error(), None)
+                    }
+                };
+                if let Some(auth) = &self.auth {
+                    auth.tell(ToAuth::Here(question, error), link);
                 }
             }
             Said::Worker(FromWorker::Idle(served)) => self.let_go(who, number, served),
@@ -364,7 +397,7 @@ impl Master {
                 }
                 return Ok(());
             }
-            Who::Login | Who::Auth => return Ok(()),
+            Who::Login | Who::Auth | Who::Proof => return Ok(()),
         }
         if !self.served.contains(&who) {
             return Err(ServeError::Usage(format!("{who} could not begin: {how}")));
@@ -383,7 +416,7 @@ impl Master {
         let started = match who {
             Who::Login => self.start_login().await,
             Who::Auth => self.start_auth().await,
-            Who::Worker(_) => return,
+            Who::Worker(_) | Who::Proof => return,
         };
         if let Err(error) = started {
             error!("{who} cannot be started: {error}");

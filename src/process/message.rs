@@ -37,6 +37,17 @@ pub enum Setup {
     Auth(AuthSetup),
     /// See [`WorkerSetup`].
     Worker(WorkerSetup),
+    /// See [`ProofSetup`]. With it comes the link to auth.
+    Proof(ProofSetup),
+}
+
+/// How the check of one password begins.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum ProofSetup {
+    /// By PAM, with this service.
+    Pam(String),
+    /// By shadow(5).
+    Shadow,
 }
 
 /// How the login process begins.
@@ -125,8 +136,9 @@ pub enum Reply {
 pub enum ToAuth {
     /// A login process of this number is there; its link comes along.
     Login(u32),
-    /// The answer to [`FromAuth::Open`], the file comes along; or why not, as a number of errno(3).
-    Opened(u32, Option<i32>),
+    /// The answer to the question of this number: the file comes along, or the link to who checks a password; or why
+    /// not, as a number of errno(3).
+    Here(u32, Option<i32>),
     /// It is over.
     Stop,
 }
@@ -141,6 +153,9 @@ pub enum FromAuth {
     /// Asks for the file of a source of users, by its place in the configuration, as it is for this user. The first
     /// number is the question's.
     Open(u32, u32, String),
+    /// Asks for a process that checks a password by a source, by its place in the configuration. The first number is
+    /// the question's.
+    Prove(u32, u32),
 }
 
 /// Master → worker.
@@ -160,6 +175,14 @@ pub enum FromWorker {
     /// It has had nothing to do for a while, after so many connections.
     Idle(u64),
 }
+
+/// Master → who checks a password: nothing, once it is set up.
+#[derive(Debug, Serialize)]
+pub enum ToProof {}
+
+/// Who checks a password → master: nothing. It answers auth.
+#[derive(Debug, Deserialize)]
+pub enum FromProof {}
 
 /// Login → worker, on the line of a session: somebody who has logged in.
 #[derive(Debug, Serialize, Deserialize)]

@@ -20,6 +20,7 @@ mod password;
 mod place;
 mod ports;
 mod privileges;
+mod proof;
 mod pump;
 pub mod role;
 mod screen;

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use crate::process::ServeError;
 use crate::process::link::{is_link, receive_first};
 use crate::process::message::Setup;
-use crate::process::{auth, login, worker};
+use crate::process::{auth, login, proof, worker};
 
 /// Does what master wants, to the end.
 ///
@@ -35,11 +35,13 @@ pub fn run() -> Result<(), ServeError> {
         Setup::Login(_) => c"culver-login",
         Setup::Auth(_) => c"culver-auth",
         Setup::Worker(_) => c"culver-worker",
+        Setup::Proof(_) => c"culver-proof",
     };
     rustix::thread::set_name(name).map_err(|error| ServeError::system(doing)(error.into()))?;
     match setup {
         Setup::Login(setup) => login::run(setup, master, descriptors),
         Setup::Auth(setup) => auth::run(setup, master),
         Setup::Worker(setup) => worker::run(setup, master),
+        Setup::Proof(setup) => proof::run(&setup, descriptors),
     }
 }

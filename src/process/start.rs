@@ -21,6 +21,9 @@ use crate::process::privileges::{self, Ids, SystemUser};
 /// Threads that may wait for the disk.
 const DISK_THREADS: usize = 16;
 
+/// Threads that may wait for others to check a password.
+const PATIENT_THREADS: usize = 256;
+
 /// How long an idle one of them stays.
 const DISK_THREAD_STAYS: Duration = Duration::from_secs(2);
 
@@ -34,6 +37,8 @@ pub const THREADS_GRACE: Duration = Duration::from_millis(500);
 pub enum Threads {
     /// As many as there are cores.
     Many,
+    /// The same, and many more that wait.
+    ManyThatWait,
     /// The one there is.
     Few,
 }
@@ -42,11 +47,15 @@ pub enum Threads {
 pub fn start(level: LogLevel, threads: Threads) -> Result<(Log, Runtime), ServeError> {
     let log = Log::start(level).map_err(ServeError::system("begin to log"))?;
     let mut builder = match threads {
-        Threads::Many => Builder::new_multi_thread(),
+        Threads::Many | Threads::ManyThatWait => Builder::new_multi_thread(),
         Threads::Few => Builder::new_current_thread(),
     };
+    let waiting = match threads {
+        Threads::ManyThatWait => PATIENT_THREADS,
+        Threads::Many | Threads::Few => DISK_THREADS,
+    };
     let runtime = builder
-        .max_blocking_threads(DISK_THREADS)
+        .max_blocking_threads(waiting)
         .thread_keep_alive(DISK_THREAD_STAYS)
         .enable_all()
         .build()

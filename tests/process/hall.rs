@@ -43,21 +43,35 @@ impl Shown {
 }
 
 impl Hall {
-    /// `None`, and a line that says so, where the tests do not run as root.
+    /// One whose users stand in a file. `None`, and a line that says so, where the tests do not run as root.
     pub fn open() -> Option<Hall> {
-        if !is_root() {
-            eprintln!("skipped: only root can start processes of several users");
+        Hall::with("kind = \"passwd-file\"\npath = \"HOME/users\"\n", "")
+    }
+
+    /// One with this source of users, begun after a few lines of sh(1) in a view of the files that is its own. `HOME`
+    /// stands for its home.
+    pub fn with(source: &str, before: &str) -> Option<Hall> {
+        let unshare = Command::new("unshare").args(["--mount", "true"]).status();
+        let may_not = match before {
+            _ if !is_root() => Some("only root can start processes of several users"),
+            "" => None,
+            _ if unshare.is_ok_and(|status| status.success()) => None,
+            _ => Some("no view of the files of one's own can be had here"),
+        };
+        if let Some(why) = may_not {
+            eprintln!("skipped: {why}");
             assert!(
                 std::env::var_os("CULVER_TEST_ALL").is_none(),
-                "CULVER_TEST_ALL wants every test, and this one needs root"
+                "CULVER_TEST_ALL wants every test, but {why}"
             );
             return None;
         }
         // Ports chosen beforehand may be taken by the time the server wants them.
-        (0..5).find_map(|_| Hall::try_open())
+        let hall = (0..5).find_map(|_| Hall::try_open(source, before));
+        Some(hall.expect("the server does not start"))
     }
 
-    fn try_open() -> Option<Hall> {
+    fn try_open(source: &str, before: &str) -> Option<Hall> {
         let home = tempfile::Builder::new()
             .prefix("culver-hall-")
             .tempdir()
@@ -83,13 +97,25 @@ impl Hall {
              [tls]\ncertificate = \"{dir}/cert.pem\"\nkey = \"{dir}/key.pem\"\n\
              [auth]\nfailure-delay = \"0s\"\n\
              [users]\nuid = \"{VMAIL}\"\ngid = \"{VMAIL}\"\nhome = \"{dir}/vmail/%d/%n\"\n\
-             [[auth.source]]\nkind = \"passwd-file\"\npath = \"{dir}/users\"\n"
+             [[auth.source]]\n{source}",
+            source = source.replace("HOME", &dir.to_string()),
         );
         fs::write(at("culver.toml"), config).unwrap();
         for secret in ["users", "key.pem", "culver.toml"] {
             fs::set_permissions(at(secret), Permissions::from_mode(0o600)).unwrap();
         }
-        let mut command = Command::new(culver_program());
+        let mut command = match before {
+            "" => Command::new(culver_program()),
+            before => {
+                let script = before.replace("HOME", &dir.to_string());
+                let mut command = Command::new("unshare");
+                command.args(["--mount", "--propagation", "private", "sh", "-ec"]);
+                command
+                    .arg(format!("{script}\nexec \"$0\" \"$@\""))
+                    .arg(culver_program());
+                command
+            }
+        };
         command.args(["serve", "--config"]).arg(at("culver.toml"));
         command.stdin(Stdio::null()).stderr(Stdio::piped());
         let mut child = std::os::unix::process::CommandExt::process_group(&mut command, 0)

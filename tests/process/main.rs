@@ -7,4 +7,5 @@ mod harness;
 mod captive;
 mod ends;
 mod hall;
+mod system;
 mod taken;
