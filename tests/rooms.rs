@@ -21,9 +21,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "session",
         &[
-            "auth::Credentials",
             "auth::Granted",
+            "auth::Line",
             "auth::Mechanism",
+            "auth::Step",
             "auth::Verdict",
             "auth::sasl",
             "search",

@@ -7,17 +7,14 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::thread;
 use std::time::Instant;
 
-use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 
 use super::hash::{Scheme, Stored};
-use super::passwd_file::PasswdFile;
 use super::passwd_line::{AllowedNet, Entry};
 use super::penalty::{self, Penalty};
-use super::verified::Verified;
+use super::source::{Asked, Means, Outside, Source, Tally, cores};
 use super::{AccountFields, Credentials, Granted, Verdict};
 use crate::config::{self, Template};
 use crate::imap::core::Secret;
@@ -28,6 +25,9 @@ const MAX_NAME: usize = 255;
 /// The longest password that is looked at, in octets.
 const MAX_PASSWORD: usize = 4096;
 
+/// Checks at once where they are done elsewhere, and some may hang there.
+const CHECKS: usize = 128;
+
 /// Hashed in vain where no source has a hash to try.
 const DUMMY: &str =
     "{CRYPT}$y$j9T$3Y3l7QzWbkhrhcVIC5aJ81$7XnUnMJmHQkYqP0vSH5JYmQZBsMzZ2eYmQyqJvTz0dC";
@@ -36,7 +36,7 @@ const DUMMY: &str =
 pub struct Authenticator {
     inner: Arc<Inner>,
     penalty: Penalty,
-    /// As many permits as there are cores.
+    /// As many permits as there may be checks at once: one for each core, but for those that only wait for others.
     pool: Arc<Semaphore>,
 }
 
@@ -46,21 +46,7 @@ struct Inner {
     master_separator: Option<char>,
     users: Vec<Source>,
     masters: Vec<Source>,
-    verified: Verified,
-}
-
-/// Where names and passwords are known.
-enum Source {
-    PasswdFile(PasswdFile),
-    /// One user, whose password is in memory.
-    Single {
-        user: String,
-        password: Secret,
-    },
-    /// Every name, with one password.
-    Static {
-        password: String,
-    },
+    means: Means,
 }
 
 /// A source that this version does not have.
@@ -75,36 +61,30 @@ struct Outcome {
 }
 
 impl Authenticator {
-    /// One that asks what `[[auth.source]]` names.
+    /// One that asks what `[[auth.source]]` names; `outside` does what is not done here.
     ///
     /// # Errors
     ///
     /// [`SourceError`] for a kind of source that is not there.
-    pub fn new(auth: &config::Auth) -> Result<Authenticator, SourceError> {
+    pub fn new(
+        auth: &config::Auth,
+        outside: Arc<dyn Outside>,
+    ) -> Result<Authenticator, SourceError> {
         let mut users = Vec::new();
         let mut masters = Vec::new();
-        for source in &auth.source {
-            match source {
-                config::Source::PasswdFile { path, master } => {
-                    let file = Source::PasswdFile(PasswdFile::new(path.clone()));
-                    if *master {
-                        masters.push(file);
-                    } else {
-                        users.push(file);
-                    }
-                }
-                config::Source::Static { password } => users.push(Source::Static {
-                    password: password.clone(),
-                }),
-                other => return Err(SourceError(other.kind().as_str())),
-            }
+        for (number, source) in auth.source.iter().enumerate() {
+            let whose = match source {
+                config::Source::PasswdFile { master: true, .. } => &mut masters,
+                _ => &mut users,
+            };
+            whose.push(Source::new(number, source, &outside)?);
         }
         let inner = Inner {
             format: Some(auth.username_format.clone()),
             master_separator: auth.master_separator,
             users,
             masters,
-            verified: Verified::new(auth.cache.0),
+            means: Means::new(auth.cache.0),
         };
         Ok(Authenticator::of(inner, Penalty::new(auth.failure_delay.0)))
     }
@@ -117,17 +97,18 @@ impl Authenticator {
             master_separator: None,
             users: vec![Source::Single { user, password }],
             masters: Vec::new(),
-            verified: Verified::new(defaults.cache.0),
+            means: Means::new(defaults.cache.0),
         };
         Authenticator::of(inner, Penalty::new(defaults.failure_delay.0))
     }
 
     fn of(inner: Inner, penalty: Penalty) -> Authenticator {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let waits = inner.users.iter().any(Source::waits);
+        let at_once = if waits { CHECKS } else { cores() };
         Authenticator {
             inner: Arc::new(inner),
             penalty,
-            pool: Arc::new(Semaphore::new(cores)),
+            pool: Arc::new(Semaphore::new(at_once)),
         }
     }
 
@@ -163,27 +144,23 @@ impl Authenticator {
     }
 }
 
-/// What asking several sources has come to so far.
-struct Tally {
-    unavailable: bool,
-    no_delay: bool,
-    hashed: bool,
-}
-
 impl Inner {
     fn check(&self, credentials: &Credentials, peer: Option<IpAddr>) -> Outcome {
         let password = credentials.password.expose();
-        let mut tally = Tally {
-            unavailable: false,
-            no_delay: false,
-            hashed: false,
-        };
+        let mut tally = Tally::default();
         let names = self.names(credentials);
         let granted = match &names {
-            Some((user, target)) if password.len() <= MAX_PASSWORD => match target {
-                None => self.log_in(&self.users, user, password, peer, &mut tally),
-                Some(target) => self.log_in_as(user, target, password, peer, &mut tally),
-            },
+            Some((user, target)) if password.len() <= MAX_PASSWORD => {
+                let asked = Asked {
+                    user,
+                    password,
+                    peer,
+                };
+                match target {
+                    None => self.log_in(&self.users, asked, &mut tally),
+                    Some(target) => self.log_in_as(asked, target, &mut tally),
+                }
+            }
             _ => None,
         };
         let verdict = match granted {
@@ -244,95 +221,30 @@ impl Inner {
     }
 
     /// The first yes of `sources`, or a disabled user's refusal.
-    fn log_in(
-        &self,
-        sources: &[Source],
-        user: &str,
-        password: &[u8],
-        peer: Option<IpAddr>,
-        tally: &mut Tally,
-    ) -> Option<Verdict> {
-        for source in sources {
-            let Some(entry) = source.lookup(user, tally) else {
-                continue;
-            };
-            tally.no_delay |= entry.no_delay;
-            if !self.verify(source, user, &entry, password, tally) || !from_allowed(&entry, peer) {
-                continue;
-            }
-            return Some(grant(source.user_name(user), entry));
-        }
-        None
+    fn log_in(&self, sources: &[Source], asked: Asked<'_>, tally: &mut Tally) -> Option<Verdict> {
+        sources.iter().find_map(|source| {
+            let entry = source.log_in(asked, &self.means, tally)?;
+            let verdict = || grant(source.user_name(asked.user), entry.clone());
+            from_allowed(&entry, asked.peer).then(verdict)
+        })
     }
 
     /// A master user's login as `target`, who must exist.
-    fn log_in_as(
-        &self,
-        master: &str,
-        target: &str,
-        password: &[u8],
-        peer: Option<IpAddr>,
-        tally: &mut Tally,
-    ) -> Option<Verdict> {
-        let verdict = self.log_in(&self.masters, master, password, peer, tally)?;
+    fn log_in_as(&self, asked: Asked<'_>, target: &str, tally: &mut Tally) -> Option<Verdict> {
+        let verdict = self.log_in(&self.masters, asked, tally)?;
         if !matches!(verdict, Verdict::Granted(_)) {
             return Some(verdict);
         }
-        let found = self
-            .users
-            .iter()
-            .find_map(|source| Some((source, source.lookup(target, tally)?)));
-        let (source, entry) = found?;
-        tracing::info!("master user {master} logs in as {target}");
+        let mut users = self.users.iter();
+        let (source, entry) =
+            users.find_map(|source| Some((source, source.lookup(target, tally)?)))?;
+        tracing::info!("master user {} logs in as {target}", asked.user);
         Some(grant(source.user_name(target), entry))
-    }
-
-    fn verify(
-        &self,
-        source: &Source,
-        user: &str,
-        entry: &Entry,
-        password: &[u8],
-        tally: &mut Tally,
-    ) -> bool {
-        if let Source::Single { password: own, .. } = source {
-            tally.hashed = true;
-            return own.expose().ct_eq(password).into();
-        }
-        if entry.password.is_empty() {
-            return entry.no_password;
-        }
-        let now = Instant::now();
-        if self.verified.contains(user, &entry.password, password, now) {
-            return true;
-        }
-        tally.hashed = true;
-        let scheme = entry.scheme.unwrap_or(match source {
-            Source::Static { .. } => Scheme::Plain,
-            _ => Scheme::Crypt,
-        });
-        let stored = Stored::parse(&entry.password, scheme);
-        match stored.and_then(|stored| stored.verify(user, password)) {
-            Ok(true) => {
-                self.verified.insert(user, &entry.password, password, now);
-                true
-            }
-            Ok(false) => false,
-            Err(error) => {
-                tracing::error!("user {user}: {error}");
-                tally.unavailable = true;
-                false
-            }
-        }
     }
 
     /// Takes the time that a wrong password takes.
     fn hash_in_vain(&self, password: &[u8]) {
-        let known = self.users.iter().find_map(|source| match source {
-            Source::PasswdFile(file) => file.any_password(),
-            Source::Static { password } => Some(password.clone()),
-            Source::Single { .. } => None,
-        });
+        let known = self.users.iter().find_map(Source::any_password);
         let single = matches!(self.users[..], [Source::Single { .. }]);
         if single || password.len() > MAX_PASSWORD {
             return;
@@ -341,35 +253,8 @@ impl Inner {
             .and_then(|known| Stored::parse(&known, Scheme::Crypt).ok())
             .or_else(|| Stored::parse(DUMMY, Scheme::Crypt).ok());
         if let Some(stored) = stored {
-            let _ = std::hint::black_box(stored.verify("", password));
-        }
-    }
-}
-
-impl Source {
-    /// What the source says of `user`; `None`: nothing, or it cannot say, which is counted.
-    fn lookup(&self, user: &str, tally: &mut Tally) -> Option<Entry> {
-        match self {
-            Source::PasswdFile(file) => file.lookup(user).unwrap_or_else(|error| {
-                tracing::error!("{error}");
-                tally.unavailable = true;
-                None
-            }),
-            Source::Single { user: known, .. } => {
-                (known.to_lowercase() == user.to_lowercase()).then(Entry::default)
-            }
-            Source::Static { password } => Some(Entry {
-                password: password.clone(),
-                ..Entry::default()
-            }),
-        }
-    }
-
-    /// The user's name as the source writes it.
-    fn user_name(&self, user: &str) -> String {
-        match self {
-            Source::Single { user: known, .. } => known.clone(),
-            _ => user.to_owned(),
+            let verify = || stored.verify("", password);
+            let _ = std::hint::black_box(self.means.hash(verify));
         }
     }
 }

@@ -5,6 +5,7 @@
 //! mail opens, and with whose rights, is not decided here. Of the configuration this room takes
 //! values and templates.
 
+mod attempt;
 mod chain;
 mod cram_md5;
 mod crypt;
@@ -14,14 +15,20 @@ mod passwd_file;
 mod passwd_line;
 mod penalty;
 pub mod sasl;
+mod source;
+mod system;
 mod verified;
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::{Layout, Names};
 pub use crate::imap::core::Secret;
 
+pub use self::attempt::{Attempt, Line};
 pub use self::chain::{Authenticator, SourceError};
+pub use self::source::{Outside, Proof, Question};
 
 /// What a client has sent to log in.
 #[derive(Clone, Debug)]
@@ -32,16 +39,12 @@ pub struct Credentials {
     pub authorize_as: Option<Vec<u8>>,
     /// The password.
     pub password: Secret,
-    /// By which mechanism it came.
-    pub mechanism: Mechanism,
-    /// Whether the line is protected by TLS.
-    pub secured: bool,
     /// The client's address, with or without a port; anything else is a client without one.
     pub peer: String,
 }
 
 /// How credentials came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mechanism {
     /// PLAIN (RFC 4616), and the command LOGIN.
     Plain,
@@ -71,7 +74,7 @@ impl Mechanism {
 }
 
 /// What the source says of an account; `None`: what `[users]` and `[mail]` say.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountFields {
     /// Who owns the mail, never 0.
     pub uid: Option<u32>,
@@ -92,7 +95,7 @@ pub struct AccountFields {
 }
 
 /// Who has logged in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Granted {
     /// The user, as the sources and `[auth] username-format` have the name.
     pub user: String,
@@ -100,15 +103,24 @@ pub struct Granted {
     pub account: AccountFields,
 }
 
-/// What comes of credentials.
+/// What comes of a login. Where auth is another process, what is granted is the way to the user's mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// They are good.
-    Granted(Granted),
+pub enum Verdict<G = Granted> {
+    /// It is good.
+    Granted(G),
     /// Wrong password, or no such user: nobody is told which.
     Denied,
     /// The password is right, but this user may not log in, for the reason given.
     Disabled(String),
     /// A source cannot answer now.
     Unavailable,
+}
+
+/// What follows from what a client has said in its exchange.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step<G = Granted> {
+    /// The client is to answer this.
+    Challenge(Vec<u8>),
+    /// It is over.
+    Verdict(Verdict<G>),
 }

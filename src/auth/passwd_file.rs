@@ -45,10 +45,13 @@ pub enum PasswdFileError {
     },
 }
 
+/// Opens the file for a user, at a path; may block.
+pub type Open = dyn Fn(&str, &Path) -> io::Result<File> + Send + Sync;
+
 /// A source of users: the file at a path, or one file for each domain.
-#[derive(Debug)]
 pub struct PasswdFile {
     path: Template,
+    open: Box<Open>,
     files: Mutex<HashMap<PathBuf, Loaded>>,
 }
 
@@ -67,9 +70,10 @@ type Lines = HashMap<Vec<u8>, Vec<u8>>;
 
 impl PasswdFile {
     /// A source that reads the file at `path`, where `%u`, `%n` and `%d` stand for the login name.
-    pub fn new(path: Template) -> PasswdFile {
+    pub fn new(path: Template, open: Box<Open>) -> PasswdFile {
         PasswdFile {
             path,
+            open,
             files: Mutex::new(HashMap::new()),
         }
     }
@@ -87,7 +91,7 @@ impl PasswdFile {
         };
         let depends_on_user = path != self.path.as_str();
         let path = PathBuf::from(path);
-        let lines = match self.lines(&path) {
+        let lines = match self.lines(user, &path) {
             Ok(lines) => lines,
             Err(error) if error.kind() == io::ErrorKind::NotFound && depends_on_user => {
                 return Ok(None);
@@ -116,15 +120,18 @@ impl PasswdFile {
     }
 
     /// The lines of the file as it is now.
-    fn lines(&self, path: &Path) -> io::Result<Arc<Lines>> {
-        let stamp = stamp(&fs::metadata(path)?);
+    fn lines(&self, user: &str, path: &Path) -> io::Result<Arc<Lines>> {
+        // Opened each time: who may not look at the file may be given it.
+        let file = (self.open)(user, path)?;
+        // Before reading: what is written meanwhile makes the stamp old, and the file is read again.
+        let stamp = stamp(&file.metadata()?);
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(loaded) = files.get(path)
             && loaded.stamp == stamp
         {
             return Ok(Arc::clone(&loaded.lines));
         }
-        let loaded = load(path)?;
+        let loaded = load(file, stamp, path)?;
         let lines = Arc::clone(&loaded.lines);
         if files.len() >= MAX_FILES && !files.contains_key(path) {
             files.clear();
@@ -143,10 +150,7 @@ fn stamp(metadata: &fs::Metadata) -> Stamp {
     )
 }
 
-fn load(path: &Path) -> io::Result<Loaded> {
-    let file = File::open(path)?;
-    // Before reading: what is written meanwhile makes the stamp old, and the file is read again.
-    let stamp = stamp(&file.metadata()?);
+fn load(file: File, stamp: Stamp, path: &Path) -> io::Result<Loaded> {
     let mut bytes = Vec::new();
     file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_FILE {
@@ -182,7 +186,8 @@ mod tests {
 
     fn source(directory: &Path, name: &str) -> PasswdFile {
         let path = format!("{}/{name}", directory.display());
-        PasswdFile::new(Template::parse(&path, "und").unwrap())
+        let open = |_: &str, path: &Path| File::open(path);
+        PasswdFile::new(Template::parse(&path, "und").unwrap(), Box::new(open))
     }
 
     #[test]

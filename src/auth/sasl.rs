@@ -3,8 +3,6 @@
 //! PLAIN (RFC 4616) and LOGIN (never standardised; what every server does). Octets here are already
 //! out of base64; who may log in is not decided here.
 
-use zeroize::Zeroizing;
-
 use crate::auth::Mechanism;
 use crate::imap::core::Secret;
 
@@ -101,12 +99,17 @@ fn plain(message: &[u8]) -> Step {
     }
 }
 
+/// What a client would say by PLAIN to log in as itself. Neither part holds a NUL, or it says nothing.
+pub fn plain_message(user: &[u8], password: &Secret) -> Secret {
+    let parts = [&b"\0"[..], user, b"\0", password.expose()];
+    // In one piece, so that no copy of it is left behind.
+    Secret::new(parts.concat())
+}
+
 /// A client's response line out of base64 (RFC 3501 §6.2.2). `None` if it is not that.
-pub fn decode(line: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    base64_simd::STANDARD
-        .decode_to_vec(line)
-        .ok()
-        .map(Zeroizing::new)
+pub fn decode(line: &[u8]) -> Option<Secret> {
+    let decoded = base64_simd::STANDARD.decode_to_vec(line);
+    decoded.ok().map(Secret::new)
 }
 
 /// A challenge in base64.
@@ -176,10 +179,10 @@ mod tests {
     fn base64_is_strict() {
         assert_eq!(encode(USERNAME), "VXNlcm5hbWU6");
         assert_eq!(
-            decode(b"AHRpbQB0YW5zdGFhZnRhbnN0YWFm").as_deref(),
-            Some(&b"\0tim\0tanstaaftanstaaf".to_vec())
+            decode(b"AHRpbQB0YW5zdGFhZnRhbnN0YWFm"),
+            Some(Secret::new(b"\0tim\0tanstaaftanstaaf".to_vec()))
         );
-        assert_eq!(decode(b"").as_deref(), Some(&Vec::new()));
+        assert_eq!(decode(b""), Some(Secret::new(Vec::new())));
         for line in [&b"="[..], b"A", b"AHR", b"AHRp!", b"AHRp AHRp", b"*"] {
             assert!(decode(line).is_none(), "{line:?}");
         }

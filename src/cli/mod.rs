@@ -20,6 +20,7 @@ use clap_complete::Shell;
 
 use crate::auth::hash;
 use crate::config::address::parse_address;
+use crate::process::role;
 use crate::process::single::{DEFAULT_LISTEN, DEFAULT_LISTEN_TLS};
 
 /// Why a command did not do what it was asked to.
@@ -70,6 +71,12 @@ Environment:
     /// Hash a password, or try one on a hash
     #[command(subcommand)]
     Password(PasswordCommand),
+    /// One of the server's processes; the server starts it
+    #[command(hide = true)]
+    Role {
+        /// What it is, for those who list processes
+        name: String,
+    },
     /// Print completions for a shell
     #[command(after_help = "Example:\n  culver completions bash > /etc/bash_completion.d/culver")]
     Completions {
@@ -232,6 +239,7 @@ pub fn run() -> ExitCode {
         Command::Password(PasswordCommand::Verify { hash, user }) => {
             password::verify(&hash, user.as_deref())
         }
+        Command::Role { .. } => role::run().map_err(serve::failure),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "culver", &mut script);
@@ -284,7 +292,8 @@ fn gather(path: &str, command: &clap::Command, names: &mut Vec<String>) {
             names.push(within(&format!("--{long}")));
         }
     }
-    for command in command.get_subcommands() {
+    let shown = command.get_subcommands();
+    for command in shown.filter(|command| !command.is_hide_set()) {
         let path = within(command.get_name());
         if !command.has_subcommands() {
             names.push(path.clone());

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::{Failure, ServeArgs, config, say};
 use crate::config::{Config, DEFAULT_PATH, check};
 use crate::process::ServeError;
+use crate::process::master;
 use crate::process::single::{self, MaildirOptions};
 
 /// Names the password where `--password` does not.
@@ -33,7 +34,7 @@ pub(super) fn run(args: ServeArgs) -> Result<(), Failure> {
                 key: args.key,
             })
         }
-        (false, None) => single::serve_config(supported(&config::path(args.config))?),
+        (false, None) => master::serve(supported(&config::path(args.config))?),
     };
     result.map_err(failure)
 }
@@ -81,7 +82,8 @@ fn from_environment() -> Result<Option<String>, Failure> {
     }
 }
 
-fn failure(error: ServeError) -> Failure {
+/// How a server says why it did not start, or has ended.
+pub(super) fn failure(error: ServeError) -> Failure {
     match error.is_usage() {
         true => Failure::Usage(error.to_string()),
         false => Failure::Failed(error.to_string()),

@@ -91,6 +91,9 @@ impl Findings {
     }
 }
 
+/// Where services of PAM are described, a file each.
+const PAM: &str = "/etc/pam.d";
+
 /// Everything there is to say of `config` on this system.
 pub fn check(config: &Config) -> Vec<Finding> {
     let mut findings = Findings(unsupported(config));
@@ -143,27 +146,16 @@ pub fn unsupported(config: &Config) -> Vec<Finding> {
         );
     }
     for source in &config.auth.source {
-        if !matches!(source, Source::PasswdFile { .. } | Source::Static { .. }) {
-            let kind = source.kind().as_str();
-            findings.error(
-                "auth.source",
-                format!(
-                    "kind {kind:?} is {TEXT}: name a file of users in [[auth.source]] with kind = \"passwd-file\" and path"
-                ),
-            );
+        if matches!(source, Source::Exec { .. }) {
+            findings.error("auth.source", format!("kind \"exec\" is {TEXT}"));
         }
     }
-    let default = Config::default();
     let warnings = [
         (!config.listen.lmtp.is_empty(), "listen.lmtp"),
         (!config.listen.auth.is_empty(), "listen.auth"),
         (config.listen.metrics.is_some(), "listen.metrics"),
         (config.mail.index.is_some(), "mail.index"),
         (config.mail.shared_storage, "mail.shared-storage"),
-        (
-            config.users.isolate != default.users.isolate,
-            "users.isolate",
-        ),
         (config.quota.storage.limit().is_some(), "quota.storage"),
         (config.quota.messages != 0, "quota.messages"),
         (config.log.target == Some(LogTarget::Syslog), "log.target"),
@@ -282,7 +274,15 @@ fn sources(config: &Config, findings: &mut Findings) {
                     findings.error("auth.source.command", "empty");
                 }
             }
-            Source::Pam { .. } | Source::Passwd => users = true,
+            Source::Pam { service } => {
+                users = true;
+                let file = Path::new(PAM).join(service);
+                if !file.exists() {
+                    let text = format!("no {}: PAM goes by {PAM}/other", file.display());
+                    findings.warning("auth.source.service", text);
+                }
+            }
+            Source::Passwd => users = true,
         }
     }
     if !users {

@@ -2,6 +2,7 @@
 //! configuration rustls works by. Everything that can be wrong with a file is found here, before
 //! the first client comes, and said with the file's name.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,14 +12,16 @@ use std::time::Duration;
 use rustls::client::verify_server_name;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{InconsistentKeys, ServerConfig, SupportedProtocolVersion};
+use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsAcceptor;
+use zeroize::Zeroizing;
 
 use crate::net::stream::Stream;
 
@@ -95,35 +98,44 @@ pub enum TlsError {
     Setup(#[from] rustls::Error),
 }
 
-/// A certificate chain with its private key.
-#[derive(Clone, Debug)]
-pub struct Identity(Arc<CertifiedKey>);
+/// A certificate chain and its private key as octets (DER), which another process can be given.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Material {
+    /// The server's own certificate first.
+    chain: Vec<Vec<u8>>,
+    key: Zeroizing<Vec<u8>>,
+}
 
-impl Identity {
+impl fmt::Debug for Material {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Material(…)")
+    }
+}
+
+impl Material {
     /// Reads a certificate chain, the server's own first, and its private key from PEM files (RFC
     /// 7468; it may be one file for both), and checks that they belong together.
-    pub fn load(certificate: &Path, key: &Path) -> Result<Identity, TlsError> {
-        let chain = read_chain(certificate)?;
-        let private_key = read_key(key)?;
-        CertifiedKey::from_der(chain, private_key, &provider())
-            .map(|certified| Identity(Arc::new(certified)))
-            .map_err(|error| match error {
-                rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
-                    TlsError::Mismatch {
-                        certificate: certificate.to_owned(),
-                        key: key.to_owned(),
-                    }
-                }
-                error => TlsError::Unusable {
-                    certificate: certificate.to_owned(),
-                    key: key.to_owned(),
-                    error,
-                },
-            })
+    pub fn load(certificate: &Path, key: &Path) -> Result<Material, TlsError> {
+        let material = Material {
+            chain: read_chain(certificate)?,
+            key: read_key(key)?,
+        };
+        material.certified().map_err(|error| match error {
+            rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => TlsError::Mismatch {
+                certificate: certificate.to_owned(),
+                key: key.to_owned(),
+            },
+            error => TlsError::Unusable {
+                certificate: certificate.to_owned(),
+                key: key.to_owned(),
+                error,
+            },
+        })?;
+        Ok(material)
     }
 
     /// Makes a certificate that no authority has signed, for these DNS names and IP addresses.
-    pub fn self_signed(names: &[&str]) -> Result<Identity, TlsError> {
+    pub fn self_signed(names: &[&str]) -> Result<Material, TlsError> {
         let names: Vec<String> = names.iter().map(|name| name.to_string()).collect();
         let mut params = rcgen::CertificateParams::new(names)?;
         let now = std::time::SystemTime::now();
@@ -135,31 +147,39 @@ impl Identity {
             .push(rcgen::DnType::CommonName, "Culver, self-signed");
         let key = rcgen::KeyPair::generate()?;
         let certificate = params.self_signed(&key)?;
-        let certified = CertifiedKey::from_der(
-            vec![certificate.der().clone()],
-            PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
-            &provider(),
-        )?;
-        Ok(Identity(Arc::new(certified)))
+        Ok(Material {
+            chain: vec![certificate.der().to_vec()],
+            key: Zeroizing::new(key.serialize_der()),
+        })
     }
 
-    /// Whether the certificate is good for this name.
-    fn is_for(&self, name: &ServerName<'_>) -> bool {
-        self.0.cert.first().is_some_and(|certificate| {
-            ParsedCertificate::try_from(certificate)
-                .and_then(|parsed| verify_server_name(&parsed, name))
-                .is_ok()
-        })
+    fn certified(&self) -> Result<Arc<CertifiedKey>, rustls::Error> {
+        let chain = self.chain.iter().cloned().map(CertificateDer::from);
+        let key = PrivateKeyDer::try_from(self.key.to_vec())
+            .map_err(|error| rustls::Error::General(error.to_owned()))?;
+        CertifiedKey::from_der(chain.collect(), key, &provider()).map(Arc::new)
     }
 }
 
-/// The configuration of the server's side: `identity` for every client, or the first of `further`
+/// Whether a certificate is good for this name.
+fn is_for(identity: &CertifiedKey, name: &ServerName<'_>) -> bool {
+    identity.cert.first().is_some_and(|certificate| {
+        ParsedCertificate::try_from(certificate)
+            .and_then(|parsed| verify_server_name(&parsed, name))
+            .is_ok()
+    })
+}
+
+/// The configuration of the server's side: the first certificate for every client, or the first of the others
 /// that is good for the name the client asks for (SNI, RFC 6066 §3).
 pub fn server_config(
-    identity: Identity,
-    further: Vec<Identity>,
+    certificates: &[Material],
     minimum: MinimumVersion,
 ) -> Result<Arc<ServerConfig>, TlsError> {
+    let mut identities = certificates.iter().map(Material::certified);
+    let none = || rustls::Error::General("there is no certificate".to_owned());
+    let identity = identities.next().ok_or_else(none)??;
+    let further = identities.collect::<Result<_, _>>()?;
     let versions: &[&SupportedProtocolVersion] = match minimum {
         MinimumVersion::Tls12 => &[&TLS12, &TLS13],
         MinimumVersion::Tls13 => &[&TLS13],
@@ -188,8 +208,8 @@ pub async fn accept(
 /// Certificates by the name a client asks for.
 #[derive(Debug)]
 struct ByName {
-    identity: Identity,
-    further: Vec<Identity>,
+    identity: Arc<CertifiedKey>,
+    further: Vec<Arc<CertifiedKey>>,
 }
 
 impl ResolvesServerCert for ByName {
@@ -198,9 +218,9 @@ impl ResolvesServerCert for ByName {
             .server_name()
             .filter(|_| !self.further.is_empty())
             .and_then(|name| ServerName::try_from(name).ok())
-            .filter(|name| !self.identity.is_for(name))
-            .and_then(|name| self.further.iter().find(|identity| identity.is_for(&name)));
-        Some(Arc::clone(&named.unwrap_or(&self.identity).0))
+            .filter(|name| !is_for(&self.identity, name))
+            .and_then(|name| self.further.iter().find(|identity| is_for(identity, &name)));
+        Some(Arc::clone(named.unwrap_or(&self.identity)))
     }
 }
 
@@ -215,8 +235,9 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     })
 }
 
-fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+fn read_chain(path: &Path) -> Result<Vec<Vec<u8>>, TlsError> {
     let chain = CertificateDer::pem_slice_iter(&read(path)?)
+        .map(|certificate| certificate.map(|certificate| certificate.to_vec()))
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| TlsError::NotPem {
             path: path.to_owned(),
@@ -228,9 +249,9 @@ fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     Ok(chain)
 }
 
-fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let text = zeroize::Zeroizing::new(read(path)?);
-    PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
+fn read_key(path: &Path) -> Result<Zeroizing<Vec<u8>>, TlsError> {
+    let text = Zeroizing::new(read(path)?);
+    let key = PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
         pem::Error::NoItemsFound
             if memchr::memmem::find(&text, b"-----BEGIN ENCRYPTED PRIVATE KEY-----").is_some() =>
         {
@@ -241,7 +262,8 @@ fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
             path: path.to_owned(),
             error,
         },
-    })
+    })?;
+    Ok(Zeroizing::new(key.secret_der().to_vec()))
 }
 
 #[cfg(test)]

@@ -1,21 +1,22 @@
-//! One connection, from accept to its end: TLS, login, the account, the session.
+//! One connection as strangers see it, from accept to login: TLS, STARTTLS, and who it is. What comes then is
+//! another's: of this very process or of a worker.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
+use tokio::sync::watch;
 use tokio::time::Instant;
-use tracing::{debug, error, info, warn};
+use tracing::debug;
 
-use crate::auth::{Authenticator, Mechanism};
+use crate::auth::Mechanism;
 use crate::config::Plaintext;
 use crate::net::listener::{Accepted, Refusals};
 use crate::net::shutdown::stopped;
 use crate::net::stream::Stream;
 use crate::net::tls;
-use crate::process::users::{Unserved, Users};
-use crate::session::prelogin::PreloginEnd;
-use crate::session::{self, Code, Handover, Limits, Opening, Released, Situation, Stop};
+use crate::session::prelogin::{Authenticate, PreloginEnd};
+use crate::session::{self, Handover, Limits, Opening, Released, Situation, Stop};
 
 /// Whether TLS begins with the first byte or by STARTTLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,11 @@ pub enum Security {
 }
 
 impl Security {
+    /// Whether TLS begins at once.
+    pub fn is_implicit(self) -> bool {
+        self == Security::Implicit
+    }
+
     /// What clients hear that the listener cannot let in.
     pub fn refusals(self) -> Refusals {
         match self {
@@ -49,27 +55,40 @@ struct Line {
     local: SocketAddr,
 }
 
-/// What all connections of a server share.
-pub struct Server {
+/// What all connections share on their way in.
+pub struct Entrance<A> {
     /// Who may log in.
-    pub auth: Authenticator,
-    /// Certificates and versions.
-    pub tls: Arc<ServerConfig>,
+    pub auth: A,
+    /// Certificates and versions, as they are now.
+    pub tls: watch::Receiver<Arc<ServerConfig>>,
     /// Of every session.
     pub limits: Limits,
     /// Who may send a password in clear.
     pub plaintext: Plaintext,
     /// The SASL mechanisms offered.
     pub mechanisms: Arc<[Mechanism]>,
-    /// The accounts.
-    pub users: Arc<Users>,
     /// Told when the server stops.
     pub stop: Stop,
 }
 
-impl Server {
+/// Who serves those that have logged in.
+pub trait Inside<P>: Send + Sync + 'static {
+    /// Serves one to the end of the connection, or until it is a stranger's again.
+    fn serve(
+        &self,
+        handover: Handover<Stream, P>,
+        peer: SocketAddr,
+    ) -> impl Future<Output = Option<Released<Stream>>> + Send;
+}
+
+impl<A: Authenticate + Sync> Entrance<A> {
     /// Serves one client to the end of its connection.
-    pub async fn serve(self: Arc<Self>, accepted: Accepted, security: Security) {
+    pub async fn serve(
+        &self,
+        accepted: Accepted,
+        security: Security,
+        inside: &impl Inside<A::Passage>,
+    ) {
         let Accepted {
             tcp,
             peer,
@@ -94,43 +113,12 @@ impl Server {
                 return;
             };
             place.logged_in();
-            let Some(released) = self.serve_user(handover, peer).await else {
+            let Some(released) = inside.serve(handover, peer).await else {
                 return;
             };
             place.logged_out(peer.ip());
             Released { stream, opening } = released;
             deadline = self.login_deadline();
-        }
-    }
-
-    /// Serves somebody who has logged in. Gives what goes on without them.
-    async fn serve_user(
-        &self,
-        handover: Handover<Stream>,
-        peer: SocketAddr,
-    ) -> Option<Released<Stream>> {
-        let user = handover.user.user.clone();
-        match self.users.enter(&handover.user).await {
-            Ok(seat) => {
-                info!(user, %peer, "logged in");
-                let account = Arc::clone(seat.user());
-                let released =
-                    session::run(handover, account, self.limits.clone(), self.stop.clone()).await;
-                info!(user, %peer, "gone");
-                released
-            }
-            Err(Unserved::TooMany) => {
-                warn!(user, %peer, "login refused: too many connections of this user");
-                let text = "Too many connections of this user";
-                session::turn_away(handover, Code::Limit, text).await;
-                None
-            }
-            Err(Unserved::Failed(error)) => {
-                error!(user, %peer, "login refused: {error}");
-                let text = "Your mail cannot be opened; the server's log says why";
-                session::turn_away(handover, Code::Unavailable, text).await;
-                None
-            }
         }
     }
 
@@ -146,7 +134,7 @@ impl Server {
         line: Line,
         deadline: Instant,
         opening: Opening,
-    ) -> Option<Handover<Stream>> {
+    ) -> Option<Handover<Stream, A::Passage>> {
         let peer = line.peer.ip().to_canonical().to_string();
         let in_clear = Situation {
             tls: false,
@@ -194,9 +182,10 @@ impl Server {
             return None;
         };
         let mut stop = self.stop.clone();
+        let config = Arc::clone(&self.tls.borrow());
         let handshake = tokio::select! {
             () = stopped(&mut stop) => return None,
-            handshake = tls::accept(&self.tls, tcp, deadline) => handshake,
+            handshake = tls::accept(&config, tcp, deadline) => handshake,
         };
         match handshake {
             Ok(stream) => Some(stream),
@@ -213,7 +202,7 @@ impl Server {
         situation: &Situation,
         deadline: Instant,
         opening: Opening,
-    ) -> PreloginEnd<Stream> {
+    ) -> PreloginEnd<Stream, A::Passage> {
         let limits = Limits {
             login_timeout: deadline.saturating_duration_since(Instant::now()),
             ..self.limits.clone()

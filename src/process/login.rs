@@ -1,66 +1,370 @@
-//! Who may log in: the session's question put to auth, and the password that is made where none was
-//! given.
+//! The role login: strangers, and TLS. It speaks what is spoken before somebody has logged in, has auth decide, and
+//! gives those that are let in to their worker; where TLS is spoken it stays between. It can name no file, and nobody
+//! believes what it says of who somebody is.
 
+use std::collections::HashMap;
 use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rustix::rand::{GetRandomFlags, getrandom};
-use tracing::{error, info};
+use rustls::ServerConfig;
+use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::{mpsc, watch};
+use tracing::{debug, error, info, warn};
 use zeroize::Zeroizing;
 
-use crate::auth::{Authenticator, Credentials, Verdict};
-use crate::session::prelogin::Authenticate;
+use crate::auth::{Line, Mechanism, Secret, Step, Verdict};
+use crate::net::listener::Accepted;
+use crate::net::shutdown::SESSIONS_GRACE;
+use crate::net::stream::Stream;
+use crate::net::tls::{Material, MinimumVersion, server_config};
+use crate::process::ServeError;
+use crate::process::confine;
+use crate::process::connection::{Entrance, Inside, Security};
+use crate::process::link::Link;
+use crate::process::message::{Ask, Connection, Entry, FromLogin, LoginSetup, Reply, ToLogin};
+use crate::process::ports::{Port, Serving};
+use crate::process::privileges;
+use crate::process::pump::{Pumped, pump};
+use crate::process::settings::{self, mechanisms, minimum_version, session_limits};
+use crate::process::start::{THREADS_GRACE, Threads, deaf, finish, start, tell_confinement};
+use crate::process::way;
+use crate::session::prelogin::{Attempt, Authenticate};
+use crate::session::{Handover, Opening, Released};
 
-/// Characters of a password made here: those that look alike are left out, and none means anything
-/// to a shell.
-const PASSWORD_CHARACTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+/// Serves strangers until master says stop.
+///
+/// # Errors
+///
+/// Whatever keeps it from beginning, and a link that ends or says what may not be said.
+pub fn run(
+    setup: LoginSetup,
+    master: OwnedFd,
+    descriptors: Vec<OwnedFd>,
+) -> Result<(), ServeError> {
+    let config = settings::read(&setup.config)?;
+    let (auth, ports) = unpack(&setup, descriptors)?;
+    privileges::set_limits().map_err(ServeError::system("set the limits of the process"))?;
+    if setup.ids.is_some() {
+        privileges::leave_files().map_err(ServeError::system("leave all files behind"))?;
+    }
+    privileges::become_role(setup.ids).map_err(ServeError::system("drop root's rights"))?;
+    let confined = confine::to_calls(confine::Calls::Open)
+        .map_err(ServeError::system("filter system calls"))?;
+    let (log, runtime) = start(config.log.level, Threads::Many)?;
+    tell_confinement("system calls", confined);
+    let minimum = minimum_version(config.tls.minimum_version);
+    let result = runtime.block_on(async {
+        deaf()?;
+        let tls = server_config(&setup.certificates, minimum)?;
+        let (certificates, tls) = watch::channel(tls);
+        let (stop_sender, stop) = watch::channel(false);
+        let doorkeeper = Doorkeeper::new(auth).map_err(ServeError::system("reach auth"))?;
+        let master = Link::new(master).map_err(ServeError::system("reach master"))?;
+        let entrance = Arc::new(Entrance {
+            auth: Arc::clone(&doorkeeper),
+            tls,
+            limits: session_limits(&config),
+            plaintext: config.auth.plaintext_without_tls,
+            mechanisms: mechanisms(&config),
+            stop: stop.clone(),
+        });
+        let serve = move |accepted: Accepted, security: Security| {
+            let entrance = Arc::clone(&entrance);
+            async move { entrance.serve(accepted, security, &Outwards).await }
+        };
+        let serving = Serving::begin(ports, &config.limits, &stop, serve)?;
+        let ready = master.send(&FromLogin::Ready, &[]).await;
+        ready.map_err(ServeError::system("reach master"))?;
+        let orders = orders(&master, &doorkeeper, &certificates, minimum).await;
+        stop_sender.send_replace(true);
+        serving.end(SESSIONS_GRACE).await;
+        orders.map_err(ServeError::system("hear master"))
+    });
+    finish(&log, runtime, THREADS_GRACE);
+    result
+}
 
-/// Characters in it, each of five bits: 100 bits.
-const PASSWORD_LENGTH: usize = 20;
+/// The link to auth comes first, then a socket for each port.
+fn unpack(
+    setup: &LoginSetup,
+    descriptors: Vec<OwnedFd>,
+) -> Result<(OwnedFd, Vec<Port>), ServeError> {
+    let mut descriptors = descriptors.into_iter();
+    let missing = || ServeError::Usage("a socket is missing".to_owned());
+    let auth = descriptors.next().ok_or_else(missing)?;
+    let ports = setup.ports.iter().map(|(address, implicit)| {
+        let socket = descriptors.next().ok_or_else(missing)?;
+        Ok(Port {
+            socket: socket.into(),
+            address: *address,
+            security: match implicit {
+                true => Security::Implicit,
+                false => Security::StartTls,
+            },
+        })
+    });
+    Ok((auth, ports.collect::<Result<_, ServeError>>()?))
+}
 
-/// Characters of a failed login's name that the log keeps.
-const NAME_MAX: usize = 64;
-
-impl Authenticate for Authenticator {
-    async fn check(&self, credentials: Credentials) -> Verdict {
-        // A name goes to the log only as far as it can be one.
-        let name = String::from_utf8_lossy(&credentials.user);
-        let user: String = name.chars().take(NAME_MAX).collect();
-        let peer = credentials.peer.clone();
-        let verdict = Authenticator::check(self, credentials).await;
-        match &verdict {
-            Verdict::Granted(_) => {}
-            Verdict::Denied => info!(user, peer, "login failed"),
-            Verdict::Disabled(why) => info!(user, peer, "login refused: {why}"),
-            Verdict::Unavailable => error!(user, peer, "a source of users cannot answer"),
+/// Does what master says, until that is to stop.
+async fn orders(
+    master: &Link,
+    doorkeeper: &Arc<Doorkeeper>,
+    certificates: &watch::Sender<Arc<ServerConfig>>,
+    minimum: MinimumVersion,
+) -> io::Result<()> {
+    while let Some((order, mut descriptors)) = master.receive().await? {
+        match order {
+            ToLogin::Auth => match descriptors.pop() {
+                Some(link) => doorkeeper.reach(link)?,
+                None => warn!("auth has begun anew, but there is no way to it"),
+            },
+            ToLogin::Certificates(new) => renew(certificates, &new, minimum),
+            ToLogin::Enter(connection) => {
+                let line = descriptors.pop().map(Verdict::Granted);
+                let verdict = line.unwrap_or(Verdict::Unavailable);
+                doorkeeper.answer(connection, Step::Verdict(verdict));
+            }
+            ToLogin::Refuse(connection) => {
+                doorkeeper.answer(connection, Step::Verdict(Verdict::Unavailable));
+            }
+            ToLogin::Stop => return Ok(()),
         }
-        verdict
+    }
+    // Without master nobody could enter any more.
+    Ok(())
+}
+
+fn renew(to: &watch::Sender<Arc<ServerConfig>>, new: &[Material], minimum: MinimumVersion) {
+    match server_config(new, minimum) {
+        Ok(config) => {
+            info!("certificates renewed");
+            to.send_replace(config);
+        }
+        Err(error) => error!("renewed certificates cannot be used: {error}"),
     }
 }
 
-/// A password that nobody can guess.
-pub fn random_password() -> io::Result<Zeroizing<String>> {
-    let mut random = Zeroizing::new([0; PASSWORD_LENGTH]);
-    // So few octets come whole, once the system has any (getrandom(2)).
-    let filled = getrandom(&mut *random, GetRandomFlags::empty())?;
-    if filled != PASSWORD_LENGTH {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    // 32 characters divide 256, so each is as likely as the others.
-    let characters = random
-        .iter()
-        .map(|byte| char::from(PASSWORD_CHARACTERS[usize::from(byte % 32)]));
-    Ok(Zeroizing::new(characters.collect()))
+/// Asks auth on behalf of connections, and tells them what comes back: from auth, or from master.
+struct Doorkeeper {
+    auth: Mutex<Arc<Link>>,
+    waiting: Mutex<HashMap<Connection, mpsc::Sender<Step<OwnedFd>>>>,
+    next: AtomicU64,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn passwords_differ() {
-        let (one, two) = (random_password().unwrap(), random_password().unwrap());
-        assert_eq!(one.len(), PASSWORD_LENGTH);
-        assert_ne!(one, two);
-        assert!(one.bytes().all(|byte| PASSWORD_CHARACTERS.contains(&byte)));
+impl Doorkeeper {
+    fn new(auth: OwnedFd) -> io::Result<Arc<Doorkeeper>> {
+        let link = Arc::new(Link::new(auth)?);
+        let doorkeeper = Arc::new(Doorkeeper {
+            auth: Mutex::new(Arc::clone(&link)),
+            waiting: Mutex::default(),
+            next: AtomicU64::default(),
+        });
+        tokio::spawn(Arc::clone(&doorkeeper).hear(link));
+        Ok(doorkeeper)
     }
+
+    /// Turns to another auth process.
+    fn reach(self: &Arc<Self>, auth: OwnedFd) -> io::Result<()> {
+        let link = Arc::new(Link::new(auth)?);
+        *self.auth.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&link);
+        tokio::spawn(Arc::clone(self).hear(link));
+        Ok(())
+    }
+
+    /// Passes on what auth says.
+    async fn hear(self: Arc<Self>, auth: Arc<Link>) {
+        loop {
+            let (connection, step) = match auth.receive().await {
+                Ok(Some((Reply::Challenge(connection, octets), _))) => {
+                    (connection, Step::Challenge(octets))
+                }
+                Ok(Some((Reply::Denied(connection), _))) => {
+                    (connection, Step::Verdict(Verdict::Denied))
+                }
+                Ok(Some((Reply::Disabled(connection, reason), _))) => {
+                    (connection, Step::Verdict(Verdict::Disabled(reason)))
+                }
+                Ok(Some((Reply::Unavailable(connection), _))) => {
+                    (connection, Step::Verdict(Verdict::Unavailable))
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    error!("auth cannot be understood: {error}");
+                    break;
+                }
+            };
+            self.answer(connection, step);
+        }
+        // Who waits learns that there is nobody to answer: its end of the channel is gone.
+        self.waiting().clear();
+    }
+
+    fn answer(&self, connection: Connection, step: Step<OwnedFd>) {
+        // A client that has left waits for nothing, and the line to the worker closes.
+        if let Some(waiting) = self.waiting().get(&connection) {
+            // One that had its answer has room for no second one.
+            let _ = waiting.try_send(step);
+        }
+    }
+
+    fn link(&self) -> Arc<Link> {
+        Arc::clone(&self.auth.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<Connection, mpsc::Sender<Step<OwnedFd>>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Authenticate for Arc<Doorkeeper> {
+    type Passage = OwnedFd;
+    type Attempt = Asked;
+
+    fn begin(&self, mechanism: Mechanism, line: Line) -> Asked {
+        let connection = self.next.fetch_add(1, Ordering::Relaxed);
+        let (sender, answers) = mpsc::channel(1);
+        self.waiting().insert(connection, sender);
+        Asked {
+            doorkeeper: Arc::clone(self),
+            auth: self.link(),
+            connection,
+            first: Some((mechanism, line)),
+            answers,
+            over: false,
+        }
+    }
+}
+
+/// A login that auth is asked about.
+struct Asked {
+    doorkeeper: Arc<Doorkeeper>,
+    auth: Arc<Link>,
+    connection: Connection,
+    /// Until auth has heard of it.
+    first: Option<(Mechanism, Line)>,
+    answers: mpsc::Receiver<Step<OwnedFd>>,
+    /// There is a verdict.
+    over: bool,
+}
+
+impl Asked {
+    async fn ask(&mut self, response: Option<Secret>) -> io::Result<()> {
+        if let Some((mechanism, line)) = self.first.take() {
+            let begin = Ask::Begin(self.connection, mechanism, line);
+            self.auth.send(&begin, &[]).await?;
+        }
+        let response = response.map(|secret| Zeroizing::new(secret.expose().to_vec()));
+        let step = Ask::Step(self.connection, response);
+        self.auth.send(&step, &[]).await
+    }
+}
+
+impl Attempt for Asked {
+    type Passage = OwnedFd;
+
+    async fn step(&mut self, response: Option<Secret>) -> Step<OwnedFd> {
+        let answer = match self.ask(response).await {
+            Ok(()) => self.answers.recv().await,
+            Err(error) => {
+                error!("auth cannot be asked: {error}");
+                None
+            }
+        };
+        let step = answer.unwrap_or(Step::Verdict(Verdict::Unavailable));
+        self.over = matches!(step, Step::Verdict(_));
+        step
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.doorkeeper.waiting().remove(&self.connection);
+        if !self.over && self.first.is_none() {
+            let (auth, cancel) = (Arc::clone(&self.auth), Ask::Cancel(self.connection));
+            tokio::spawn(async move { auth.send(&cancel, &[]).await });
+        }
+    }
+}
+
+/// Whoever has logged in is served by a worker, at the other end of a line.
+struct Outwards;
+
+impl Inside<OwnedFd> for Outwards {
+    async fn serve(
+        &self,
+        handover: Handover<Stream, OwnedFd>,
+        peer: SocketAddr,
+    ) -> Option<Released<Stream>> {
+        let Handover {
+            stream,
+            unread,
+            tag,
+            passage,
+            capability_asked,
+            client_id,
+            failed_logins,
+        } = handover;
+        let entry = Entry {
+            tag: tag.as_str().as_bytes().to_vec(),
+            capability_asked,
+            opening: Opening {
+                greeting: false,
+                unread,
+                client_id,
+                failed_logins,
+            },
+            peer,
+        };
+        let served = match stream {
+            Stream::Tcp(tcp) => serve_clear(tcp, passage, &entry).await,
+            Stream::Tls(tls) => serve_tls(tls, passage, &entry).await,
+        };
+        served.unwrap_or_else(|error| {
+            debug!(%peer, "connection lost: {error}");
+            None
+        })
+    }
+}
+
+async fn serve_clear(
+    tcp: TcpStream,
+    passage: OwnedFd,
+    entry: &Entry,
+) -> io::Result<Option<Released<Stream>>> {
+    let mut line = way::line(passage)?;
+    way::send_in(&mut line, entry, Some(tcp.as_fd())).await?;
+    // The worker has it; this one would keep the connection open behind its back.
+    drop(tcp);
+    let Some(tcp) = way::await_end(&mut line).await? else {
+        return Ok(None);
+    };
+    let opening = way::take_back(&mut line).await?;
+    let tcp = TcpStream::from_std(std::net::TcpStream::from(tcp))?;
+    Ok(Some(Released {
+        stream: Stream::Tcp(tcp),
+        opening,
+    }))
+}
+
+async fn serve_tls(
+    mut tls: Box<tokio_rustls::server::TlsStream<TcpStream>>,
+    passage: OwnedFd,
+    entry: &Entry,
+) -> io::Result<Option<Released<Stream>>> {
+    let mut line: UnixStream = way::line(passage)?;
+    way::send_in(&mut line, entry, None).await?;
+    let kept = match pump(&mut *tls, &mut line).await? {
+        Pumped::Over => return Ok(None),
+        Pumped::Back(kept) => kept,
+    };
+    let mut opening = way::take_back(&mut line).await?;
+    opening.unread.append(&kept);
+    Ok(Some(Released {
+        stream: Stream::Tls(tls),
+        opening,
+    }))
 }

@@ -1,19 +1,36 @@
 //! Who runs as whom, and what a whole server is put together from.
 //!
-//! There is one role so far, [`single`]: one process, all of it as one user. The order of a start is
-//! the same for all ways to serve: read certificates, bind ports, drop rights, then begin to log,
-//! start threads and serve; so nothing that needs root happens after the drop, and no thread exists
-//! before it.
+//! By a configuration a server is several processes: [`master`] starts all others ([`child`], [`role`]) and brings
+//! them together, [`login`] speaks with strangers, [`auth`] knows who may come in, and a [`worker`] serves a user's
+//! mail; [`message`] has all that they may say to one another. `serve MAILDIR` is one process, [`single`]. All begin in
+//! the same order: rights are dropped, then files and system calls, and then threads are started and the log; so
+//! nothing that needs root happens after the drop, and no thread exists before it.
 
 mod accounts;
+mod auth;
+mod child;
+mod confine;
 mod connection;
+mod link;
 mod log;
 mod login;
+pub mod master;
+mod message;
+mod password;
+mod place;
+mod ports;
 mod privileges;
+mod proof;
+mod pump;
+pub mod role;
 mod screen;
+mod service;
+mod settings;
 pub mod single;
 mod start;
 mod users;
+mod way;
+mod worker;
 
 use std::io;
 

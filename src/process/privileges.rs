@@ -3,20 +3,27 @@
 //! The calls here are the kernel's own and change the calling thread alone, so all of it happens
 //! before any other thread starts; threads inherit what they find.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
 
+use rustix::io::Errno;
 use rustix::process::{
     DumpableBehavior, Gid, Resource, Rlimit, Uid, geteuid, getgid, getrlimit, getuid,
     set_dumpable_behavior, setrlimit,
 };
-use rustix::thread::{set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+use rustix::thread::{
+    CapabilitySet, remove_capability_from_bounding_set, set_no_new_privs, set_thread_groups,
+    set_thread_res_gid, set_thread_res_uid,
+};
+use serde::{Deserialize, Serialize};
 
 /// Where users are looked up by number. Users that only a directory service knows have no name here.
 const PASSWD: &str = "/etc/passwd";
 
 /// A user and group by number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Ids {
     /// The user.
     pub uid: u32,
@@ -74,6 +81,64 @@ pub fn become_user(ids: Ids) -> io::Result<()> {
         set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     }
     Ok(())
+}
+
+/// Keeps other processes of the same user from looking into this one, and its core from being written.
+pub fn hide() -> io::Result<()> {
+    Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
+}
+
+/// The user of this name, who owns nothing.
+pub const NOBODY: Ids = Ids {
+    uid: 65534,
+    gid: 65534,
+};
+
+/// The system's user of this name; `None`: there is none, or it is root.
+pub fn system_user_named(name: &str) -> Option<Ids> {
+    let passwd = fs::read_to_string(PASSWD).ok()?;
+    let mut fields = passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next()? == name).then_some(fields)
+    })?;
+    let (uid, gid) = (fields.nth(1)?.parse().ok()?, fields.next()?.parse().ok()?);
+    (uid > 0 && gid > 0).then_some(Ids { uid, gid })
+}
+
+/// As [`become_user`], for a process that has one task: no right beyond the user's can come back to it by a program
+/// either. `None`: it stays who it is, which is not root.
+///
+/// # Errors
+///
+/// What the system says; the caller must end.
+pub fn become_role(ids: Option<Ids>) -> io::Result<()> {
+    match ids {
+        Some(ids) => {
+            for capability in CapabilitySet::all().iter() {
+                match remove_capability_from_bounding_set(capability) {
+                    // One that this kernel does not know.
+                    Ok(()) | Err(Errno::INVAL) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            become_user(ids)
+        }
+        None if is_root() => Err(io::Error::other("a process of the server may not be root")),
+        None => {
+            set_no_new_privs(true)?;
+            hide()
+        }
+    }
+}
+
+/// Leaves the process in an empty directory that is the only one it can name. Needs root.
+pub fn leave_files() -> io::Result<()> {
+    let empty = PathBuf::from(format!("/run/culver-{}", std::process::id()));
+    DirBuilder::new().mode(0o700).create(&empty)?;
+    std::env::set_current_dir(&empty)?;
+    // Without a name nobody can put anything there.
+    fs::remove_dir(&empty)?;
+    std::os::unix::fs::chroot(".")
 }
 
 /// Allows as many open files as the system lets the process have, and no core dump.

@@ -1,6 +1,5 @@
 //! The role Single: one process that does everything, as the user the mail belongs to. It serves one
-//! Maildir, one Maildir on standard input and output, or the users of one mail uid by a
-//! configuration.
+//! Maildir, over the network or on standard input and output.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -9,31 +8,32 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
-use crate::auth::{AccountFields, Authenticator, Granted, Mechanism, Secret};
-use crate::config::{Capabilities, Config, Limits, LogLevel, Plaintext, TlsVersion};
+use crate::auth::{self, AccountFields, Authenticator, Granted, Line, Mechanism, Secret, Step};
+use crate::config::{Config, Limits, LogLevel, Plaintext};
 use crate::mailbox::user::User;
-use crate::net::limits::Admission;
-use crate::net::listener;
-use crate::net::shutdown::{Hangup, SESSIONS_GRACE, Signals, drain, stop_on_signal};
-use crate::net::tls::MinimumVersion;
+use crate::net::shutdown::{Hangup, SESSIONS_GRACE, Signals, stop_on_signal, stopped};
+use crate::net::tls::{MinimumVersion, server_config};
 use crate::process::ServeError;
 use crate::process::accounts;
-use crate::process::connection::{Security, Server};
-use crate::process::login::random_password;
+use crate::process::connection::{Entrance, Security};
+use crate::process::password::random_password;
+use crate::process::ports::{Port, Serving};
 use crate::process::privileges;
 use crate::process::screen::{Census, Screen};
+use crate::process::service::Service;
+use crate::process::settings::{mechanisms, session_limits};
 use crate::process::start::{
-    Port, become_mail_owner, become_owner, finish, hostname, own_name, own_user, start, tls_config,
-    warn_of_few_descriptors,
+    FLUSH_GRACE, THREADS_GRACE, Threads, become_owner, certificates, finish, own_name, own_user,
+    start,
 };
 use crate::process::users::Users;
 use crate::session;
-use crate::session::withdrawn::Withdrawn;
+use crate::session::prelogin::{Attempt, Authenticate};
 
 /// Where `serve MAILDIR` speaks IMAP with STARTTLS.
 pub const DEFAULT_LISTEN: SocketAddr =
@@ -44,15 +44,7 @@ pub const DEFAULT_LISTEN_TLS: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1993);
 
 /// The names a self-signed certificate is good for.
-const LOCAL_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
-
-/// How long the last writes may take once all sessions are gone, together with what these have left of their time; and
-/// then what runs on a thread.
-const FLUSH_GRACE: Duration = Duration::from_secs(2);
-const THREADS_GRACE: Duration = Duration::from_millis(500);
-
-/// Stands for "no limit" where a time is needed: a year.
-const UNLIMITED: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+pub const LOCAL_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
 /// What `serve MAILDIR` is asked to do.
 #[derive(Clone, Debug)]
@@ -95,17 +87,18 @@ impl MaildirOptions {
 /// Whatever keeps it from beginning; what fails later is logged.
 pub fn serve_maildir(options: MaildirOptions) -> Result<(), ServeError> {
     let config = Config::default();
-    let tls = tls_config(
+    let certificates = certificates(
         options.certificate.as_deref(),
         options.key.as_deref(),
         &[],
         &LOCAL_NAMES,
-        MinimumVersion::default(),
     )?;
+    let tls = server_config(&certificates, MinimumVersion::default())?;
     let imap = Port::bind(options.listen, Security::StartTls)?;
     let imaps = Port::bind(options.listen_tls, Security::Implicit)?;
     let root_warning = become_owner(&options.maildir)?;
-    let (log, runtime) = start(LogLevel::Info)?;
+    set_limits()?;
+    let (log, runtime) = start(LogLevel::Info, Threads::Many)?;
     if let Some(warning) = root_warning {
         warn!("{warning}");
     }
@@ -134,92 +127,34 @@ pub fn serve_maildir(options: MaildirOptions) -> Result<(), ServeError> {
         };
         show(&screen);
         let (stop_sender, stop) = watch::channel(false);
-        let server = Server {
-            auth: Authenticator::single(name.clone(), Secret::new(password.as_bytes().to_vec())),
-            tls,
+        let password = Secret::new(password.as_bytes().to_vec());
+        let entrance = Entrance {
+            auth: Arc::new(Authenticator::single(name.clone(), password)),
+            tls: watch::channel(tls).1,
             limits: session_limits(&config),
             plaintext: Plaintext::Loopback,
             mechanisms: mechanisms(&config),
+            stop: stop.clone(),
+        };
+        let service = Service {
             // The one user may have all the connections there are.
             users: Users::new(
                 usize::MAX,
                 Box::new(move |_| Ok(User::open(account.clone())?)),
             ),
+            limits: session_limits(&config),
             stop,
         };
+        let ports = vec![imap, imaps];
         serve(
-            vec![imap, imaps],
+            ports,
             &config.limits,
-            server,
+            entrance,
+            service,
             signals,
             stop_sender,
         )
         .await
-    });
-    finish(&log, runtime, THREADS_GRACE);
-    result
-}
-
-/// Serves the users of one mail uid by a configuration until a signal says stop.
-///
-/// # Errors
-///
-/// Whatever keeps it from beginning; what fails later is logged.
-pub fn serve_config(config: Config) -> Result<(), ServeError> {
-    let authenticator = Authenticator::new(&config.auth)?;
-    let owner = accounts::mail_owner(&config)?;
-    let hostname = hostname(&config);
-    let mut names = vec![hostname.as_str()];
-    names.extend(LOCAL_NAMES);
-    let tls = tls_config(
-        config.tls.certificate.as_deref(),
-        config.tls.key.as_deref(),
-        &config.tls.sni,
-        &names,
-        match config.tls.minimum_version {
-            TlsVersion::Tls12 => MinimumVersion::Tls12,
-            TlsVersion::Tls13 => MinimumVersion::Tls13,
-        },
-    )?;
-    let mut ports = Vec::new();
-    for address in &config.listen.imap {
-        ports.push(Port::bind(*address, Security::StartTls)?);
-    }
-    for address in &config.listen.imaps {
-        ports.push(Port::bind(*address, Security::Implicit)?);
-    }
-    if ports.is_empty() {
-        return Err(ServeError::Usage(
-            "listen.imap and listen.imaps are both empty: there is nothing to serve".to_owned(),
-        ));
-    }
-    become_mail_owner(owner, &config)?;
-    let (log, runtime) = start(config.log.level)?;
-    if config.tls.certificate.is_none() {
-        warn!("no tls.certificate: a self-signed one is used, which clients will not trust");
-    }
-    warn_of_few_descriptors(&config.limits);
-
-    let result = runtime.block_on(async {
-        let signals = catch_signals(Hangup::IsNoted)?;
-        let (stop_sender, stop) = watch::channel(false);
-        let (limits, own_uid) = (config.limits.clone(), privileges::own_uid());
-        let server = Server {
-            auth: authenticator,
-            tls,
-            limits: session_limits(&config),
-            plaintext: config.auth.plaintext_without_tls,
-            mechanisms: mechanisms(&config),
-            users: Users::new(
-                at_most(config.limits.connections_per_user),
-                Box::new(move |granted| {
-                    let account = accounts::of_granted(&config, own_uid, granted)?;
-                    Ok(User::open(account)?)
-                }),
-            ),
-            stop,
-        };
-        serve(ports, &limits, server, signals, stop_sender).await
     });
     finish(&log, runtime, THREADS_GRACE);
     result
@@ -249,12 +184,13 @@ pub fn serve_stdio(maildir: Option<PathBuf>, config: Option<Config>) -> Result<(
         }
     };
     let root_warning = become_owner(&account.location.root)?;
+    set_limits()?;
     // What is said on standard error, ssh shows to whoever sits at the other end.
     let level = match config.log.level {
         LogLevel::Info => LogLevel::Warn,
         chosen => chosen,
     };
-    let (log, runtime) = start(level)?;
+    let (log, runtime) = start(level, Threads::Many)?;
     if let Some(warning) = root_warning {
         warn!("{warning}");
     }
@@ -295,55 +231,47 @@ pub fn serve_stdio(maildir: Option<PathBuf>, config: Option<Config>) -> Result<(
     result
 }
 
-/// Accepts on all ports until a signal comes, then ends in order: ports closed, sessions told and
-/// waited for, everything on disk. A second signal ends at once.
+impl Authenticate for Arc<Authenticator> {
+    type Passage = Granted;
+    type Attempt = auth::Attempt;
+
+    fn begin(&self, mechanism: Mechanism, line: Line) -> auth::Attempt {
+        auth::Attempt::new(Arc::clone(self), mechanism, line)
+    }
+}
+
+impl Attempt for auth::Attempt {
+    type Passage = Granted;
+
+    async fn step(&mut self, response: Option<Secret>) -> Step {
+        auth::Attempt::step(self, response.as_ref()).await
+    }
+}
+
+/// Serves connections until a signal comes, then ends in order: ports closed, sessions told and waited for,
+/// everything on disk. A second signal ends at once.
 async fn serve(
     ports: Vec<Port>,
     limits: &Limits,
-    server: Server,
+    entrance: Entrance<Arc<Authenticator>>,
+    service: Service,
     signals: Signals,
     stop_sender: watch::Sender<bool>,
 ) -> Result<(), ServeError> {
-    let server = Arc::new(server);
-    let admission = Admission::new(
-        at_most(limits.connections),
-        at_most(limits.connections_per_address),
-    );
-    let mut accepting = JoinSet::new();
-    for port in ports {
-        info!(address = %port.address, security = ?port.security, "listening");
-        let socket = tokio::net::TcpListener::from_std(port.socket)
-            .map_err(ServeError::system(format!("listen on {}", port.address)))?;
-        let server = Arc::clone(&server);
-        let serve = move |accepted| Arc::clone(&server).serve(accepted, port.security);
-        accepting.spawn(listener::accept(
-            socket,
-            Arc::clone(&admission),
-            port.security.refusals(),
-            stop_sender.subscribe(),
-            serve,
-        ));
-    }
-    let closing = tokio::spawn(Arc::clone(&server.users).close_unused());
+    let users = Arc::clone(&service.users);
+    let shared = Arc::new((entrance, service));
+    let stop = stop_sender.subscribe();
+    let serving = Serving::begin(ports, limits, &stop, move |accepted, security| {
+        let shared = Arc::clone(&shared);
+        async move { shared.0.serve(accepted, security, &shared.1).await }
+    })?;
+    let closing = tokio::spawn(Arc::clone(&users).close_unused());
+    let mut told = stop.clone();
     let in_order = async {
-        let mut open = Vec::new();
-        while let Some(ended) = accepting.join_next().await {
-            match ended {
-                Ok(sessions) => open.push(sessions),
-                // A server that no longer listens must not stay as if it did.
-                Err(fault) => std::panic::resume_unwind(fault.into_panic()),
-            }
-        }
-        let deadline = Instant::now() + SESSIONS_GRACE;
-        let last_writes = deadline + FLUSH_GRACE;
-        let mut cut_off = 0;
-        for mut sessions in open {
-            cut_off += drain(&mut sessions, deadline - Instant::now()).await;
-        }
-        if cut_off > 0 {
-            warn!(sessions = cut_off, "cut off: they did not end in time");
-        }
-        if timeout_at(last_writes, server.users.flush()).await.is_err() {
+        stopped(&mut told).await;
+        let last_writes = Instant::now() + SESSIONS_GRACE + FLUSH_GRACE;
+        serving.end(SESSIONS_GRACE).await;
+        if timeout_at(last_writes, users.flush()).await.is_err() {
             warn!("the last changes did not reach the disk in time");
         }
     };
@@ -362,6 +290,10 @@ async fn open(account: crate::mailbox::user::Account) -> Result<Arc<User>, Serve
         .unwrap_or_else(|error| Err(ServeError::system("open the mail")(error.into())))
 }
 
+fn set_limits() -> Result<(), ServeError> {
+    privileges::set_limits().map_err(ServeError::system("set the limits of the process"))
+}
+
 fn catch_signals(hangup: Hangup) -> Result<Signals, ServeError> {
     Signals::catch(hangup).map_err(ServeError::system("catch signals"))
 }
@@ -370,42 +302,4 @@ fn catch_signals(hangup: Hangup) -> Result<Signals, ServeError> {
 fn show(screen: &Screen<'_>) {
     let mut out = io::stdout().lock();
     let _ = write!(out, "{screen}").and_then(|()| out.flush());
-}
-
-fn session_limits(config: &Config) -> session::Limits {
-    session::Limits {
-        login_timeout: config.limits.login_timeout.limit().unwrap_or(UNLIMITED),
-        idle_timeout: config.limits.idle_timeout.limit().unwrap_or(UNLIMITED),
-        max_message_size: config.mail.max_message_size.limit(),
-        message_limit: Some(config.limits.message_limit).filter(|limit| *limit > 0),
-        save_limit: Some(config.limits.save_limit).filter(|limit| *limit > 0),
-        withdrawn: Arc::new(withdrawn(&config.capabilities)),
-    }
-}
-
-/// What the configuration withdraws from clients.
-fn withdrawn(capabilities: &Capabilities) -> Withdrawn {
-    let clients = capabilities.client.iter();
-    Withdrawn::new(
-        capabilities.off.clone(),
-        clients
-            .map(|client| (client.name.clone(), client.off.clone()))
-            .collect(),
-    )
-}
-
-/// The configured mechanisms that there are already; `config check` warns of others.
-fn mechanisms(config: &Config) -> Arc<[Mechanism]> {
-    let known = config.auth.mechanisms.iter();
-    known
-        .filter_map(|mechanism| Mechanism::named(mechanism.as_str()))
-        .collect()
-}
-
-/// A number of the configuration, where 0 means no limit.
-fn at_most(number: u32) -> usize {
-    match number {
-        0 => usize::MAX,
-        number => usize::try_from(number).unwrap_or(usize::MAX),
-    }
 }

@@ -1,68 +1,89 @@
 //! The steps of a start: certificates, ports, rights, and then threads. Which of them a server takes,
-//! and with what, is in [`super::single`].
+//! and with what, is in the file of its role.
 
 use std::fs;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ServerConfig;
 use tokio::runtime::{Builder, Runtime};
-use tracing::warn;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{info, warn};
 
 use crate::config::{Config, Limits, LogLevel, Sni};
-use crate::net::listener;
-use crate::net::tls::{Identity, MinimumVersion, server_config};
+use crate::net::tls::Material;
 use crate::process::ServeError;
-use crate::process::accounts;
-use crate::process::connection::Security;
+use crate::process::confine::Confined;
 use crate::process::log::Log;
 use crate::process::privileges::{self, Ids, SystemUser};
 
 /// Threads that may wait for the disk.
 const DISK_THREADS: usize = 16;
 
+/// Threads that may wait for others to check a password.
+const PATIENT_THREADS: usize = 256;
+
 /// How long an idle one of them stays.
 const DISK_THREAD_STAYS: Duration = Duration::from_secs(2);
 
-/// A port that is listened on.
-pub struct Port {
-    /// The socket.
-    pub socket: TcpListener,
-    /// Its address; the port is the one that was picked.
-    pub address: SocketAddr,
-    /// What is spoken there.
-    pub security: Security,
+/// How long the last writes may take once all sessions are gone, together with what these have left of their time; and
+/// then what runs on a thread.
+pub const FLUSH_GRACE: Duration = Duration::from_secs(2);
+pub const THREADS_GRACE: Duration = Duration::from_millis(500);
+
+/// How many threads carry the tasks of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threads {
+    /// As many as there are cores.
+    Many,
+    /// The same, and many more that wait.
+    ManyThatWait,
+    /// The one there is.
+    Few,
 }
 
-impl Port {
-    /// Listens; port 0 picks a free one.
-    pub fn bind(address: SocketAddr, security: Security) -> Result<Port, ServeError> {
-        let doing = || format!("listen on {address}");
-        let socket = listener::bind(address).map_err(ServeError::system(doing()))?;
-        let address = socket.local_addr().map_err(ServeError::system(doing()))?;
-        Ok(Port {
-            socket,
-            address,
-            security,
-        })
-    }
-}
-
-/// Begins what needs threads: the log and the runtime. Rights are dropped by now.
-pub fn start(level: LogLevel) -> Result<(Log, Runtime), ServeError> {
-    privileges::set_limits().map_err(ServeError::system("set the limits of the process"))?;
+/// Begins what needs threads: the log and the runtime. Rights are dropped by now, but in master.
+pub fn start(level: LogLevel, threads: Threads) -> Result<(Log, Runtime), ServeError> {
     let log = Log::start(level).map_err(ServeError::system("begin to log"))?;
-    let runtime = Builder::new_multi_thread()
-        .max_blocking_threads(DISK_THREADS)
+    let mut builder = match threads {
+        Threads::Many | Threads::ManyThatWait => Builder::new_multi_thread(),
+        Threads::Few => Builder::new_current_thread(),
+    };
+    let waiting = match threads {
+        Threads::ManyThatWait => PATIENT_THREADS,
+        Threads::Many | Threads::Few => DISK_THREADS,
+    };
+    let runtime = builder
+        .max_blocking_threads(waiting)
         .thread_keep_alive(DISK_THREAD_STAYS)
         .enable_all()
         .build()
         .map_err(ServeError::system("start threads"))?;
     Ok((log, runtime))
+}
+
+/// Hears no signal that means stop or reload: a terminal or a service manager sends these to all processes, and
+/// master alone decides.
+pub fn deaf() -> Result<(), ServeError> {
+    for kind in [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+    ] {
+        // Once caught, a signal has no other effect any more.
+        drop(signal(kind).map_err(ServeError::system("catch signals"))?);
+    }
+    Ok(())
+}
+
+/// Says so where the kernel cannot confine the process as it should be.
+pub fn tell_confinement(what: &str, confined: Confined) {
+    match confined {
+        Confined::Wholly => {}
+        Confined::Partly => info!("this kernel confines {what} in part"),
+        Confined::NotAtAll => warn!("this kernel cannot confine {what}"),
+    }
 }
 
 /// Ends what [`start`] began.
@@ -71,28 +92,27 @@ pub fn finish(log: &Log, runtime: Runtime, grace: Duration) {
     log.finish();
 }
 
-/// Certificates from files or, where none are named, one made on the fly.
-pub fn tls_config(
+/// Certificates from files or, where none are named, one made on the fly; that for everybody first.
+pub fn certificates(
     certificate: Option<&Path>,
     key: Option<&Path>,
     further: &[Sni],
     self_signed_names: &[&str],
-    minimum: MinimumVersion,
-) -> Result<Arc<ServerConfig>, ServeError> {
-    let identity = match (certificate, key) {
-        (Some(certificate), Some(key)) => Identity::load(certificate, key)?,
-        (None, None) => Identity::self_signed(self_signed_names)?,
+) -> Result<Vec<Material>, ServeError> {
+    let first = match (certificate, key) {
+        (Some(certificate), Some(key)) => Material::load(certificate, key)?,
+        (None, None) => Material::self_signed(self_signed_names)?,
         _ => {
             return Err(ServeError::Usage(
                 "a certificate and its key go together: give both or none".to_owned(),
             ));
         }
     };
-    let further = further
-        .iter()
-        .map(|sni| Identity::load(&sni.certificate, &sni.key))
-        .collect::<Result<_, _>>()?;
-    Ok(server_config(identity, further, minimum)?)
+    let mut all = vec![first];
+    for sni in further {
+        all.push(Material::load(&sni.certificate, &sni.key)?);
+    }
+    Ok(all)
 }
 
 /// Where root was asked to serve a Maildir, the process becomes the Maildir's owner. What is
@@ -122,29 +142,6 @@ pub fn become_owner(maildir: &Path) -> Result<Option<String>, ServeError> {
     privileges::become_user(owner)
         .map_err(ServeError::system(format!("become user {}", owner.uid)))?;
     Ok(None)
-}
-
-/// Becomes the user the mail of a configuration belongs to, or finds that it is that user.
-pub fn become_mail_owner(owner: Option<Ids>, config: &Config) -> Result<(), ServeError> {
-    if privileges::is_root() {
-        let owner = owner.ok_or_else(|| {
-            ServeError::Usage(
-                "users.uid and users.gid are needed: who owns the mail? Root does not serve it"
-                    .to_owned(),
-            )
-        })?;
-        return privileges::become_user(owner)
-            .map_err(ServeError::system(format!("become user {}", owner.uid)));
-    }
-    let own_uid = privileges::own_uid();
-    accounts::check_uid(own_uid, config.users.first_uid)?;
-    match owner {
-        Some(owner) if owner.uid != own_uid => Err(ServeError::Usage(format!(
-            "users.uid is {}, but the server was started by uid {own_uid}, not by root",
-            owner.uid
-        ))),
-        _ => Ok(()),
-    }
 }
 
 /// The user the process runs as, by the system or, where that knows no name, by the environment.

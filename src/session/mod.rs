@@ -34,11 +34,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::auth::Mechanism;
+use crate::auth::{Granted, Mechanism};
 use crate::imap::core::Tag;
 use crate::imap::name::MailboxName;
 pub use crate::imap::response::Code;
@@ -130,15 +131,15 @@ pub type ClientId = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
 /// A connection whose client has logged in, but has not been told so yet.
 #[derive(Debug)]
-pub struct Handover<S> {
+pub struct Handover<S, P = Granted> {
     /// The connection.
     pub stream: S,
     /// What the client sent ahead.
     pub unread: Unread,
     /// The tag of the LOGIN or AUTHENTICATE to answer.
     pub tag: Tag,
-    /// Who it is.
-    pub user: crate::auth::Granted,
+    /// What was granted: who it is, or the way to whoever serves them.
+    pub passage: P,
     /// The client asked CAPABILITY before: it is answered in the form it then expects.
     pub capability_asked: bool,
     /// What the client said in ID; empty if nothing.
@@ -148,7 +149,7 @@ pub struct Handover<S> {
 }
 
 /// How NotAuthenticated begins.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Opening {
     /// The client is to be greeted: not after STARTTLS, nor after UNAUTHENTICATE.
     pub greeting: bool,

@@ -5,8 +5,7 @@ use tokio::io::{ReadHalf, WriteHalf};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use crate::auth::sasl::{self, Exchange, Step};
-use crate::auth::{Credentials, Granted, Mechanism, Verdict};
+use crate::auth::{Line, Mechanism, Step, Verdict, sasl};
 use crate::imap::capability;
 use crate::imap::command::{Command, CommandBody, StateName};
 use crate::imap::core::{Secret, Tag};
@@ -27,10 +26,28 @@ const BAD_COMMANDS: u32 = 3;
 /// Failed logins before the connection ends. How long each takes is auth's matter.
 const FAILED_LOGINS: u32 = 10;
 
-/// Where credentials are checked. Whether here or in another process is not known here.
+/// Who decides over logins. Whether here or in another process is not known here.
 pub trait Authenticate {
-    /// The verdict. May take its time: a failure is meant to.
-    fn check(&self, credentials: Credentials) -> impl Future<Output = Verdict> + Send;
+    /// What is granted: who it is, or the way to whoever serves them.
+    type Passage: Send;
+    /// A login that has begun. Dropping it gives it up.
+    type Attempt: Attempt<Passage = Self::Passage> + Send;
+
+    /// Begins a login.
+    fn begin(&self, mechanism: Mechanism, line: Line) -> Self::Attempt;
+}
+
+/// A login that has begun.
+pub trait Attempt {
+    /// See [`Authenticate::Passage`].
+    type Passage;
+
+    /// Takes the client's response, out of base64; `None`: it begins without one. May take its time: a refusal is
+    /// meant to.
+    fn step(
+        &mut self,
+        response: Option<Secret>,
+    ) -> impl Future<Output = Step<Self::Passage>> + Send;
 }
 
 /// How NotAuthenticated ends.
@@ -39,11 +56,11 @@ pub trait Authenticate {
     clippy::large_enum_variant,
     reason = "there is one for a connection, and it is moved once"
 )]
-pub enum PreloginEnd<S> {
+pub enum PreloginEnd<S, P> {
     /// The tagged OK to STARTTLS has been sent and nothing came after the command: TLS may begin on it.
     StartTls(S),
     /// Somebody has logged in, and waits to hear it.
-    Handover(Handover<S>),
+    Handover(Handover<S, P>),
     /// It is over; nothing is left to do.
     Logout,
 }
@@ -56,7 +73,7 @@ pub async fn prelogin<S: Stream, A: Authenticate>(
     auth: &A,
     opening: Opening,
     mut stop: Stop,
-) -> PreloginEnd<S> {
+) -> PreloginEnd<S, A::Passage> {
     let Opening {
         greeting,
         unread,
@@ -99,11 +116,11 @@ pub async fn prelogin<S: Stream, A: Authenticate>(
             let stream = input.unsplit(writer.into_half());
             match outcome {
                 Outcome::StartTls => PreloginEnd::StartTls(stream),
-                Outcome::Login(tag, user) => PreloginEnd::Handover(Handover {
+                Outcome::Login(tag, passage) => PreloginEnd::Handover(Handover {
                     stream,
                     unread,
                     tag,
-                    user,
+                    passage,
                     capability_asked,
                     client_id,
                     failed_logins,
@@ -134,13 +151,13 @@ struct Stranger<'a, S, A> {
 }
 
 /// What there is to do next for somebody else. All that was said before has been sent.
-enum Outcome {
+enum Outcome<P> {
     StartTls,
-    Login(Tag, Granted),
+    Login(Tag, P),
 }
 
 impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
-    async fn serve(&mut self, greeting: bool) -> Result<Outcome, End> {
+    async fn serve(&mut self, greeting: bool) -> Result<Outcome<A::Passage>, End> {
         if greeting {
             let code = Some(Code::Capability(self.capabilities()));
             self.writer
@@ -171,7 +188,7 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
         }
     }
 
-    async fn command(&mut self, command: Command) -> Result<Option<Outcome>, End> {
+    async fn command(&mut self, command: Command) -> Result<Option<Outcome<A::Passage>>, End> {
         let Command { tag, body } = command;
         if !body.allowed_in(StateName::NotAuthenticated) {
             self.bad(Some(&tag), None, "Log in first")?;
@@ -220,10 +237,9 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
                     );
                     return Ok(None);
                 }
-                // LOGIN gives what PLAIN gives (RFC 3501 §6.2.3).
-                return self
-                    .login(tag, Mechanism::Plain, user, None, password)
-                    .await;
+                // LOGIN gives what PLAIN gives (RFC 3501 §6.2.3), and neither can hold a NUL.
+                let message = sasl::plain_message(&user, &password);
+                return self.exchange(tag, Mechanism::Plain, Some(message)).await;
             }
             CommandBody::Authenticate { mechanism, initial } => {
                 return self.authenticate(tag, &mechanism, initial).await;
@@ -236,7 +252,7 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
 
     /// STARTTLS (RFC 3501 §6.2.1). What an attacker on the line slipped in behind it must not be taken for
     /// the client's words after TLS has begun, so any of it ends the connection.
-    async fn starttls(&mut self, tag: &Tag) -> Result<Option<Outcome>, End> {
+    async fn starttls(&mut self, tag: &Tag) -> Result<Option<Outcome<A::Passage>>, End> {
         if self.situation.tls || !self.situation.starttls {
             self.bad(Some(tag), None, "TLS is active already, or not available")?;
             return Ok(None);
@@ -255,7 +271,7 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
         tag: Tag,
         mechanism: &str,
         initial: Option<Secret>,
-    ) -> Result<Option<Outcome>, End> {
+    ) -> Result<Option<Outcome<A::Passage>>, End> {
         let offered = &self.situation.mechanisms;
         let Some(mechanism) =
             Mechanism::named(mechanism).filter(|mechanism| offered.contains(mechanism))
@@ -268,70 +284,60 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
             self.no(&tag, Code::PrivacyRequired, text);
             return Ok(None);
         }
-        let (mut exchange, mut step) =
-            Exchange::start(mechanism, initial.as_ref().map(Secret::expose));
-        loop {
-            match step {
-                Step::Challenge(challenge) => {
-                    self.writer.continuation(&sasl::encode(&challenge));
-                    self.writer.flush().await?;
-                    let line = match self.reader.line().await? {
-                        Cut::Command(line) => Zeroizing::new(line),
-                        Cut::Refused(refusal) => {
-                            self.bad(Some(&tag), refusal.code, &refusal.text)?;
-                            return Ok(None);
-                        }
-                        Cut::Literal | Cut::Append { .. } | Cut::AppendOn(_) | Cut::Flood => {
-                            return Err(End::FLOOD);
-                        }
-                    };
-                    if *line == b"*" {
-                        self.bad(Some(&tag), None, "Authentication aborted by client.")?;
-                        return Ok(None);
-                    }
-                    let Some(response) = sasl::decode(&line) else {
-                        self.bad(
-                            Some(&tag),
-                            None,
-                            "Invalid base64 data in continued response",
-                        )?;
-                        return Ok(None);
-                    };
-                    step = exchange.step(&response);
-                }
-                Step::Done {
-                    user,
-                    authorize_as,
-                    password,
-                } => {
-                    return self
-                        .login(tag, mechanism, user, authorize_as, password)
-                        .await;
-                }
-                Step::Failed => return self.failed(&tag),
-            }
-        }
+        self.exchange(tag, mechanism, initial).await
     }
 
-    async fn login(
+    /// The messages of a login, to its verdict.
+    async fn exchange(
         &mut self,
         tag: Tag,
         mechanism: Mechanism,
-        user: Vec<u8>,
-        authorize_as: Option<Vec<u8>>,
-        password: Secret,
-    ) -> Result<Option<Outcome>, End> {
-        let credentials = Credentials {
-            user,
-            authorize_as,
-            password,
-            mechanism,
+        initial: Option<Secret>,
+    ) -> Result<Option<Outcome<A::Passage>>, End> {
+        let line = Line {
             secured: self.situation.tls,
             peer: self.situation.peer.clone(),
         };
-        match self.auth.check(credentials).await {
-            Verdict::Granted(user) => return Ok(Some(Outcome::Login(tag, user))),
-            Verdict::Denied => return self.failed(&tag),
+        let mut attempt = self.auth.begin(mechanism, line);
+        let mut step = attempt.step(initial).await;
+        loop {
+            let challenge = match step {
+                Step::Challenge(challenge) => challenge,
+                Step::Verdict(verdict) => return self.verdict(tag, verdict),
+            };
+            self.writer.continuation(&sasl::encode(&challenge));
+            self.writer.flush().await?;
+            let line = match self.reader.line().await? {
+                Cut::Command(line) => Zeroizing::new(line),
+                Cut::Refused(refusal) => {
+                    self.bad(Some(&tag), refusal.code, &refusal.text)?;
+                    return Ok(None);
+                }
+                Cut::Literal | Cut::Append { .. } | Cut::AppendOn(_) | Cut::Flood => {
+                    return Err(End::FLOOD);
+                }
+            };
+            if *line == b"*" {
+                self.bad(Some(&tag), None, "Authentication aborted by client.")?;
+                return Ok(None);
+            }
+            let Some(response) = sasl::decode(&line) else {
+                let text = "Invalid base64 data in continued response";
+                self.bad(Some(&tag), None, text)?;
+                return Ok(None);
+            };
+            step = attempt.step(Some(response)).await;
+        }
+    }
+
+    fn verdict(
+        &mut self,
+        tag: Tag,
+        verdict: Verdict<A::Passage>,
+    ) -> Result<Option<Outcome<A::Passage>>, End> {
+        match verdict {
+            Verdict::Granted(passage) => return Ok(Some(Outcome::Login(tag, passage))),
+            Verdict::Denied => self.failed(&tag)?,
             Verdict::Disabled(reason) => {
                 self.no(&tag, Code::AuthorizationFailed, &reason);
             }
@@ -344,13 +350,13 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
     }
 
     /// The same words, whoever it was and whatever was wrong.
-    fn failed(&mut self, tag: &Tag) -> Result<Option<Outcome>, End> {
+    fn failed(&mut self, tag: &Tag) -> Result<(), End> {
         self.no(tag, Code::AuthenticationFailed, "Authentication failed.");
         self.failed_logins += 1;
         if self.failed_logins >= FAILED_LOGINS {
             return Err(End::Bye(None, "Too many failed logins.".into()));
         }
-        Ok(None)
+        Ok(())
     }
 
     fn capabilities(&self) -> Vec<std::borrow::Cow<'static, str>> {

@@ -7,6 +7,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Poll, ready};
 
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use zeroize::Zeroize;
 
@@ -23,11 +24,18 @@ pub const PIECE: usize = 64 << 10;
 const AHEAD: usize = 64 << 10;
 
 /// What came and was not used, for another reader.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unread {
     octets: Vec<u8>,
     /// The end of a compressed stream may come before what is said.
     ends_stream: bool,
+}
+
+impl Unread {
+    /// Takes what came later.
+    pub fn append(&mut self, more: &[u8]) {
+        self.octets.extend_from_slice(more);
+    }
 }
 
 impl From<Vec<u8>> for Unread {

@@ -45,7 +45,7 @@ pub async fn run<S: Stream>(
     limits: Limits,
     stop: Stop,
 ) -> Option<Released<S>> {
-    let span = tracing::info_span!("session", user = handover.user.user);
+    let span = tracing::info_span!("session", user = handover.passage.user);
     let Handover {
         stream,
         unread,

@@ -34,6 +34,11 @@ impl Kind {
     }
 }
 
+/// Whether `CULVER_TEST_PROCESSES` has Culver always run by a configuration file, and so as several processes.
+fn in_processes() -> bool {
+    std::env::var_os("CULVER_TEST_PROCESSES").is_some()
+}
+
 /// How to start a server.
 pub struct Setup {
     kind: Kind,
@@ -143,7 +148,8 @@ impl Setup {
                 if self.fs_layout
                     || !(self.settings.is_empty()
                         && self.mail_settings.is_empty()
-                        && self.users.is_empty()) =>
+                        && self.users.is_empty())
+                    || (in_processes() && self.extra.is_empty() && self.under.is_empty()) =>
             {
                 (self.culver_by_file(maildir, home.path(), ports), true)
             }
@@ -417,47 +423,48 @@ impl Server {
     /// The memory of all processes of the server in bytes, what they share counted once (proportional set size), and
     /// how many there are.
     pub fn proportional_memory(&self) -> (u64, usize) {
-        let (mut todo, mut memory, mut count) = (vec![self.pid()], 0, 0);
-        while let Some(pid) = todo.pop() {
+        let (mut memory, mut count) = (0, 0);
+        for pid in self.processes() {
             // A process may end at any moment.
             let Ok(rollup) = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) else {
                 continue;
             };
-            let line = rollup.lines().find(|line| line.starts_with("Pss:"));
-            let kilobytes =
-                line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
-            memory += kilobytes.unwrap_or_default() * 1024;
+            memory += kilobytes(&rollup, "Pss:").unwrap_or_default() * 1024;
             count += 1;
-            let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-            let children = children.unwrap_or_default();
-            todo.extend(
-                children
-                    .split_whitespace()
-                    .filter_map(|child| child.parse::<u32>().ok()),
-            );
         }
         (memory, count)
     }
 
-    /// The most memory the process has ever held, in bytes (Culver alone is one process).
+    /// All processes of the server, its own first.
+    pub fn processes(&self) -> Vec<u32> {
+        let mut all = vec![self.pid()];
+        let mut next = 0;
+        while let Some(pid) = all.get(next) {
+            let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+            let children = children.unwrap_or_default();
+            let children = children.split_whitespace();
+            all.extend(children.filter_map(|child| child.parse::<u32>().ok()));
+            next += 1;
+        }
+        all
+    }
+
+    /// The most memory that the processes that are there have ever held, in bytes.
     pub fn peak_memory(&self) -> u64 {
         self.memory("VmHWM:")
     }
 
-    /// The memory it holds now, in bytes.
+    /// The memory they hold now, in bytes.
     pub fn memory_now(&self) -> u64 {
         self.memory("VmRSS:")
     }
 
     fn memory(&self, field: &str) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find(|line| line.starts_with(field)).unwrap();
-        line.split_whitespace()
-            .nth(1)
-            .unwrap()
-            .parse::<u64>()
-            .unwrap()
-            * 1024
+        let of = |pid| {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+            kilobytes(&status, field)
+        };
+        self.processes().into_iter().filter_map(of).sum::<u64>() * 1024
     }
 
     /// Sends SIGTERM.
@@ -501,8 +508,14 @@ impl Drop for Server {
     }
 }
 
+/// What a file of /proc says behind this word, in kilobytes.
+fn kilobytes(text: &str, field: &str) -> Option<u64> {
+    let line = text.lines().find(|line| line.starts_with(field))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
 /// Ends the whole process group with the test.
-struct Guard(Child);
+pub struct Guard(pub Child);
 
 impl Drop for Guard {
     fn drop(&mut self) {
@@ -517,7 +530,7 @@ impl Drop for Guard {
 
 /// The program under test: the one cargo has just built, unless `CULVER_TEST_PROGRAM` names another, such
 /// as an installed one.
-fn culver_program() -> String {
+pub fn culver_program() -> String {
     std::env::var("CULVER_TEST_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_culver").to_owned())
 }
 
@@ -566,7 +579,7 @@ fn announced(text: &str, word: &str) -> Option<SocketAddr> {
     })
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -574,7 +587,7 @@ fn free_port() -> u16 {
         .port()
 }
 
-fn collect(stream: impl Read + Send + 'static, log: &Arc<Mutex<String>>) {
+pub fn collect(stream: impl Read + Send + 'static, log: &Arc<Mutex<String>>) {
     let log = log.clone();
     std::thread::spawn(move || {
         for line in BufReader::new(stream).split(b'\n') {

@@ -1,6 +1,7 @@
 //! Verdicts, with passwd-files on disk. Time stands still but for what sleeps.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tempfile::TempDir;
 use tokio::time;
 
 use super::*;
-use crate::auth::Mechanism;
+use crate::auth::{Proof, Question};
 use crate::config::Config;
 
 const USERS: &str = "\
@@ -29,8 +30,6 @@ fn credentials(user: &str, password: &str) -> Credentials {
         user: user.as_bytes().to_vec(),
         authorize_as: None,
         password: Secret::new(password.as_bytes().to_vec()),
-        mechanism: Mechanism::Plain,
-        secured: true,
         peer: "203.0.113.7:4711".to_owned(),
     }
 }
@@ -40,6 +39,26 @@ fn with_users(extra: &str) -> (TempDir, Authenticator) {
     fs::write(directory.path().join("users"), USERS).expect("users");
     let auth = authenticator(directory.path(), extra, &["users"]);
     (directory, auth)
+}
+
+/// Opens files itself; knows one user of the system, root, whose password is `r`.
+struct Here;
+
+impl Outside for Here {
+    fn open(&self, _source: usize, _user: &str, path: &Path) -> io::Result<fs::File> {
+        fs::File::open(path)
+    }
+
+    fn prove(&self, source: usize, question: Question) -> io::Result<Proof> {
+        assert_eq!(source, 0);
+        match (question.user.as_str(), question.password.as_slice()) {
+            ("root" | "no-such-user", b"r") => Ok(Proof::Right),
+            ("root", b"late") => Ok(Proof::Disabled("Expired".to_owned())),
+            ("root", b"stuck") => Ok(Proof::Unavailable("hangs".to_owned())),
+            ("root", b"broken") => Err(io::Error::other("broken")),
+            _ => Ok(Proof::Wrong),
+        }
+    }
 }
 
 fn authenticator(directory: &Path, extra: &str, files: &[&str]) -> Authenticator {
@@ -52,7 +71,8 @@ fn authenticator(directory: &Path, extra: &str, files: &[&str]) -> Authenticator
             path.display()
         ));
     }
-    Authenticator::new(&Config::parse(&text).expect(&text).auth).expect("sources")
+    let auth = Config::parse(&text).expect(&text).auth;
+    Authenticator::new(&auth, Arc::new(Here)).expect("sources")
 }
 
 async fn user_of(auth: &Authenticator, user: &str, password: &str) -> Option<String> {
@@ -236,15 +256,46 @@ async fn a_single_user() {
 #[tokio::test(start_paused = true)]
 async fn a_static_password_serves_every_name() {
     let text = "[[auth.source]]\nkind = \"static\"\npassword = \"one\"\n";
-    let auth = Authenticator::new(&Config::parse(text).unwrap().auth).unwrap();
+    let auth = Authenticator::new(&Config::parse(text).unwrap().auth, Arc::new(Here)).unwrap();
     assert_eq!(user_of(&auth, "Ann", "one").await.as_deref(), Some("ann"));
     assert_eq!(user_of(&auth, "ann", "two").await, None);
 }
 
+#[tokio::test(start_paused = true)]
+async fn users_of_the_system() {
+    let auth = Authenticator::new(&config::Auth::default(), Arc::new(Here)).unwrap();
+    for _ in 0..2 {
+        let Verdict::Granted(granted) = auth.check(credentials("root", "r")).await else {
+            panic!("not granted");
+        };
+        assert_eq!(
+            granted.account.uid,
+            Some(0),
+            "that it may not serve is master's matter"
+        );
+    }
+    for (user, password, verdict) in [
+        ("root", "x", Verdict::Denied),
+        ("ann", "r", Verdict::Denied),
+        ("root", "late", Verdict::Disabled("Expired".to_owned())),
+        ("root", "stuck", Verdict::Unavailable),
+        ("root", "broken", Verdict::Unavailable),
+        // Known to PAM, and yet nobody: there is no mail.
+        ("no-such-user", "r", Verdict::Denied),
+    ] {
+        assert_eq!(
+            auth.check(credentials(user, password)).await,
+            verdict,
+            "{user} {password}"
+        );
+    }
+}
+
 #[test]
 fn a_kind_that_is_not_there_is_named() {
-    let error = Authenticator::new(&config::Auth::default()).err();
-    assert_eq!(error, Some(SourceError("pam")));
+    let text = "[[auth.source]]\nkind = \"exec\"\ncommand = [\"/x\"]\n";
+    let error = Authenticator::new(&Config::parse(text).unwrap().auth, Arc::new(Here)).err();
+    assert_eq!(error, Some(SourceError("exec")));
 }
 
 #[test]

@@ -38,10 +38,10 @@ fn a_complete_configuration_is_good() {
 }
 
 #[test]
-fn the_default_lacks_a_source_that_is_there() {
+fn what_is_no_service_of_pam_is_one_of_all_others() {
     finds(
-        "",
-        "error: auth.source: kind \"pam\" is not supported by this version yet: name a file of users in [[auth.source]] with kind = \"passwd-file\" and path",
+        "[[auth.source]]\nkind = \"pam\"\nservice = \"no-such\"\n",
+        "warning: auth.source.service: no /etc/pam.d/no-such: PAM goes by /etc/pam.d/other",
     );
 }
 

@@ -24,9 +24,10 @@ fn pem_files(directory: &Path, stem: &str, names: &[&str]) -> (PathBuf, PathBuf)
 }
 
 /// A client that trusts exactly this certificate.
-fn trusting(identity: &Identity) -> ClientConfig {
+fn trusting(identity: &Material) -> ClientConfig {
     let mut roots = RootCertStore::empty();
-    roots.add(identity.0.cert[0].clone()).unwrap();
+    let own = CertificateDer::from(identity.chain[0].clone());
+    roots.add(own).unwrap();
     ClientConfig::builder_with_provider(Arc::new(provider()))
         .with_protocol_versions(&[&TLS12, &TLS13])
         .unwrap()
@@ -52,13 +53,13 @@ async fn handshake(
     )
 }
 
-fn only(identity: &Identity) -> Arc<ServerConfig> {
-    server_config(identity.clone(), Vec::new(), MinimumVersion::Tls12).unwrap()
+fn only(identity: &Material) -> Arc<ServerConfig> {
+    server_config(std::slice::from_ref(identity), MinimumVersion::Tls12).unwrap()
 }
 
 #[tokio::test]
 async fn a_self_signed_certificate_is_good_for_its_names() {
-    let identity = Identity::self_signed(&["localhost", "127.0.0.1", "::1"]).unwrap();
+    let identity = Material::self_signed(&["localhost", "127.0.0.1", "::1"]).unwrap();
     for name in ["localhost", "127.0.0.1", "::1"] {
         let (client, server) = handshake(only(&identity), trusting(&identity), name).await;
         let (mut client, mut server) = (client.unwrap(), server.unwrap());
@@ -78,9 +79,10 @@ async fn a_self_signed_certificate_is_good_for_its_names() {
 
 #[tokio::test]
 async fn the_minimum_version_is_kept() {
-    let identity = Identity::self_signed(&["localhost"]).unwrap();
+    let identity = Material::self_signed(&["localhost"]).unwrap();
     let mut roots = RootCertStore::empty();
-    roots.add(identity.0.cert[0].clone()).unwrap();
+    let own = CertificateDer::from(identity.chain[0].clone());
+    roots.add(own).unwrap();
     let old = ClientConfig::builder_with_provider(Arc::new(provider()))
         .with_protocol_versions(&[&TLS12])
         .unwrap()
@@ -91,14 +93,14 @@ async fn the_minimum_version_is_kept() {
         client.unwrap().get_ref().1.protocol_version(),
         Some(ProtocolVersion::TLSv1_2)
     );
-    let strict = server_config(identity, Vec::new(), MinimumVersion::Tls13).unwrap();
+    let strict = server_config(&[identity], MinimumVersion::Tls13).unwrap();
     let (client, server) = handshake(strict, old, "localhost").await;
     assert!(client.is_err() && server.is_err());
 }
 
 #[tokio::test]
 async fn another_protocol_by_alpn_is_refused() {
-    let identity = Identity::self_signed(&["localhost"]).unwrap();
+    let identity = Material::self_signed(&["localhost"]).unwrap();
     let mut imap = trusting(&identity);
     imap.alpn_protocols = vec![b"h2".to_vec(), b"imap".to_vec()];
     let (client, _) = handshake(only(&identity), imap, "localhost").await;
@@ -118,7 +120,7 @@ async fn another_protocol_by_alpn_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_says_nothing_meets_the_deadline() {
-    let identity = Identity::self_signed(&["localhost"]).unwrap();
+    let identity = Material::self_signed(&["localhost"]).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let _mute = TcpStream::connect(listener.local_addr().unwrap())
         .await
@@ -135,11 +137,11 @@ async fn a_further_name_gets_its_own_certificate() {
     let directory = tempfile::tempdir().unwrap();
     let load = |stem: &str, names: &[&str]| {
         let (certificate, key) = pem_files(directory.path(), stem, names);
-        Identity::load(&certificate, &key).unwrap()
+        Material::load(&certificate, &key).unwrap()
     };
     let first = load("a", &["a.example"]);
     let second = load("b", &["b.example", "*.c.example"]);
-    let config = server_config(first.clone(), vec![second.clone()], MinimumVersion::Tls12).unwrap();
+    let config = server_config(&[first.clone(), second.clone()], MinimumVersion::Tls12).unwrap();
     for (name, served) in [
         ("a.example", &first),
         ("b.example", &second),
@@ -153,7 +155,8 @@ async fn a_further_name_gets_its_own_certificate() {
         let (client, _) = handshake(Arc::clone(&config), client, name).await;
         let client = client.unwrap();
         let shown = client.get_ref().1.peer_certificates().unwrap();
-        assert_eq!(shown, served.0.cert, "{name}");
+        let shown: Vec<Vec<u8>> = shown.iter().map(|one| one.to_vec()).collect();
+        assert_eq!(shown, served.chain, "{name}");
     }
 }
 
@@ -237,12 +240,12 @@ fn mistakes_in_files_are_named() {
         (&cut, &key, "not valid PEM", &cut),
         (&not_der, &key, "cannot use", &not_der),
     ] {
-        let text = Identity::load(certificate, key).unwrap_err().to_string();
+        let text = Material::load(certificate, key).unwrap_err().to_string();
         assert!(text.contains(says), "{text}");
         assert!(text.contains(names.to_str().unwrap()), "{text}");
         assert!(!text.contains('\n'), "{text}");
     }
-    Identity::load(&certificate, &key).unwrap();
+    Material::load(&certificate, &key).unwrap();
 }
 
 #[test]
@@ -252,5 +255,5 @@ fn one_file_may_hold_both() {
     let both = directory.path().join("both.pem");
     let text = fs::read_to_string(&key).unwrap() + &fs::read_to_string(&certificate).unwrap();
     fs::write(&both, text).unwrap();
-    Identity::load(&both, &both).unwrap();
+    Material::load(&both, &both).unwrap();
 }

@@ -6,6 +6,8 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::*;
+use crate::auth::Granted;
+use crate::auth::sasl::Exchange;
 use crate::session::client::Client;
 
 const GREETING: &str = "* OK [CAPABILITY IMAP4rev1 IMAP4rev2 SASL-IR ID ENABLE IDLE LITERAL- AUTH=PLAIN AUTH=LOGIN] Culver ready.";
@@ -14,8 +16,36 @@ const GREETING: &str = "* OK [CAPABILITY IMAP4rev1 IMAP4rev2 SASL-IR ID ENABLE I
 struct OneUser;
 
 impl Authenticate for OneUser {
-    async fn check(&self, credentials: Credentials) -> Verdict {
-        match (credentials.user.as_slice(), credentials.password.expose()) {
+    type Passage = Granted;
+    type Attempt = Talk;
+
+    fn begin(&self, mechanism: Mechanism, _line: Line) -> Talk {
+        Talk(mechanism, None)
+    }
+}
+
+/// What was said, once anything was.
+struct Talk(Mechanism, Option<Exchange>);
+
+impl Attempt for Talk {
+    type Passage = Granted;
+
+    async fn step(&mut self, response: Option<Secret>) -> Step {
+        let response = response.as_ref().map(Secret::expose);
+        let next = match &mut self.1 {
+            Some(exchange) => exchange.step(response.unwrap_or_default()),
+            None => {
+                let (exchange, next) = Exchange::start(self.0, response);
+                self.1 = Some(exchange);
+                next
+            }
+        };
+        let (user, password) = match next {
+            sasl::Step::Challenge(challenge) => return Step::Challenge(challenge),
+            sasl::Step::Failed => return Step::Verdict(Verdict::Denied),
+            sasl::Step::Done { user, password, .. } => (user, password),
+        };
+        Step::Verdict(match (user.as_slice(), password.expose()) {
             (b"u", b"p") => Verdict::Granted(Granted {
                 user: "u".into(),
                 account: Default::default(),
@@ -27,12 +57,12 @@ impl Authenticate for OneUser {
             (b"out", _) => Verdict::Unavailable,
             (b"off", _) => Verdict::Disabled("Account closed".into()),
             _ => Verdict::Denied,
-        }
+        })
     }
 }
 
 struct Server {
-    end: JoinHandle<PreloginEnd<DuplexStream>>,
+    end: JoinHandle<PreloginEnd<DuplexStream, Granted>>,
     stop: watch::Sender<bool>,
 }
 
@@ -129,7 +159,7 @@ async fn login_hands_over_what_came_with_it() {
         .await;
     let handover = server.handover().await;
     assert_eq!(handover.tag.as_str(), "t");
-    assert_eq!(handover.user.user, "u");
+    assert_eq!(handover.passage.user, "u");
     assert_eq!(handover.unread, b"n NOOP\r\nm NO".to_vec().into());
     assert!(handover.capability_asked);
     assert_eq!(

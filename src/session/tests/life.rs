@@ -13,7 +13,7 @@ async fn a_login_is_answered_in_the_form_the_client_looks_for() {
             stream,
             unread: b"n NOOP\r\n".to_vec().into(),
             tag: Tag::new(b"t").unwrap(),
-            user: Granted {
+            passage: Granted {
                 user: "u".into(),
                 account: Default::default(),
             },
@@ -42,7 +42,7 @@ async fn a_user_who_cannot_be_served() {
         stream,
         unread: Unread::default(),
         tag: Tag::new(b"t").unwrap(),
-        user: Granted {
+        passage: Granted {
             user: "u".into(),
             account: Default::default(),
         },

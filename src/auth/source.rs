@@ -1,0 +1,302 @@
+//! One source of users: what it says of a name, and whether a password is that user's.
+//!
+//! What auth cannot do itself (PAM may hang, crash, and needs root; so do shadow(5) and programs) it has done
+//! [`Outside`]. **Blocking.**
+
+use std::fs::File;
+use std::io;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+use super::hash::{Scheme, Stored};
+use super::passwd_file::PasswdFile;
+use super::passwd_line::Entry;
+use super::verified::Verified;
+use super::{AccountFields, SourceError, system};
+use crate::config;
+use crate::imap::core::Secret;
+
+/// What auth has others do. May block.
+pub trait Outside: Send + Sync {
+    /// Opens a file of users for reading: that of the source of this place in the configuration, as it is for a user,
+    /// by its path.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    fn open(&self, source: usize, user: &str, path: &Path) -> io::Result<File>;
+
+    /// Has a password checked by the source of this place in the configuration.
+    ///
+    /// # Errors
+    ///
+    /// Why nobody can say.
+    fn prove(&self, source: usize, question: Question) -> io::Result<Proof>;
+}
+
+/// A password that is checked elsewhere.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Question {
+    /// The user's name.
+    pub user: String,
+    /// The password.
+    pub password: Zeroizing<Vec<u8>>,
+    /// The client's address.
+    pub peer: Option<IpAddr>,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Proof {
+    /// It is the user's.
+    Right,
+    /// It is not, or there is no such user.
+    Wrong,
+    /// It is, but the user may not log in, for this reason.
+    Disabled(String),
+    /// Nobody can say now, for this reason.
+    Unavailable(String),
+}
+
+/// Where names and passwords are known.
+pub(super) enum Source {
+    PasswdFile(PasswdFile),
+    /// One user, whose password is in memory.
+    Single {
+        user: String,
+        password: Secret,
+    },
+    /// Every name, with one password.
+    Static {
+        password: String,
+    },
+    /// The system's users; their passwords are checked elsewhere.
+    System {
+        outside: Arc<dyn Outside>,
+        number: usize,
+    },
+}
+
+/// What asking several sources has come to so far.
+#[derive(Default)]
+pub(super) struct Tally {
+    pub unavailable: bool,
+    pub no_delay: bool,
+    pub hashed: bool,
+}
+
+/// What all sources share.
+pub(super) struct Means {
+    verified: Verified,
+    /// As many permits as there are cores, for hashes.
+    hashing: Semaphore,
+}
+
+impl Means {
+    /// Remembers a good password for so long.
+    pub fn new(cache: Duration) -> Means {
+        Means {
+            verified: Verified::new(cache),
+            hashing: Semaphore::new(cores()),
+        }
+    }
+
+    /// Computes a hash, when it is its turn. Not for a thread of the runtime.
+    pub fn hash<T>(&self, compute: impl FnOnce() -> T) -> T {
+        // The semaphore is never closed, so there is always a permit.
+        let _permit = Handle::current().block_on(self.hashing.acquire());
+        compute()
+    }
+}
+
+/// How many hashes are computed at once.
+pub(super) fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Who asks for what.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub user: &'a str,
+    pub password: &'a [u8],
+    pub peer: Option<IpAddr>,
+}
+
+impl Source {
+    /// The source of this place in the configuration.
+    pub fn new(
+        number: usize,
+        source: &config::Source,
+        outside: &Arc<dyn Outside>,
+    ) -> Result<Source, SourceError> {
+        let outside = Arc::clone(outside);
+        Ok(match source {
+            config::Source::PasswdFile { path, .. } => {
+                let open = move |user: &str, path: &Path| outside.open(number, user, path);
+                Source::PasswdFile(PasswdFile::new(path.clone(), Box::new(open)))
+            }
+            config::Source::Static { password } => Source::Static {
+                password: password.clone(),
+            },
+            config::Source::Pam { .. } | config::Source::Passwd => {
+                Source::System { outside, number }
+            }
+            config::Source::Exec { .. } => return Err(SourceError(source.kind().as_str())),
+        })
+    }
+
+    /// Whether it waits for others, who may take their time.
+    pub fn waits(&self) -> bool {
+        matches!(self, Source::System { .. })
+    }
+
+    /// What the source says of `user`; `None`: nothing, or it cannot say, which is counted.
+    pub fn lookup(&self, user: &str, tally: &mut Tally) -> Option<Entry> {
+        match self {
+            Source::PasswdFile(file) => file.lookup(user).unwrap_or_else(|error| {
+                tracing::error!("{error}");
+                tally.unavailable = true;
+                None
+            }),
+            Source::Single { user: known, .. } => {
+                (known.to_lowercase() == user.to_lowercase()).then(Entry::default)
+            }
+            Source::Static { password } => Some(Entry {
+                password: password.clone(),
+                ..Entry::default()
+            }),
+            Source::System { .. } => system_account(user, tally).map(|account| Entry {
+                account,
+                ..Entry::default()
+            }),
+        }
+    }
+
+    /// The entry of a user whose password this is.
+    pub fn log_in(&self, asked: Asked<'_>, means: &Means, tally: &mut Tally) -> Option<Entry> {
+        if let Source::System { outside, number } = self {
+            // The password first, so that time does not tell who exists.
+            let mut entry = prove(outside.as_ref(), *number, asked, &means.verified, tally)?;
+            entry.account = system_account(asked.user, tally)?;
+            return Some(entry);
+        }
+        let entry = self.lookup(asked.user, tally)?;
+        tally.no_delay |= entry.no_delay;
+        self.verify(asked, &entry, means, tally).then_some(entry)
+    }
+
+    fn verify(&self, asked: Asked<'_>, entry: &Entry, means: &Means, tally: &mut Tally) -> bool {
+        let Asked { user, password, .. } = asked;
+        if let Source::Single { password: own, .. } = self {
+            tally.hashed = true;
+            return own.expose().ct_eq(password).into();
+        }
+        if entry.password.is_empty() {
+            return entry.no_password;
+        }
+        let now = Instant::now();
+        if means
+            .verified
+            .contains(user, &entry.password, password, now)
+        {
+            return true;
+        }
+        tally.hashed = true;
+        let scheme = entry.scheme.unwrap_or(match self {
+            Source::Static { .. } => Scheme::Plain,
+            _ => Scheme::Crypt,
+        });
+        let stored = Stored::parse(&entry.password, scheme);
+        match stored.and_then(|stored| means.hash(|| stored.verify(user, password))) {
+            Ok(true) => {
+                means.verified.insert(user, &entry.password, password, now);
+                true
+            }
+            Ok(false) => false,
+            Err(error) => {
+                tracing::error!("user {user}: {error}");
+                tally.unavailable = true;
+                false
+            }
+        }
+    }
+
+    /// The password field of any user, so that one can be tried in vain for a name that is not there.
+    pub fn any_password(&self) -> Option<String> {
+        match self {
+            Source::PasswdFile(file) => file.any_password(),
+            Source::Static { password } => Some(password.clone()),
+            Source::Single { .. } | Source::System { .. } => None,
+        }
+    }
+
+    /// The user's name as the source writes it.
+    pub fn user_name(&self, user: &str) -> String {
+        match self {
+            Source::Single { user: known, .. } => known.clone(),
+            _ => user.to_owned(),
+        }
+    }
+}
+
+/// Has a password of the system checked, or remembers that it was. What was remembered is not known to have changed until
+/// it is forgotten.
+fn prove(
+    outside: &dyn Outside,
+    number: usize,
+    asked: Asked<'_>,
+    verified: &Verified,
+    tally: &mut Tally,
+) -> Option<Entry> {
+    let Asked {
+        user,
+        password,
+        peer,
+    } = asked;
+    let (place, now) = (format!("source {number}"), Instant::now());
+    if verified.contains(user, &place, password, now) {
+        return Some(Entry::default());
+    }
+    tally.hashed = true;
+    let question = Question {
+        user: user.to_owned(),
+        password: Zeroizing::new(password.to_vec()),
+        peer,
+    };
+    let why = match outside.prove(number, question) {
+        Ok(Proof::Right) => {
+            verified.insert(user, &place, password, now);
+            return Some(Entry::default());
+        }
+        Ok(Proof::Wrong) => return None,
+        Ok(Proof::Disabled(reason)) => {
+            return Some(Entry {
+                disabled: Some(reason),
+                ..Entry::default()
+            });
+        }
+        Ok(Proof::Unavailable(why)) => why,
+        Err(error) => error.to_string(),
+    };
+    tracing::error!("user {user}: the password cannot be checked: {why}");
+    tally.unavailable = true;
+    None
+}
+
+/// What the system says of a user's account; nothing, or it cannot say, which is counted.
+fn system_account(user: &str, tally: &mut Tally) -> Option<AccountFields> {
+    system::account(user).unwrap_or_else(|error| {
+        tracing::error!("user {user}: {error}");
+        tally.unavailable = true;
+        None
+    })
+}

@@ -1,0 +1,266 @@
+//! The role auth: who may log in. It reads what sources say and computes hashes, sees no mail, and tells master, not
+//! login, whom a connection belongs to. What it may not do itself it has master do: files of users
+//! are given to it, and passwords of the system checked by a process of their own.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::timeout;
+use tracing::{error, warn};
+
+use crate::auth::{
+    self, Authenticator, Line, Mechanism, Outside, Proof, Question, Secret, Step, Verdict,
+};
+use crate::process::ServeError;
+use crate::process::confine;
+use crate::process::link::{Link, unexpected};
+use crate::process::message::{Ask, AuthSetup, Connection, FromAuth, Reply, ToAuth};
+use crate::process::privileges;
+use crate::process::settings;
+use crate::process::start::{THREADS_GRACE, Threads, deaf, finish, start, tell_confinement};
+
+/// Logins that may be under way at a time for one login process.
+const ATTEMPTS_MAX: usize = 16_384;
+
+/// How long the check of a password of the system may take; its process then ends itself, too.
+pub const PROOF_LIMIT: Duration = Duration::from_secs(60);
+
+/// Where the system keeps what it says of users, and the libraries that ask.
+const READABLE: &[&str] = &["/etc", "/usr", "/lib", "/lib64", "/run", "/var/lib/sss"];
+
+/// Answers until master says stop.
+///
+/// # Errors
+///
+/// Whatever keeps it from beginning, and a link to master that ends or says what may not be said.
+pub fn run(setup: AuthSetup, master: OwnedFd) -> Result<(), ServeError> {
+    let config = settings::read(&setup.config)?;
+    privileges::set_limits().map_err(ServeError::system("set the limits of the process"))?;
+    privileges::become_role(setup.ids).map_err(ServeError::system("drop root's rights"))?;
+    let confined = confine::to_directories(&[], READABLE)
+        .map_err(ServeError::system("leave other files behind"))?;
+    let calls = confine::to_calls(confine::Calls::FilesAndHost);
+    let calls = calls.map_err(ServeError::system("filter system calls"))?;
+    let (log, runtime) = start(config.log.level, Threads::ManyThatWait)?;
+    tell_confinement("files", confined);
+    tell_confinement("system calls", calls);
+    let result = runtime.block_on(async {
+        deaf()?;
+        let master = Link::new(master).map_err(ServeError::system("reach master"))?;
+        let outside = Arc::new(ByMaster {
+            master: Arc::new(master),
+            asked: Mutex::default(),
+            next: AtomicU32::default(),
+            runtime: Handle::current(),
+        });
+        let authenticator = Authenticator::new(&config.auth, outside.clone())?;
+        let heard = hear(&outside, Arc::new(authenticator)).await;
+        heard.map_err(ServeError::system("hear master"))
+    });
+    finish(&log, runtime, THREADS_GRACE);
+    result
+}
+
+async fn hear(outside: &ByMaster, authenticator: Arc<Authenticator>) -> io::Result<()> {
+    let mut logins = JoinSet::new();
+    outside.master.send(&FromAuth::Ready, &[]).await?;
+    while let Some((order, mut descriptors)) = outside.master.receive().await? {
+        match order {
+            ToAuth::Login(number) => {
+                let Some(link) = descriptors.pop() else {
+                    return Err(unexpected("a login process without a link"));
+                };
+                let desk = Desk {
+                    number,
+                    login: Link::new(link)?,
+                    master: Arc::clone(&outside.master),
+                    auth: Arc::clone(&authenticator),
+                };
+                logins.spawn(serve(Arc::new(desk)));
+            }
+            ToAuth::Here(question, error) => outside.answer(question, error, descriptors.pop()),
+            ToAuth::Stop => return Ok(()),
+        }
+    }
+    Ok(())
+}
+
+/// Where one login process is answered.
+struct Desk {
+    number: u32,
+    login: Link,
+    master: Arc<Link>,
+    auth: Arc<Authenticator>,
+}
+
+/// A login that is under way.
+struct Begun {
+    responses: mpsc::Sender<Option<Secret>>,
+    task: AbortHandle,
+}
+
+/// Answers a login process until its link ends, which it does with the first thing that may not be said.
+async fn serve(desk: Arc<Desk>) {
+    let mut begun: HashMap<Connection, Begun> = HashMap::new();
+    let mut tasks = JoinSet::new();
+    loop {
+        let ask = tokio::select! {
+            biased;
+            Some(ended) = tasks.join_next() => {
+                if let Ok(connection) = ended {
+                    begun.remove(&connection);
+                }
+                continue;
+            }
+            ask = desk.login.receive() => ask,
+        };
+        match ask {
+            Ok(Some((Ask::Begin(connection, mechanism, line), _))) => {
+                if begun.len() >= ATTEMPTS_MAX {
+                    warn!("too many logins at a time");
+                    let busy = Reply::Unavailable(connection);
+                    if desk.login.send(&busy, &[]).await.is_err() {
+                        return;
+                    }
+                    continue;
+                }
+                let (responses, heard) = mpsc::channel(1);
+                let attempt = attempt(Arc::clone(&desk), connection, mechanism, line, heard);
+                let task = tasks.spawn(attempt);
+                begun.insert(connection, Begun { responses, task });
+            }
+            Ok(Some((Ask::Step(connection, response), _))) => {
+                let response = response.map(|octets| Secret::new(octets.to_vec()));
+                // One that is over hears nothing, and so does one that has not answered yet.
+                if let Some(begun) = begun.get(&connection) {
+                    let _ = begun.responses.try_send(response);
+                }
+            }
+            Ok(Some((Ask::Cancel(connection), _))) => {
+                if let Some(begun) = begun.remove(&connection) {
+                    begun.task.abort();
+                }
+            }
+            Ok(None) => return,
+            Err(error) => {
+                error!("login cannot be understood: {error}");
+                return;
+            }
+        }
+    }
+}
+
+/// One login, from its beginning to its verdict.
+async fn attempt(
+    desk: Arc<Desk>,
+    connection: Connection,
+    mechanism: Mechanism,
+    line: Line,
+    mut responses: mpsc::Receiver<Option<Secret>>,
+) -> Connection {
+    let mut attempt = auth::Attempt::new(Arc::clone(&desk.auth), mechanism, line);
+    while let Some(response) = responses.recv().await {
+        let step = attempt.step(response.as_ref()).await;
+        let reply = match step {
+            Step::Challenge(octets) => Reply::Challenge(connection, octets),
+            Step::Verdict(Verdict::Denied) => Reply::Denied(connection),
+            Step::Verdict(Verdict::Disabled(reason)) => Reply::Disabled(connection, reason),
+            Step::Verdict(Verdict::Unavailable) => Reply::Unavailable(connection),
+            Step::Verdict(Verdict::Granted(granted)) => {
+                let granted = FromAuth::Granted(desk.number, connection, granted);
+                if let Err(error) = desk.master.send(&granted, &[]).await {
+                    error!("master cannot be told: {error}");
+                }
+                break;
+            }
+        };
+        let goes_on = matches!(reply, Reply::Challenge(..));
+        // A login process that is gone needs no answer.
+        if desk.login.send(&reply, &[]).await.is_err() || !goes_on {
+            break;
+        }
+    }
+    connection
+}
+
+/// What a question for a descriptor waits for.
+type Answer = oneshot::Sender<io::Result<OwnedFd>>;
+
+/// What auth has master do: open files of users that it may not open itself, and start who checks passwords of the
+/// system.
+struct ByMaster {
+    master: Arc<Link>,
+    asked: Mutex<HashMap<u32, Answer>>,
+    next: AtomicU32,
+    runtime: Handle,
+}
+
+impl Outside for ByMaster {
+    fn open(&self, source: usize, user: &str, path: &Path) -> io::Result<File> {
+        match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                let ask = |question| Ok(FromAuth::Open(question, number(source)?, user.to_owned()));
+                self.runtime.block_on(self.ask(ask)).map(File::from)
+            }
+            opened => opened,
+        }
+    }
+
+    fn prove(&self, source: usize, question: Question) -> io::Result<Proof> {
+        let ask = |question| Ok(FromAuth::Prove(question, number(source)?));
+        let proof = async {
+            let link = Link::new(self.ask(ask).await?)?;
+            link.send(&question, &[]).await?;
+            match link.receive().await? {
+                Some((proof, _)) => Ok(proof),
+                None => Err(io::ErrorKind::UnexpectedEof.into()),
+            }
+        };
+        let in_time = async { timeout(PROOF_LIMIT, proof).await? };
+        self.runtime.block_on(in_time)
+    }
+}
+
+impl ByMaster {
+    /// Asks for something that is answered with a descriptor.
+    async fn ask(&self, question: impl FnOnce(u32) -> io::Result<FromAuth>) -> io::Result<OwnedFd> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let question = question(number)?;
+        let (sender, answer) = oneshot::channel();
+        self.asked().insert(number, sender);
+        if let Err(error) = self.master.send(&question, &[]).await {
+            self.asked().remove(&number);
+            return Err(error);
+        }
+        answer.await.map_err(io::Error::other)?
+    }
+
+    fn answer(&self, question: u32, error: Option<i32>, descriptor: Option<OwnedFd>) {
+        let answer = match (descriptor, error) {
+            (Some(descriptor), _) => Ok(descriptor),
+            (None, Some(error)) => Err(io::Error::from_raw_os_error(error)),
+            (None, None) => Err(io::ErrorKind::NotFound.into()),
+        };
+        if let Some(sender) = self.asked().remove(&question) {
+            // Who asked may have been given up.
+            let _ = sender.send(answer);
+        }
+    }
+
+    fn asked(&self) -> MutexGuard<'_, HashMap<u32, Answer>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn number(source: usize) -> io::Result<u32> {
+    u32::try_from(source).map_err(io::Error::other)
+}

@@ -1,0 +1,468 @@
+//! The role master: it opens ports, holds certificates, starts all other processes and brings them together. Where it
+//! is root, it stays so, and therefore reads nothing that a stranger wrote: what it is told is who has logged in.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rustix::fs::{FileType, Mode, OFlags};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::{error, info, warn};
+
+use crate::auth::Granted;
+use crate::config::{Config, Source, Variables};
+use crate::net::shutdown::{Hangup, SESSIONS_GRACE, Signals};
+use crate::net::tls::Material;
+use crate::process::ServeError;
+use crate::process::child::{Child, Event, Gone, Said, Who};
+use crate::process::link;
+use crate::process::message::{
+    AuthSetup, Connection, FromAuth, FromLogin, FromProof, FromWorker, LoginSetup, ProofSetup,
+    Setup, ToAuth, ToLogin, ToProof, ToWorker, WorkerSetup,
+};
+use crate::process::place::{Place, Places};
+use crate::process::ports::Port;
+use crate::process::privileges::{self, Ids};
+use crate::process::settings;
+use crate::process::single::LOCAL_NAMES;
+use crate::process::start::{
+    FLUSH_GRACE, THREADS_GRACE, Threads, certificates, finish, hostname, start,
+    warn_of_few_descriptors,
+};
+
+/// Events that may wait.
+const EVENTS: usize = 256;
+
+/// A process that ends by itself is started again after this long.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Serves by a configuration until a signal says stop.
+///
+/// # Errors
+///
+/// Whatever keeps it from beginning; what fails later is logged.
+pub fn serve(config: Config) -> Result<(), ServeError> {
+    let places = Places::new(&config)?;
+    let roles = Roles::new()?;
+    let hostname = hostname(&config);
+    let mut names = vec![hostname.as_str()];
+    names.extend(LOCAL_NAMES);
+    let certificates = certificates(
+        config.tls.certificate.as_deref(),
+        config.tls.key.as_deref(),
+        &config.tls.sni,
+        &names,
+    )?;
+    let ports = Port::bind_all(&config)?;
+    privileges::set_limits().map_err(ServeError::system("set the limits of the process"))?;
+    privileges::hide().map_err(ServeError::system("keep others from looking in"))?;
+    let (log, runtime) = start(config.log.level, Threads::Few)?;
+    if config.tls.certificate.is_none() {
+        warn!("no tls.certificate: a self-signed one is used, which clients will not trust");
+    }
+    if let Some(missing) = roles.missing {
+        warn!(
+            "there is no user {missing}: login and auth run as nobody; \
+             better: adduser --system --group culver-login; adduser --system --group culver-auth"
+        );
+    }
+    warn_of_few_descriptors(&config.limits);
+    let result = runtime.block_on(async {
+        let signals =
+            Signals::catch(Hangup::IsNoted).map_err(ServeError::system("catch signals"))?;
+        let (events, happened) = mpsc::channel(EVENTS);
+        let mut master = Master {
+            config,
+            roles,
+            places,
+            ports,
+            certificates,
+            events,
+            login: None,
+            auth: None,
+            workers: HashMap::new(),
+            next: 0,
+            served: Vec::new(),
+        };
+        master.begin().await?;
+        master.run(happened, signals).await
+    });
+    finish(&log, runtime, THREADS_GRACE);
+    result
+}
+
+/// Whom login and auth become.
+struct Roles {
+    login: Option<Ids>,
+    auth: Option<Ids>,
+    /// A user that there should be and is not.
+    missing: Option<&'static str>,
+}
+
+impl Roles {
+    fn new() -> Result<Roles, ServeError> {
+        if !privileges::is_root() {
+            return Ok(Roles {
+                login: None,
+                auth: None,
+                missing: None,
+            });
+        }
+        let mut missing = None;
+        let mut find = |name| match privileges::system_user_named(name) {
+            Some(ids) => Some(ids),
+            None => {
+                missing = Some(name);
+                Some(privileges::NOBODY)
+            }
+        };
+        Ok(Roles {
+            login: find("culver-login"),
+            auth: find("culver-auth"),
+            missing,
+        })
+    }
+}
+
+struct Master {
+    config: Config,
+    roles: Roles,
+    places: Places,
+    ports: Vec<Port>,
+    certificates: Vec<Material>,
+    events: mpsc::Sender<Event>,
+    login: Option<Child<ToLogin>>,
+    auth: Option<Child<ToAuth>>,
+    workers: HashMap<Place, Worker>,
+    /// The next process's number.
+    next: u32,
+    /// Which of login and auth have come to serve, at whatever time.
+    served: Vec<Who>,
+}
+
+/// A worker, and how many sessions it was given.
+struct Worker {
+    child: Child<ToWorker>,
+    given: u64,
+}
+
+impl Master {
+    /// Starts what is always there.
+    async fn begin(&mut self) -> Result<(), ServeError> {
+        let doing = "start a process";
+        self.start_auth().await.map_err(ServeError::system(doing))?;
+        self.start_login().await.map_err(ServeError::system(doing))
+    }
+
+    async fn run(
+        &mut self,
+        mut happened: mpsc::Receiver<Event>,
+        mut signals: Signals,
+    ) -> Result<(), ServeError> {
+        loop {
+            let event = tokio::select! {
+                name = signals.stop() => {
+                    info!(signal = name, "stopping");
+                    break;
+                }
+                event = happened.recv() => event,
+            };
+            match event {
+                Some(Event::Said(who, number, said)) => self.hear(&who, number, said).await,
+                Some(Event::Gone(gone)) => self.lose(gone)?,
+                Some(Event::Again(who)) => self.again(&who).await,
+                None => break,
+            }
+        }
+        self.stop(happened, signals).await;
+        Ok(())
+    }
+
+    fn number(&mut self) -> u32 {
+        self.next = self.next.wrapping_add(1);
+        self.next
+    }
+
+    async fn start_auth(&mut self) -> io::Result<()> {
+        let setup = Setup::Auth(AuthSetup {
+            ids: self.roles.auth,
+            config: settings::for_auth(&self.config),
+        });
+        let number = self.number();
+        let wrap = |said: FromAuth| Said::Auth(said);
+        let auth = Child::start(Who::Auth, number, &setup, &[], &self.events, wrap).await?;
+        self.auth = Some(auth);
+        // A login process that is there already hears of it.
+        if let Some(login) = &self.login {
+            let (here, there) = link::pair()?;
+            login.tell(ToLogin::Auth, Some(here));
+            self.introduce(login.number, there);
+        }
+        Ok(())
+    }
+
+    async fn start_login(&mut self) -> io::Result<()> {
+        let (here, there) = link::pair()?;
+        let ports = self.ports.iter();
+        let setup = Setup::Login(LoginSetup {
+            ids: self.roles.login,
+            config: settings::for_login(&self.config),
+            ports: ports
+                .clone()
+                .map(|port| (port.address, port.security.is_implicit()))
+                .collect(),
+            certificates: self.certificates.clone(),
+        });
+        let mut descriptors: Vec<BorrowedFd<'_>> = vec![here.as_fd()];
+        descriptors.extend(ports.map(|port| port.socket.as_fd()));
+        self.next = self.next.wrapping_add(1);
+        let number = self.next;
+        let wrap = |said: FromLogin| Said::Login(said);
+        let login = Child::start(Who::Login, number, &setup, &descriptors, &self.events, wrap);
+        self.login = Some(login.await?);
+        self.introduce(number, there);
+        Ok(())
+    }
+
+    /// Somebody who checks one password by a source, at the other end of a link.
+    async fn start_proof(&mut self, source: u32) -> io::Result<OwnedFd> {
+        let sources = &self.config.auth.source;
+        let source = usize::try_from(source)
+            .ok()
+            .and_then(|source| sources.get(source));
+        let setup = Setup::Proof(match source {
+            Some(Source::Pam { service }) => ProofSetup::Pam(service.clone()),
+            Some(Source::Passwd) => ProofSetup::Shadow,
+            _ => return Err(io::ErrorKind::NotFound.into()),
+        });
+        let (here, there) = link::pair()?;
+        let number = self.number();
+        let wrap = |said: FromProof| match said {};
+        let descriptors = [there.as_fd()];
+        // It ends by itself.
+        let _: Child<ToProof> =
+            Child::start(Who::Proof, number, &setup, &descriptors, &self.events, wrap).await?;
+        Ok(here)
+    }
+
+    /// Tells auth of a login process.
+    fn introduce(&self, number: u32, link: OwnedFd) {
+        if let Some(auth) = &self.auth {
+            auth.tell(ToAuth::Login(number), Some(link));
+        }
+    }
+
+    async fn hear(&mut self, who: &Who, number: u32, said: Said) {
+        match said {
+            Said::Login(FromLogin::Ready) | Said::Auth(FromAuth::Ready) => {
+                self.served.push(who.clone());
+            }
+            Said::Auth(_) if self.auth.as_ref().is_none_or(|auth| auth.number != number) => {}
+            Said::Auth(FromAuth::Granted(login, connection, granted)) => {
+                self.let_in(login, connection, granted).await;
+            }
+            Said::Auth(FromAuth::Open(question, source, user)) => {
+                let (error, file) = match self.open(source, &user) {
+                    Ok(file) => (None, Some(file.into())),
+                    Err(error) => (error.raw_os_error(), None),
+                };
+                if let Some(auth) = &self.auth {
+                    auth.tell(ToAuth::Here(question, error), file);
+                }
+            }
+            Said::Auth(FromAuth::Prove(question, source)) => {
+                let (error, link) = match self.start_proof(source).await {
+                    Ok(link) => (None, Some(link)),
+                    Err(error) => {
+                        error!("nobody can be started to check a password: {error}");
+                        (error.raw_os_error(), None)
+                    }
+                };
+                if let Some(auth) = &self.auth {
+                    auth.tell(ToAuth::Here(question, error), link);
+                }
+            }
+            Said::Worker(FromWorker::Idle(served)) => self.let_go(who, number, served),
+        }
+    }
+
+    /// Brings a connection and a worker together.
+    async fn let_in(&mut self, login: u32, connection: Connection, granted: Granted) {
+        if self.login.as_ref().is_none_or(|here| here.number != login) {
+            return;
+        }
+        let user = granted.user.clone();
+        let line = self.seat(granted).await;
+        let Some(login) = &self.login else { return };
+        match line {
+            Ok(line) => {
+                login.tell(ToLogin::Enter(connection), Some(line));
+            }
+            Err(error) => {
+                error!(user, "login refused: {error}");
+                login.tell(ToLogin::Refuse(connection), None);
+            }
+        }
+    }
+
+    /// A line to the worker that serves this user, which is started if it is not there.
+    async fn seat(&mut self, granted: Granted) -> Result<OwnedFd, ServeError> {
+        let (place, granted) = self.places.of(&self.config, granted)?;
+        let doing = "start a worker";
+        if !self.workers.contains_key(&place) {
+            let setup = Setup::Worker(WorkerSetup {
+                ids: place.ids,
+                config: settings::for_worker(&self.config),
+                reach: place.reach.clone(),
+                crowded: place.crowded,
+            });
+            let (who, number) = (Who::Worker(place.clone()), self.number());
+            let wrap = |said: FromWorker| Said::Worker(said);
+            let child = Child::start(who, number, &setup, &[], &self.events, wrap).await;
+            let child = child.map_err(ServeError::system(doing))?;
+            self.workers
+                .insert(place.clone(), Worker { child, given: 0 });
+        }
+        let (here, there) = UnixStream::pair().map_err(ServeError::system(doing))?;
+        match self.workers.get_mut(&place) {
+            Some(worker)
+                if worker
+                    .child
+                    .tell(ToWorker::Serve(granted), Some(there.into())) =>
+            {
+                worker.given += 1;
+                Ok(here.into())
+            }
+            _ => Err(ServeError::Usage("the worker does not listen".to_owned())),
+        }
+    }
+
+    /// Lets a worker go that has nothing to do, unless somebody is on the way to it.
+    fn let_go(&mut self, who: &Who, number: u32, served: u64) {
+        let Who::Worker(place) = who else { return };
+        let Some(worker) = self.workers.get(place) else {
+            return;
+        };
+        if worker.child.number == number && worker.given == served {
+            worker.child.tell(ToWorker::Leave, None);
+            self.workers.remove(place);
+        }
+    }
+
+    /// The file of a source of users, as it is for this user.
+    fn open(&self, source: u32, user: &str) -> io::Result<File> {
+        let sources = &self.config.auth.source;
+        let source = usize::try_from(source)
+            .ok()
+            .and_then(|source| sources.get(source));
+        let Some(Source::PasswdFile { path, .. }) = source else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        let variables = Variables { user, home: None };
+        let path = PathBuf::from(path.expand(&variables).map_err(io::Error::other)?);
+        // Whatever else stands there must not hold up the server.
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = rustix::fs::open(path, flags, Mode::empty())?;
+        match FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) {
+            FileType::RegularFile => Ok(file.into()),
+            _ => Err(io::ErrorKind::InvalidInput.into()),
+        }
+    }
+
+    /// A process has ended that was not told to.
+    fn lose(&mut self, gone: Gone) -> Result<(), ServeError> {
+        let Gone { who, number, how } = gone;
+        match &who {
+            Who::Login
+                if self
+                    .login
+                    .as_ref()
+                    .is_some_and(|login| login.number == number) =>
+            {
+                self.login = None;
+            }
+            Who::Auth if self.auth.as_ref().is_some_and(|auth| auth.number == number) => {
+                self.auth = None;
+            }
+            Who::Worker(place) => {
+                let worker = self.workers.get(place);
+                if worker.is_some_and(|worker| worker.child.number == number) {
+                    error!("{who} has ended, and its sessions with it: {how}");
+                    self.workers.remove(place);
+                }
+                return Ok(());
+            }
+            Who::Login | Who::Auth | Who::Proof => return Ok(()),
+        }
+        if !self.served.contains(&who) {
+            return Err(ServeError::Usage(format!("{who} could not begin: {how}")));
+        }
+        error!("{who} has ended and is started again: {how}");
+        let events = self.events.clone();
+        tokio::spawn(async move {
+            sleep(PAUSE).await;
+            // Master is gone, too, if nobody hears it.
+            let _ = events.send(Event::Again(who)).await;
+        });
+        Ok(())
+    }
+
+    async fn again(&mut self, who: &Who) {
+        let started = match who {
+            Who::Login => self.start_login().await,
+            Who::Auth => self.start_auth().await,
+            Who::Worker(_) | Who::Proof => return,
+        };
+        if let Err(error) = started {
+            error!("{who} cannot be started: {error}");
+            let (events, who) = (self.events.clone(), who.clone());
+            tokio::spawn(async move {
+                sleep(PAUSE).await;
+                let _ = events.send(Event::Again(who)).await;
+            });
+        }
+    }
+
+    /// Ends in order: everybody is told, and waited for. A second signal ends at once; what is still there is killed.
+    async fn stop(&mut self, mut happened: mpsc::Receiver<Event>, mut signals: Signals) {
+        if let Some(login) = &self.login {
+            login.tell(ToLogin::Stop, None);
+        }
+        for worker in self.workers.values() {
+            worker.child.tell(ToWorker::Stop, None);
+        }
+        let deadline = Instant::now() + SESSIONS_GRACE + FLUSH_GRACE;
+        let all = async {
+            while self.login.is_some() || !self.workers.is_empty() {
+                match happened.recv().await {
+                    Some(Event::Gone(Gone {
+                        who: Who::Login, ..
+                    })) => self.login = None,
+                    Some(Event::Gone(Gone {
+                        who: Who::Worker(place),
+                        ..
+                    })) => {
+                        self.workers.remove(&place);
+                    }
+                    Some(_) => {}
+                    None => return,
+                }
+            }
+        };
+        tokio::select! {
+            ended = timeout_at(deadline, all) => match ended {
+                Ok(()) => info!("stopped"),
+                Err(_) => warn!("some processes did not end in time"),
+            },
+            name = signals.stop() => warn!(signal = name, "stopping at once"),
+        }
+        if let Some(auth) = &self.auth {
+            auth.tell(ToAuth::Stop, None);
+        }
+    }
+}

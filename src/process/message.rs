@@ -1,0 +1,205 @@
+//! What may cross between the processes of one server: a fixed list for each direction of each link.
+//!
+//! ```text
+//!             ┌──────── master ────────┐
+//!     ToLogin │          │ ToAuth      │ ToWorker
+//!             ▼          ▼ FromAuth    ▼ FromWorker
+//!           login ◀───▶ auth         worker
+//!             │  Ask, Reply            ▲
+//!             └────────────────────────┘
+//!              a line for each session: Entry, Way back
+//! ```
+//!
+//! A process says nothing to master but what stands here, login that it is there and nothing else: what it wants it asks of
+//! auth, and who has logged in auth tells master, so that a login process that was taken over can name nobody. Octets that clients
+//! wrote cross from login to auth and to a worker alone.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::auth::{Granted, Line, Mechanism};
+use crate::net::tls::Material;
+use crate::process::privileges::Ids;
+use crate::session::Opening;
+
+/// The number of a login's connection, given by the login process.
+pub type Connection = u64;
+
+/// What a process is told first: what it is.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Setup {
+    /// See [`LoginSetup`]. With it come the link to auth, and a socket for each of the ports.
+    Login(LoginSetup),
+    /// See [`AuthSetup`].
+    Auth(AuthSetup),
+    /// See [`WorkerSetup`].
+    Worker(WorkerSetup),
+    /// See [`ProofSetup`]. With it comes the link to auth.
+    Proof(ProofSetup),
+}
+
+/// How the check of one password begins.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum ProofSetup {
+    /// By PAM, with this service.
+    Pam(String),
+    /// By shadow(5).
+    Shadow,
+}
+
+/// How the login process begins.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct LoginSetup {
+    /// Whom it becomes; `None`: there is nobody to become.
+    pub ids: Option<Ids>,
+    /// What it needs of the configuration, as TOML.
+    pub config: String,
+    /// Where it listens, and whether TLS begins at once.
+    pub ports: Vec<(SocketAddr, bool)>,
+    /// Certificates with their keys, that for everybody first.
+    pub certificates: Vec<Material>,
+}
+
+/// How the auth process begins.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct AuthSetup {
+    /// Whom it becomes; `None`: there is nobody to become.
+    pub ids: Option<Ids>,
+    /// What it needs of the configuration, as TOML.
+    pub config: String,
+}
+
+/// How a worker begins.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct WorkerSetup {
+    /// Whom it becomes; `None`: there is nobody to become.
+    pub ids: Option<Ids>,
+    /// What it needs of the configuration, as TOML.
+    pub config: String,
+    /// The directories that it may use; `None`: any.
+    pub reach: Option<Vec<PathBuf>>,
+    /// It serves many users.
+    pub crowded: bool,
+}
+
+/// Master → login.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum ToLogin {
+    /// Another auth process is there; its link comes along.
+    Auth,
+    /// From now on with these certificates.
+    Certificates(Vec<Material>),
+    /// This connection's user has logged in; the line to the worker comes along.
+    Enter(Connection),
+    /// The user has, but cannot be served.
+    Refuse(Connection),
+    /// No more connections; those that are there are to end.
+    Stop,
+}
+
+/// Login → master.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum FromLogin {
+    /// It serves.
+    Ready,
+}
+
+/// Login → auth.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Ask {
+    /// A login begins.
+    Begin(Connection, Mechanism, Line),
+    /// What the client says next, out of base64; `None`: it begins without a response.
+    Step(Connection, Option<Zeroizing<Vec<u8>>>),
+    /// It was given up.
+    Cancel(Connection),
+}
+
+/// Auth → login. What is granted goes to master.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Reply {
+    /// The client is to answer this.
+    Challenge(Connection, Vec<u8>),
+    /// Wrong password, or no such user.
+    Denied(Connection),
+    /// The user may not log in, for this reason.
+    Disabled(Connection, String),
+    /// A source cannot answer.
+    Unavailable(Connection),
+}
+
+/// Master → auth.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum ToAuth {
+    /// A login process of this number is there; its link comes along.
+    Login(u32),
+    /// The answer to the question of this number: the file comes along, or the link to who checks a password; or why
+    /// not, as a number of errno(3).
+    Here(u32, Option<i32>),
+    /// It is over.
+    Stop,
+}
+
+/// Auth → master.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum FromAuth {
+    /// It answers.
+    Ready,
+    /// A connection of the login process of this number is this user's.
+    Granted(u32, Connection, Granted),
+    /// Asks for the file of a source of users, by its place in the configuration, as it is for this user. The first
+    /// number is the question's.
+    Open(u32, u32, String),
+    /// Asks for a process that checks a password by a source, by its place in the configuration. The first number is
+    /// the question's.
+    Prove(u32, u32),
+}
+
+/// Master → worker.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum ToWorker {
+    /// A connection of this user is coming, on the line that comes along.
+    Serve(Granted),
+    /// Nobody will come any more.
+    Leave,
+    /// Sessions are to end.
+    Stop,
+}
+
+/// Worker → master.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum FromWorker {
+    /// It has had nothing to do for a while, after so many connections.
+    Idle(u64),
+}
+
+/// Master → who checks a password: nothing, once it is set up.
+#[derive(Debug, Serialize)]
+pub enum ToProof {}
+
+/// Who checks a password → master: nothing. It answers auth.
+#[derive(Debug, Deserialize)]
+pub enum FromProof {}
+
+/// Login → worker, on the line of a session: somebody who has logged in.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Entry {
+    /// The tag of the command to answer.
+    pub tag: Vec<u8>,
+    /// The client asked CAPABILITY before.
+    pub capability_asked: bool,
+    /// What is known of the connection; [`Opening::greeting`] says nothing here.
+    pub opening: Opening,
+    /// The client's address.
+    pub peer: SocketAddr,
+}
+
+/// Worker → login, on the same line: the client has given up who it was (RFC 8437).
+#[derive(Debug, Serialize, Deserialize)]
+pub struct WayBack {
+    /// How the connection goes on.
+    pub opening: Opening,
+}

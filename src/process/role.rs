@@ -1,0 +1,47 @@
+//! The beginning of every process that master starts: it hears what it is.
+
+use std::io;
+use std::os::fd::AsFd;
+
+use crate::process::ServeError;
+use crate::process::link::{is_link, receive_first};
+use crate::process::message::Setup;
+use crate::process::{auth, login, proof, worker};
+
+/// Does what master wants, to the end.
+///
+/// # Errors
+///
+/// Whatever keeps it from that; master hears of it by the exit code, the log by standard error.
+pub fn run() -> Result<(), ServeError> {
+    let stdin = io::stdin();
+    if !is_link(&stdin) {
+        return Err(ServeError::Usage(
+            "this command is the server's own: it is started by culver serve".to_owned(),
+        ));
+    }
+    let doing = "hear what to do";
+    let master = stdin.as_fd().try_clone_to_owned();
+    let master = master.map_err(ServeError::system(doing))?;
+    // What a library might read or close is not the link.
+    let quiet = rustix::stdio::dup2_stdin(io::stderr());
+    quiet.map_err(|error| ServeError::system(doing)(error.into()))?;
+    let first = receive_first(&master).map_err(ServeError::system(doing))?;
+    let Some((setup, descriptors)) = first else {
+        return Ok(());
+    };
+    // Else all would be called by the name of the link they were started through.
+    let name = match setup {
+        Setup::Login(_) => c"culver-login",
+        Setup::Auth(_) => c"culver-auth",
+        Setup::Worker(_) => c"culver-worker",
+        Setup::Proof(_) => c"culver-proof",
+    };
+    rustix::thread::set_name(name).map_err(|error| ServeError::system(doing)(error.into()))?;
+    match setup {
+        Setup::Login(setup) => login::run(setup, master, descriptors),
+        Setup::Auth(setup) => auth::run(setup, master),
+        Setup::Worker(setup) => worker::run(setup, master),
+        Setup::Proof(setup) => proof::run(&setup, descriptors),
+    }
+}

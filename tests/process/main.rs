@@ -1,0 +1,11 @@
+//! A server by configuration, as the several processes that it is: who runs as whom, what each could do if it were taken
+//! over, and what happens when one ends. All of it needs root.
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod captive;
+mod ends;
+mod hall;
+mod system;
+mod taken;
