@@ -267,7 +267,9 @@ impl Turn<'_> {
             }
         }
         for (new, record) in messages.into_iter().zip(&records) {
-            self.show(Listed::of(record), new.sub, new.name, true);
+            // What lay in cur/ before anybody looked was not put there just now.
+            let recent = new.sub == Sub::New || !self.first;
+            self.show(Listed::of(record), new.sub, new.name, recent);
         }
         Ok(())
     }
