@@ -154,7 +154,7 @@ impl Account1 {
             let mut copy = std::process::Command::new("cp");
             assert!(copy.arg("-a").arg(from).arg(to).status().unwrap().success());
         };
-        let aside = self.dir.path().join("aside");
+        let aside = self.dir.path().join(format!("aside-{name}"));
         run(self.file(name), aside.clone());
         match self.file(name).is_dir() {
             true => fs::remove_dir_all(self.file(name)).unwrap(),
@@ -240,6 +240,7 @@ async fn what_others_do_is_not_missed() {
         hand(&account);
         assert_eq!(account.noted().await, None, "{what}");
         let found = account.found().await;
+        println!("{what}");
         settle(&account).await;
         let noted = account.noted().await.unwrap();
         // What lay in new/ is recent for as long as it lies there.
@@ -301,13 +302,15 @@ async fn too_near_to_a_change_nothing_is_noted() {
     };
     fs::remove_file(account.file("culver.status")).unwrap();
     let inbox = account.inbox().await;
-    for name in [
+    inbox.size(&inbox.snapshot()).await.unwrap();
+    let all = [
         "new",
         "cur",
         "dovecot-uidlist",
         "culver.index",
         "culver.log",
-    ] {
+    ];
+    for name in all {
         let time = changed(name);
         for after in [0, 4, 9] {
             inbox
@@ -316,7 +319,7 @@ async fn too_near_to_a_change_nothing_is_noted() {
             assert_eq!(account.noted().await, None, "{after} ms after {name}");
         }
     }
-    let latest = changed("culver.log").max(changed("cur"));
+    let latest = all.into_iter().map(changed).max().unwrap();
     inbox
         .note_status_at(move || latest + Duration::from_millis(11))
         .await;
