@@ -177,3 +177,97 @@ fn decode(octets: &[u8; SIZE]) -> Option<(Marks, Status)> {
     };
     Some((marks, status))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> (Marks, Status) {
+        let mark = |number: u64| Mark {
+            stamp: Stamp {
+                identity: (number, u64::MAX - number),
+                modified: (-5, 999_999_999),
+                size: number * 1000,
+            },
+            changed: (i64::MAX, 7),
+        };
+        let marks = Marks {
+            subs: [mark(1), mark(2)],
+            uidlist: mark(3),
+            files: [Some(mark(4)), Some(mark(5))],
+        };
+        let status = Status {
+            id: ObjectId::of('F', u128::MAX),
+            uid_validity: UidValidity::new(u32::MAX).unwrap(),
+            uid_next: Uid::new(1).unwrap(),
+            messages: 9,
+            recent: 8,
+            unseen: 7,
+            deleted: 6,
+            size: Some(0),
+            modseq: Some(ModSeq(5)),
+        };
+        (marks, status)
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let (marks, mut status) = sample();
+        for size in [Some(0), Some(u64::MAX - 1), None] {
+            status.size = size;
+            let octets = encode(&marks, &status).unwrap();
+            assert_eq!(decode(&octets), Some((marks, status.clone())));
+        }
+    }
+
+    #[test]
+    fn an_octet_changed_makes_it_none() {
+        let (marks, status) = sample();
+        let octets = encode(&marks, &status).unwrap();
+        for at in 0..octets.len() {
+            let mut other = octets;
+            other[at] ^= 4;
+            assert_eq!(decode(&other), None, "octet {at}");
+        }
+        assert_eq!(decode(&[0; SIZE]), None);
+    }
+
+    #[test]
+    fn what_has_no_place_is_not_written() {
+        let (marks, status) = sample();
+        let without = Status {
+            modseq: None,
+            ..status.clone()
+        };
+        assert_eq!(encode(&marks, &without), None);
+        let long = Status {
+            id: ObjectId::new(&"x".repeat(ID + 1)).unwrap(),
+            ..status.clone()
+        };
+        assert_eq!(encode(&marks, &long), None);
+        let mut missing = marks;
+        missing.files[1] = None;
+        assert_eq!(encode(&missing, &status), None);
+    }
+
+    #[test]
+    fn what_cannot_be_is_none_with_a_right_sum_too() {
+        let (marks, status) = sample();
+        let octets = encode(&marks, &status).unwrap();
+        let sealed = |from: usize, with: &[u8]| {
+            let mut other = octets;
+            other[from..from + with.len()].copy_from_slice(with);
+            let sum = crc32fast::hash(&other[..SIZE - 4]);
+            other[SIZE - 4..].copy_from_slice(&sum.to_le_bytes());
+            decode(&other)
+        };
+        assert!(sealed(0, b"C").is_some());
+        assert_eq!(sealed(0, b"D"), None);
+        // No UIDVALIDITY, no UIDNEXT, no MAILBOXID, one that is none.
+        assert_eq!(sealed(280, &[0; 4]), None);
+        assert_eq!(sealed(284, &[0; 4]), None);
+        assert_eq!(sealed(288, &[0; ID]), None);
+        assert_eq!(sealed(290, b" "), None);
+        assert_eq!(sealed(290, b"\xff"), None);
+    }
+}

@@ -267,9 +267,7 @@ impl Turn<'_> {
             }
         }
         for (new, record) in messages.into_iter().zip(&records) {
-            // What lay in cur/ before anybody looked was not put there just now.
-            let recent = new.sub == Sub::New || !self.first;
-            self.show(Listed::of(record), new.sub, new.name, recent);
+            self.show(Listed::of(record), new.sub, new.name, true);
         }
         Ok(())
     }
