@@ -185,7 +185,7 @@ fn after_a_restart_and_after_what_others_did() {
     }
     c.ok("LOGOUT");
     server.stop();
-    for command in [&list, &one, &list] {
+    for command in [&list, &one] {
         let server = Server::on(&maildir);
         let mut c = server.client();
         assert_eq!(about(&c.ok(command)), before);
