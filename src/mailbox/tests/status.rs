@@ -55,7 +55,11 @@ async fn found(user: &Arc<User>) -> Status {
 }
 
 async fn survey(user: &Arc<User>) -> Status {
-    let mut survey = user.survey(ALL);
+    // What is not asked for is noted all the same.
+    let mut survey = user.survey(Asked {
+        lasting: false,
+        ..ALL
+    });
     let mut answers = survey.of(&[MailboxName::inbox()]).await.unwrap();
     survey.end().await;
     answers.remove(0).unwrap().status
