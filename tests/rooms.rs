@@ -24,6 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "auth::Granted",
             "auth::Line",
             "auth::Mechanism",
+            "auth::Purpose",
             "auth::Step",
             "auth::Verdict",
             "auth::sasl",

@@ -14,13 +14,25 @@ use super::{Authenticator, Credentials, Mechanism, Secret, Step, Verdict};
 /// Characters of a failed login's name that the log keeps.
 const NAME_MAX: usize = 64;
 
-/// The line that a login comes over.
+/// Where a login comes from, and what it is for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Line {
-    /// It is protected by TLS.
-    pub secured: bool,
     /// The client's address, with or without a port; anything else is a client without one.
     pub peer: String,
+    /// What it is for.
+    pub purpose: Purpose,
+}
+
+/// What a login is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Purpose {
+    /// Reading mail here.
+    Session,
+    /// Sending mail: an MTA asks, and no session follows.
+    Submission {
+        /// Refusals count against the address.
+        penalty: bool,
+    },
 }
 
 /// An exchange of one mechanism (RFC 4422 §3). Dropping it gives it up.
@@ -30,6 +42,8 @@ pub struct Attempt {
     line: Line,
     /// `None`: the client has said nothing yet.
     exchange: Option<Exchange>,
+    /// Once it is known.
+    user: Option<String>,
 }
 
 impl Attempt {
@@ -40,7 +54,13 @@ impl Attempt {
             mechanism,
             line,
             exchange: None,
+            user: None,
         }
+    }
+
+    /// The name that was given, as sources are asked for it.
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
     }
 
     /// Takes the client's next response; `None`: it begins without one. A refusal takes its time.
@@ -66,8 +86,9 @@ impl Attempt {
                     user,
                     authorize_as,
                     password,
-                    peer: self.line.peer.clone(),
+                    line: self.line.clone(),
                 };
+                self.user = self.auth.user_name(&credentials);
                 Step::Verdict(self.check(credentials).await)
             }
         }

@@ -15,7 +15,7 @@ use super::hash::{Scheme, Stored};
 use super::passwd_line::{AllowedNet, Entry};
 use super::penalty::{self, Penalty};
 use super::source::{Asked, Means, Outside, Source, Tally, cores};
-use super::{AccountFields, Credentials, Granted, Verdict};
+use super::{AccountFields, Credentials, Granted, Purpose, Verdict};
 use crate::config::{self, Template};
 use crate::imap::core::Secret;
 
@@ -112,9 +112,16 @@ impl Authenticator {
         }
     }
 
+    /// The name in these credentials, as sources are asked for it; `None`: it is none.
+    pub fn user_name(&self, credentials: &Credentials) -> Option<String> {
+        let (user, target) = self.inner.names(credentials)?;
+        Some(target.unwrap_or(user))
+    }
+
     /// Says who has these credentials. A refusal takes its time.
     pub async fn check(&self, credentials: Credentials) -> Verdict {
-        let peer = penalty::address(&credentials.peer);
+        let peer = penalty::address(&credentials.line.peer);
+        let purpose = credentials.line.purpose;
         let inner = Arc::clone(&self.inner);
         // The permit goes along: a client that leaves does not make room for another hash.
         let Ok(permit) = Arc::clone(&self.pool).acquire_owned().await else {
@@ -130,6 +137,7 @@ impl Authenticator {
         let Ok(outcome) = outcome else {
             return Verdict::Unavailable;
         };
+        let peer = peer.filter(|_| purpose != Purpose::Submission { penalty: false });
         match outcome.verdict {
             Verdict::Granted(_) => self.penalty.succeeded(peer),
             Verdict::Denied => {
@@ -155,6 +163,7 @@ impl Inner {
                     user,
                     password,
                     peer,
+                    purpose: credentials.line.purpose,
                 };
                 match target {
                     None => self.log_in(&self.users, asked, &mut tally),
@@ -224,7 +233,7 @@ impl Inner {
     fn log_in(&self, sources: &[Source], asked: Asked<'_>, tally: &mut Tally) -> Option<Verdict> {
         sources.iter().find_map(|source| {
             let entry = source.log_in(asked, &self.means, tally)?;
-            let verdict = || grant(source.user_name(asked.user), entry.clone());
+            let verdict = || grant(source.user_name(asked.user), entry.clone(), asked.purpose);
             from_allowed(&entry, asked.peer).then(verdict)
         })
     }
@@ -239,7 +248,11 @@ impl Inner {
         let (source, entry) =
             users.find_map(|source| Some((source, source.lookup(target, tally)?)))?;
         tracing::info!("master user {} logs in as {target}", asked.user);
-        Some(grant(source.user_name(target), entry))
+        let mut verdict = grant(source.user_name(target), entry, asked.purpose);
+        if let Verdict::Granted(granted) = &mut verdict {
+            granted.master = Some(asked.user.to_owned());
+        }
+        Some(verdict)
     }
 
     /// Takes the time that a wrong password takes.
@@ -271,8 +284,10 @@ fn from_allowed(entry: &Entry, peer: Option<IpAddr>) -> bool {
     })
 }
 
-fn grant(user: String, entry: Entry) -> Verdict {
-    if let Some(reason) = entry.disabled {
+fn grant(user: String, entry: Entry, purpose: Purpose) -> Verdict {
+    // Who may have no session may send mail all the same, as with Dovecot.
+    let no_session = entry.disabled.filter(|_| purpose == Purpose::Session);
+    if let Some(reason) = entry.expired.or(no_session) {
         return Verdict::Disabled(reason);
     }
     let user = match entry.renamed {
@@ -284,7 +299,11 @@ fn grant(user: String, entry: Entry) -> Verdict {
         None => user,
     };
     let account: AccountFields = entry.account;
-    Verdict::Granted(Granted { user, account })
+    Verdict::Granted(Granted {
+        user,
+        master: None,
+        account,
+    })
 }
 
 /// Whether a name is made of what Dovecot allows by default, and could be part of a path.

@@ -11,6 +11,7 @@ mod cram_md5;
 mod crypt;
 mod digest;
 pub mod hash;
+pub mod mta;
 mod passwd_file;
 mod passwd_line;
 mod penalty;
@@ -26,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{Layout, Names};
 pub use crate::imap::core::Secret;
 
-pub use self::attempt::{Attempt, Line};
+pub use self::attempt::{Attempt, Line, Purpose};
 pub use self::chain::{Authenticator, SourceError};
 pub use self::source::{Outside, Proof, Question};
 
@@ -39,8 +40,8 @@ pub struct Credentials {
     pub authorize_as: Option<Vec<u8>>,
     /// The password.
     pub password: Secret,
-    /// The client's address, with or without a port; anything else is a client without one.
-    pub peer: String,
+    /// Where they come from, and what for.
+    pub line: Line,
 }
 
 /// How credentials came.
@@ -99,6 +100,8 @@ pub struct AccountFields {
 pub struct Granted {
     /// The user, as the sources and `[auth] username-format` have the name.
     pub user: String,
+    /// Who has logged in as that user, where it is another.
+    pub master: Option<String>,
     /// What the source says of the account.
     pub account: AccountFields,
 }

@@ -22,8 +22,10 @@ pub struct Entry {
     pub scheme: Option<Scheme>,
     /// Any password will do; means nothing where one is stored.
     pub no_password: bool,
-    /// The user may not log in, for this reason.
+    /// The user may have no session, for this reason.
     pub disabled: Option<String>,
+    /// The user may not log in at all, for this reason.
+    pub expired: Option<String>,
     /// A wrong password is told at once.
     pub no_delay: bool,
     /// The addresses from which alone a login is good.

@@ -21,7 +21,7 @@ use super::hash::{Scheme, Stored};
 use super::passwd_file::PasswdFile;
 use super::passwd_line::Entry;
 use super::verified::Verified;
-use super::{AccountFields, SourceError, system};
+use super::{AccountFields, Purpose, SourceError, system};
 use crate::config;
 use crate::imap::core::Secret;
 
@@ -129,6 +129,7 @@ pub(super) struct Asked<'a> {
     pub user: &'a str,
     pub password: &'a [u8],
     pub peer: Option<IpAddr>,
+    pub purpose: Purpose,
 }
 
 impl Source {
@@ -261,6 +262,7 @@ fn prove(
         user,
         password,
         peer,
+        ..
     } = asked;
     let (place, now) = (format!("source {number}"), Instant::now());
     if verified.contains(user, &place, password, now) {
@@ -280,7 +282,7 @@ fn prove(
         Ok(Proof::Wrong) => return None,
         Ok(Proof::Disabled(reason)) => {
             return Some(Entry {
-                disabled: Some(reason),
+                expired: Some(reason),
                 ..Entry::default()
             });
         }

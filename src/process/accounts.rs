@@ -153,6 +153,7 @@ mod tests {
     fn granted(user: &str, account: AccountFields) -> Granted {
         Granted {
             user: user.to_owned(),
+            master: None,
             account,
         }
     }

@@ -7,15 +7,16 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::net::UnixListener;
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::timeout;
-use tracing::{error, warn};
+use tokio::time::{sleep, timeout};
+use tracing::{debug, error, warn};
 
 use crate::auth::{
     self, Authenticator, Line, Mechanism, Outside, Proof, Question, Secret, Step, Verdict,
@@ -25,7 +26,7 @@ use crate::process::confine;
 use crate::process::link::{Link, unexpected};
 use crate::process::message::{Ask, AuthSetup, Connection, FromAuth, Reply, ToAuth};
 use crate::process::privileges;
-use crate::process::settings;
+use crate::process::settings::{self, mechanisms};
 use crate::process::start::{THREADS_GRACE, Threads, deaf, finish, start, tell_confinement};
 
 /// Logins that may be under way at a time for one login process.
@@ -33,6 +34,12 @@ const ATTEMPTS_MAX: usize = 16_384;
 
 /// How long the check of a password of the system may take; its process then ends itself, too.
 pub const PROOF_LIMIT: Duration = Duration::from_secs(60);
+
+/// Connections of MTAs at a time; each of Postfix's smtpd keeps one.
+const MTAS_MAX: usize = 2000;
+
+/// How long accepting rests after trouble.
+const REST: Duration = Duration::from_millis(100);
 
 /// Where the system keeps what it says of users, and the libraries that ask.
 const READABLE: &[&str] = &["/etc", "/usr", "/lib", "/lib64", "/run", "/var/lib/sss"];
@@ -63,14 +70,20 @@ pub fn run(setup: AuthSetup, master: OwnedFd) -> Result<(), ServeError> {
             runtime: Handle::current(),
         });
         let authenticator = Authenticator::new(&config.auth, outside.clone())?;
-        let heard = hear(&outside, Arc::new(authenticator)).await;
+        let mtas = Arc::new(Mtas {
+            auth: Arc::new(authenticator),
+            mechanisms: mechanisms(&config),
+            served: AtomicU64::default(),
+            places: Arc::new(Semaphore::new(MTAS_MAX)),
+        });
+        let heard = hear(&outside, &mtas).await;
         heard.map_err(ServeError::system("hear master"))
     });
     finish(&log, runtime, THREADS_GRACE);
     result
 }
 
-async fn hear(outside: &ByMaster, authenticator: Arc<Authenticator>) -> io::Result<()> {
+async fn hear(outside: &ByMaster, mtas: &Arc<Mtas>) -> io::Result<()> {
     let mut logins = JoinSet::new();
     outside.master.send(&FromAuth::Ready, &[]).await?;
     while let Some((order, mut descriptors)) = outside.master.receive().await? {
@@ -83,15 +96,61 @@ async fn hear(outside: &ByMaster, authenticator: Arc<Authenticator>) -> io::Resu
                     number,
                     login: Link::new(link)?,
                     master: Arc::clone(&outside.master),
-                    auth: Arc::clone(&authenticator),
+                    auth: Arc::clone(&mtas.auth),
                 };
                 logins.spawn(serve(Arc::new(desk)));
+            }
+            ToAuth::Socket => {
+                let Some(socket) = descriptors.pop() else {
+                    return Err(unexpected("a socket is missing"));
+                };
+                let socket = UnixListener::from_std(socket.into())?;
+                logins.spawn(Arc::clone(mtas).accept(socket));
             }
             ToAuth::Here(question, error) => outside.answer(question, error, descriptors.pop()),
             ToAuth::Stop => return Ok(()),
         }
     }
     Ok(())
+}
+
+/// What MTAs are answered with.
+struct Mtas {
+    auth: Arc<Authenticator>,
+    mechanisms: Arc<[Mechanism]>,
+    /// The number of the last connection.
+    served: AtomicU64,
+    places: Arc<Semaphore>,
+}
+
+impl Mtas {
+    /// Serves all that connect to a socket.
+    async fn accept(self: Arc<Self>, socket: UnixListener) {
+        loop {
+            // Who finds no place waits for one.
+            let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
+                return;
+            };
+            let stream = match socket.accept().await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    warn!("an MTA cannot be heard: {error}");
+                    sleep(REST).await;
+                    continue;
+                }
+            };
+            let number = self.served.fetch_add(1, Ordering::Relaxed);
+            let mtas = Arc::clone(&self);
+            tokio::spawn(async move {
+                let auth = Arc::clone(&mtas.auth);
+                let served = auth::mta::serve(stream, auth, &mtas.mechanisms, number).await;
+                if let Err(error) = served {
+                    debug!("an MTA has gone: {error}");
+                }
+                drop(place);
+            });
+        }
+    }
 }
 
 /// Where one login process is answered.

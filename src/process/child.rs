@@ -63,6 +63,8 @@ pub enum Event {
     Gone(Gone),
     /// It is time to start one again.
     Again(Who),
+    /// It is time to look for sockets that could not be opened.
+    Sockets,
 }
 
 /// What a process has said.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -30,6 +30,7 @@ use crate::process::ports::Port;
 use crate::process::privileges::{self, Ids};
 use crate::process::settings;
 use crate::process::single::LOCAL_NAMES;
+use crate::process::sockets;
 use crate::process::start::{
     FLUSH_GRACE, THREADS_GRACE, Threads, certificates, finish, hostname, start,
     warn_of_few_descriptors,
@@ -40,6 +41,9 @@ const EVENTS: usize = 256;
 
 /// A process that ends by itself is started again after this long.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How often sockets that could not be opened are tried again.
+const SOCKETS_PAUSE: Duration = Duration::from_secs(10);
 
 /// Serves by a configuration until a signal says stop.
 ///
@@ -88,6 +92,7 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
             workers: HashMap::new(),
             next: 0,
             served: Vec::new(),
+            sockets: Vec::new(),
         };
         master.begin().await?;
         master.run(happened, signals).await
@@ -143,6 +148,8 @@ struct Master {
     next: u32,
     /// Which of login and auth have come to serve, at whatever time.
     served: Vec<Who>,
+    /// Where MTAs ask auth, by their place in the configuration.
+    sockets: Vec<(usize, UnixListener)>,
 }
 
 /// A worker, and how many sessions it was given.
@@ -156,6 +163,9 @@ impl Master {
     async fn begin(&mut self) -> Result<(), ServeError> {
         let doing = "start a process";
         self.start_auth().await.map_err(ServeError::system(doing))?;
+        if !self.open_sockets(true) {
+            self.wake_for_sockets();
+        }
         self.start_login().await.map_err(ServeError::system(doing))
     }
 
@@ -176,6 +186,11 @@ impl Master {
                 Some(Event::Said(who, number, said)) => self.hear(&who, number, said).await,
                 Some(Event::Gone(gone)) => self.lose(gone)?,
                 Some(Event::Again(who)) => self.again(&who).await,
+                Some(Event::Sockets) => {
+                    if !self.open_sockets(false) {
+                        self.wake_for_sockets();
+                    }
+                }
                 None => break,
             }
         }
@@ -196,6 +211,9 @@ impl Master {
         let number = self.number();
         let wrap = |said: FromAuth| Said::Auth(said);
         let auth = Child::start(Who::Auth, number, &setup, &[], &self.events, wrap).await?;
+        for (_, socket) in &self.sockets {
+            auth.tell(ToAuth::Socket, Some(socket.try_clone()?.into()));
+        }
         self.auth = Some(auth);
         // A login process that is there already hears of it.
         if let Some(login) = &self.login {
@@ -204,6 +222,47 @@ impl Master {
             self.introduce(login.number, there);
         }
         Ok(())
+    }
+
+    /// Opens the sockets for MTAs that are not open yet; `false`: some still are not. Their directories may come later
+    /// than the server does.
+    fn open_sockets(&mut self, first: bool) -> bool {
+        let mut all = true;
+        for (number, socket) in self.config.listen.auth.iter().enumerate() {
+            if self.sockets.iter().any(|(open, _)| *open == number) {
+                continue;
+            }
+            let path = socket.path.display();
+            let opened = sockets::listen(socket).and_then(|listener| {
+                let copy = listener.try_clone()?;
+                Ok((listener, copy))
+            });
+            match opened {
+                Ok((listener, copy)) => {
+                    info!(%path, "listening for MTAs");
+                    self.sockets.push((number, listener));
+                    if let Some(auth) = &self.auth {
+                        auth.tell(ToAuth::Socket, Some(copy.into()));
+                    }
+                }
+                Err(error) => {
+                    all = false;
+                    if first {
+                        warn!(%path, "no socket for MTAs yet, trying again: {error}");
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    fn wake_for_sockets(&self) {
+        let events = self.events.clone();
+        tokio::spawn(async move {
+            sleep(SOCKETS_PAUSE).await;
+            // Master is gone, too, if nobody hears it.
+            let _ = events.send(Event::Sockets).await;
+        });
     }
 
     async fn start_login(&mut self) -> io::Result<()> {

@@ -136,6 +136,8 @@ pub enum Reply {
 pub enum ToAuth {
     /// A login process of this number is there; its link comes along.
     Login(u32),
+    /// A socket that MTAs connect to comes along.
+    Socket,
     /// The answer to the question of this number: the file comes along, or the link to who checks a password; or why
     /// not, as a number of errno(3).
     Here(u32, Option<i32>),

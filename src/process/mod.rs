@@ -27,6 +27,7 @@ mod screen;
 mod service;
 mod settings;
 pub mod single;
+mod sockets;
 mod start;
 mod users;
 mod way;

@@ -178,6 +178,7 @@ pub fn serve_stdio(maildir: Option<PathBuf>, config: Option<Config>) -> Result<(
             };
             let own = Granted {
                 user: user.name,
+                master: None,
                 account: fields,
             };
             accounts::of_granted(&config, privileges::own_uid(), &own)?

@@ -221,6 +221,7 @@ mod tests {
     fn granted(user: &str) -> Granted {
         Granted {
             user: user.to_owned(),
+            master: None,
             account: AccountFields::default(),
         }
     }

@@ -5,7 +5,7 @@ use tokio::io::{ReadHalf, WriteHalf};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use crate::auth::{Line, Mechanism, Step, Verdict, sasl};
+use crate::auth::{Line, Mechanism, Purpose, Step, Verdict, sasl};
 use crate::imap::capability;
 use crate::imap::command::{Command, CommandBody, StateName};
 use crate::imap::core::{Secret, Tag};
@@ -295,8 +295,8 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
         initial: Option<Secret>,
     ) -> Result<Option<Outcome<A::Passage>>, End> {
         let line = Line {
-            secured: self.situation.tls,
             peer: self.situation.peer.clone(),
+            purpose: Purpose::Session,
         };
         let mut attempt = self.auth.begin(mechanism, line);
         let mut step = attempt.step(initial).await;

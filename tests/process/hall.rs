@@ -94,6 +94,7 @@ impl Hall {
         let [imap, imaps] = ports;
         let config = format!(
             "[listen]\nimap = [\"127.0.0.1:{imap}\"]\nimaps = [\"127.0.0.1:{imaps}\"]\n\
+             auth = [{{ path = \"{dir}/spool/auth\", user = \"{BERT}\", mode = \"0660\" }}, \"{dir}/auth\"]\n\
              [tls]\ncertificate = \"{dir}/cert.pem\"\nkey = \"{dir}/key.pem\"\n\
              [auth]\nfailure-delay = \"0s\"\n\
              [users]\nuid = \"{VMAIL}\"\ngid = \"{VMAIL}\"\nhome = \"{dir}/vmail/%d/%n\"\n\

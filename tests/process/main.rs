@@ -7,5 +7,6 @@ mod harness;
 mod captive;
 mod ends;
 mod hall;
+mod mta;
 mod system;
 mod taken;

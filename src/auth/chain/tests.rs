@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio::time;
 
 use super::*;
-use crate::auth::{Proof, Question};
+use crate::auth::{Line, Proof, Purpose, Question};
 use crate::config::Config;
 
 const USERS: &str = "\
@@ -30,7 +30,10 @@ fn credentials(user: &str, password: &str) -> Credentials {
         user: user.as_bytes().to_vec(),
         authorize_as: None,
         password: Secret::new(password.as_bytes().to_vec()),
-        peer: "203.0.113.7:4711".to_owned(),
+        line: Line {
+            peer: "203.0.113.7:4711".to_owned(),
+            purpose: Purpose::Session,
+        },
     }
 }
 
@@ -144,7 +147,7 @@ async fn what_extra_fields_do() {
     let closed = auth.check(credentials("closed@example.org", "x")).await;
     assert_eq!(closed, Verdict::Denied);
     let mut near = credentials("near@example.org", "n");
-    near.peer = "[::ffff:192.0.2.200]:99".to_owned();
+    near.line.peer = "[::ffff:192.0.2.200]:99".to_owned();
     assert!(matches!(auth.check(near).await, Verdict::Granted(_)));
     assert!(user_of(&auth, "free@example.org", "any").await.is_some());
     let alias = user_of(&auth, "alias@example.org", "a").await;

@@ -48,6 +48,7 @@ impl Attempt for Talk {
         Step::Verdict(match (user.as_slice(), password.expose()) {
             (b"u", b"p") => Verdict::Granted(Granted {
                 user: "u".into(),
+                master: None,
                 account: Default::default(),
             }),
             (b"slow", _) => {

@@ -15,6 +15,7 @@ async fn a_login_is_answered_in_the_form_the_client_looks_for() {
             tag: Tag::new(b"t").unwrap(),
             passage: Granted {
                 user: "u".into(),
+                master: None,
                 account: Default::default(),
             },
             capability_asked,
@@ -44,6 +45,7 @@ async fn a_user_who_cannot_be_served() {
         tag: Tag::new(b"t").unwrap(),
         passage: Granted {
             user: "u".into(),
+            master: None,
             account: Default::default(),
         },
         capability_asked: false,

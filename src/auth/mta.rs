@@ -1,0 +1,358 @@
+//! Dovecot's auth-client protocol, version 1: what Postfix (`smtpd_sasl_type = dovecot`) and Exim's `dovecot`
+//! authenticator ask by.
+//!
+//! Lines of fields parted by TAB. The server says at once what it offers, for Exim waits for that before it says
+//! anything. Then each request has a number that the client has chosen, and many may be under way: one that waits
+//! holds up no other. What breaks the protocol ends the connection, as with Dovecot.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::rand::{GetRandomFlags, getrandom};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+use super::attempt::Purpose;
+use super::{Attempt, Authenticator, Line, Mechanism, Secret, Step, Verdict, sasl};
+
+/// The longest line of a client, in octets.
+const LINE_MAX: usize = 16 << 10;
+
+/// Requests that may be under way on one connection.
+const REQUESTS_MAX: usize = 1000;
+
+/// How long a client may take to answer a challenge.
+const ANSWER_LIMIT: Duration = Duration::from_secs(150);
+
+/// How long a client may take to hear a line.
+const WRITE_LIMIT: Duration = Duration::from_secs(60);
+
+/// Lines that may wait to be heard.
+const WAITING: usize = 64;
+
+/// A request's number.
+type Id = u32;
+
+/// What a client says.
+#[derive(Debug, PartialEq, Eq)]
+enum Request {
+    /// `VERSION`, of the one major version there is.
+    Version,
+    /// `CPID`: the client's process.
+    Process,
+    /// `AUTH`.
+    Auth(Begin),
+    /// `CONT`: the next response, in base64.
+    Continue(Id, Zeroizing<Vec<u8>>),
+    /// `CANCEL`.
+    Cancel(Id),
+}
+
+/// A login that begins.
+#[derive(Debug, PartialEq, Eq)]
+struct Begin {
+    id: Id,
+    mechanism: Vec<u8>,
+    peer: String,
+    penalty: bool,
+    /// In base64; `None`: the client waits for a challenge.
+    response: Option<Zeroizing<Vec<u8>>>,
+}
+
+/// Serves an MTA until it hangs up, or says what is not in the protocol. `number` tells connections apart.
+///
+/// # Errors
+///
+/// What the socket says.
+pub async fn serve<S>(
+    stream: S,
+    auth: Arc<Authenticator>,
+    mechanisms: &[Mechanism],
+    number: u64,
+) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (input, mut output) = tokio::io::split(stream);
+    output
+        .write_all(greeting(mechanisms, number)?.as_bytes())
+        .await?;
+    let (lines, mut said) = mpsc::channel::<String>(WAITING);
+    let writing = async move {
+        while let Some(line) = said.recv().await {
+            timeout(WRITE_LIMIT, output.write_all(line.as_bytes())).await??;
+        }
+        Ok(())
+    };
+    tokio::select! {
+        written = writing => written,
+        heard = hear(BufReader::new(input), auth, mechanisms, lines) => heard,
+    }
+}
+
+/// What is offered, and who is speaking.
+fn greeting(mechanisms: &[Mechanism], number: u64) -> io::Result<String> {
+    let mut cookie = [0u8; 16];
+    getrandom(&mut cookie, GetRandomFlags::empty())?;
+    let mut text = "VERSION\t1\t2\n".to_owned();
+    for mechanism in mechanisms {
+        let name = mechanism.capability().trim_start_matches("AUTH=");
+        // Writing into a text cannot fail.
+        let _ = writeln!(text, "MECH\t{name}\tplaintext");
+    }
+    let _ = writeln!(text, "SPID\t{}\nCUID\t{number}", std::process::id());
+    let _ = writeln!(text, "COOKIE\t{:032x}\nDONE", u128::from_be_bytes(cookie));
+    Ok(text)
+}
+
+async fn hear<R: AsyncRead + Unpin>(
+    mut input: BufReader<R>,
+    auth: Arc<Authenticator>,
+    mechanisms: &[Mechanism],
+    lines: mpsc::Sender<String>,
+) -> io::Result<()> {
+    let mut under_way: HashMap<Id, mpsc::Sender<Secret>> = HashMap::new();
+    let mut tasks = JoinSet::new();
+    let mut line = Zeroizing::new(Vec::new());
+    let most = u64::try_from(LINE_MAX).unwrap_or(u64::MAX);
+    loop {
+        // What has come of a line stays in it while something else is done.
+        let left = most.saturating_sub(u64::try_from(line.len()).unwrap_or(most));
+        let mut limited = (&mut input).take(left);
+        tokio::select! {
+            biased;
+            Some(ended) = tasks.join_next() => {
+                if let Ok(id) = ended {
+                    under_way.remove(&id);
+                }
+                continue;
+            }
+            read = limited.read_until(b'\n', &mut line) => read?,
+        };
+        if line.pop_if(|last| *last == b'\n').is_none() {
+            return Ok(());
+        }
+        let request = parse(&line);
+        line.clear();
+        match request {
+            Some(Request::Version | Request::Process) => {}
+            Some(Request::Auth(begin)) => {
+                let known = Mechanism::named(&String::from_utf8_lossy(&begin.mechanism));
+                let offered = known.filter(|mechanism| mechanisms.contains(mechanism));
+                let (Some(mechanism), false) = (offered, under_way.contains_key(&begin.id)) else {
+                    return Ok(());
+                };
+                if under_way.len() >= REQUESTS_MAX {
+                    return Ok(());
+                }
+                let (responses, heard) = mpsc::channel(1);
+                under_way.insert(begin.id, responses);
+                let (auth, lines) = (Arc::clone(&auth), lines.clone());
+                tasks.spawn(login(auth, mechanism, begin, heard, lines));
+            }
+            Some(Request::Continue(id, response)) => {
+                let expected = under_way.get(&id);
+                let refusal = match (expected, sasl::decode(&response)) {
+                    (None, _) => Some("reason=Authentication request timed out"),
+                    (Some(_), None) => Some(
+                        "code=invalid_base64\treason=Invalid base64 data in continued response",
+                    ),
+                    (Some(request), Some(response)) => request
+                        .try_send(response)
+                        .is_err()
+                        .then_some("reason=Unexpected continuation"),
+                };
+                if let Some(why) = refusal {
+                    under_way.remove(&id);
+                    say(&lines, format!("FAIL\t{id}\t{why}\n")).await;
+                }
+            }
+            // The task sees that nobody will say anything any more.
+            Some(Request::Cancel(id)) => {
+                under_way.remove(&id);
+            }
+            None => return Ok(()),
+        }
+    }
+}
+
+/// One login, from its beginning to its verdict.
+async fn login(
+    auth: Arc<Authenticator>,
+    mechanism: Mechanism,
+    begin: Begin,
+    mut responses: mpsc::Receiver<Secret>,
+    lines: mpsc::Sender<String>,
+) -> Id {
+    let id = begin.id;
+    let purpose = Purpose::Submission {
+        penalty: begin.penalty,
+    };
+    let line = Line {
+        peer: begin.peer,
+        purpose,
+    };
+    let mut attempt = Attempt::new(auth, mechanism, line);
+    let mut response = match begin.response.map(|octets| sasl::decode(&octets)) {
+        None => None,
+        Some(Some(response)) => Some(response),
+        Some(None) => {
+            let why = "code=invalid_base64\treason=Invalid base64 data in initial response";
+            say(&lines, format!("FAIL\t{id}\t{why}\n")).await;
+            return id;
+        }
+    };
+    loop {
+        let verdict = match attempt.step(response.as_ref()).await {
+            Step::Challenge(challenge) => {
+                let challenge = sasl::encode(&challenge);
+                say(&lines, format!("CONT\t{id}\t{challenge}\n")).await;
+                response = match timeout(ANSWER_LIMIT, responses.recv()).await {
+                    Ok(Some(response)) => Some(response),
+                    // Cancelled.
+                    Ok(None) => return id,
+                    Err(_) => {
+                        let why = "reason=Authentication request timed out";
+                        say(&lines, format!("FAIL\t{id}\t{why}\n")).await;
+                        return id;
+                    }
+                };
+                continue;
+            }
+            Step::Verdict(verdict) => verdict,
+        };
+        let user = attempt
+            .user()
+            .map(|user| format!("\tuser={}", escaped(user)));
+        let user = user.unwrap_or_default();
+        let answer = match verdict {
+            Verdict::Granted(granted) => {
+                let mut answer = format!("OK\t{id}\tuser={}", escaped(&granted.user));
+                if let Some(master) = granted.master.as_deref().map(escaped) {
+                    let _ = write!(answer, "\toriginal_user={master}\tauth_user={master}");
+                }
+                answer
+            }
+            Verdict::Denied => format!("FAIL\t{id}{user}"),
+            Verdict::Disabled(reason) => {
+                let reason = escaped(&reason);
+                format!("FAIL\t{id}{user}\tcode=user_disabled\treason={reason}")
+            }
+            Verdict::Unavailable => format!("FAIL\t{id}{user}\ttemp\tcode=temp_fail"),
+        };
+        say(&lines, answer + "\n").await;
+        return id;
+    }
+}
+
+async fn say(lines: &mpsc::Sender<String>, line: String) {
+    // Nobody hears it once the connection is over.
+    let _ = lines.send(line).await;
+}
+
+/// A line without its end; `None`: it is not in the protocol.
+fn parse(line: &[u8]) -> Option<Request> {
+    let mut fields = line.split(|byte| *byte == b'\t');
+    match fields.next()? {
+        b"VERSION" => (fields.next()? == b"1").then_some(Request::Version),
+        b"CPID" => number(fields.next()?)
+            .filter(|pid| *pid > 0)
+            .map(|_| Request::Process),
+        b"AUTH" => auth(fields),
+        b"CONT" => {
+            let id = number(fields.next()?)?;
+            let response = Zeroizing::new(fields.next()?.to_vec());
+            fields
+                .next()
+                .is_none()
+                .then_some(Request::Continue(id, response))
+        }
+        b"CANCEL" => number(fields.next()?).map(Request::Cancel),
+        _ => None,
+    }
+}
+
+fn auth<'a>(mut fields: impl Iterator<Item = &'a [u8]>) -> Option<Request> {
+    let mut begin = Begin {
+        id: number(fields.next()?)?,
+        mechanism: fields.next()?.to_vec(),
+        peer: String::new(),
+        penalty: true,
+        response: None,
+    };
+    let mut service = false;
+    while let Some(field) = fields.next() {
+        let equals = field.iter().position(|byte| *byte == b'=');
+        let (key, value) = field.split_at(equals.unwrap_or(field.len()));
+        let value = value.get(1..).unwrap_or_default();
+        match key {
+            b"service" => service = true,
+            b"rip" => begin.peer = String::from_utf8(unescaped(value)).ok()?,
+            b"no-penalty" => begin.penalty = false,
+            b"resp" => {
+                // It is the last one, so that no password is taken for something else.
+                if fields.next().is_some() {
+                    return None;
+                }
+                begin.response = match value {
+                    b"" => None,
+                    b"=" => Some(Zeroizing::new(Vec::new())),
+                    octets => Some(Zeroizing::new(octets.to_vec())),
+                };
+                break;
+            }
+            // There are more, and there will be others.
+            _ => {}
+        }
+    }
+    service.then_some(Request::Auth(begin))
+}
+
+fn number(field: &[u8]) -> Option<u32> {
+    std::str::from_utf8(field).ok()?.parse().ok()
+}
+
+/// A value as it may stand between two TABs.
+fn escaped(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    for character in value.chars() {
+        match character {
+            '\0' => out.push_str("\u{1}0"),
+            '\u{1}' => out.push_str("\u{1}1"),
+            '\t' => out.push_str("\u{1}t"),
+            '\n' => out.push_str("\u{1}n"),
+            '\r' => out.push_str("\u{1}r"),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// What was meant.
+fn unescaped(value: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(value.len());
+    let mut octets = value.iter();
+    while let Some(octet) = octets.next() {
+        out.push(match octet {
+            1 => match octets.next() {
+                Some(b'0') => 0,
+                Some(b't') => b'\t',
+                Some(b'n') => b'\n',
+                Some(b'r') => b'\r',
+                Some(b'1') | None => 1,
+                Some(other) => *other,
+            },
+            other => *other,
+        });
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

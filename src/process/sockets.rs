@@ -1,0 +1,106 @@
+//! Socket files that others connect to: made with the owner and the mode that the configuration asks for.
+//!
+//! They may lie in a directory of somebody else's, such as Postfix's, who could put anything there at any moment. So what
+//! is changed is the very socket that was made, not what its name leads to; and it has its name only once it is ready.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid, chownat, fstat, open};
+use rustix::process::geteuid;
+
+use crate::config::{AuthSocket, Id};
+
+/// The mode of a socket for which none is asked.
+const MODE: u32 = 0o600;
+
+/// Listens on a socket file, in place of one that nobody listens on any more.
+///
+/// # Errors
+///
+/// `AddrInUse` where somebody does; and what the system says.
+pub fn listen(socket: &AuthSocket) -> io::Result<UnixListener> {
+    if UnixStream::connect(&socket.path).is_ok() {
+        return Err(io::ErrorKind::AddrInUse.into());
+    }
+    let mut draft = socket.path.clone().into_os_string();
+    draft.push(format!(".{}", std::process::id()));
+    let draft = PathBuf::from(draft);
+    let listener = UnixListener::bind(&draft)?;
+    let ready = prepare(socket, &draft).and_then(|()| fs::rename(&draft, &socket.path));
+    if let Err(error) = ready {
+        // What cannot be used is not left there.
+        let _ = fs::remove_file(&draft);
+        return Err(error);
+    }
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+fn prepare(socket: &AuthSocket, draft: &PathBuf) -> io::Result<()> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let made = open(draft, flags, Mode::empty())?;
+    let stat = fstat(&made)?;
+    let is_ours = stat.st_uid == geteuid().as_raw();
+    if FileType::from_raw_mode(stat.st_mode) != FileType::Socket || !is_ours {
+        return Err(io::Error::other(
+            "somebody else has put something in its place",
+        ));
+    }
+    // By its number there is no name that could lead elsewhere.
+    let by_number = format!("/proc/self/fd/{}", made.as_raw_fd());
+    fs::set_permissions(
+        by_number,
+        Permissions::from_mode(socket.mode.unwrap_or(MODE)),
+    )?;
+    let number = |id: &Option<Id>, find: fn(&Id) -> io::Result<Option<u32>>| match id {
+        Some(id) => match find(id)? {
+            Some(number) => Ok(Some(number)),
+            None => Err(io::Error::other(format!(
+                "{id} is not known on this system"
+            ))),
+        },
+        None => Ok(None),
+    };
+    let user = number(&socket.user, Id::uid)?.map(Uid::from_raw);
+    let group = number(&socket.group, Id::gid)?.map(Gid::from_raw);
+    if user.is_some() || group.is_some() {
+        chownat(&made, "", user, group, AtFlags::EMPTY_PATH)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    #[test]
+    fn a_socket_has_its_mode_and_takes_a_stale_ones_place() {
+        let home = tempfile::tempdir().unwrap();
+        let mut socket = AuthSocket {
+            path: home.path().join("auth"),
+            ..AuthSocket::default()
+        };
+        for mode in [None, Some(0o660)] {
+            socket.mode = mode;
+            let listener = listen(&socket).unwrap();
+            let metadata = fs::metadata(&socket.path).unwrap();
+            assert_eq!(metadata.mode() & 0o777, mode.unwrap_or(MODE));
+            let error = listen(&socket).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+            drop(listener);
+        }
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
+        socket.user = Some(Id::Name("no-such-user-here".to_owned()));
+        assert!(listen(&socket).is_err());
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
+        socket.path = home.path().join("not/there");
+        assert_eq!(listen(&socket).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+}
