@@ -1,7 +1,7 @@
 //! Which worker serves a user: whose rights it has, and which directories it can name.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::auth::Granted;
 use crate::config::{Config, Isolate, Template};
@@ -38,6 +38,9 @@ pub struct Places {
     owner: Option<Ids>,
     /// Master's own uid, where that is not root.
     own_uid: Option<u32>,
+    /// The directory that holds the mail of all of the owner's users that have come so far and whose place the
+    /// configuration does not name.
+    seen: Option<PathBuf>,
 }
 
 impl Places {
@@ -52,6 +55,7 @@ impl Places {
             return Ok(Places {
                 owner,
                 own_uid: None,
+                seen: None,
             });
         }
         let own_uid = privileges::own_uid();
@@ -64,6 +68,7 @@ impl Places {
             _ => Ok(Places {
                 owner,
                 own_uid: Some(own_uid),
+                seen: None,
             }),
         }
     }
@@ -74,7 +79,7 @@ impl Places {
     ///
     /// A user who has no uid, or one that may not have mail, or no mail.
     pub fn of(
-        &self,
+        &mut self,
         config: &Config,
         mut granted: Granted,
     ) -> Result<(Place, Granted), ServeError> {
@@ -103,34 +108,64 @@ impl Places {
         fields.uid = Some(uid);
         let account = accounts::of_granted(config, uid, &granted)?;
         let isolated = config.users.isolate == Isolate::User;
-        let mut crowded = false;
+        let shared = !isolated && self.own_uid.or(owner.map(|ids| ids.uid)) == Some(uid);
+        let location = &account.location;
         let reach = (!config.mail.follow_links_out).then(|| {
-            let control = account.location.control.as_ref();
-            let own = [&account.location.root].into_iter().chain(control);
-            let templates = [&config.mail.location]
-                .into_iter()
-                .chain(&config.mail.control);
-            let mut reach: Vec<PathBuf> = own
-                .zip(templates.chain(std::iter::repeat(&config.mail.location)))
-                .map(|(path, template)| match common(config, template, path) {
-                    Some(common) if !isolated => {
-                        crowded = true;
-                        common
-                    }
-                    _ => path.clone(),
-                })
-                .collect();
+            let root = match shared {
+                true => self.shared(config, &location.root, fields_home(&granted)),
+                false => location.root.clone(),
+            };
+            let control = location.control.as_ref().map(|control| {
+                let template = config.mail.control.as_ref().filter(|_| shared);
+                let common = template.and_then(|template| common(config, template, control));
+                common.unwrap_or_else(|| control.clone())
+            });
+            let mut reach = vec![root];
+            reach.extend(control);
             reach.dedup();
             reach
         });
         let place = Place {
             ids,
             reach,
-            crowded,
+            crowded: shared,
             user: isolated.then(|| granted.user.clone()),
         };
         Ok((place, granted))
     }
+}
+
+impl Places {
+    /// The directory of the mail of many users of the owner, this one's among them: where the configuration has it,
+    /// or else where those are who have come. Each time that becomes a wider one another worker begins, but there are not
+    /// many directories on the way up.
+    fn shared(&mut self, config: &Config, root: &Path, home: Option<&Path>) -> PathBuf {
+        if let Some(common) = common(config, &config.mail.location, root) {
+            return common;
+        }
+        let own = home.filter(|home| root.starts_with(home)).unwrap_or(root);
+        let near = own.parent().unwrap_or(own);
+        let wider = match &self.seen {
+            Some(seen) => near.ancestors().find(|above| seen.starts_with(above)),
+            None => Some(near),
+        };
+        match wider.filter(|wider| wider.parent().is_some() && !goes_up(root)) {
+            Some(wider) => {
+                self.seen = Some(wider.to_owned());
+                wider.to_owned()
+            }
+            // Whoever has nothing in common with the others has a worker alone.
+            None => root.to_owned(),
+        }
+    }
+}
+
+fn fields_home(granted: &Granted) -> Option<&Path> {
+    granted.account.home.as_deref()
+}
+
+fn goes_up(path: &Path) -> bool {
+    path.components().any(|part| part == Component::ParentDir)
 }
 
 /// The directory in which the configuration has the mail of many, if this path lies there.
@@ -166,6 +201,7 @@ mod tests {
         Places {
             owner: accounts::mail_owner(config).unwrap(),
             own_uid: None,
+            seen: None,
         }
     }
 
@@ -192,14 +228,13 @@ mod tests {
         assert_eq!(one, two);
         assert_eq!(one.reach, Some(vec![PathBuf::from("/var/vmail")]));
         assert!(one.crowded);
-        // One whose mail is elsewhere has a worker of his own.
+        // One whose mail is elsewhere is in another's.
         let elsewhere = AccountFields {
             mail: Some("/srv/carl".to_owned()),
             ..AccountFields::default()
         };
         let three = place(&text, "carl@example.org", elsewhere).unwrap();
-        assert_eq!(three.reach, Some(vec![PathBuf::from("/srv/carl")]));
-        assert!(!three.crowded);
+        assert_eq!(three.reach, Some(vec![PathBuf::from("/srv")]));
     }
 
     #[test]
@@ -207,6 +242,34 @@ mod tests {
         let text = format!("{OWNED}home = \"/var/vmail/%d/%n\"\n");
         let one = place(&text, "ann@example.org", AccountFields::default()).unwrap();
         assert_eq!(one.reach, Some(vec![PathBuf::from("/var/vmail")]));
+    }
+
+    #[test]
+    fn homes_that_only_the_source_knows_are_common_as_far_as_they_were_seen() {
+        let config = Config::parse(OWNED).unwrap();
+        let mut places = root(&config);
+        let mut reach = |home: &str| {
+            let account = AccountFields {
+                home: Some(home.into()),
+                ..AccountFields::default()
+            };
+            let (place, _) = places.of(&config, granted("u", account)).unwrap();
+            let mut reach = place.reach.unwrap();
+            assert_eq!(reach.len(), 1);
+            reach.remove(0).display().to_string()
+        };
+        for (home, common) in [
+            ("/var/vmail/a.org/ann", "/var/vmail/a.org"),
+            ("/var/vmail/a.org/bob", "/var/vmail/a.org"),
+            ("/var/vmail/b.org/carl", "/var/vmail"),
+            ("/var/vmail/a.org/ann", "/var/vmail"),
+            // Nothing is above both but the root of all.
+            ("/srv/dora", "/srv/dora/Maildir"),
+            ("/var/vmail/../../etc", "/var/vmail/../../etc/Maildir"),
+            ("/var/vmail/b.org/carl", "/var/vmail"),
+        ] {
+            assert_eq!(reach(home), common, "{home}");
+        }
     }
 
     #[test]
