@@ -24,6 +24,7 @@ mod hostile;
 mod huge;
 mod id;
 mod idle;
+mod keywords;
 mod limits;
 mod limits_of_messages;
 mod list;
