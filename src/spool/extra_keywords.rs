@@ -14,9 +14,9 @@
 //! lines until the file is written anew.
 //!
 //! The file lies beside the uidlist, and is written under its lock: appended to, or replaced as a whole. Dovecot does
-//! not know it. What a stopped process has left behind the last line end is nothing, and is cut off. Of a file that is
-//! broken every good line counts; what was replaced is [kept](crate::spool::broken). Numbers whose names are lost are
-//! named anew.
+//! not know it. What a stopped process has left behind the last line end is nothing; the file is replaced then, for who
+//! goes by its size must not take another line for what it has seen. Of a file that is broken every good line counts; what
+//! was replaced is [kept](crate::spool::broken). Numbers whose names are lost are named anew.
 
 mod format;
 
@@ -64,8 +64,10 @@ pub struct ExtraKeywords {
     lines: usize,
     /// The number of the first line that is not as it should be, from 1.
     broken_line: Option<usize>,
-    /// It must be written anew before anything is appended.
+    /// It must be written anew.
     rewrite: bool,
+    /// Nothing may be appended to it: others may have seen what we have taken back.
+    spoiled: bool,
 }
 
 /// What others have done to the file.
@@ -251,7 +253,8 @@ impl ExtraKeywords {
         let mut text = Vec::new();
         lines.iter().for_each(|line| line.write(&mut text));
         let after = self.whole.saturating_add(text.len() as u64);
-        if self.file.is_none() || self.is_to_be_mended() || after > LARGEST {
+        let anew = self.spoiled || self.is_to_be_mended();
+        if self.file.is_none() || anew || after > LARGEST {
             return self.write(folder);
         }
         let written = self.append_text(folder, &text);
@@ -260,7 +263,7 @@ impl ExtraKeywords {
                 self.whole = after;
                 self.lines = self.lines.saturating_add(lines.len());
             }
-            // It is not the one that was polled, or may only be read.
+            // It is not the one that was polled, may only be read, or does not end with a line.
             Ok(false) => return self.write(folder),
             Err(_) => {}
         }
@@ -287,11 +290,12 @@ impl ExtraKeywords {
         let Some(mut end) = self.end.as_ref() else {
             return Ok(false);
         };
-        if dir::stat(end).map(|stat| dir::stamp(&stat))?.size > self.whole {
-            end.set_len(self.whole)?;
+        if dir::stamp(&dir::stat(end)?).size != self.whole {
+            return Ok(false);
         }
         let written = end.write_all(text);
         if written.is_err() {
+            self.spoiled = true;
             self.rewrite |= end.set_len(self.whole).is_err();
         }
         self.stamp = Some(dir::stamp(&dir::stat(end)?));
@@ -336,7 +340,7 @@ impl ExtraKeywords {
         self.stamp = Some(dir::stamp(&dir::stat(&file)?));
         (self.file, self.end) = (Some(Arc::new(file)), None);
         (self.whole, self.lines) = (size, lines);
-        (self.broken_line, self.rewrite) = (None, false);
+        (self.broken_line, self.rewrite, self.spoiled) = (None, false, false);
         Ok(())
     }
 
