@@ -271,7 +271,7 @@ impl Turn<'_> {
             .iter()
             .map(|(message, extras)| (message.name.base(), extras.clone()))
             .collect();
-        self.put_extras(&sets)?;
+        self.stirs |= self.put_extras(&sets)?;
         for (message, extras) in found {
             self.show_extras(&message, extras);
         }

@@ -190,12 +190,12 @@ impl Turn<'_> {
         if numbered.len() > names.extras.free().count() {
             return Err(Fault::TooManyKeywords);
         }
-        let folder = &self.disk.folder;
-        let named = self.disk.extras.name(folder, numbered);
-        named
-            .map_err(|error| self.extras_fault(error))?
-            .ok_or(Fault::TooManyKeywords)?;
-        self.durability.note_extras(self.disk.extras.file());
+        if !numbered.is_empty() {
+            let named = self.disk.extras.name(&self.disk.folder, numbered);
+            let named = named.map_err(|error| self.extras_fault(error))?;
+            named.ok_or(Fault::TooManyKeywords)?;
+            self.durability.note_extras(self.disk.extras.file());
+        }
         if !lettered.is_empty() {
             let mut with = (*self.disk.keywords).clone();
             with.assign(lettered).ok_or(Fault::TooManyKeywords)?;

@@ -42,6 +42,8 @@ pub(super) struct Turn<'t> {
     whole: bool,
     /// Names were changed by this turn.
     moved: bool,
+    /// Keywords that no name tells were changed by it.
+    pub(super) stirs: bool,
     /// Recent to whoever hears of them first.
     arrived: Vec<Uid>,
     /// No longer in the draft.
@@ -88,6 +90,7 @@ impl<'t> Turn<'t> {
             before,
             watched,
             moved: false,
+            stirs: false,
             arrived: Vec::new(),
             dropped: BTreeSet::new(),
             finder: Finder::default(),
@@ -100,6 +103,13 @@ impl<'t> Turn<'t> {
     /// Ends the turn.
     pub fn finish(mut self) -> Outcome {
         self.keep_modseqs();
+        if self.stirs && !self.moved {
+            // Nobody is told of that by a name: not who listens to this mailbox among others, nor another process.
+            match self.disk.folder.stir() {
+                Ok(()) => self.moved = true,
+                Err(error) => tracing::debug!(%error, "who watches is not told"),
+            }
+        }
         if self.moved {
             // Stamps that hold our own changes may hide those of others, unless events tell them.
             let sure = self.whole && self.watched;

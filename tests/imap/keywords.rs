@@ -297,3 +297,26 @@ fn what_arrives_gets_them_too() {
     c.ok("SELECT INBOX");
     c.check("SEARCH KEYWORD $HasNoAttachment", &["* SEARCH 4 5"], "OK");
 }
+
+/// No file gets another name for them, and still a session under NOTIFY (RFC 5465) hears that flags were changed, though
+/// it has another mailbox selected; so does one of another process in IDLE.
+#[test]
+fn who_waits_is_told_though_no_file_is_renamed() {
+    let server = hundred();
+    if server.either(false, true) {
+        return; // Its NOTIFY tells such things later, and several at once.
+    }
+    let second = Server::on(&server.maildir);
+    for other in [&server, &second] {
+        let mut c = server.client();
+        c.ok("NOTIFY SET (personal (MessageNew MessageExpunge FlagChange))");
+        let mut idles = server.selected("INBOX");
+        let idle = idles.idle();
+        let mut acts = other.selected("INBOX");
+        let number = if std::ptr::eq(other, &server) { 2 } else { 3 };
+        acts.ok(&format!("STORE {number} +FLAGS.SILENT (k60)"));
+        idle.done(&[&format!("* {number} FETCH (FLAGS (k60))")]);
+        let line = String::from_utf8(c.line()).unwrap();
+        assert!(line.starts_with("* STATUS INBOX (HIGHESTMODSEQ "), "{line}");
+    }
+}

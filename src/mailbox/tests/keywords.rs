@@ -155,6 +155,23 @@ async fn another_process_hears_of_it() {
     assert!(!inbox.select(false).await.unwrap().is_stale());
 }
 
+/// No name tells of them, and still nobody has to ask.
+#[tokio::test]
+async fn who_waits_in_another_process_is_told_at_once() {
+    let (account, inbox) = Account1::with_many(2).await;
+    let other = account.again().await;
+    let mut view = other.select(false).await.unwrap();
+    store(&inbox, &[2], StoreAction::Add, &keywords([26]))
+        .await
+        .unwrap();
+    assert_eq!(awaited(&mut view).await, ["2 FETCH kw26"]);
+    store(&other, &[2], StoreAction::Replace, &keywords([27]))
+        .await
+        .unwrap();
+    assert_eq!(told(&mut view, Expunge::Held), ["2 FETCH kw27"]);
+    assert_eq!(account.names("new"), [""; 0]);
+}
+
 /// What was written, and nobody gave a mod-sequence for, as by a process that was killed between the two.
 #[tokio::test]
 async fn what_was_not_told_is_a_change() {
