@@ -272,7 +272,8 @@ impl Turn<'_> {
             .map(|(message, extras)| (message.name.base(), extras.clone()))
             .collect();
         self.stirs |= self.put_extras(&sets)?;
-        for (message, extras) in found {
+        for (message, _) in found {
+            let extras = self.disk.extras.of(message.name.base());
             self.show_extras(&message, extras);
         }
         self.compact_extras();

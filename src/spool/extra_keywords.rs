@@ -55,6 +55,8 @@ pub struct ExtraKeywords {
     names: Arc<ExtraNames>,
     /// What the file says of base names, where that is something.
     sets: HashMap<Box<[u8]>, Extras>,
+    /// What was said last: the next most often is the same, and need not be kept twice.
+    latest: Extras,
     file: Option<Arc<File>>,
     /// The same, for appending.
     end: Option<File>,
@@ -418,6 +420,10 @@ impl ExtraKeywords {
     }
 
     fn note(&mut self, base: &[u8], extras: Extras) {
+        if extras != self.latest {
+            self.latest = extras;
+        }
+        let extras = self.latest.clone();
         if extras.is_empty() {
             self.sets.remove(base);
         } else if let Some(set) = self.sets.get_mut(base) {
