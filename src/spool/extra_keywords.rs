@@ -117,11 +117,6 @@ impl ExtraKeywords {
         self.sets.get(base).cloned().unwrap_or_default()
     }
 
-    /// How many base names have some.
-    pub fn count(&self) -> usize {
-        self.sets.len()
-    }
-
     /// The base names that have some.
     pub fn bases(&self) -> impl Iterator<Item = &[u8]> {
         self.sets.keys().map(|base| &**base)
