@@ -14,6 +14,7 @@
 
 pub mod log;
 pub mod record;
+pub mod status;
 pub mod vanished;
 
 use std::fs::File;

@@ -66,6 +66,9 @@ pub(super) struct Disk {
     /// The directories as of which the picture is whole. Whatever happens after shows in other stamps, or
     /// is told by events.
     pub seen: Option<[Stamp; 2]>,
+    /// The directories as of which it was whole without a word from events. Only then can whoever comes later
+    /// tell by the stamps alone.
+    pub proven: Option<[Stamp; 2]>,
     /// New messages could get no UIDs at the last try.
     pub unnumbered: bool,
     /// Something is in doubt: both directories must be listed.
@@ -172,6 +175,7 @@ impl Disk {
             expunged: HashSet::new(),
             doubled: HashSet::new(),
             seen: None,
+            proven: None,
             unnumbered: false,
             rescan: true,
             rewrite,

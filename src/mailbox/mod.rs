@@ -31,6 +31,7 @@ pub mod replace;
 mod size;
 pub mod snapshot;
 mod special_use;
+pub mod status;
 pub mod transfer;
 mod turn;
 mod uids;

@@ -156,6 +156,10 @@ impl Turn<'_> {
         }
         if whole {
             self.note_seen(stamps);
+            let cur_rests = |[_, cur]: [Stamp; 2]| cur == stamps[1];
+            if !self.watched && self.disk.proven.is_some_and(cur_rests) {
+                self.disk.proven = Some(stamps);
+            }
         }
         self.meet(strangers)?;
         Ok(true)
@@ -278,6 +282,7 @@ impl Turn<'_> {
             if whole || before.is_some() {
                 gone = before.map_or(BTreeSet::new(), |(_, before)| &before & &missing);
                 self.note_seen(stamps);
+                self.disk.proven = Some(stamps);
                 self.disk.rescan = false;
                 break;
             }

@@ -31,7 +31,7 @@ pub enum Sub {
 
 impl Sub {
     /// The directory's name.
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Sub::New => "new",
             Sub::Cur => "cur",

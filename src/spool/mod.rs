@@ -10,6 +10,7 @@ pub mod keywords;
 pub mod lock;
 pub mod metadata;
 pub mod scan;
+pub mod site;
 pub mod subscriptions;
 #[cfg(test)]
 mod testing;

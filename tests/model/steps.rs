@@ -24,6 +24,9 @@ const MANY: usize = 50;
 /// After so many steps everything is compared.
 const CHECKPOINT: u64 = 100;
 
+/// How often LIST-STATUS is asked after that.
+const SURVEYS: usize = 6;
+
 /// How often, in 100,000 steps, the server is stopped and started anew.
 pub struct Chances {
     pub restarts: u64,
@@ -268,8 +271,9 @@ impl World {
                 let to = (at + 1 + self.below(BOXES.len() - 1)) % BOXES.len();
                 let message = self.account[at].messages[&uid].clone();
                 let has_keywords = message.flags.iter().any(|flag| !flag.starts_with('\\'));
-                // Where nobody knows that it was there and told as gone, its old UID would be its own again.
-                let fresh = self.server.is_none() && self.chances.forgets;
+                // Where nobody knows that it was there and told as gone, its old UID would be its own again. Nobody does
+                // before the mailboxes are watched again.
+                let fresh = self.watcher.is_none() && self.chances.forgets;
                 let as_new = has_keywords || self.percent(30);
                 if hands::carry(&self.maildir, name, uid, BOXES[to], as_new, fresh) {
                     let flags = if as_new { Flags::new() } else { message.flags };
@@ -370,9 +374,48 @@ impl World {
             self.hands(at)?;
         }
         self.server = Some(Server::on(&self.maildir));
+        // Nobody has any mailbox open: they are opened, and what is found is noted for the next time.
+        for _ in 0..SURVEYS {
+            self.survey()?;
+            if self.percent(30) {
+                let at = self.below(BOXES.len());
+                self.hands(at)?;
+            }
+        }
         for at in 0..BOXES.len() {
             self.watch(at)?;
         }
+        Ok(())
+    }
+
+    /// What LIST-STATUS tells of mailboxes that nobody has open.
+    fn survey(&mut self) -> Rule {
+        let end = Instant::now() + PATIENCE;
+        let expected: Vec<String> = BOXES
+            .iter()
+            .zip(&self.account)
+            .map(|(name, mailbox)| {
+                let lacks = |flag: &str| {
+                    let all = mailbox.messages.values();
+                    all.filter(|one| !one.flags.contains(flag)).count()
+                };
+                let count = mailbox.messages.len();
+                let (unseen, deleted) = (lacks("\\Seen"), count - lacks("\\Deleted"));
+                format!("* STATUS {name} (MESSAGES {count} UNSEEN {unseen} DELETED {deleted})")
+            })
+            .collect();
+        let mut client = self.server.as_ref().unwrap().client();
+        loop {
+            let told = client.ok("LIST \"\" * RETURN (STATUS (MESSAGES UNSEEN DELETED))");
+            if expected.iter().all(|line| told.contains(line)) {
+                break;
+            }
+            if Instant::now() > end {
+                return Err(format!("{told:#?}\nand not\n{expected:#?}"));
+            }
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
+        client.ok("LOGOUT");
         Ok(())
     }
 }

@@ -25,6 +25,7 @@ mod modseqs;
 mod others;
 mod replace;
 mod sessions;
+mod status;
 mod storm;
 
 struct Account1 {
