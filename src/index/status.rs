@@ -1,25 +1,25 @@
 //! `culver.status`: what STATUS tells of a mailbox (RFC 3501 §6.3.10), noted so that nobody has to open the mailbox for
 //! it.
 //!
-//! It stands together with [marks](Marks) of all that it rests on: `new/` and `cur/`, the uidlist, `culver.index` and
-//! `culver.log`. As long as they are the same, opening the mailbox would tell the same. It may be deleted at any time.
+//! It stands together with [marks](Marks) of all that it rests on: `new/` and `cur/`, the uidlist, `culver.index`,
+//! `culver.log` and, where it is there, `culver.keywords`. As long as they are the same, opening the mailbox would tell the same. It may be deleted at any time.
 //! Nothing here is synced, and nothing need be: what a power cut leaves of the file is believed only if the rest is as
 //! it was.
 //!
 //! It is noted only if the marks were [settled](Marks::are_settled), if `culver.log` was closed, so that it is believed
 //! in every boot, and if everything that it tells is on disk.
 //!
-//! All numbers are little-endian. 336 octets:
+//! All numbers are little-endian. 384 octets:
 //!
 //! | octets | what |
 //! |---|---|
 //! | 0–7 | `CulvSta1` |
-//! | 8–247 | of each of the five in their order: device, inode, size, seconds of the modification time and of the change time (8 octets each), nanoseconds of both (4 each) |
-//! | 248–255 | HIGHESTMODSEQ |
-//! | 256–263 | SIZE; all bits are set if nobody has found it out |
-//! | 264–287 | MESSAGES, RECENT, UNSEEN, DELETED, UIDVALIDITY, UIDNEXT |
-//! | 288–331 | MAILBOXID, filled up with zeros |
-//! | 332–335 | the CRC-32 of all before it |
+//! | 8–295 | of each of the six in their order: device, inode, size, seconds of the modification time and of the change time (8 octets each), nanoseconds of both (4 each); all zero for one that is not there |
+//! | 296–303 | HIGHESTMODSEQ |
+//! | 304–311 | SIZE; all bits are set if nobody has found it out |
+//! | 312–335 | MESSAGES, RECENT, UNSEEN, DELETED, UIDVALIDITY, UIDNEXT |
+//! | 336–379 | MAILBOXID, filled up with zeros |
+//! | 380–383 | the CRC-32 of all before it |
 
 use std::io;
 
@@ -27,6 +27,7 @@ use crate::imap::objectid::ObjectId;
 use crate::imap::sequence::{ModSeq, Uid, UidValidity};
 use crate::index::record::{long_at, short_at};
 use crate::index::{INDEX, LOG};
+use crate::spool::extra_keywords;
 use crate::spool::folder::Stamp;
 use crate::spool::site::{self, Mark, Site};
 
@@ -35,7 +36,7 @@ const NAME: &str = "culver.status";
 const MAGIC: [u8; 8] = *b"CulvSta1";
 
 /// Octets of the file.
-const SIZE: usize = 336;
+const SIZE: usize = 384;
 
 /// Octets of a mark.
 const MARK: usize = 48;
@@ -44,10 +45,10 @@ const MARK: usize = 48;
 const ID: usize = 44;
 
 /// What is marked beside the uidlist.
-const FILES: [&str; 2] = [INDEX, LOG];
+const FILES: [&str; 3] = [INDEX, LOG, extra_keywords::NAME];
 
 /// Marks of all that it rests on.
-pub type Marks = site::Marks<2>;
+pub type Marks = site::Marks<3>;
 
 /// What STATUS tells of a mailbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +76,7 @@ pub struct Status {
 /// Marks of a mailbox as it is now. `None` where something is missing.
 pub fn marks(site: &Site) -> io::Result<Option<Marks>> {
     let marks = site.marks(FILES)?;
-    Ok(marks.filter(|marks| marks.files.iter().all(Option::is_some)))
+    Ok(marks.filter(|marks| matches!(marks.files, [Some(_), Some(_), _])))
 }
 
 /// What was noted, if it is still so.
@@ -105,10 +106,21 @@ pub fn note(site: &Site, marks: &Marks, status: &Status) -> io::Result<()> {
 fn encode(marks: &Marks, status: &Status) -> Option<[u8; SIZE]> {
     let mut out = Vec::with_capacity(SIZE);
     out.extend(MAGIC);
-    let [Some(index), Some(log)] = &marks.files else {
+    let [Some(index), Some(log), keywords] = &marks.files else {
         return None;
     };
-    for mark in marks.subs.iter().chain([&marks.uidlist, index, log]) {
+    let six = [&marks.uidlist, index, log].into_iter().map(Some);
+    let six = marks
+        .subs
+        .iter()
+        .map(Some)
+        .chain(six)
+        .chain([keywords.as_ref()]);
+    for mark in six {
+        let Some(mark) = mark else {
+            out.extend([0; MARK]);
+            continue;
+        };
         let Stamp {
             identity: (device, inode),
             modified,
@@ -144,7 +156,7 @@ fn decode(octets: &[u8; SIZE]) -> Option<(Marks, Status)> {
     if crc32fast::hash(octets) != u32::from_le_bytes(*sum) {
         return None;
     }
-    let (marks, rest) = rest.split_at_checked(5 * MARK)?;
+    let (marks, rest) = rest.split_at_checked(6 * MARK)?;
     let mark = |at: usize| {
         let octets = marks.as_chunks::<MARK>().0.get(at)?;
         let seconds = |at| long_at(octets, at).map(u64::cast_signed);
@@ -157,10 +169,12 @@ fn decode(octets: &[u8; SIZE]) -> Option<(Marks, Status)> {
             changed: (seconds(32)?, short_at(octets, 44)?),
         })
     };
+    let is_there = marks.get(5 * MARK..)?.iter().any(|octet| *octet != 0);
+    let keywords = if is_there { mark(5) } else { None };
     let marks = Marks {
         subs: [mark(0)?, mark(1)?],
         uidlist: mark(2)?,
-        files: [Some(mark(3)?), Some(mark(4)?)],
+        files: [Some(mark(3)?), Some(mark(4)?), keywords],
     };
     let (size, id) = (long_at(rest, 8)?, rest.get(40..)?);
     let id = id.split(|octet| *octet == 0).next()?;
@@ -194,7 +208,7 @@ mod tests {
         let marks = Marks {
             subs: [mark(1), mark(2)],
             uidlist: mark(3),
-            files: [Some(mark(4)), Some(mark(5))],
+            files: [Some(mark(4)), Some(mark(5)), Some(mark(6))],
         };
         let status = Status {
             id: ObjectId::of('F', u128::MAX),
@@ -212,11 +226,13 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let (marks, mut status) = sample();
+        let (mut marks, mut status) = sample();
         for size in [Some(0), Some(u64::MAX - 1), None] {
             status.size = size;
             let octets = encode(&marks, &status).unwrap();
             assert_eq!(decode(&octets), Some((marks, status.clone())));
+            // No keyword needs that file any more.
+            marks.files[2] = None;
         }
     }
 
@@ -264,10 +280,10 @@ mod tests {
         assert!(sealed(0, b"C").is_some());
         assert_eq!(sealed(0, b"D"), None);
         // No UIDVALIDITY, no UIDNEXT, no MAILBOXID, one that is none.
-        assert_eq!(sealed(280, &[0; 4]), None);
-        assert_eq!(sealed(284, &[0; 4]), None);
-        assert_eq!(sealed(288, &[0; ID]), None);
-        assert_eq!(sealed(290, b" "), None);
-        assert_eq!(sealed(290, b"\xff"), None);
+        assert_eq!(sealed(328, &[0; 4]), None);
+        assert_eq!(sealed(332, &[0; 4]), None);
+        assert_eq!(sealed(336, &[0; ID]), None);
+        assert_eq!(sealed(338, b" "), None);
+        assert_eq!(sealed(338, b"\xff"), None);
     }
 }

@@ -24,8 +24,8 @@ pub enum Fault {
     /// No space or quota on the disk.
     #[error("The disk is full: {0}")]
     DiskFull(String),
-    /// All 26 keyword letters are taken.
-    #[error("Too many keywords in this mailbox (26)")]
+    /// There is no room for another keyword, or for more messages that have some.
+    #[error("Too many keywords in this mailbox")]
     TooManyKeywords,
     /// All annotations that there may be are there.
     #[error("Too many annotations")]

@@ -24,6 +24,7 @@ mod lookout;
 )]
 pub mod mailbox;
 mod modseqs;
+pub mod names;
 pub mod news;
 pub mod previews;
 mod queue;

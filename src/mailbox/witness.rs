@@ -211,7 +211,7 @@ impl Turn<'_> {
 
     /// Takes over a name that was seen. One with other flags is for who has the lock.
     fn note_sight(&mut self, message: &Message, sub: Sub, name: FileName) {
-        let same = name.flags() == (message.flags, message.letters);
+        let same = name.flags() == (message.flags, message.keywords.letters);
         if same || !self.defers() {
             self.note_name(message, sub, name);
         }
@@ -300,6 +300,8 @@ impl Turn<'_> {
         self.meet(strangers)?;
         if !self.disk.rescan {
             self.compact_uidlist();
+            self.count_dead_extras();
+            self.compact_extras();
         }
         Ok(())
     }
@@ -378,6 +380,11 @@ impl Turn<'_> {
         let Some(fresh) = fresh_name(name) else {
             return;
         };
+        // Its keywords go with it, as those in its name do.
+        let extras = self.disk.extras.of(name.base());
+        if let Err(fault) = self.put_extras(&[(fresh.base(), extras)]) {
+            tracing::warn!(%fault, "a message loses keywords");
+        }
         match self.disk.folder.rename(sub, name, sub, &fresh) {
             Ok(()) => {
                 tracing::warn!(

@@ -16,7 +16,21 @@ use crate::harness::{Chance, Client, Maildir, PATIENCE, Server};
 pub const SESSIONS: usize = 8;
 pub const BOXES: [&str; 3] = ["INBOX", "Archive", "Work"];
 pub const SYSTEM: [&str; 5] = ["\\Seen", "\\Flagged", "\\Answered", "\\Draft", "\\Deleted"];
-pub const KEYWORDS: [&str; 5] = ["Work", "$Forwarded", "$Junk", "later", "Project-X"];
+/// More than there are letters for: see [`hands::take_letters`].
+pub const KEYWORDS: [&str; 12] = [
+    "Work",
+    "$Forwarded",
+    "$Junk",
+    "later",
+    "Project-X",
+    "$Label1",
+    "$Label2",
+    "todo",
+    "a.b",
+    "$MDNSent",
+    "NonJunk",
+    "x",
+];
 
 /// A mailbox with more messages is emptied rather than filled.
 const MANY: usize = 50;
@@ -67,6 +81,9 @@ impl World {
         let mut first = server.client();
         for name in &BOXES[1..] {
             first.ok(&format!("CREATE {name}"));
+        }
+        for name in BOXES {
+            hands::take_letters(&maildir, name);
         }
         World {
             seed,
@@ -254,12 +271,15 @@ impl World {
         match what {
             0..65 => {
                 let table = hands::keywords(&self.maildir, name);
+                let is_in_name =
+                    |flag: &String| flag.starts_with('\\') || table.values().any(|one| one == flag);
                 let mut flags = self.flags(true);
-                flags
-                    .retain(|flag| flag.starts_with('\\') || table.values().any(|one| one == flag));
+                flags.retain(is_in_name);
                 let by_link = self.percent(20);
                 hands::reflag(&self.maildir, name, uid, &flags, by_link);
                 self.note(&format!("-- UID {uid} of {name} was renamed: {flags:?}"));
+                let others = self.account[at].messages[&uid].flags.iter();
+                flags.extend(others.filter(|flag| !is_in_name(flag)).cloned());
                 self.account[at].store(uid, '=', &flags);
             }
             65..85 => {
@@ -275,8 +295,11 @@ impl World {
                 // before the mailboxes are watched again.
                 let fresh = self.watcher.is_none() && self.chances.forgets;
                 let as_new = has_keywords || self.percent(30);
-                if hands::carry(&self.maildir, name, uid, BOXES[to], as_new, fresh) {
-                    let flags = if as_new { Flags::new() } else { message.flags };
+                let carried = hands::carry(&self.maildir, name, uid, BOXES[to], as_new, fresh);
+                if let Some(base) = carried {
+                    let mut flags = if as_new { Flags::new() } else { message.flags };
+                    // It may have been there before.
+                    flags.extend(hands::extras(&self.maildir, BOXES[to], &base));
                     self.account[at].remove(uid);
                     let new = self.account[to].add(&message.mark, flags);
                     let to = BOXES[to];

@@ -21,6 +21,7 @@ mod closing;
 mod faults;
 mod history;
 mod kept;
+mod keywords;
 mod modseqs;
 mod others;
 mod replace;
