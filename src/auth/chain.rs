@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use tokio::sync::Semaphore;
 
-use super::hash::{Scheme, Stored};
+use super::hash::{DUMMY, Scheme, Stored};
 use super::passwd_line::{AllowedNet, Entry};
 use super::penalty::{self, Penalty};
 use super::source::{Asked, Means, Outside, Source, Tally, cores};
@@ -26,11 +26,7 @@ const MAX_NAME: usize = 255;
 const MAX_PASSWORD: usize = 4096;
 
 /// Checks at once where they are done elsewhere, and some may hang there.
-const CHECKS: usize = 128;
-
-/// Hashed in vain where no source has a hash to try.
-const DUMMY: &str =
-    "{CRYPT}$y$j9T$3Y3l7QzWbkhrhcVIC5aJ81$7XnUnMJmHQkYqP0vSH5JYmQZBsMzZ2eYmQyqJvTz0dC";
+const CHECKS: usize = 512;
 
 /// Asks the sources.
 pub struct Authenticator {
@@ -61,13 +57,14 @@ struct Outcome {
 }
 
 impl Authenticator {
-    /// One that asks what `[[auth.source]]` names; `outside` does what is not done here.
+    /// One that asks what `[[auth.source]]` names. Users of the system below `first_uid` are nobody. `outside` does what is not done here.
     ///
     /// # Errors
     ///
     /// [`SourceError`] for a kind of source that is not there.
     pub fn new(
         auth: &config::Auth,
+        first_uid: u32,
         outside: Arc<dyn Outside>,
     ) -> Result<Authenticator, SourceError> {
         let mut users = Vec::new();
@@ -77,7 +74,7 @@ impl Authenticator {
                 config::Source::PasswdFile { master: true, .. } => &mut masters,
                 _ => &mut users,
             };
-            whose.push(Source::new(number, source, &outside)?);
+            whose.push(Source::new(number, source, first_uid, &outside)?);
         }
         let inner = Inner {
             format: Some(auth.username_format.clone()),

@@ -23,6 +23,10 @@ const BCRYPT_COST: u8 = 10;
 /// What scheme a new hash has unless another is asked for.
 pub const DEFAULT_SCHEME: &str = "CRYPT";
 
+/// Nobody's: hashed in vain where there is no hash to try, so that time does not tell who exists.
+pub const DUMMY: &str =
+    "{CRYPT}$y$j9T$3Y3l7QzWbkhrhcVIC5aJ81$7XnUnMJmHQkYqP0vSH5JYmQZBsMzZ2eYmQyqJvTz0dC";
+
 /// Why a password cannot be compared with what is stored, or hashed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HashError {

@@ -71,6 +71,8 @@ impl Exchange {
                 self.expects = Expects::LoginPassword(response.to_vec());
                 Step::Challenge(PASSWORD.to_vec())
             }
+            // PLAIN cannot say it, and libraries take it for the end.
+            Expects::LoginPassword(_) if response.contains(&0) => Step::Failed,
             Expects::LoginPassword(user) => Step::Done {
                 user,
                 authorize_as: None,

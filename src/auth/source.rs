@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::hash::{Scheme, Stored};
@@ -83,6 +84,7 @@ pub(super) enum Source {
     System {
         outside: Arc<dyn Outside>,
         number: usize,
+        first_uid: u32,
     },
 }
 
@@ -99,6 +101,8 @@ pub(super) struct Means {
     verified: Verified,
     /// As many permits as there are cores, for hashes.
     hashing: Semaphore,
+    /// For checks elsewhere, some of which may hang.
+    proving: Semaphore,
 }
 
 impl Means {
@@ -107,6 +111,7 @@ impl Means {
         Means {
             verified: Verified::new(cache),
             hashing: Semaphore::new(cores()),
+            proving: Semaphore::new(PROOFS),
         }
     }
 
@@ -116,7 +121,20 @@ impl Means {
         let _permit = Handle::current().block_on(self.hashing.acquire());
         compute()
     }
+
+    /// Has a password checked elsewhere, if its turn comes soon enough. Not for a thread of the runtime.
+    fn prove(&self, ask: impl FnOnce() -> io::Result<Proof>) -> io::Result<Proof> {
+        let turn = async { timeout(PROOF_TURN, self.proving.acquire()).await };
+        let Ok(_permit) = Handle::current().block_on(turn) else {
+            return Err(io::Error::other("too many are being checked"));
+        };
+        ask()
+    }
 }
+
+/// How many checks elsewhere there are at once, and how long one waits for its turn.
+const PROOFS: usize = 64;
+const PROOF_TURN: Duration = Duration::from_secs(10);
 
 /// How many hashes are computed at once.
 pub(super) fn cores() -> usize {
@@ -137,6 +155,7 @@ impl Source {
     pub fn new(
         number: usize,
         source: &config::Source,
+        first_uid: u32,
         outside: &Arc<dyn Outside>,
     ) -> Result<Source, SourceError> {
         let outside = Arc::clone(outside);
@@ -148,9 +167,11 @@ impl Source {
             config::Source::Static { password } => Source::Static {
                 password: password.clone(),
             },
-            config::Source::Pam { .. } | config::Source::Passwd => {
-                Source::System { outside, number }
-            }
+            config::Source::Pam { .. } | config::Source::Passwd => Source::System {
+                outside,
+                number,
+                first_uid,
+            },
             config::Source::Exec { .. } => return Err(SourceError(source.kind().as_str())),
         })
     }
@@ -175,19 +196,36 @@ impl Source {
                 password: password.clone(),
                 ..Entry::default()
             }),
-            Source::System { .. } => system_account(user, tally).map(|account| Entry {
-                account,
-                ..Entry::default()
-            }),
+            Source::System { first_uid, .. } => {
+                let account =
+                    system_account(user, tally).filter(|account| serves(account, *first_uid));
+                account.map(|account| Entry {
+                    account,
+                    ..Entry::default()
+                })
+            }
         }
     }
 
     /// The entry of a user whose password this is.
     pub fn log_in(&self, asked: Asked<'_>, means: &Means, tally: &mut Tally) -> Option<Entry> {
-        if let Source::System { outside, number } = self {
-            // The password first, so that time does not tell who exists.
-            let mut entry = prove(outside.as_ref(), *number, asked, &means.verified, tally)?;
-            entry.account = system_account(asked.user, tally)?;
+        if let Source::System {
+            outside,
+            number,
+            first_uid,
+        } = self
+        {
+            let account = system_account(asked.user, tally);
+            // Root's password is not tried out here, nor are those of other users of the system's own.
+            if account
+                .as_ref()
+                .is_some_and(|account| !serves(account, *first_uid))
+            {
+                return None;
+            }
+            // Who does not exist is asked about all the same, for time would tell it.
+            let mut entry = prove(outside.as_ref(), *number, asked, means, tally)?;
+            entry.account = account?;
             return Some(entry);
         }
         let entry = self.lookup(asked.user, tally)?;
@@ -255,7 +293,7 @@ fn prove(
     outside: &dyn Outside,
     number: usize,
     asked: Asked<'_>,
-    verified: &Verified,
+    means: &Means,
     tally: &mut Tally,
 ) -> Option<Entry> {
     let Asked {
@@ -265,7 +303,7 @@ fn prove(
         ..
     } = asked;
     let (place, now) = (format!("source {number}"), Instant::now());
-    if verified.contains(user, &place, password, now) {
+    if means.verified.contains(user, &place, password, now) {
         return Some(Entry::default());
     }
     tally.hashed = true;
@@ -274,9 +312,9 @@ fn prove(
         password: Zeroizing::new(password.to_vec()),
         peer,
     };
-    let why = match outside.prove(number, question) {
+    let why = match means.prove(|| outside.prove(number, question)) {
         Ok(Proof::Right) => {
-            verified.insert(user, &place, password, now);
+            means.verified.insert(user, &place, password, now);
             return Some(Entry::default());
         }
         Ok(Proof::Wrong) => return None,
@@ -292,6 +330,11 @@ fn prove(
     tracing::error!("user {user}: the password cannot be checked: {why}");
     tally.unavailable = true;
     None
+}
+
+/// Whether an account may have mail here.
+fn serves(account: &AccountFields, first_uid: u32) -> bool {
+    account.uid.is_some_and(|uid| uid > 0 && uid >= first_uid)
 }
 
 /// What the system says of a user's account; nothing, or it cannot say, which is counted.

@@ -5,13 +5,14 @@
 //! given up for a moment, the waiting clients are told to come back later and closed, and the loop
 //! rests before it tries again.
 
-use std::fs::File;
 use std::future::{Future, ready};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
 use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
@@ -40,9 +41,6 @@ const KEEPALIVE_PROBES: u32 = 3;
 
 /// How often the log hears of the same trouble, so that a flood of clients is none of lines.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
-
-/// What is held back so that a client can be told when no descriptor is left.
-const RESERVE: &str = "/dev/null";
 
 /// What clients hear that cannot be let in: whole lines of their protocol, or nothing where it
 /// would have to be said under TLS.
@@ -99,7 +97,7 @@ where
     S: Future<Output = ()> + Send + 'static,
 {
     let mut sessions = JoinSet::new();
-    let mut reserve = File::open(RESERVE).ok();
+    let mut reserve = spare();
     let mut refusing = Seldom::default();
     let mut lacking = Seldom::default();
     loop {
@@ -115,7 +113,7 @@ where
         match accepted {
             Ok((tcp, peer)) => {
                 if reserve.is_none() {
-                    reserve = File::open(RESERVE).ok();
+                    reserve = spare();
                 }
                 match admission.admit(peer.ip()) {
                     Ok(place) => match prepare(tcp, peer, place) {
@@ -146,7 +144,7 @@ where
                 if is_out_of_descriptors(&error) {
                     drop(reserve.take());
                     turn_away_waiting(&socket, refusals.full).await;
-                    reserve = File::open(RESERVE).ok();
+                    reserve = spare();
                 }
                 tokio::select! {
                     () = stopped(&mut stop) => return sessions,
@@ -155,6 +153,12 @@ where
             }
         }
     }
+}
+
+/// A descriptor that is held back so that a client can be told when none is left. It leads to nothing, for a process may
+/// have no files.
+fn spare() -> Option<OwnedFd> {
+    eventfd(0, EventfdFlags::CLOEXEC).ok()
 }
 
 /// Trouble that is logged now and then.

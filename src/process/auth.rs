@@ -42,7 +42,17 @@ const MTAS_MAX: usize = 2000;
 const REST: Duration = Duration::from_millis(100);
 
 /// Where the system keeps what it says of users, and the libraries that ask.
-const READABLE: &[&str] = &["/etc", "/usr", "/lib", "/lib64", "/run", "/var/lib/sss"];
+const READABLE: &[&str] = &[
+    "/etc",
+    "/usr",
+    "/lib",
+    "/lib64",
+    "/run",
+    "/var/lib/sss",
+    "/var/lib/extrausers",
+    "/var/lib/misc",
+    "/var/db",
+];
 
 /// Answers until master says stop.
 ///
@@ -69,7 +79,8 @@ pub fn run(setup: AuthSetup, master: OwnedFd) -> Result<(), ServeError> {
             next: AtomicU32::default(),
             runtime: Handle::current(),
         });
-        let authenticator = Authenticator::new(&config.auth, outside.clone())?;
+        let authenticator =
+            Authenticator::new(&config.auth, config.users.first_uid, outside.clone())?;
         let mtas = Arc::new(Mtas {
             auth: Arc::new(authenticator),
             mechanisms: mechanisms(&config),
@@ -184,7 +195,11 @@ async fn serve(desk: Arc<Desk>) {
         };
         match ask {
             Ok(Some((Ask::Begin(connection, mechanism, line), _))) => {
-                if begun.len() >= ATTEMPTS_MAX {
+                if begun.contains_key(&connection) {
+                    error!("login begins twice with one number");
+                    return;
+                }
+                if tasks.len() >= ATTEMPTS_MAX {
                     warn!("too many logins at a time");
                     let busy = Reply::Unavailable(connection);
                     if desk.login.send(&busy, &[]).await.is_err() {

@@ -10,10 +10,13 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::process::Command;
-use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{sleep, timeout};
 use tracing::error;
 
+use crate::net::tls::Material;
+use crate::process::auth::PROOF_LIMIT;
 use crate::process::link::{self, Link};
 use crate::process::message::{FromAuth, FromLogin, FromWorker, Setup};
 use crate::process::place::Place;
@@ -22,7 +25,7 @@ use crate::process::place::Place;
 const PROGRAM: &str = "/proc/self/exe";
 
 /// Of the environment the child gets nothing but this.
-const VARIABLES: &[&str] = &["JOURNAL_STREAM", "TZ", "RUST_BACKTRACE"];
+const VARIABLES: &[&str] = &["JOURNAL_STREAM", "TZ"];
 
 /// Messages that may wait for one process; one that does not take them is not well.
 const QUEUE: usize = 1024;
@@ -95,10 +98,11 @@ pub struct Child<M> {
     /// Its number; no other has it.
     pub number: u32,
     queue: mpsc::Sender<(M, Option<OwnedFd>)>,
+    deaf: Arc<Notify>,
 }
 
 impl<M: Serialize + Send + Sync + 'static> Child<M> {
-    /// Starts a process, tells it what it is, and has all that it says sent to `events`.
+    /// Starts a process, tells it what it is (and login what certificates there are), and has all that it says sent to `events`.
     ///
     /// # Errors
     ///
@@ -106,7 +110,7 @@ impl<M: Serialize + Send + Sync + 'static> Child<M> {
     pub async fn start<H: DeserializeOwned + Send + 'static>(
         who: Who,
         number: u32,
-        setup: &Setup,
+        (setup, certificates): (&Setup, &[Material]),
         descriptors: &[BorrowedFd<'_>],
         events: &mpsc::Sender<Event>,
         wrap: fn(H) -> Said,
@@ -126,29 +130,38 @@ impl<M: Serialize + Send + Sync + 'static> Child<M> {
             .args(["role", name])
             .env_clear()
             .envs(variables)
-            .current_dir("/")
             .stdin(Stdio::from(there))
             .stdout(Stdio::null())
             .kill_on_drop(true)
             .spawn()?;
         let link = Arc::new(Link::new(here)?);
         link.send(setup, descriptors).await?;
+        for certificate in certificates {
+            link.send(certificate, &[]).await?;
+        }
         let (queue, mut waiting) = mpsc::channel::<(M, Option<OwnedFd>)>(QUEUE);
         let (out, events) = (Arc::clone(&link), events.clone());
-        let writing = tokio::spawn(async move {
+        let deaf = Arc::new(Notify::new());
+        let gone_deaf = Arc::clone(&deaf);
+        let writing = async move {
             while let Some((message, descriptor)) = waiting.recv().await {
                 let descriptor = descriptor.as_ref().map(OwnedFd::as_fd);
-                if out.send(&message, descriptor.as_slice()).await.is_err() {
-                    return;
-                }
+                out.send(&message, descriptor.as_slice()).await?;
             }
-        });
+            // Nothing more is to be said; it may say something still.
+            std::future::pending::<io::Result<()>>().await
+        };
+        let limit = (who == Who::Proof).then_some(PROOF_LIMIT + ENDING);
         tokio::spawn(async move {
-            let trouble = hear(&link, &who, number, &events, wrap).await.err();
-            writing.abort();
+            let trouble = tokio::select! {
+                heard = hear(&link, &who, number, &events, wrap) => heard.err(),
+                written = writing => written.err(),
+                () = gone_deaf.notified() => Some(io::Error::other("it takes no messages")),
+                () = after(limit) => Some(io::ErrorKind::TimedOut.into()),
+            };
             drop(link);
             if let Some(error) = &trouble {
-                error!("{who} said what may not be said, and is ended: {error}");
+                error!("there is no speaking with {who}, and it is ended: {error}");
                 // It may have ended meanwhile.
                 let _ = process.start_kill();
             }
@@ -167,12 +180,36 @@ impl<M: Serialize + Send + Sync + 'static> Child<M> {
             // Nobody hears it once master is at its end.
             let _ = events.send(Event::Gone(gone)).await;
         });
-        Ok(Child { number, queue })
+        Ok(Child {
+            number,
+            queue,
+            deaf,
+        })
     }
 
-    /// Tells it something; `false`: it does not listen.
+    /// Tells it something; `false`: it does not listen, and is ended for that.
     pub fn tell(&self, message: M, descriptor: Option<OwnedFd>) -> bool {
-        self.queue.try_send((message, descriptor)).is_ok()
+        let told = self.queue.try_send((message, descriptor));
+        if matches!(told, Err(TrySendError::Full(_))) {
+            self.deaf.notify_one();
+        }
+        told.is_ok()
+    }
+
+    /// Another that tells the same process.
+    pub fn teller(&self) -> Child<M> {
+        Child {
+            number: self.number,
+            queue: self.queue.clone(),
+            deaf: Arc::clone(&self.deaf),
+        }
+    }
+}
+
+async fn after(limit: Option<Duration>) {
+    match limit {
+        Some(limit) => sleep(limit).await,
+        None => std::future::pending().await,
     }
 }
 

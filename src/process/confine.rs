@@ -13,6 +13,7 @@ use landlock::{
     RulesetCreatedAttr, RulesetStatus, Scope, path_beneath_rules,
 };
 use libc::*;
+use seccompiler::SeccompCmpOp::{Eq, MaskedEq, Ne};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
     SeccompRule, TargetArch,
@@ -29,11 +30,9 @@ const EVERYBODY: &[c_long] = &[
     SYS_write,
     SYS_writev,
     SYS_close,
-    SYS_fcntl,
     SYS_dup,
     SYS_dup3,
     SYS_fstat,
-    SYS_ioctl,
     // Sockets that are there.
     SYS_accept4,
     SYS_recvfrom,
@@ -42,7 +41,6 @@ const EVERYBODY: &[c_long] = &[
     SYS_sendmsg,
     SYS_shutdown,
     SYS_getsockopt,
-    SYS_setsockopt,
     SYS_getsockname,
     SYS_getpeername,
     SYS_socketpair,
@@ -72,7 +70,7 @@ const EVERYBODY: &[c_long] = &[
     SYS_brk,
     SYS_membarrier,
     SYS_mincore,
-    // Threads; see THREADS too.
+    // Threads; see in_part() too.
     SYS_set_robust_list,
     SYS_rseq,
     SYS_gettid,
@@ -89,7 +87,6 @@ const EVERYBODY: &[c_long] = &[
     SYS_rt_sigprocmask,
     SYS_rt_sigreturn,
     SYS_sigaltstack,
-    SYS_tgkill,
     SYS_getrandom,
     SYS_uname,
     SYS_getuid,
@@ -145,7 +142,6 @@ const FILES: &[c_long] = &[
     SYS_inotify_init1,
     SYS_inotify_add_watch,
     SYS_inotify_rm_watch,
-    SYS_prlimit64,
     SYS_fchown,
     SYS_fchownat,
 ];
@@ -198,8 +194,11 @@ pub enum Calls {
 pub fn to_directories(own: &[PathBuf], readable: &[&str]) -> io::Result<Confined> {
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     let status = Ruleset::default()
-        .set_compatibility(CompatLevel::BestEffort)
-        .handle_access(AccessFs::from_all(LANDLOCK))
+        // A kernel that does not know this right grants it to nobody, and no message could be delivered.
+        .set_compatibility(CompatLevel::SoftRequirement)
+        .handle_access(AccessFs::Refer)
+        .map(|rules| rules.set_compatibility(CompatLevel::BestEffort))
+        .and_then(|rules| rules.handle_access(AccessFs::from_all(LANDLOCK)))
         .and_then(|rules| rules.handle_access(AccessNet::from_all(LANDLOCK)))
         .and_then(|rules| rules.scope(Scope::from_all(LANDLOCK)))
         .and_then(|rules| rules.create())
@@ -232,16 +231,9 @@ pub fn to_calls(calls: Calls) -> io::Result<Confined> {
         .flat_map(|list| list.iter())
         .map(|call| (*call, Vec::new()))
         .collect();
-    // New threads, not new processes. clone3(2) keeps what it is asked in memory, where no filter looks, so it stays
-    // unknown and the C library takes clone(2).
-    let thread = u64::try_from(CLONE_THREAD).map_err(io::Error::other)?;
-    allowed.insert(
-        SYS_clone,
-        vec![first(SeccompCmpOp::MaskedEq(thread), thread)?],
-    );
+    allowed.extend(in_part()?);
     if calls == Calls::FilesAndHost {
-        let host = u64::try_from(AF_UNIX).map_err(io::Error::other)?;
-        allowed.insert(SYS_socket, vec![first(SeccompCmpOp::Eq, host)?]);
+        allowed.insert(SYS_socket, vec![rule(&[(0, Eq, number(AF_UNIX)?)])?]);
     }
     let unknown = u32::try_from(ENOSYS).map_err(io::Error::other)?;
     let program: BpfProgram = SeccompFilter::new(
@@ -263,9 +255,54 @@ pub fn to_calls(calls: Calls) -> io::Result<Confined> {
     }
 }
 
-/// A rule that looks at a call's first argument.
-fn first(operator: SeccompCmpOp, value: u64) -> io::Result<SeccompRule> {
-    SeccompCondition::new(0, SeccompCmpArgLen::Qword, operator, value)
-        .and_then(|condition| SeccompRule::new(vec![condition]))
+/// Calls that every process may make, but not with all arguments: a call passes that one of its rules lets pass.
+fn in_part() -> io::Result<Vec<(c_long, Vec<SeccompRule>)>> {
+    let thread = number(CLONE_THREAD)?;
+    let pid = u64::from(std::process::id());
+    let linger = [(1, SOL_SOCKET), (2, SO_LINGER)];
+    let linger = linger.map(|(place, value)| rule(&[(place, Ne, number(value)?)]));
+    let requests = [FIONBIO, FIONREAD, FIOCLEX].map(|request| rule(&[(1, Eq, request)]));
+    Ok(vec![
+        // New threads, not new processes. clone3(2) keeps what it is asked in memory, where no filter looks, so it stays
+        // unknown and the C library takes clone(2).
+        (SYS_clone, vec![rule(&[(0, MaskedEq(thread), thread)])?]),
+        // Who passes on a socket that lingers holds up whoever closes it.
+        (
+            SYS_setsockopt,
+            linger.into_iter().collect::<io::Result<_>>()?,
+        ),
+        // Nothing of terminals.
+        (SYS_ioctl, requests.into_iter().collect::<io::Result<_>>()?),
+        // Signals to itself alone, also by way of a file.
+        (SYS_tgkill, vec![rule(&[(0, Eq, pid)])?]),
+        (
+            SYS_fcntl,
+            vec![rule(&[
+                (1, Ne, number(F_SETOWN)?),
+                (1, Ne, number(F_SETSIG)?),
+                (1, Ne, number(F_SETOWN_EX)?),
+            ])?],
+        ),
+        // Its own limits.
+        (SYS_prlimit64, vec![rule(&[(0, Eq, 0)])?]),
+    ])
+}
+
+/// `fcntl(2)`: whom a signal about a file goes to.
+const F_SETOWN_EX: i32 = 15;
+const F_SETSIG: i32 = 10;
+
+/// A rule that all of these conditions make: the place of an argument, and how it compares.
+fn rule(conditions: &[(u8, SeccompCmpOp, u64)]) -> io::Result<SeccompRule> {
+    let conditions = conditions.iter().map(|(place, operator, value)| {
+        SeccompCondition::new(*place, SeccompCmpArgLen::Dword, operator.clone(), *value)
+    });
+    let conditions = conditions.collect::<Result<_, _>>();
+    conditions
+        .and_then(SeccompRule::new)
         .map_err(io::Error::other)
+}
+
+fn number(value: i32) -> io::Result<u64> {
+    u64::try_from(value).map_err(io::Error::other)
 }

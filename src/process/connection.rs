@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::debug;
 
@@ -59,8 +58,8 @@ struct Line {
 pub struct Entrance<A> {
     /// Who may log in.
     pub auth: A,
-    /// Certificates and versions, as they are now.
-    pub tls: watch::Receiver<Arc<ServerConfig>>,
+    /// Certificates and versions.
+    pub tls: Arc<ServerConfig>,
     /// Of every session.
     pub limits: Limits,
     /// Who may send a password in clear.
@@ -182,10 +181,9 @@ impl<A: Authenticate + Sync> Entrance<A> {
             return None;
         };
         let mut stop = self.stop.clone();
-        let config = Arc::clone(&self.tls.borrow());
         let handshake = tokio::select! {
             () = stopped(&mut stop) => return None,
-            handshake = tls::accept(&config, tcp, deadline) => handshake,
+            handshake = tls::accept(&self.tls, tcp, deadline) => handshake,
         };
         match handshake {
             Ok(stream) => Some(stream),

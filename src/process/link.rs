@@ -161,8 +161,12 @@ fn receive_packet(socket: impl AsFd) -> io::Result<Received<Zeroizing<Vec<u8>>>>
     let mut packet = Zeroizing::new(vec![0; length]);
     let mut descriptors = Vec::new();
     let (length, flags) = receive_some(socket, &mut packet, &mut descriptors)?;
-    if flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
-        return Err(unexpected("a packet carries too much"));
+    if flags.contains(ReturnFlags::TRUNC) {
+        return Err(unexpected("a packet is longer than it was"));
+    }
+    // Where there is no room for descriptors the message comes alone, and what it is about is lost.
+    if flags.contains(ReturnFlags::CTRUNC) {
+        descriptors.clear();
     }
     packet.truncate(length);
     Ok((packet, descriptors))

@@ -9,21 +9,20 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rustls::ServerConfig;
 use tokio::net::{TcpStream, UnixStream};
-use tokio::sync::{mpsc, watch};
-use tracing::{debug, error, info, warn};
+use tokio::sync::{Notify, mpsc, watch};
+use tracing::{debug, error, warn};
 use zeroize::Zeroizing;
 
 use crate::auth::{Line, Mechanism, Secret, Step, Verdict};
 use crate::net::listener::Accepted;
 use crate::net::shutdown::SESSIONS_GRACE;
 use crate::net::stream::Stream;
-use crate::net::tls::{Material, MinimumVersion, server_config};
+use crate::net::tls::{Material, server_config};
 use crate::process::ServeError;
 use crate::process::confine;
 use crate::process::connection::{Entrance, Inside, Security};
-use crate::process::link::Link;
+use crate::process::link::{Link, receive_first, unexpected};
 use crate::process::message::{Ask, Connection, Entry, FromLogin, LoginSetup, Reply, ToLogin};
 use crate::process::ports::{Port, Serving};
 use crate::process::privileges;
@@ -46,20 +45,29 @@ pub fn run(
 ) -> Result<(), ServeError> {
     let config = settings::read(&setup.config)?;
     let (auth, ports) = unpack(&setup, descriptors)?;
-    privileges::set_limits().map_err(ServeError::system("set the limits of the process"))?;
-    if setup.ids.is_some() {
-        privileges::leave_files().map_err(ServeError::system("leave all files behind"))?;
+    let mut certificates = Vec::new();
+    for _ in 0..setup.certificates {
+        let next = receive_first::<Material>(&master);
+        let next = next.map_err(ServeError::system("hear of certificates"))?;
+        certificates.extend(next.map(|(certificate, _)| certificate));
     }
+    privileges::set_limits().map_err(ServeError::system("set the limits of the process"))?;
+    let left = setup.ids.map(|_| privileges::leave_files());
     privileges::become_role(setup.ids).map_err(ServeError::system("drop root's rights"))?;
+    let files = confine::to_directories(&[], &[]);
+    let files = files.map_err(ServeError::system("leave all files behind"))?;
     let confined = confine::to_calls(confine::Calls::Open)
         .map_err(ServeError::system("filter system calls"))?;
     let (log, runtime) = start(config.log.level, Threads::Many)?;
+    tell_confinement("files", files);
     tell_confinement("system calls", confined);
+    if let Some(Err(error)) = left {
+        warn!("strangers are not served in an empty directory: {error}");
+    }
     let minimum = minimum_version(config.tls.minimum_version);
     let result = runtime.block_on(async {
         deaf()?;
-        let tls = server_config(&setup.certificates, minimum)?;
-        let (certificates, tls) = watch::channel(tls);
+        let tls = server_config(&certificates, minimum)?;
         let (stop_sender, stop) = watch::channel(false);
         let doorkeeper = Doorkeeper::new(auth).map_err(ServeError::system("reach auth"))?;
         let master = Link::new(master).map_err(ServeError::system("reach master"))?;
@@ -78,7 +86,7 @@ pub fn run(
         let serving = Serving::begin(ports, &config.limits, &stop, serve)?;
         let ready = master.send(&FromLogin::Ready, &[]).await;
         ready.map_err(ServeError::system("reach master"))?;
-        let orders = orders(&master, &doorkeeper, &certificates, minimum).await;
+        let orders = orders(&master, &doorkeeper).await;
         stop_sender.send_replace(true);
         serving.end(SESSIONS_GRACE).await;
         orders.map_err(ServeError::system("hear master"))
@@ -110,19 +118,21 @@ fn unpack(
 }
 
 /// Does what master says, until that is to stop.
-async fn orders(
-    master: &Link,
-    doorkeeper: &Arc<Doorkeeper>,
-    certificates: &watch::Sender<Arc<ServerConfig>>,
-    minimum: MinimumVersion,
-) -> io::Result<()> {
-    while let Some((order, mut descriptors)) = master.receive().await? {
+async fn orders(master: &Link, doorkeeper: &Arc<Doorkeeper>) -> io::Result<()> {
+    loop {
+        let order = tokio::select! {
+            order = master.receive() => order?,
+            () = doorkeeper.lost.notified() => return Err(unexpected("auth")),
+        };
+        // Without master nobody could enter any more.
+        let Some((order, mut descriptors)) = order else {
+            return Ok(());
+        };
         match order {
             ToLogin::Auth => match descriptors.pop() {
                 Some(link) => doorkeeper.reach(link)?,
                 None => warn!("auth has begun anew, but there is no way to it"),
             },
-            ToLogin::Certificates(new) => renew(certificates, &new, minimum),
             ToLogin::Enter(connection) => {
                 let line = descriptors.pop().map(Verdict::Granted);
                 let verdict = line.unwrap_or(Verdict::Unavailable);
@@ -134,18 +144,6 @@ async fn orders(
             ToLogin::Stop => return Ok(()),
         }
     }
-    // Without master nobody could enter any more.
-    Ok(())
-}
-
-fn renew(to: &watch::Sender<Arc<ServerConfig>>, new: &[Material], minimum: MinimumVersion) {
-    match server_config(new, minimum) {
-        Ok(config) => {
-            info!("certificates renewed");
-            to.send_replace(config);
-        }
-        Err(error) => error!("renewed certificates cannot be used: {error}"),
-    }
 }
 
 /// Asks auth on behalf of connections, and tells them what comes back: from auth, or from master.
@@ -153,6 +151,8 @@ struct Doorkeeper {
     auth: Mutex<Arc<Link>>,
     waiting: Mutex<HashMap<Connection, mpsc::Sender<Step<OwnedFd>>>>,
     next: AtomicU64,
+    /// There is no speaking with auth any more.
+    lost: Notify,
 }
 
 impl Doorkeeper {
@@ -162,6 +162,7 @@ impl Doorkeeper {
             auth: Mutex::new(Arc::clone(&link)),
             waiting: Mutex::default(),
             next: AtomicU64::default(),
+            lost: Notify::new(),
         });
         tokio::spawn(Arc::clone(&doorkeeper).hear(link));
         Ok(doorkeeper)
@@ -194,6 +195,7 @@ impl Doorkeeper {
                 Ok(None) => break,
                 Err(error) => {
                     error!("auth cannot be understood: {error}");
+                    self.lost.notify_one();
                     break;
                 }
             };

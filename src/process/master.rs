@@ -1,17 +1,17 @@
 //! The role master: it opens ports, holds certificates, starts all other processes and brings them together. Where it
 //! is root, it stays so, and therefore reads nothing that a stranger wrote: what it is told is who has logged in.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::fs::{FileType, Mode, OFlags};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::{error, info, warn};
 
 use crate::auth::Granted;
@@ -22,25 +22,32 @@ use crate::process::ServeError;
 use crate::process::child::{Child, Event, Gone, Said, Who};
 use crate::process::link;
 use crate::process::message::{
-    AuthSetup, Connection, FromAuth, FromLogin, FromProof, FromWorker, LoginSetup, ProofSetup,
-    Setup, ToAuth, ToLogin, ToProof, ToWorker, WorkerSetup,
+    AuthSetup, Connection, FromAuth, FromLogin, FromProof, LoginSetup, ProofSetup, Setup, ToAuth,
+    ToLogin, ToProof,
 };
-use crate::process::place::{Place, Places};
+use crate::process::place::Places;
 use crate::process::ports::Port;
 use crate::process::privileges::{self, Ids};
-use crate::process::settings;
+use crate::process::settings::{self, at_most};
 use crate::process::single::LOCAL_NAMES;
 use crate::process::sockets;
 use crate::process::start::{
     FLUSH_GRACE, THREADS_GRACE, Threads, certificates, finish, hostname, start,
     warn_of_few_descriptors,
 };
+use crate::process::workers::Workers;
 
 /// Events that may wait.
 const EVENTS: usize = 256;
 
 /// A process that ends by itself is started again after this long.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// Passwords that may be checked at a time.
+const PROOFS_MAX: usize = 256;
+
+/// How long a file of users may take to be opened.
+const OPEN_LIMIT: Duration = Duration::from_secs(10);
 
 /// How often sockets that could not be opened are tried again.
 const SOCKETS_PAUSE: Duration = Duration::from_secs(10);
@@ -51,6 +58,7 @@ const SOCKETS_PAUSE: Duration = Duration::from_secs(10);
 ///
 /// Whatever keeps it from beginning; what fails later is logged.
 pub fn serve(config: Config) -> Result<(), ServeError> {
+    privileges::keep_descriptors();
     let places = Places::new(&config)?;
     let roles = Roles::new()?;
     let hostname = hostname(&config);
@@ -80,6 +88,7 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
         let signals =
             Signals::catch(Hangup::IsNoted).map_err(ServeError::system("catch signals"))?;
         let (events, happened) = mpsc::channel(EVENTS);
+        let workers = Workers::new(at_most(config.limits.connections));
         let mut master = Master {
             config,
             roles,
@@ -89,9 +98,10 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
             events,
             login: None,
             auth: None,
-            workers: HashMap::new(),
+            workers,
             next: 0,
             served: Vec::new(),
+            proofs: 0,
             sockets: Vec::new(),
         };
         master.begin().await?;
@@ -143,19 +153,15 @@ struct Master {
     events: mpsc::Sender<Event>,
     login: Option<Child<ToLogin>>,
     auth: Option<Child<ToAuth>>,
-    workers: HashMap<Place, Worker>,
+    workers: Workers,
     /// The next process's number.
     next: u32,
     /// Which of login and auth have come to serve, at whatever time.
     served: Vec<Who>,
+    /// How many passwords are being checked.
+    proofs: usize,
     /// Where MTAs ask auth, by their place in the configuration.
     sockets: Vec<(usize, UnixListener)>,
-}
-
-/// A worker, and how many sessions it was given.
-struct Worker {
-    child: Child<ToWorker>,
-    given: u64,
 }
 
 impl Master {
@@ -210,7 +216,7 @@ impl Master {
         });
         let number = self.number();
         let wrap = |said: FromAuth| Said::Auth(said);
-        let auth = Child::start(Who::Auth, number, &setup, &[], &self.events, wrap).await?;
+        let auth = Child::start(Who::Auth, number, (&setup, &[]), &[], &self.events, wrap).await?;
         for (_, socket) in &self.sockets {
             auth.tell(ToAuth::Socket, Some(socket.try_clone()?.into()));
         }
@@ -275,14 +281,15 @@ impl Master {
                 .clone()
                 .map(|port| (port.address, port.security.is_implicit()))
                 .collect(),
-            certificates: self.certificates.clone(),
+            certificates: self.certificates.len(),
         });
         let mut descriptors: Vec<BorrowedFd<'_>> = vec![here.as_fd()];
         descriptors.extend(ports.map(|port| port.socket.as_fd()));
         self.next = self.next.wrapping_add(1);
         let number = self.next;
         let wrap = |said: FromLogin| Said::Login(said);
-        let login = Child::start(Who::Login, number, &setup, &descriptors, &self.events, wrap);
+        let setup = (&setup, self.certificates.as_slice());
+        let login = Child::start(Who::Login, number, setup, &descriptors, &self.events, wrap);
         self.login = Some(login.await?);
         self.introduce(number, there);
         Ok(())
@@ -290,10 +297,10 @@ impl Master {
 
     /// Somebody who checks one password by a source, at the other end of a link.
     async fn start_proof(&mut self, source: u32) -> io::Result<OwnedFd> {
-        let sources = &self.config.auth.source;
-        let source = usize::try_from(source)
-            .ok()
-            .and_then(|source| sources.get(source));
+        if self.proofs >= PROOFS_MAX {
+            return Err(io::Error::from_raw_os_error(libc::EAGAIN));
+        }
+        let source = self.source(source);
         let setup = Setup::Proof(match source {
             Some(Source::Pam { service }) => ProofSetup::Pam(service.clone()),
             Some(Source::Passwd) => ProofSetup::Shadow,
@@ -302,11 +309,18 @@ impl Master {
         let (here, there) = link::pair()?;
         let number = self.number();
         let wrap = |said: FromProof| match said {};
-        let descriptors = [there.as_fd()];
+        let (who, descriptors) = (Who::Proof, [there.as_fd()]);
         // It ends by itself.
         let _: Child<ToProof> =
-            Child::start(Who::Proof, number, &setup, &descriptors, &self.events, wrap).await?;
+            Child::start(who, number, (&setup, &[]), &descriptors, &self.events, wrap).await?;
+        self.proofs += 1;
         Ok(here)
+    }
+
+    /// A source of users by its place in the configuration.
+    fn source(&self, number: u32) -> Option<&Source> {
+        let number = usize::try_from(number).ok()?;
+        self.config.auth.source.get(number)
     }
 
     /// Tells auth of a login process.
@@ -319,20 +333,32 @@ impl Master {
     async fn hear(&mut self, who: &Who, number: u32, said: Said) {
         match said {
             Said::Login(FromLogin::Ready) | Said::Auth(FromAuth::Ready) => {
-                self.served.push(who.clone());
+                if !self.served.contains(who) {
+                    self.served.push(who.clone());
+                }
             }
             Said::Auth(_) if self.auth.as_ref().is_none_or(|auth| auth.number != number) => {}
             Said::Auth(FromAuth::Granted(login, connection, granted)) => {
                 self.let_in(login, connection, granted).await;
             }
             Said::Auth(FromAuth::Open(question, source, user)) => {
-                let (error, file) = match self.open(source, &user) {
-                    Ok(file) => (None, Some(file.into())),
-                    Err(error) => (error.raw_os_error(), None),
-                };
-                if let Some(auth) = &self.auth {
-                    auth.tell(ToAuth::Here(question, error), file);
-                }
+                let auth = self.auth.as_ref().map(Child::teller);
+                let source = self.source(source).cloned();
+                // What hangs there holds up nobody else.
+                tokio::spawn(async move {
+                    let opening = spawn_blocking(move || open(source.as_ref(), &user));
+                    let opened = match timeout(OPEN_LIMIT, opening).await {
+                        Ok(Ok(opened)) => opened,
+                        _ => Err(io::Error::from_raw_os_error(libc::ETIMEDOUT)),
+                    };
+                    let (error, file) = match opened {
+                        Ok(file) => (None, Some(file.into())),
+                        Err(error) => (error.raw_os_error(), None),
+                    };
+                    if let Some(auth) = auth {
+                        auth.tell(ToAuth::Here(question, error), file);
+                    }
+                });
             }
             Said::Auth(FromAuth::Prove(question, source)) => {
                 let (error, link) = match self.start_proof(source).await {
@@ -346,7 +372,7 @@ impl Master {
                     auth.tell(ToAuth::Here(question, error), link);
                 }
             }
-            Said::Worker(FromWorker::Idle(served)) => self.let_go(who, number, served),
+            Said::Worker(said) => self.workers.hear(number, said),
         }
     }
 
@@ -369,68 +395,15 @@ impl Master {
         }
     }
 
-    /// A line to the worker that serves this user, which is started if it is not there.
+    /// A line to the worker that serves this user.
     async fn seat(&mut self, granted: Granted) -> Result<OwnedFd, ServeError> {
-        let (place, granted) = self.places.of(&self.config, granted)?;
-        let doing = "start a worker";
-        if !self.workers.contains_key(&place) {
-            let setup = Setup::Worker(WorkerSetup {
-                ids: place.ids,
-                config: settings::for_worker(&self.config),
-                reach: place.reach.clone(),
-                crowded: place.crowded,
-            });
-            let (who, number) = (Who::Worker(place.clone()), self.number());
-            let wrap = |said: FromWorker| Said::Worker(said);
-            let child = Child::start(who, number, &setup, &[], &self.events, wrap).await;
-            let child = child.map_err(ServeError::system(doing))?;
-            self.workers
-                .insert(place.clone(), Worker { child, given: 0 });
-        }
-        let (here, there) = UnixStream::pair().map_err(ServeError::system(doing))?;
-        match self.workers.get_mut(&place) {
-            Some(worker)
-                if worker
-                    .child
-                    .tell(ToWorker::Serve(granted), Some(there.into())) =>
-            {
-                worker.given += 1;
-                Ok(here.into())
-            }
-            _ => Err(ServeError::Usage("the worker does not listen".to_owned())),
-        }
-    }
-
-    /// Lets a worker go that has nothing to do, unless somebody is on the way to it.
-    fn let_go(&mut self, who: &Who, number: u32, served: u64) {
-        let Who::Worker(place) = who else { return };
-        let Some(worker) = self.workers.get(place) else {
-            return;
-        };
-        if worker.child.number == number && worker.given == served {
-            worker.child.tell(ToWorker::Leave, None);
-            self.workers.remove(place);
-        }
-    }
-
-    /// The file of a source of users, as it is for this user.
-    fn open(&self, source: u32, user: &str) -> io::Result<File> {
-        let sources = &self.config.auth.source;
-        let source = usize::try_from(source)
-            .ok()
-            .and_then(|source| sources.get(source));
-        let Some(Source::PasswdFile { path, .. }) = source else {
-            return Err(io::ErrorKind::NotFound.into());
-        };
-        let variables = Variables { user, home: None };
-        let path = PathBuf::from(path.expand(&variables).map_err(io::Error::other)?);
-        // Whatever else stands there must not hold up the server.
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = rustix::fs::open(path, flags, Mode::empty())?;
-        match FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) {
-            FileType::RegularFile => Ok(file.into()),
-            _ => Err(io::ErrorKind::InvalidInput.into()),
-        }
+        let (place, granted, root) = self.places.of(&self.config, granted)?;
+        let number = self.number();
+        let (config, events) = (&self.config, &self.events);
+        let line = self
+            .workers
+            .line(config, (place, root), granted, number, events);
+        line.await
     }
 
     /// A process has ended that was not told to.
@@ -448,15 +421,17 @@ impl Master {
             Who::Auth if self.auth.as_ref().is_some_and(|auth| auth.number == number) => {
                 self.auth = None;
             }
-            Who::Worker(place) => {
-                let worker = self.workers.get(place);
-                if worker.is_some_and(|worker| worker.child.number == number) {
+            Who::Worker(_) => {
+                if self.workers.lose(number) {
                     error!("{who} has ended, and its sessions with it: {how}");
-                    self.workers.remove(place);
                 }
                 return Ok(());
             }
-            Who::Login | Who::Auth | Who::Proof => return Ok(()),
+            Who::Proof => {
+                self.proofs = self.proofs.saturating_sub(1);
+                return Ok(());
+            }
+            Who::Login | Who::Auth => return Ok(()),
         }
         if !self.served.contains(&who) {
             return Err(ServeError::Usage(format!("{who} could not begin: {how}")));
@@ -492,9 +467,7 @@ impl Master {
         if let Some(login) = &self.login {
             login.tell(ToLogin::Stop, None);
         }
-        for worker in self.workers.values() {
-            worker.child.tell(ToWorker::Stop, None);
-        }
+        self.workers.stop();
         let deadline = Instant::now() + SESSIONS_GRACE + FLUSH_GRACE;
         let all = async {
             while self.login.is_some() || !self.workers.is_empty() {
@@ -503,10 +476,11 @@ impl Master {
                         who: Who::Login, ..
                     })) => self.login = None,
                     Some(Event::Gone(Gone {
-                        who: Who::Worker(place),
+                        who: Who::Worker(_),
+                        number,
                         ..
                     })) => {
-                        self.workers.remove(&place);
+                        self.workers.lose(number);
                     }
                     Some(_) => {}
                     None => return,
@@ -523,5 +497,21 @@ impl Master {
         if let Some(auth) = &self.auth {
             auth.tell(ToAuth::Stop, None);
         }
+    }
+}
+
+/// The file of a source of users, as it is for this user.
+fn open(source: Option<&Source>, user: &str) -> io::Result<File> {
+    let Some(Source::PasswdFile { path, .. }) = source else {
+        return Err(io::ErrorKind::NotFound.into());
+    };
+    let variables = Variables { user, home: None };
+    let path = PathBuf::from(path.expand(&variables).map_err(io::Error::other)?);
+    // Whatever else stands there must not hold up the server.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = rustix::fs::open(path, flags, Mode::empty())?;
+    match FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) {
+        FileType::RegularFile => Ok(file.into()),
+        _ => Err(io::ErrorKind::InvalidInput.into()),
     }
 }

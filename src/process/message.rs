@@ -21,7 +21,6 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::auth::{Granted, Line, Mechanism};
-use crate::net::tls::Material;
 use crate::process::privileges::Ids;
 use crate::session::Opening;
 
@@ -59,8 +58,8 @@ pub struct LoginSetup {
     pub config: String,
     /// Where it listens, and whether TLS begins at once.
     pub ports: Vec<(SocketAddr, bool)>,
-    /// Certificates with their keys, that for everybody first.
-    pub certificates: Vec<Material>,
+    /// How many certificates follow, a message each; that for everybody first.
+    pub certificates: usize,
 }
 
 /// How the auth process begins.
@@ -90,8 +89,6 @@ pub struct WorkerSetup {
 pub enum ToLogin {
     /// Another auth process is there; its link comes along.
     Auth,
-    /// From now on with these certificates.
-    Certificates(Vec<Material>),
     /// This connection's user has logged in; the line to the worker comes along.
     Enter(Connection),
     /// The user has, but cannot be served.
@@ -165,7 +162,7 @@ pub enum FromAuth {
 pub enum ToWorker {
     /// A connection of this user is coming, on the line that comes along.
     Serve(Granted),
-    /// Nobody will come any more.
+    /// Nobody will come any more; those that are there may stay.
     Leave,
     /// Sessions are to end.
     Stop,
@@ -174,6 +171,8 @@ pub enum ToWorker {
 /// Worker → master.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum FromWorker {
+    /// It serves, in the directories of these devices and inodes.
+    Ready(Vec<(u64, u64)>),
     /// It has had nothing to do for a while, after so many connections.
     Idle(u64),
 }

@@ -32,6 +32,7 @@ mod start;
 mod users;
 mod way;
 mod worker;
+mod workers;
 
 use std::io;
 

@@ -22,6 +22,22 @@ pub struct Place {
     user: Option<String>,
 }
 
+impl Place {
+    /// The directory of the mail of all its users.
+    pub fn common(&self) -> Option<&Path> {
+        self.reach.as_ref()?.first().map(PathBuf::as_path)
+    }
+
+    /// The same for a user whose mail is elsewhere.
+    pub fn alone(mut self, root: PathBuf) -> Place {
+        if let Some(first) = self.reach.as_mut().and_then(|reach| reach.first_mut()) {
+            *first = root;
+        }
+        self.crowded = false;
+        self
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.user, &self.ids) {
@@ -73,7 +89,7 @@ impl Places {
         }
     }
 
-    /// Where a user is served who was let in; the user's uid is then known.
+    /// Where a user is served who was let in; the user's uid is then known, and where the mail is.
     ///
     /// # Errors
     ///
@@ -82,7 +98,7 @@ impl Places {
         &mut self,
         config: &Config,
         mut granted: Granted,
-    ) -> Result<(Place, Granted), ServeError> {
+    ) -> Result<(Place, Granted, PathBuf), ServeError> {
         let fields = &mut granted.account;
         let owner = self.owner.as_ref();
         let uid = fields.uid.or(owner.map(|ids| ids.uid)).or(self.own_uid);
@@ -131,11 +147,9 @@ impl Places {
             crowded: shared,
             user: isolated.then(|| granted.user.clone()),
         };
-        Ok((place, granted))
+        Ok((place, granted, account.location.root))
     }
-}
 
-impl Places {
     /// The directory of the mail of many users of the owner, this one's among them: where the configuration has it,
     /// or else where those are who have come. Each time that becomes a wider one another worker begins, but there are not
     /// many directories on the way up.
@@ -215,7 +229,7 @@ mod tests {
 
     fn place(text: &str, user: &str, account: AccountFields) -> Result<Place, ServeError> {
         let config = Config::parse(text).unwrap();
-        let (place, granted) = root(&config).of(&config, granted(user, account))?;
+        let (place, granted, _) = root(&config).of(&config, granted(user, account))?;
         assert!(granted.account.uid.is_some());
         Ok(place)
     }
@@ -253,7 +267,7 @@ mod tests {
                 home: Some(home.into()),
                 ..AccountFields::default()
             };
-            let (place, _) = places.of(&config, granted("u", account)).unwrap();
+            let (place, _, _) = places.of(&config, granted("u", account)).unwrap();
             let mut reach = place.reach.unwrap();
             assert_eq!(reach.len(), 1);
             reach.remove(0).display().to_string()

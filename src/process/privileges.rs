@@ -6,7 +6,7 @@
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::Path;
 
 use rustix::io::Errno;
 use rustix::process::{
@@ -14,7 +14,8 @@ use rustix::process::{
     set_dumpable_behavior, setrlimit,
 };
 use rustix::thread::{
-    CapabilitySet, remove_capability_from_bounding_set, set_no_new_privs, set_thread_groups,
+    CapabilitySet, CapabilitySets, clear_ambient_capability_set,
+    remove_capability_from_bounding_set, set_capabilities, set_no_new_privs, set_thread_groups,
     set_thread_res_gid, set_thread_res_uid,
 };
 use serde::{Deserialize, Serialize};
@@ -83,6 +84,16 @@ pub fn become_user(ids: Ids) -> io::Result<()> {
     Ok(())
 }
 
+/// Keeps what this process was started with from all that it starts.
+#[allow(unsafe_code, reason = "no safe function does it for all descriptors")]
+pub fn keep_descriptors() {
+    let all = libc::c_uint::MAX;
+    let flags = libc::CLOSE_RANGE_CLOEXEC as libc::c_int;
+    // SAFETY: with this flag nothing is closed, so no descriptor that somebody owns becomes another's. A kernel that does
+    // not know the call refuses it.
+    unsafe { libc::close_range(3, all, flags) };
+}
+
 /// Keeps other processes of the same user from looking into this one, and its core from being written.
 pub fn hide() -> io::Result<()> {
     Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
@@ -116,8 +127,9 @@ pub fn become_role(ids: Option<Ids>) -> io::Result<()> {
         Some(ids) => {
             for capability in CapabilitySet::all().iter() {
                 match remove_capability_from_bounding_set(capability) {
-                    // One that this kernel does not know.
-                    Ok(()) | Err(Errno::INVAL) => {}
+                    // One that this kernel does not know; or no right to give rights up. Without new privileges there is
+                    // no way to them all the same.
+                    Ok(()) | Err(Errno::INVAL | Errno::PERM) => {}
                     Err(error) => return Err(error.into()),
                 }
             }
@@ -125,16 +137,35 @@ pub fn become_role(ids: Option<Ids>) -> io::Result<()> {
         }
         None if is_root() => Err(io::Error::other("a process of the server may not be root")),
         None => {
+            // What a service manager gave to bind ports with is master's.
+            clear_ambient_capability_set()?;
+            let none = CapabilitySet::empty();
+            set_capabilities(
+                None,
+                CapabilitySets {
+                    effective: none,
+                    permitted: none,
+                    inheritable: none,
+                },
+            )?;
             set_no_new_privs(true)?;
             hide()
         }
     }
 }
 
+/// Where an empty directory is made.
+const EMPTY_AT: [&str; 3] = ["/run", "/tmp", "/"];
+
 /// Leaves the process in an empty directory that is the only one it can name. Needs root.
 pub fn leave_files() -> io::Result<()> {
-    let empty = PathBuf::from(format!("/run/culver-{}", std::process::id()));
-    DirBuilder::new().mode(0o700).create(&empty)?;
+    let made = EMPTY_AT.iter().map(|place| {
+        let empty = Path::new(place).join(format!("culver-{}", std::process::id()));
+        let made = DirBuilder::new().mode(0o700).create(&empty);
+        made.map(|()| empty)
+    });
+    let empty = made.reduce(|found, other| found.or(other));
+    let empty = empty.ok_or(io::ErrorKind::NotFound)??;
     std::env::set_current_dir(&empty)?;
     // Without a name nobody can put anything there.
     fs::remove_dir(&empty)?;

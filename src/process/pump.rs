@@ -53,6 +53,7 @@ where
         outward: Rest::default(),
         heard_all: false,
         end: None,
+        flushing: false,
         stuck: None,
     };
     poll_fn(|cx| BUFFER.with_borrow_mut(|buffer| pump.poll(cx, buffer))).await
@@ -69,6 +70,8 @@ struct Pump<'a, S> {
     heard_all: bool,
     /// The worker has.
     end: Option<Last>,
+    /// The client has been sent something that it has not taken.
+    flushing: bool,
     /// Runs while the client makes no room.
     stuck: Option<Pin<Box<Sleep>>>,
 }
@@ -182,7 +185,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
     fn poll_outward(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<Last>> {
         loop {
             ready!(self.outward.poll(self.client, cx))?;
+            // TLS takes much at once, and what it has taken waits here.
+            self.flushing = true;
             ready!(Pin::new(&mut *self.client).poll_flush(cx))?;
+            self.flushing = false;
             self.stuck = None;
             match self.end {
                 Some(Last::Back) => return Poll::Ready(Ok(Last::Back)),
@@ -238,7 +244,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
 
     /// Gives up on a client that has taken nothing for long. Polled whenever something waits for the client.
     fn poll_stuck(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Pumped>> {
-        if self.outward.left().is_empty() && self.end.is_none() {
+        if self.outward.left().is_empty() && !self.flushing && self.end.is_none() {
             return Poll::Pending;
         }
         let stuck = self.stuck.get_or_insert_with(|| Box::pin(sleep(STUCK)));
@@ -249,7 +255,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, BufStream, duplex};
 
     use super::*;
     use crate::session::Opening;
@@ -336,6 +342,12 @@ mod tests {
     async fn a_client_that_takes_nothing_is_given_up() {
         let (mut client, _far) = duplex(10);
         let (mut line, mut worker) = ends();
+        worker.write_all(&[b'x'; 1000]).await.unwrap();
+        let error = pump(&mut client, &mut line).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        // TLS has room where the client has none.
+        let (mut line, mut worker) = ends();
+        let mut client = BufStream::with_capacity(10, 1 << 16, client);
         worker.write_all(&[b'x'; 1000]).await.unwrap();
         let error = pump(&mut client, &mut line).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);

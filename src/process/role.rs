@@ -30,6 +30,8 @@ pub fn run() -> Result<(), ServeError> {
     let Some((setup, descriptors)) = first else {
         return Ok(());
     };
+    // What a terminal sends goes to master alone, and nothing goes to the terminal.
+    let _ = rustix::process::setsid();
     // Else all would be called by the name of the link they were started through.
     let name = match setup {
         Setup::Login(_) => c"culver-login",

@@ -72,11 +72,12 @@ pub fn for_login(config: &Config) -> String {
 
 /// What the auth process needs: the sources of users.
 pub fn for_auth(config: &Config) -> String {
-    let own = Config {
+    let mut own = Config {
         auth: config.auth.clone(),
         log: config.log.clone(),
         ..Config::default()
     };
+    own.users.first_uid = config.users.first_uid;
     own.to_toml(false)
 }
 

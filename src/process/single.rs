@@ -130,7 +130,7 @@ pub fn serve_maildir(options: MaildirOptions) -> Result<(), ServeError> {
         let password = Secret::new(password.as_bytes().to_vec());
         let entrance = Entrance {
             auth: Arc::new(Authenticator::single(name.clone(), password)),
-            tls: watch::channel(tls).1,
+            tls,
             limits: session_limits(&config),
             plaintext: Plaintext::Loopback,
             mechanisms: mechanisms(&config),

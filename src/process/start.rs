@@ -22,7 +22,7 @@ use crate::process::privileges::{self, Ids, SystemUser};
 const DISK_THREADS: usize = 16;
 
 /// Threads that may wait for others to check a password.
-const PATIENT_THREADS: usize = 256;
+const PATIENT_THREADS: usize = 600;
 
 /// How long an idle one of them stays.
 const DISK_THREAD_STAYS: Duration = Duration::from_secs(2);
@@ -172,13 +172,14 @@ pub fn hostname(config: &Config) -> String {
 
 /// Says so at the start if the system allows fewer open files than there may be connections.
 pub fn warn_of_few_descriptors(limits: &Limits) {
-    let needed = u64::from(limits.connections);
+    // One under TLS has two: its own, and the line to the worker.
+    let needed = u64::from(limits.connections).saturating_mul(2);
     if let Some(allowed) = privileges::open_files()
         && allowed <= needed
     {
         warn!(
             allowed,
-            needed, "the limit of open files is below limits.connections"
+            needed, "the limit of open files is below twice limits.connections, which TLS needs"
         );
     }
 }

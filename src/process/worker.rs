@@ -1,9 +1,11 @@
 //! The role worker: mail. It runs as its users' uid, can name nothing but their mail, and holds all of their sessions,
 //! which so share what they know. A password or a key it never sees.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,12 +65,17 @@ pub fn run(setup: WorkerSetup, master: OwnedFd) -> Result<(), ServeError> {
             for directory in reach {
                 // As the user, and before the rest of the files is out of reach: their first login makes it. If it
                 // cannot be made, opening the mail will say why.
-                let _ = fs::create_dir_all(directory);
+                let _ = DirBuilder::new()
+                    .recursive(true)
+                    .mode(0o700)
+                    .create(directory);
             }
             confine::to_directories(reach, READABLE)
         }
         None => Ok(confine::Confined::Wholly),
     };
+    // What can be named is these directories, not their names: others that take their place cannot.
+    let reached = identities(setup.reach.as_deref().unwrap_or_default());
     let files = files.map_err(ServeError::system("leave other files behind"))?;
     let calls = confine::to_calls(confine::Calls::Files)
         .map_err(ServeError::system("filter system calls"))?;
@@ -98,6 +105,9 @@ pub fn run(setup: WorkerSetup, master: OwnedFd) -> Result<(), ServeError> {
         };
         let closing = tokio::spawn(Arc::clone(&users).close_unused());
         let mut sessions = JoinSet::new();
+        let ready = FromWorker::Ready(reached);
+        let ready = master.send(&ready, &[]).await;
+        ready.map_err(ServeError::system("reach master"))?;
         let heard = hear(&master, service, &mut sessions).await;
         closing.abort();
         stop_sender.send_replace(true);
@@ -118,20 +128,32 @@ pub fn run(setup: WorkerSetup, master: OwnedFd) -> Result<(), ServeError> {
     result
 }
 
+/// Device and inode of each of these directories; 0 for one that is not there.
+pub fn identities(directories: &[PathBuf]) -> Vec<(u64, u64)> {
+    let identity = |directory: &PathBuf| {
+        let found = fs::metadata(directory);
+        found.map_or((0, 0), |found| (found.dev(), found.ino()))
+    };
+    directories.iter().map(identity).collect()
+}
+
 /// Does what master says, until that is to leave or to stop.
 async fn hear(master: &Link, service: Service, sessions: &mut JoinSet<()>) -> io::Result<()> {
     let mut look = interval(LOOK);
     let mut served = 0u64;
     let mut idle = Some(Instant::now());
-    loop {
+    let mut leaving = false;
+    while !(leaving && sessions.is_empty()) {
         tokio::select! {
             biased;
             order = master.receive() => match order? {
                 Some((ToWorker::Serve(granted), mut descriptors)) => {
-                    let Some(line) = descriptors.pop() else {
-                        return Err(unexpected("a session without a line"));
-                    };
                     served += 1;
+                    // Without room for a descriptor it does not come along, and nobody does.
+                    let Some(line) = descriptors.pop() else {
+                        warn!("a session has lost its way: out of descriptors");
+                        continue;
+                    };
                     idle = None;
                     let service = service.clone();
                     sessions.spawn(async move {
@@ -140,7 +162,8 @@ async fn hear(master: &Link, service: Service, sessions: &mut JoinSet<()>) -> io
                         }
                     });
                 }
-                Some((ToWorker::Leave | ToWorker::Stop, _)) | None => return Ok(()),
+                Some((ToWorker::Leave, _)) => leaving = true,
+                Some((ToWorker::Stop, _)) | None => return Ok(()),
             },
             Some(ended) = sessions.join_next() => {
                 note_end(ended);
@@ -155,6 +178,7 @@ async fn hear(master: &Link, service: Service, sessions: &mut JoinSet<()>) -> io
             }
         }
     }
+    Ok(())
 }
 
 /// One session, on the line that leads to login.

@@ -88,6 +88,7 @@ impl Hall {
         let users = format!(
             "ann:{{PLAIN}}p:{ANN}:{ANN}::{dir}/ann::\nbert:{{PLAIN}}p:{BERT}:{BERT}::{dir}/bert::\n\
              carl@example.org:{{PLAIN}}p:::::\ndora@example.org:{{PLAIN}}p:::::\n\
+             emil@example.net:{{PLAIN}}p:::::\n\
              root:{{PLAIN}}p:0:0::{dir}/root::\ndaemon:{{PLAIN}}p:2:2::{dir}/daemon::\n"
         );
         fs::write(at("users"), users).unwrap();

@@ -7,6 +7,7 @@ mod harness;
 mod captive;
 mod ends;
 mod hall;
+mod mail;
 mod mta;
 mod system;
 mod taken;

@@ -44,10 +44,12 @@ fn by_pam_with_their_own_rights() {
         ("ann wrong", "NO [AUTHENTICATIONFAILED]"),
         ("nobody-at-all secret", "NO [AUTHENTICATIONFAILED]"),
         ("dora secret", "NO [AUTHENTICATIONFAILED]"),
+        // Nothing that C would take for the end.
+        ("\"\" secret", "NO [AUTHENTICATIONFAILED]"),
         ("dora \"\"", "NO [AUTHENTICATIONFAILED]"),
         ("carl secret", "NO [AUTHORIZATIONFAILED]"),
-        // Root has a password, and no mail here.
-        ("root secret", "NO [UNAVAILABLE]"),
+        // Root has a password, which is not tried out here.
+        ("root secret", "NO [AUTHENTICATIONFAILED]"),
     ] {
         assert_eq!(
             hall.stranger().outcome(&format!("LOGIN {login}")),

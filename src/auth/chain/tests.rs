@@ -44,7 +44,7 @@ fn with_users(extra: &str) -> (TempDir, Authenticator) {
     (directory, auth)
 }
 
-/// Opens files itself; knows one user of the system, root, whose password is `r`.
+/// Opens files itself; says of users of the system that their password is `r`.
 struct Here;
 
 impl Outside for Here {
@@ -55,10 +55,10 @@ impl Outside for Here {
     fn prove(&self, source: usize, question: Question) -> io::Result<Proof> {
         assert_eq!(source, 0);
         match (question.user.as_str(), question.password.as_slice()) {
-            ("root" | "no-such-user", b"r") => Ok(Proof::Right),
-            ("root", b"late") => Ok(Proof::Disabled("Expired".to_owned())),
-            ("root", b"stuck") => Ok(Proof::Unavailable("hangs".to_owned())),
-            ("root", b"broken") => Err(io::Error::other("broken")),
+            ("daemon" | "no-such-user", b"r") => Ok(Proof::Right),
+            ("daemon", b"late") => Ok(Proof::Disabled("Expired".to_owned())),
+            ("daemon", b"stuck") => Ok(Proof::Unavailable("hangs".to_owned())),
+            ("daemon", b"broken") => Err(io::Error::other("broken")),
             _ => Ok(Proof::Wrong),
         }
     }
@@ -75,7 +75,7 @@ fn authenticator(directory: &Path, extra: &str, files: &[&str]) -> Authenticator
         ));
     }
     let auth = Config::parse(&text).expect(&text).auth;
-    Authenticator::new(&auth, Arc::new(Here)).expect("sources")
+    Authenticator::new(&auth, 0, Arc::new(Here)).expect("sources")
 }
 
 async fn user_of(auth: &Authenticator, user: &str, password: &str) -> Option<String> {
@@ -259,16 +259,16 @@ async fn a_single_user() {
 #[tokio::test(start_paused = true)]
 async fn a_static_password_serves_every_name() {
     let text = "[[auth.source]]\nkind = \"static\"\npassword = \"one\"\n";
-    let auth = Authenticator::new(&Config::parse(text).unwrap().auth, Arc::new(Here)).unwrap();
+    let auth = Authenticator::new(&Config::parse(text).unwrap().auth, 0, Arc::new(Here)).unwrap();
     assert_eq!(user_of(&auth, "Ann", "one").await.as_deref(), Some("ann"));
     assert_eq!(user_of(&auth, "ann", "two").await, None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn users_of_the_system() {
-    let auth = Authenticator::new(&config::Auth::default(), Arc::new(Here)).unwrap();
+    let auth = Authenticator::new(&config::Auth::default(), 0, Arc::new(Here)).unwrap();
     for _ in 0..2 {
-        let Verdict::Granted(granted) = auth.check(credentials("root", "r")).await else {
+        let Verdict::Granted(granted) = auth.check(credentials("daemon", "r")).await else {
             panic!("not granted");
         };
         assert_eq!(
@@ -278,11 +278,13 @@ async fn users_of_the_system() {
         );
     }
     for (user, password, verdict) in [
-        ("root", "x", Verdict::Denied),
+        ("daemon", "x", Verdict::Denied),
         ("ann", "r", Verdict::Denied),
-        ("root", "late", Verdict::Disabled("Expired".to_owned())),
-        ("root", "stuck", Verdict::Unavailable),
-        ("root", "broken", Verdict::Unavailable),
+        // Nobody asks whether it is root's.
+        ("root", "broken", Verdict::Denied),
+        ("daemon", "late", Verdict::Disabled("Expired".to_owned())),
+        ("daemon", "stuck", Verdict::Unavailable),
+        ("daemon", "broken", Verdict::Unavailable),
         // Known to PAM, and yet nobody: there is no mail.
         ("no-such-user", "r", Verdict::Denied),
     ] {
@@ -297,7 +299,7 @@ async fn users_of_the_system() {
 #[test]
 fn a_kind_that_is_not_there_is_named() {
     let text = "[[auth.source]]\nkind = \"exec\"\ncommand = [\"/x\"]\n";
-    let error = Authenticator::new(&Config::parse(text).unwrap().auth, Arc::new(Here)).err();
+    let error = Authenticator::new(&Config::parse(text).unwrap().auth, 0, Arc::new(Here)).err();
     assert_eq!(error, Some(SourceError("exec")));
 }
 

@@ -48,7 +48,7 @@ impl Mta {
             at("masters"),
         );
         let auth = Config::parse(&text).unwrap().auth;
-        let auth = Arc::new(Authenticator::new(&auth, Arc::new(Here)).unwrap());
+        let auth = Arc::new(Authenticator::new(&auth, 0, Arc::new(Here)).unwrap());
         let (client, server) = duplex(1 << 16);
         let served = tokio::spawn(serve(server, auth, &Mechanism::ALL, 23));
         let mut mta = Mta {
@@ -151,9 +151,9 @@ async fn refusals_that_say_why() {
     // Who may not have a session may send mail all the same.
     mta.say(&ask("closed@example.test")).await;
     Mta::said(mta.line().await, "OK\t1\tuser=closed@example.test");
-    mta.say(&ask("root")).await;
+    mta.say(&ask("daemon")).await;
     let why = "code=user_disabled\treason=Expired";
-    Mta::said(mta.line().await, &format!("FAIL\t1\tuser=root\t{why}"));
+    Mta::said(mta.line().await, &format!("FAIL\t1\tuser=daemon\t{why}"));
     mta.say(&ask("../x\t")).await;
     Mta::said(mta.line().await, "FAIL\t1");
 }
