@@ -271,11 +271,7 @@ async fn users_of_the_system() {
         let Verdict::Granted(granted) = auth.check(credentials("daemon", "r")).await else {
             panic!("not granted");
         };
-        assert_eq!(
-            granted.account.uid,
-            Some(0),
-            "that it may not serve is master's matter"
-        );
+        assert_eq!(granted.account.uid, Some(1));
     }
     for (user, password, verdict) in [
         ("daemon", "x", Verdict::Denied),
