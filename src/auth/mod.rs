@@ -13,6 +13,7 @@ pub mod hash;
 mod passwd_file;
 mod passwd_line;
 mod penalty;
+mod quota_rule;
 pub mod sasl;
 mod verified;
 
@@ -89,6 +90,10 @@ pub struct AccountFields {
     pub control: Option<String>,
     /// As `[mail] index`, variables expanded.
     pub index: Option<String>,
+    /// Octets of mail, 0 for any.
+    pub quota_storage: Option<u64>,
+    /// Messages, 0 for any.
+    pub quota_messages: Option<u64>,
 }
 
 /// Who has logged in.

@@ -164,8 +164,6 @@ pub fn unsupported(config: &Config) -> Vec<Finding> {
             config.users.isolate != default.users.isolate,
             "users.isolate",
         ),
-        (config.quota.storage.limit().is_some(), "quota.storage"),
-        (config.quota.messages != 0, "quota.messages"),
         (config.log.target == Some(LogTarget::Syslog), "log.target"),
         (config.log.form == LogForm::Dovecot, "log.form"),
     ];

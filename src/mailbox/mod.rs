@@ -27,6 +27,7 @@ mod modseqs;
 pub mod news;
 pub mod previews;
 mod queue;
+pub mod quota;
 pub mod replace;
 mod size;
 pub mod snapshot;

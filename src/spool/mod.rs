@@ -9,6 +9,7 @@ pub mod folder;
 pub mod keywords;
 pub mod lock;
 pub mod metadata;
+pub mod quota;
 pub mod scan;
 pub mod subscriptions;
 #[cfg(test)]

@@ -51,6 +51,7 @@ pub(super) async fn status(
                 continue;
             }
             StatusItem::Deleted => snapshot.deleted() as u64,
+            StatusItem::DeletedStorage => mailbox.deleted_storage(&snapshot).await?,
             // "If the server doesn't support the persistent storage of mod-sequences for the mailbox […] the server
             // MUST return 0" (RFC 7162 §3.1.7).
             StatusItem::HighestModSeq => match snapshot.keeps_modseqs() {
