@@ -257,6 +257,12 @@ fn dovecots_own_sums() {
         ("v1", Layout::MaildirPlusPlus),
     ] {
         let mail = Mail::sample(sample, layout);
+        if sample == "std" {
+            // Put there by hand, and not into the file.
+            for name in mail.names(".Lists/new") {
+                mail.remove(&format!(".Lists/new/{name}"));
+            }
+        }
         let tree = mail.tree();
         let counted = total(&tree);
         let expected = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
