@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 pub use crate::spool::quota::{Amount, Limits};
 
@@ -29,6 +29,12 @@ use crate::spool::tree::Tree;
 /// How long who has counted waits for those who change something, before it goes on all the same: they may wait for
 /// a lock of somebody else.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Counting that takes so long is not done again to check a number
+const LONG: Duration = Duration::from_secs(2);
+
+/// until so many times as long have passed.
+const RESTS: u32 = 20;
 
 /// How often what has changed while it was counted is counted again.
 const ROUNDS: usize = 4;
@@ -46,6 +52,8 @@ pub struct Quota {
     reserved: Mutex<Amount>,
     /// One counts, the others wait for what it finds.
     counting: tokio::sync::Mutex<()>,
+    /// When that ended, and how long it took.
+    counted: Mutex<Option<(Instant, Duration)>>,
     /// Those who change something share it; who has counted has it alone.
     gate: Arc<RwLock<()>>,
 }
@@ -78,6 +86,7 @@ impl Quota {
             known: Mutex::default(),
             reserved: Mutex::default(),
             counting: tokio::sync::Mutex::default(),
+            counted: Mutex::default(),
             gate: Arc::default(),
         })
     }
@@ -159,26 +168,26 @@ impl Quota {
                 Ok::<(Count, bool), Fault>((count, done))
             })
         };
-        let mut count = None;
-        loop {
-            let (counted, done) = step(count).await??;
-            count = Some(counted);
+        let begun = Instant::now();
+        let mut begin = None;
+        let mut count = loop {
+            let (counted, done) = step(begin).await??;
             if done {
-                break;
+                break counted;
             }
-        }
+            begin = Some(counted);
+        };
+        *lock(&self.counted) = Some((Instant::now(), begun.elapsed()));
         let _alone = timeout(PATIENCE, Arc::clone(&self.gate).write_owned())
             .await
             .ok();
         let (mut last, mut is_true) = (None, false);
         for _ in 0..ROUNDS {
             let quota = Arc::clone(self);
-            let (back, sums, same) = blocking("counting mail", move || {
-                quota.settle(count.unwrap_or(Count::begin(&quota.tree)?), limits)
-            })
-            .await?
-            .map_err(|error| self.fault("counting mail", error))?;
-            (count, last, is_true) = (Some(back), Some(sums), same);
+            let (back, sums, same) = blocking("counting mail", move || quota.settle(count, limits))
+                .await?
+                .map_err(|error| self.fault("counting mail", error))?;
+            (count, last, is_true) = (back, Some(sums), same);
             if same {
                 break;
             }
@@ -186,8 +195,7 @@ impl Quota {
         if !is_true {
             // Who needs it next counts again.
             let quota = Arc::clone(self);
-            let forgotten = blocking("counting mail", move || quota::forget(&quota.tree)).await?;
-            forgotten.map_err(|error| self.fault("removing maildirsize", error))?;
+            blocking("counting mail", move || quota.forget()).await?;
         }
         last.ok_or_else(|| {
             self.fault(
@@ -239,11 +247,26 @@ impl Quota {
                 let root = self.tree.location().root.display();
                 tracing::warn!("{root}: maildirsize cannot be written: {error}");
                 // It is not true any more.
-                if let Err(error) = quota::forget(&self.tree) {
-                    tracing::warn!("{root}: maildirsize cannot be removed: {error}");
-                }
+                self.forget();
             }
         }
+    }
+
+    /// **Blocking**.
+    fn forget(&self) {
+        if let Err(error) = quota::forget(&self.tree) {
+            let root = self.tree.location().root.display();
+            tracing::warn!("{root}: maildirsize cannot be removed: {error}");
+        }
+    }
+
+    /// Whether what the file says is to be believed where it says that there is no room. Counting must not become
+    /// all that is done for an account.
+    fn believes(&self, sums: Sums) -> bool {
+        let busy = lock(&self.counted).is_some_and(|(when, took)| {
+            took >= LONG && when.elapsed() < took.saturating_mul(RESTS)
+        });
+        busy || sums.are_fresh(SystemTime::now())
     }
 
     /// How much is in a mailbox that is to be deleted. **Blocking**.
@@ -297,7 +320,7 @@ impl Room {
         if self.fits(sums, more) {
             return Ok(());
         }
-        if !sums.are_fresh(SystemTime::now()) {
+        if !self.quota.believes(sums) {
             let counted = self.quota.sums(Some(sums)).await?;
             if counted.is_none_or(|sums| self.fits(sums, more)) {
                 return Ok(());

@@ -44,7 +44,7 @@ fn sum(root: &Path) -> (u64, u64) {
 }
 
 fn quota(c: &mut Client) -> String {
-    c.ok("GETQUOTA \"User quota\"").concat()
+    c.ok("GETQUOTA \"User quota\"").remove(0)
 }
 
 /// Both deliver, copy, move, delete and expunge by turns.
@@ -55,7 +55,7 @@ fn dovecot_and_we_by_turns() {
     }
     let maildir = Arc::new(Maildir::new());
     let servers = [Kind::Culver, Kind::Dovecot].map(|kind| {
-        let setup = Setup::new(kind).quota(Some("100K"), Some(60));
+        let setup = Setup::new(kind).quota(Some("10M"), Some(1000));
         setup.start(&maildir)
     });
     let mut clients = servers.each_ref().map(|server| server.client());
