@@ -82,7 +82,8 @@ fn dovecot_and_we_by_turns() {
                 c.ok("STORE 1:* +FLAGS.SILENT (\\Deleted)");
                 c.ok("CLOSE");
                 c.ok("SELECT box");
-                c.ok("STORE 1:* +FLAGS.SILENT (\\Deleted)");
+                // It may be empty.
+                c.run("STORE 1:* +FLAGS.SILENT (\\Deleted)");
                 c.ok("CLOSE");
             }
         }
