@@ -101,7 +101,7 @@ impl Quota {
         }))
     }
 
-    /// What the file says, made anew where it says nothing, or what is not `believed`. `None` where none is kept.
+    /// What the file says, made anew where it says nothing, or only what is `disbelieved`. `None` where none is kept.
     async fn sums(self: &Arc<Self>, disbelieved: Option<Sums>) -> Result<Option<Sums>, Fault> {
         let read = self.read().await?;
         let is_good = |kept: &Kept| match kept {
@@ -320,7 +320,10 @@ impl Room {
         if self.fits(sums, more) {
             return Ok(());
         }
-        if !self.quota.believes(sums) {
+        // What is too much alone is too much however much there is.
+        let wanted = self.taken.and(more);
+        let hopeless = !(sums.limits).have_room(Amount::default(), wanted, self.freed);
+        if !hopeless && !self.quota.believes(sums) {
             let counted = self.quota.sums(Some(sums)).await?;
             if counted.is_none_or(|sums| self.fits(sums, more)) {
                 return Ok(());

@@ -40,8 +40,8 @@ fn the_capabilities() {
     assert!(!told.contains("QUOTASET"), "{told}");
 }
 
-/// §4.1.1, §4.1.2: "It returns the quota root's resource usage and limits in an untagged QUOTA response." §5.1: STORAGE
-/// is "in units of 1024 octets", those begun too, as Dovecot has it.
+/// §4.1.1: GETQUOTA "returns the quota root's resource usage and limits in an untagged QUOTA response." §5.1: STORAGE is
+/// "in units of 1024 octets", those begun too, as Dovecot has it.
 #[test]
 fn what_there_is_and_may_be() {
     let (_maildir, server) = with_quota(Some("10K"), Some(5));
@@ -225,7 +225,7 @@ fn beyond_the_messages_there_may_be() {
     says(&mut c, "MESSAGE 3 3");
 }
 
-/// RFC 8508 §3.2: "only the net quota change is evaluated": a draft can be saved where nothing else can.
+/// RFC 8508 §3.4: "only the net quota consumption is considered": a draft can be saved where nothing else can.
 #[test]
 fn a_draft_replaces_itself_in_a_full_account() {
     let (_maildir, server) = with_quota(Some("10K"), Some(2));
@@ -410,7 +410,7 @@ fn a_number_that_is_wrong_mends_itself() {
     }
 }
 
-/// RFC 5161 and ours: what is switched off is not known.
+/// What is switched off is not known.
 #[test]
 fn switched_off() {
     if Kind::chosen() == Kind::Dovecot {

@@ -41,8 +41,8 @@ pub(crate) async fn run(
     let old = Arc::clone(&old.message);
     let target = target(session, wire).await?;
     let mut upload = target.upload()?;
-    // "The quota implications of APPEND are evaluated within the context of the pending EXPUNGE so that only the net
-    // quota consumption is considered" (§3.2).
+    // "the quota implications of APPEND are evaluated within the context of the pending EXPUNGE so that only the net
+    // quota consumption is considered" (§3.4).
     upload.replaces(1, mailbox.storage(vec![Arc::clone(&old)]).await?);
     let upload = append::receive(session, upload, incoming).await?;
     let old = old.uid;
