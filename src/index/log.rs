@@ -1,22 +1,22 @@
 //! `culver.log`: octets ↔ the changes since `culver.index` was written. No file is touched here.
 //!
-//! All numbers are little-endian. A header of 40 octets: `CulvLog1`, the number of the writing of `culver.index` that
+//! All numbers are little-endian. A header of 40 octets: `CulvLog2`, the number of the writing of `culver.index` that
 //! it goes on from, its own inode, in which boot it was begun (8 octets each), UIDVALIDITY, and the CRC-32 of all
-//! these (4 each). Then entries of 24 octets, appended only: mod-sequence (8), UID, flags, kind, and the CRC-32 of
-//! the number of the writing and the 20 octets before (4 each). The number is in the sum so that an entry of another
+//! these (4 each). Then entries of 28 octets, appended only: mod-sequence (8), UID (4), flags (8), kind, and the CRC-32
+//! of the number of the writing and the 24 octets before (4 each). The number is in the sum so that an entry of another
 //! file, which a power cut may leave in this one, is none here.
 
 use crate::imap::sequence::{ModSeq, Uid, UidValidity};
 use crate::index::HIGHEST;
 use crate::index::record::{Flags, long_at, short_at};
 
-const MAGIC: [u8; 8] = *b"CulvLog1";
+const MAGIC: [u8; 8] = *b"CulvLog2";
 
 /// Octets of the header.
 pub(super) const HEADER: usize = 40;
 
 /// Octets of an entry.
-pub(super) const ENTRY: usize = 24;
+pub(super) const ENTRY: usize = 28;
 
 /// The first line of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +129,7 @@ fn decode_one(octets: &[u8; ENTRY], number: u64) -> Option<Line> {
     if short_at(octets, ENTRY - 4)? != sum(octets, number) {
         return None;
     }
-    let (first, kind) = (long_at(octets, 0)?, short_at(octets, 16)?);
+    let (first, kind) = (long_at(octets, 0)?, short_at(octets, 20)?);
     let entry = |change| {
         let modseq = ModSeq(first);
         let uid = Uid::new(short_at(octets, 8)?)?;
@@ -141,7 +141,7 @@ fn decode_one(octets: &[u8; ENTRY], number: u64) -> Option<Line> {
         (first > 0 && modseq <= HIGHEST).then_some(Line::Entry(entry))
     };
     match kind {
-        1 => entry(Change::Here(Flags(short_at(octets, 12)?))),
+        1 => entry(Change::Here(Flags(long_at(octets, 12)?))),
         2 => entry(Change::Gone),
         3 => Some(Line::Open(first)),
         4 => Some(Line::Closed),
@@ -166,7 +166,7 @@ mod tests {
             entry(6, 2, Change::Gone),
             Line::Closed,
             Line::Open(u64::MAX),
-            entry(7, u32::MAX, Change::Here(Flags(u32::MAX))),
+            entry(7, u32::MAX, Change::Here(Flags(u64::MAX))),
         ]
     }
 

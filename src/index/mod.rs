@@ -14,6 +14,7 @@
 
 pub mod log;
 pub mod record;
+pub mod status;
 pub mod vanished;
 
 use std::fs::File;
@@ -37,7 +38,7 @@ const LOG_DRAFT: &str = "culver.log.tmp";
 pub const HIGHEST: ModSeq = ModSeq((1 << 53) - 1);
 
 /// A mailbox may have so many messages here, or twice as many as its uidlist has records, whichever is more: a file
-/// that tells of more is not believed, nor a log with more entries. Either takes 16 or 24 octets for each.
+/// that tells of more is not believed, nor a log with more entries. Either takes 20 or 28 octets for each.
 const PLENTY: usize = 1 << 18;
 
 /// A log of so many entries is short whatever the size of the mailbox.

@@ -4,7 +4,7 @@
 //!
 //! | octets | what |
 //! |---|---|
-//! | 0–7 | `CulvIdx1` |
+//! | 0–7 | `CulvIdx2` |
 //! | 8–15 | this writing's number, made at random; a `culver.log` with the same goes on from here |
 //! | 16–23 | the number of the writing before it, whose log is in this one |
 //! | 24–31 | the file's own inode: a copy is not taken for it |
@@ -16,43 +16,51 @@
 //! | 64–67 | how many ranges of vanished UIDs |
 //! | 68–71 | 0 |
 //!
-//! Then 16 octets for each message by rising UID: UID, flags (see [`Flags`]), mod-sequence; and for each range, the
-//! oldest first: lowest and highest UID, mod-sequence. At the end the CRC-32 of all before it.
+//! Then 20 octets for each message by rising UID: UID (4), flags (8, see [`Flags`]), mod-sequence (8); and 16 for each
+//! range, the oldest first: lowest and highest UID, mod-sequence. At the end the CRC-32 of all before it.
 
 use crate::imap::flag::{SystemFlag, SystemFlags};
 use crate::imap::sequence::{ModSeq, NumberSet, Uid, UidValidity};
 use crate::index::HIGHEST;
 use crate::index::vanished::{RANGES, Vanished};
 use crate::spool::filename::Letters;
+use crate::spool::keyword_set::KeywordSet;
 
-const MAGIC: [u8; 8] = *b"CulvIdx1";
+const MAGIC: [u8; 8] = *b"CulvIdx2";
 
 /// Octets of the header.
 pub(super) const HEADER: usize = 72;
 
-/// Octets of a record, and of a range.
-const RECORD: usize = 16;
+/// Octets of a record.
+const RECORD: usize = 20;
 
-/// The flags of a message in one number: system flags in bits 0 to 4, keyword letters `a` to `z` from bit 5.
+/// Octets of a range.
+const RANGE: usize = 16;
+
+/// The flags of a message in one number: system flags in bits 0 to 4, keyword letters `a` to `z` from bit 5, and from
+/// bit 32 the digest of the keywords that have no letter. Those themselves are in `culver.keywords`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Flags(pub u32);
+pub struct Flags(pub u64);
 
 impl Flags {
-    /// Those of a file name.
-    pub fn new(flags: SystemFlags, letters: Letters) -> Flags {
+    /// Those of a message.
+    pub fn new(flags: SystemFlags, keywords: &KeywordSet) -> Flags {
+        let digest = u64::from(keywords.extras.digest()) << 32;
+        let letters = u64::from(keywords.letters.0) << 5;
         Flags(
             flags
                 .iter()
-                .fold(letters.0 << 5, |all, flag| all | flag as u32),
+                .fold(digest | letters, |all, flag| all | flag as u64),
         )
     }
 
     /// System flags and keyword letters again.
     pub fn parts(self) -> (SystemFlags, Letters) {
         let here = SystemFlag::ALL.into_iter();
-        let here = here.filter(|flag| self.0 & *flag as u32 != 0);
+        let here = here.filter(|flag| self.0 & *flag as u64 != 0);
         let flags = here.fold(SystemFlags::NONE, SystemFlags::with);
-        (flags, Letters(self.0 >> 5 & ((1 << 26) - 1)))
+        let letters = u32::try_from(self.0 >> 5 & ((1 << 26) - 1));
+        (flags, Letters(letters.unwrap_or_default()))
     }
 }
 
@@ -97,8 +105,7 @@ pub(super) fn encode(
 ) -> Vec<u8> {
     let count = records.len();
     let ranges = vanished.ranges().count();
-    let size = count.saturating_add(ranges).saturating_mul(RECORD);
-    let mut out = Vec::with_capacity(size.saturating_add(HEADER + 4));
+    let mut out = Vec::with_capacity(whole_octets(count, ranges));
     let small = |count: usize| u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes();
     out.extend(MAGIC);
     out.extend(writing.number.to_le_bytes());
@@ -134,8 +141,14 @@ pub(super) fn size(octets: &[u8], most: usize) -> Option<u64> {
     if !header.starts_with(&MAGIC) || count > most || ranges > RANGES {
         return None;
     }
-    let parts = count.saturating_add(ranges).saturating_mul(RECORD);
-    u64::try_from(parts.saturating_add(HEADER + 4)).ok()
+    u64::try_from(whole_octets(count, ranges)).ok()
+}
+
+/// How many octets a file has with so many messages and ranges.
+fn whole_octets(count: usize, ranges: usize) -> usize {
+    let ranges = ranges.saturating_mul(RANGE);
+    let parts = count.saturating_mul(RECORD).saturating_add(ranges);
+    parts.saturating_add(HEADER + 4)
 }
 
 /// What a file says. `None` unless every octet is as it was written.
@@ -156,20 +169,21 @@ pub(super) fn decode(octets: &[u8]) -> Option<(Writing, Known)> {
     let (last, begins) = (ModSeq(long(40)?), ModSeq(long(48)?));
     let count = usize::try_from(short_at(header, 60)?).ok()?;
     let ranges = usize::try_from(short_at(header, 64)?).ok()?;
-    let (parts, over) = rest.as_chunks::<RECORD>();
-    if !over.is_empty() || parts.len() != count.checked_add(ranges)? {
+    let (messages, gone) = rest.split_at_checked(count.checked_mul(RECORD)?)?;
+    let (messages, _) = messages.as_chunks::<RECORD>();
+    let (gone, over) = gone.as_chunks::<RANGE>();
+    if !over.is_empty() || gone.len() != ranges {
         return None;
     }
     if begins > last || last.0 == 0 || last > HIGHEST {
         return None;
     }
-    let (messages, gone) = parts.split_at_checked(count)?;
     let mut records: Vec<Record> = Vec::with_capacity(count);
     for part in messages {
         let record = Record {
             uid: Uid::new(short_at(part, 0)?)?,
-            flags: Flags(short_at(part, 4)?),
-            modseq: ModSeq(long_at(part, 8)?),
+            flags: Flags(long_at(part, 4)?),
+            modseq: ModSeq(long_at(part, 12)?),
         };
         let rises = records.last().is_none_or(|before| before.uid < record.uid);
         if !rises || record.modseq > last || record.modseq.0 == 0 {
@@ -211,6 +225,7 @@ pub(super) fn long_at(octets: &[u8], at: usize) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spool::keyword_set::Extras;
 
     fn sample() -> (Writing, Known, Vec<u8>) {
         let writing = Writing {
@@ -229,7 +244,7 @@ mod tests {
         vanished.push(&NumberSet::from_ranges([(2, 3), (6, 6)]), ModSeq(60));
         let known = Known {
             last: ModSeq(70),
-            records: vec![record(1, 0, 50), record(4, 9, 70), record(9, 1 << 30, 55)],
+            records: vec![record(1, 0, 50), record(4, 9, 70), record(9, 1 << 63, 55)],
             vanished,
         };
         let octets = encode(&writing, known.last, &known.records, &known.vanished);
@@ -239,7 +254,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let (writing, known, octets) = sample();
-        assert_eq!(octets.len(), 72 + 3 * 16 + 2 * 16 + 4);
+        assert_eq!(octets.len(), 72 + 3 * 20 + 2 * 16 + 4);
         assert_eq!(size(&octets, 3), Some(octets.len() as u64));
         assert_eq!(size(&octets, 2), None);
         assert_eq!(decode(&octets), Some((writing, known)));
@@ -273,7 +288,7 @@ mod tests {
         // A UID of 0, UIDs that fall, a modseq above the highest, more records than there are, no UIDVALIDITY.
         assert_eq!(sealed(&|o| o[72] = 0), None);
         assert_eq!(sealed(&|o| o[72] = 200), None);
-        assert_eq!(sealed(&|o| o[72 + 8] = 200), None);
+        assert_eq!(sealed(&|o| o[72 + 12] = 200), None);
         assert_eq!(sealed(&|o| o[60] = 200), None);
         assert_eq!(sealed(&|o| o[60..64].fill(255)), None);
         assert_eq!(sealed(&|o| o[56..60].fill(0)), None);
@@ -287,15 +302,21 @@ mod tests {
         let all = SystemFlag::ALL
             .iter()
             .fold(SystemFlags::NONE, |all, flag| all.with(*flag));
-        assert_eq!(Flags::new(all, Letters(0)), Flags(31));
-        assert_eq!(Flags::new(SystemFlags::NONE, Letters(1)), Flags(32));
-        assert_eq!(
-            Flags::new(SystemFlags::NONE, Letters(1 << 25)),
-            Flags(1 << 30)
-        );
+        let of = |flags, letters, numbers: &[u16]| {
+            let letters = Letters(letters);
+            let extras = Extras::new(numbers.iter().copied());
+            Flags::new(flags, &KeywordSet { letters, extras })
+        };
+        assert_eq!(of(all, 0, &[]), Flags(31));
+        assert_eq!(of(SystemFlags::NONE, 1, &[]), Flags(32));
+        assert_eq!(of(SystemFlags::NONE, 1 << 25, &[]), Flags(1 << 30));
+        let extra = of(all, (1 << 26) - 1, &[26]);
+        assert_eq!(extra.0 & u64::from(u32::MAX), (1 << 31) - 1);
+        assert_eq!(extra.0 >> 32, u64::from(Extras::new([26]).digest()));
+        assert_eq!(extra.parts(), (all, Letters((1 << 26) - 1)));
         for flags in [0, 31, 32, 1 << 30, 0x55_5555] {
             let (system, letters) = Flags(flags).parts();
-            assert_eq!(Flags::new(system, letters), Flags(flags));
+            assert_eq!(of(system, letters.0, &[]), Flags(flags));
         }
     }
 }

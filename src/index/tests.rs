@@ -19,7 +19,7 @@ fn validity() -> UidValidity {
     UidValidity::new(7).unwrap()
 }
 
-fn here(modseq: u64, uid: u32, flags: u32) -> Entry {
+fn here(modseq: u64, uid: u32, flags: u64) -> Entry {
     Entry {
         modseq: ModSeq(modseq),
         uid: Uid::new(uid).unwrap(),
@@ -34,7 +34,7 @@ fn gone(modseq: u64, uid: u32) -> Entry {
     }
 }
 
-fn record(uid: u32, flags: u32, modseq: u64) -> Record {
+fn record(uid: u32, flags: u64, modseq: u64) -> Record {
     Record {
         uid: Uid::new(uid).unwrap(),
         flags: Flags(flags),
@@ -333,7 +333,7 @@ fn a_file_that_is_larger_than_it_says_is_not_read() {
     let mut octets = fs::read(place.path(INDEX)).unwrap();
     octets[60..64].copy_from_slice(&(PLENTY as u32 + 1).to_le_bytes());
     fs::write(place.path(INDEX), &octets).unwrap();
-    let size = record::HEADER + (PLENTY + 1) * 16 + 4;
+    let size = record::HEADER + (PLENTY + 1) * 20 + 4;
     let file = fs::OpenOptions::new().write(true).open(place.path(INDEX));
     file.unwrap().set_len(size as u64).unwrap();
     assert!(place.read().is_none());

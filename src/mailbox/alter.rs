@@ -11,8 +11,8 @@ use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::snapshot::{Message, Snapshot};
 use crate::mailbox::turn::{TOUCH_EVERY, Turn};
-use crate::spool::filename::Letters;
 use crate::spool::folder::Sub;
+use crate::spool::keyword_set::{Extras, KeywordSet};
 use crate::spool::scan;
 
 /// What a STORE did.
@@ -29,11 +29,9 @@ pub struct Stored {
 
 impl Stored {
     /// The flags that a message has with this STORE done, for who knows of no other change.
-    pub(super) fn expected(&self, was: (SystemFlags, Letters)) -> (SystemFlags, Letters) {
-        let keywords = self.change.keywords.iter();
-        let letters = keywords.filter_map(|keyword| self.snapshot.keywords.letter(keyword));
-        let letters = letters.fold(Letters::default(), |all, one| Letters(all.0 | one.0));
-        self.change.apply(was, letters)
+    pub(super) fn expected(&self, was: (SystemFlags, KeywordSet)) -> (SystemFlags, KeywordSet) {
+        let named = self.snapshot.keywords.set_of(&self.change.keywords);
+        self.change.apply((was.0, &was.1), &named)
     }
 }
 
@@ -50,7 +48,7 @@ impl Condition {
     /// "a server implementation SHOULD avoid generating spurious MODIFIED responses for +FLAGS/-FLAGS STORE
     /// operations, even when the server stores a single mod-sequence per message" (RFC 7162 §3.1.3): where the picture
     /// is old enough, it shows whether the flags in question are those that have changed (§3.1.12).
-    fn is_met(&self, message: &Message, change: &FlagChange, letters: Letters) -> bool {
+    fn is_met(&self, message: &Message, change: &FlagChange, named: &KeywordSet) -> bool {
         if message.modseq <= self.since {
             return true;
         }
@@ -58,19 +56,23 @@ impl Condition {
         let was =
             was.filter(|was| was.modseq <= self.since && change.action != StoreAction::Replace);
         let same = |flag| was.is_some_and(|was| was.flags.has(flag) == message.flags.has(flag));
-        was.is_some_and(|was| (was.letters.0 ^ message.letters.0) & letters.0 == 0)
+        was.is_some_and(|was| was.keywords.agrees_on(&message.keywords, named))
             && change.system.iter().all(same)
     }
 }
 
 /// What became of one message in a STORE.
 enum Step {
-    Changed,
+    /// Its file has the name with its new flags.
+    Renamed,
     Same,
     Modified,
-    /// The first that is to be changed: now the keywords need their letters.
-    Unlettered,
+    /// The first that is to be changed: now the keywords need their letters and numbers.
+    Unnamed,
 }
+
+/// Keywords of messages that are not in their files' names.
+type Beside = Vec<(Uid, Extras)>;
 
 impl Mailbox {
     /// STORE: changes flags of these messages, all or none, in one batch, durable when it returns.
@@ -147,13 +149,13 @@ impl FlagChange {
 
     fn apply(
         &self,
-        (flags, kept): (SystemFlags, Letters),
-        letters: Letters,
-    ) -> (SystemFlags, Letters) {
+        (flags, kept): (SystemFlags, &KeywordSet),
+        named: &KeywordSet,
+    ) -> (SystemFlags, KeywordSet) {
         match self.action {
-            StoreAction::Add => (flags.union(self.system), Letters(kept.0 | letters.0)),
-            StoreAction::Remove => (flags.difference(self.system), Letters(kept.0 & !letters.0)),
-            StoreAction::Replace => (self.system, letters),
+            StoreAction::Add => (flags.union(self.system), kept.union(named)),
+            StoreAction::Remove => (flags.difference(self.system), kept.difference(named)),
+            StoreAction::Replace => (self.system, named.clone()),
         }
     }
 }
@@ -173,64 +175,35 @@ pub(super) fn split_flags(flags: &[Flag]) -> (SystemFlags, Vec<Keyword>) {
 }
 
 impl Turn<'_> {
-    /// Letters for keywords, new ones written to `dovecot-keywords` first.
-    pub(super) fn letters_for(&mut self, keywords: &[Keyword]) -> Result<Letters, Fault> {
-        let known = keywords
-            .iter()
-            .filter_map(|keyword| self.disk.keywords.letter(keyword));
-        let letters = known.fold(Letters::default(), |all, one| Letters(all.0 | one.0));
-        if keywords
-            .iter()
-            .all(|keyword| self.disk.keywords.letter(keyword).is_some())
-        {
-            return Ok(letters);
-        }
-        if self.lock.is_none() {
-            return Err(Fault::DiskFull("locking for a new keyword".into()));
-        }
-        let mut with = (*self.disk.keywords).clone();
-        let letters = with.assign(keywords).ok_or(Fault::TooManyKeywords)?;
-        with.write(&self.disk.folder)
-            .map_err(|error| self.fault("writing dovecot-keywords", error))?;
-        self.disk.keywords = Arc::new(with);
-        self.draft.keywords = Arc::clone(&self.disk.keywords);
-        Ok(letters)
-    }
-
-    /// Renames each message to the name with its new flags. If one cannot be renamed, those before it get
-    /// their old names back. Gives the UIDs that are gone, and those that do not meet the condition.
+    /// Renames each message to the name with its new flags, and says of those whose keywords have no letter which they
+    /// are. If something fails, those renamed before get their old names back. Gives the UIDs that are gone, and those
+    /// that do not meet the condition.
     fn store(
         &mut self,
         uids: &NumberSet,
         change: &FlagChange,
         condition: Option<&Condition>,
     ) -> Result<(NumberSet, NumberSet), Fault> {
-        // Keywords without a letter get one if a message is to have them, not because they are named.
-        let letter = |keyword| self.disk.keywords.letter(keyword);
-        let known = change.keywords.iter().filter_map(letter);
-        let mut letters = known.fold(Letters::default(), |all, one| Letters(all.0 | one.0));
-        let mut lettered = change.action == StoreAction::Remove
-            || change
-                .keywords
-                .iter()
-                .all(|keyword| letter(keyword).is_some());
+        // Keywords without a letter or number get one if a message is to have them, not because they are named.
+        let names = self.disk.keyword_names();
+        let mut named = names.set_of(&change.keywords);
+        let mut all_named = change.action == StoreAction::Remove
+            || change.keywords.iter().all(|keyword| names.knows(keyword));
         let (mut gone, mut modified) = (NumberSet::new(), NumberSet::new());
-        let mut done: Vec<Arc<Message>> = Vec::new();
-        for uid in uids.iter().filter_map(Uid::new) {
-            let mut stored = self.store_one(uid, change, condition, letters, lettered);
-            if let Ok(Some(Step::Unlettered)) = stored {
-                letters = self.letters_for(&change.keywords)?;
-                lettered = true;
-                stored = self.store_one(uid, change, condition, letters, lettered);
+        let (mut done, mut beside) = (Vec::new(), Beside::new());
+        for (count, uid) in uids.iter().filter_map(Uid::new).enumerate() {
+            let mut store = |turn: &mut Self, named: &KeywordSet, all_named| {
+                turn.store_one(uid, change, condition, (named, all_named), &mut beside)
+            };
+            let mut stored = store(self, &named, all_named);
+            if let Ok(Some(Step::Unnamed)) = stored {
+                named = self.keywords_for(&change.keywords)?;
+                all_named = true;
+                stored = store(self, &named, all_named);
             }
             match stored {
-                Ok(Some(Step::Changed)) => {
-                    done.extend(self.draft.find(uid).cloned());
-                    if done.len().is_multiple_of(TOUCH_EVERY) {
-                        self.touch();
-                    }
-                }
-                Ok(Some(Step::Same | Step::Unlettered)) => {}
+                Ok(Some(Step::Renamed)) => done.extend(self.draft.find(uid).cloned()),
+                Ok(Some(Step::Same | Step::Unnamed)) => {}
                 Ok(Some(Step::Modified)) => modified.insert(uid.get()),
                 Ok(None) => gone.insert(uid.get()),
                 Err(error) => {
@@ -238,39 +211,73 @@ impl Turn<'_> {
                     return Err(self.fault("changing flags", error));
                 }
             }
+            if count % TOUCH_EVERY == TOUCH_EVERY - 1 {
+                self.touch();
+            }
+        }
+        if let Err(fault) = self.store_beside(beside) {
+            self.undo_store(done);
+            return Err(fault);
         }
         Ok((gone, modified))
     }
 
+    /// What is to stand beside the name when all are renamed goes to `beside`.
     fn store_one(
         &mut self,
         uid: Uid,
         change: &FlagChange,
         condition: Option<&Condition>,
-        letters: Letters,
-        lettered: bool,
+        (named, all_named): (&KeywordSet, bool),
+        beside: &mut Beside,
     ) -> std::io::Result<Option<Step>> {
-        self.on_file(uid, |turn, message| {
-            if condition.is_some_and(|condition| !condition.is_met(message, change, letters)) {
-                return Ok(Step::Modified);
+        let stored = self.on_file(uid, |turn, message| {
+            if condition.is_some_and(|condition| !condition.is_met(message, change, named)) {
+                return Ok((Step::Modified, None));
             }
-            let (flags, letters) = change.apply((message.flags, message.letters), letters);
-            if !lettered || (flags, letters) == (message.flags, message.letters) {
-                // Nothing to write; but a name that somebody changed meanwhile counts.
-                let there = turn.disk.folder.exists(message.sub, &message.name)?;
-                let step = match lettered {
-                    true => Step::Same,
-                    false => Step::Unlettered,
-                };
-                return there
-                    .then_some(step)
-                    .ok_or_else(|| std::io::ErrorKind::NotFound.into());
+            let (flags, keywords) = change.apply((message.flags, &message.keywords), named);
+            let news = keywords.extras != message.keywords.extras;
+            if !all_named || (flags, keywords.letters) == (message.flags, message.keywords.letters)
+            {
+                // No other name; but a name that somebody changed meanwhile counts.
+                if !turn.disk.folder.exists(message.sub, &message.name)? {
+                    return Err(std::io::ErrorKind::NotFound.into());
+                }
+                return Ok(match all_named {
+                    true => (Step::Same, news.then_some(keywords.extras)),
+                    false => (Step::Unnamed, None),
+                });
             }
-            let name = message.name.with_flags(flags, letters);
+            let name = message.name.with_flags(flags, keywords.letters);
             let name =
                 name.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::InvalidFilename))?;
-            turn.rename(message, Sub::Cur, name).map(|()| Step::Changed)
-        })
+            turn.rename(message, Sub::Cur, name)?;
+            Ok((Step::Renamed, news.then_some(keywords.extras)))
+        })?;
+        Ok(stored.map(|(step, extras)| {
+            beside.extend(extras.map(|extras| (uid, extras)));
+            step
+        }))
+    }
+
+    /// All or none.
+    fn store_beside(&mut self, beside: Beside) -> Result<(), Fault> {
+        let found = beside.into_iter().filter_map(|(uid, extras)| {
+            let message = self.draft.find(uid)?;
+            Some((Arc::clone(message), extras))
+        });
+        let found: Vec<(Arc<Message>, Extras)> = found.collect();
+        let sets: Vec<(&[u8], Extras)> = found
+            .iter()
+            .map(|(message, extras)| (message.name.base(), extras.clone()))
+            .collect();
+        self.stirs |= self.put_extras(&sets)?;
+        for (message, _) in found {
+            let extras = self.disk.extras.of(message.name.base());
+            self.show_extras(&message, extras);
+        }
+        self.compact_extras();
+        Ok(())
     }
 
     fn undo_store(&mut self, done: Vec<Arc<Message>>) {
@@ -373,6 +380,7 @@ impl Turn<'_> {
             Some(fault) => Err(fault),
             None => {
                 self.compact_uidlist();
+                self.compact_extras();
                 Ok(gone.into_iter().map(Uid::get).collect())
             }
         }

@@ -211,14 +211,17 @@ impl Turn<'_> {
         }
         for (count, message) in waiting.iter().rev().enumerate() {
             let letters = self.letters_on_arrival(message);
-            let name = match letters == message.letters {
+            let Some(message) = self.draft.find(message.uid).cloned() else {
+                continue;
+            };
+            let name = match letters == message.keywords.letters {
                 true => message.name.taken_over(),
                 false => message.name.with_flags(message.flags, letters),
             };
             let Some(name) = name else {
                 continue;
             };
-            match self.rename(message, Sub::Cur, name) {
+            match self.rename(&message, Sub::Cur, name) {
                 Ok(()) => {}
                 // Somebody else moved it: the next look finds it.
                 Err(error) if error.kind() == ErrorKind::NotFound => self.disk.rescan = true,

@@ -7,6 +7,7 @@ use crate::mailbox::turn::Turn;
 use crate::message::Source;
 use crate::message::attachment::has_attachment;
 use crate::spool::filename::Letters;
+use crate::spool::keyword_set::KeywordSet;
 
 const NAMES: [&str; 2] = ["$HasAttachment", "$HasNoAttachment"];
 
@@ -31,22 +32,30 @@ pub(super) fn keyword_for<S: Source + ?Sized>(source: &S, has: &[Keyword]) -> Op
 }
 
 impl Turn<'_> {
-    /// The letters of a message that is taken over from `new/`.
+    /// The letters of a message that is taken over from `new/`. A keyword that has none, it has after this.
     pub(super) fn letters_on_arrival(&mut self, message: &Message) -> Letters {
-        let letters = message.letters;
         if !self.disk.attachment_keywords {
-            return letters;
+            return message.keywords.letters;
         }
         let has: Vec<Keyword> = self.draft.keywords_of(message).cloned().collect();
         // A file that cannot be opened is most likely gone: taking it over will tell.
         let file = self.disk.folder.open(message.sub, &message.name).ok();
         let keyword = file.and_then(|file| keyword_for(&file, &has));
-        self.with_keyword(letters, keyword)
+        let keywords = self.with_keyword(&message.keywords, keyword);
+        let put = self.put_extras(&[(message.name.base(), keywords.extras.clone())]);
+        if let Ok(true) = put {
+            self.show_extras(message, keywords.extras);
+        }
+        keywords.letters
     }
 
-    /// The letters with one more. That there is no room for it keeps no message from arriving.
-    pub(super) fn with_keyword(&mut self, letters: Letters, keyword: Option<Keyword>) -> Letters {
-        let more = keyword.and_then(|keyword| self.letters_for(&[keyword]).ok());
-        Letters(letters.0 | more.unwrap_or_default().0)
+    /// The keywords with one more. That there is no room for it keeps no message from arriving.
+    pub(super) fn with_keyword(
+        &mut self,
+        keywords: &KeywordSet,
+        keyword: Option<Keyword>,
+    ) -> KeywordSet {
+        let more = keyword.and_then(|keyword| self.keywords_for(&[keyword]).ok());
+        keywords.union(&more.unwrap_or_default())
     }
 }

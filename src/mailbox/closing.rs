@@ -35,6 +35,9 @@ const LOOK: Duration = Duration::from_secs(10);
 /// How many mailboxes of one account are synced at once: who syncs together waits together.
 const AT_ONCE: usize = 8;
 
+/// After that long nothing has a time any more that something to come could have too.
+pub(super) const SETTLE: Duration = Duration::from_millis(20);
+
 /// A mailbox that is open or being opened.
 #[derive(Default)]
 pub(super) struct Slot {
@@ -143,8 +146,23 @@ impl User {
             }
         })
         .await;
-        together(held, |slot| async move { slot.close().await }).await;
+        close(held).await;
     }
+}
+
+/// Closes mailboxes, and notes what STATUS tells of them.
+async fn close(slots: Vec<Arc<Slot>>) {
+    if slots.is_empty() {
+        return;
+    }
+    together(slots.clone(), |slot| async move { slot.close().await }).await;
+    tokio::time::sleep(SETTLE).await;
+    together(slots, |slot| async move {
+        if let Some(mailbox) = slot.mailbox.get() {
+            mailbox.note_status().await;
+        }
+    })
+    .await;
 }
 
 /// Closes mailboxes that nobody has used for a while, until none is open.
@@ -161,7 +179,7 @@ pub(super) async fn close_unused(user: Weak<User>) {
         let due: Vec<(Arc<Slot>, Due)> = due.collect();
         drop(open);
         let slots = due.iter().map(|(slot, _)| Arc::clone(slot)).collect();
-        together(slots, |slot| async move { slot.close().await }).await;
+        close(slots).await;
         // They leave when they are closed and not before: the end of the server closes what is open.
         let mut open = user.open.lock().await;
         let leave = due.iter().filter(|(slot, due)| match due {
@@ -186,16 +204,16 @@ pub(super) async fn close_unused(user: Weak<User>) {
 }
 
 /// Does the same with all of them, with some at once.
-async fn together<F: Future<Output = ()> + Send + 'static>(
-    slots: Vec<Arc<Slot>>,
-    act: impl Fn(Arc<Slot>) -> F,
+pub(super) async fn together<T, F: Future<Output = ()> + Send + 'static>(
+    all: Vec<T>,
+    act: impl Fn(T) -> F,
 ) {
     let mut running = JoinSet::new();
-    for slot in slots {
+    for one in all {
         if running.len() >= AT_ONCE {
             running.join_next().await;
         }
-        running.spawn(act(slot));
+        running.spawn(act(one));
     }
     while running.join_next().await.is_some() {}
 }

@@ -11,8 +11,10 @@ use crate::imap::objectid::ObjectId;
 use crate::imap::sequence::{Uid, UidValidity};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::given::{Given, first_floor};
+use crate::mailbox::names::{KeywordNames, Unshown};
 use crate::mailbox::snapshot::Snapshot;
 use crate::mailbox::watch::{Event, Kind};
+use crate::spool::extra_keywords::ExtraKeywords;
 use crate::spool::filename::FileName;
 use crate::spool::folder::{Folder, Stamp, Sub};
 use crate::spool::keywords::Keywords;
@@ -55,6 +57,12 @@ pub(super) struct Disk {
     pub(super) uidlist: Option<UidList>,
     /// As last read or written; states that are published share it.
     pub keywords: Arc<Keywords>,
+    /// The keywords that have no letter, as last read or written.
+    pub extras: ExtraKeywords,
+    /// What others have said there, and the picture does not show yet.
+    pub unshown: Unshown,
+    /// Of so many messages it tells that are not here.
+    pub dead_extras: usize,
     /// Base names of the messages in the picture.
     pub live: HashMap<Box<[u8]>, Uid>,
     /// Base names that the uidlist has and the picture has not.
@@ -66,6 +74,9 @@ pub(super) struct Disk {
     /// The directories as of which the picture is whole. Whatever happens after shows in other stamps, or
     /// is told by events.
     pub seen: Option<[Stamp; 2]>,
+    /// The directories as of which it was whole without a word from events. Only then can whoever comes later
+    /// tell by the stamps alone.
+    pub proven: Option<[Stamp; 2]>,
     /// New messages could get no UIDs at the last try.
     pub unnumbered: bool,
     /// Something is in doubt: both directories must be listed.
@@ -97,6 +108,8 @@ impl Disk {
         let doing = |act: &str| format!("{act} {}", folder.path().display());
         let mut keywords = Keywords::read(&folder)
             .map_err(|error| Fault::from_io(doing("reading keywords of"), error))?;
+        let mut extras = ExtraKeywords::read(&folder)
+            .map_err(|error| Fault::from_io(doing("reading culver.keywords of"), error))?;
         let read = UidList::read(&folder)
             .map_err(|error| Fault::from_io(doing("reading the uidlist of"), error))?;
         let make = |salvage: Salvage| -> std::io::Result<_> {
@@ -150,7 +163,16 @@ impl Disk {
         {
             tracing::warn!(mailbox = %folder.path().display(), %error, "dovecot-keywords cannot be written");
         }
+        if lock.is_some()
+            && let Err(error) = extras.mend(&folder)
+        {
+            tracing::warn!(mailbox = %folder.path().display(), %error, "culver.keywords cannot be written");
+        }
         let keywords = Arc::new(keywords);
+        let names = Arc::new(KeywordNames {
+            letters: Arc::clone(&keywords),
+            extras: Arc::clone(extras.names()),
+        });
         let given = Given::new(uidlist.as_ref().and_then(UidList::floor), fresh);
         let (uid_validity, uid_next) = match &uidlist {
             Some(list) => (list.uid_validity, list.next),
@@ -162,16 +184,20 @@ impl Disk {
             _ => format!("{:?} {}", folder.identity(), uid_validity.get()),
         };
         let id = ObjectId::of('F', uidlist::guid_number(id.as_bytes()));
-        let snapshot = Snapshot::empty(id, uid_validity, uid_next, Arc::clone(&keywords));
+        let snapshot = Snapshot::empty(id, uid_validity, uid_next, names);
         let disk = Disk {
             folder,
             uidlist,
             keywords,
+            extras,
+            unshown: Unshown::default(),
+            dead_extras: 0,
             live: HashMap::new(),
             listed,
             expunged: HashSet::new(),
             doubled: HashSet::new(),
             seen: None,
+            proven: None,
             unnumbered: false,
             rescan: true,
             rewrite,
@@ -183,6 +209,14 @@ impl Disk {
             attachment_keywords: false,
         };
         Ok(Some((disk, snapshot)))
+    }
+
+    /// What keywords are called.
+    pub fn keyword_names(&self) -> KeywordNames {
+        KeywordNames {
+            letters: Arc::clone(&self.keywords),
+            extras: Arc::clone(self.extras.names()),
+        }
     }
 
     /// Whether UIDs come from a uidlist.
@@ -225,6 +259,12 @@ impl Disk {
     pub fn lacks_directories(&mut self) -> bool {
         self.note_vanishing();
         self.vanishing
+    }
+
+    /// Whether others have written to `culver.keywords`, or it is to be written anew.
+    pub fn owes_extras(&self) -> bool {
+        self.extras.is_stale(&self.folder).unwrap_or(true)
+            || self.extras.is_to_be_mended() && self.folder.is_writable() && self.rests()
     }
 
     fn is_behind(&self) -> bool {

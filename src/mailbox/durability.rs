@@ -17,6 +17,7 @@ use crate::spool::folder::{Folder, Sub};
 #[derive(Debug, Default)]
 struct Pending {
     uidlist: Option<Arc<File>>,
+    extras: Option<Arc<File>>,
     new: bool,
     cur: bool,
     /// The highest UID that `uidlist` holds.
@@ -62,6 +63,11 @@ impl Durability {
             pending.uidlist = Some(Arc::new(file));
             pending.uid = pending.uid.max(last.get());
         });
+    }
+
+    /// Lines were appended to `culver.keywords`.
+    pub fn note_extras(&self, file: Option<Arc<File>>) {
+        self.note(|pending| pending.extras = file);
     }
 
     /// Names in a directory were changed.
@@ -199,6 +205,10 @@ impl State {
 
 impl Pending {
     fn sync(&self, folder: &Folder) -> std::io::Result<()> {
+        // First: lines about a file that is not there are harmless, a file without its keywords is not.
+        if let Some(file) = &self.extras {
+            file.sync_data()?;
+        }
         if self.cur {
             folder.sync(Sub::Cur)?;
         }

@@ -27,8 +27,8 @@ pub enum Fault {
     /// The account has as much mail as it may have.
     #[error("Quota exceeded (mailbox for user is full)")]
     OverQuota,
-    /// All 26 keyword letters are taken.
-    #[error("Too many keywords in this mailbox (26)")]
+    /// There is no room for another keyword, or for more messages that have some.
+    #[error("Too many keywords in this mailbox")]
     TooManyKeywords,
     /// All annotations that there may be are there.
     #[error("Too many annotations")]

@@ -183,7 +183,7 @@ pub(super) fn first_floor() -> ModSeq {
 
 /// A message's flags as they are noted.
 pub(super) fn flags_of(message: &Message) -> Flags {
-    Flags::new(message.flags, message.letters)
+    Flags::new(message.flags, &message.keywords)
 }
 
 #[cfg(test)]

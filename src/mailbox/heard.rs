@@ -16,6 +16,7 @@ use crate::mailbox::snapshot::Message;
 use crate::mailbox::turn::Turn;
 use crate::spool::filename::FileName;
 use crate::spool::folder::Sub;
+use crate::spool::keyword_set::{Extras, KeywordSet};
 
 impl Turn<'_> {
     /// Hears what others have noted, and settles which mod-sequence this turn gives, if any. After the uidlist has been
@@ -184,7 +185,7 @@ impl Turn<'_> {
             match when {
                 Some(when) => gone.push((when, message.uid)),
                 // They do not know of it: what it is, the directories tell.
-                None => self.note_change(message.uid, Change::Here(flags_of(&message))),
+                None => self.note_here(&message),
             }
         }
         gone.sort_unstable();
@@ -254,7 +255,7 @@ impl Turn<'_> {
         };
         if message.modseq >= modseq {
             if message.modseq > modseq {
-                self.note_change(uid, Change::Here(flags_of(&message)));
+                self.note_here(&message);
             }
             return;
         }
@@ -267,8 +268,11 @@ impl Turn<'_> {
                 known
             }),
         };
-        let (system, letters) = name.flags();
-        let found = Flags::new(system, letters);
+        let (_, letters) = name.flags();
+        let extras = self.disk.extras.of(name.base());
+        let now = message.renamed(sub, name, modseq);
+        let now = now.with_extras(extras, modseq);
+        let found = flags_of(&now);
         let modseq = match self.in_time(modseq) {
             Some(modseq) if found == flags => {
                 self.disk.given.unkept.remove(&uid);
@@ -280,8 +284,7 @@ impl Turn<'_> {
             }
         };
         self.name_letters(letters);
-        let now = message.renamed(sub, name, modseq).at(modseq);
-        self.draft.replace(now);
+        self.draft.replace(now.at(modseq));
     }
 
     /// Where a message is that is said to have these flags now: most often under its old name with these.
@@ -298,9 +301,10 @@ impl Turn<'_> {
     }
 
     /// The mod-sequence of a message that comes into the picture.
-    pub(super) fn modseq_of(&mut self, uid: Uid, name: &FileName) -> ModSeq {
+    pub(super) fn modseq_of(&mut self, uid: Uid, name: &FileName, extras: &Extras) -> ModSeq {
         let (flags, letters) = name.flags();
-        let flags = Flags::new(flags, letters);
+        let extras = extras.clone();
+        let flags = Flags::new(flags, &KeywordSet { letters, extras });
         if let Some(remembered) = &mut self.notes.remembered
             && let Some(record) = remembered.find(uid)
             && record.flags == flags

@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::imap::flag::SystemFlags;
 use crate::imap::sequence::{ModSeq, NumberSet, Uid};
 use crate::index::Index;
 use crate::index::log::{Change, Entry};
-use crate::index::record::{Flags, Record};
+use crate::index::record::Record;
 use crate::index::vanished::Vanished;
 use crate::mailbox::given::{Remembered, flags_of, next_floor};
+use crate::mailbox::snapshot::Message;
 use crate::mailbox::turn::Turn;
-use crate::spool::filename::Letters;
 
 /// What a turn knows of mod-sequences.
 #[derive(Debug, Default)]
@@ -33,9 +32,9 @@ impl Turn<'_> {
         self.disk.given.unkept.insert(uid, change);
     }
 
-    /// Notes that a message is there with these flags.
-    pub(super) fn note_here(&mut self, uid: Uid, (flags, letters): (SystemFlags, Letters)) {
-        self.note_change(uid, Change::Here(Flags::new(flags, letters)));
+    /// Notes that a message is there with its flags.
+    pub(super) fn note_here(&mut self, message: &Message) {
+        self.note_change(message.uid, Change::Here(flags_of(message)));
     }
 
     /// Notes that messages are gone.
@@ -144,7 +143,7 @@ impl Turn<'_> {
         let given_now = self.draft.iter().filter(|one| one.modseq == self.modseq);
         let given_now: Vec<_> = given_now.cloned().collect();
         for message in given_now {
-            self.note_change(message.uid, Change::Here(flags_of(&message)));
+            self.note_here(&message);
             self.draft.replace(message.at(modseq));
         }
         let heard = self.draft.iter().map(|message| message.modseq).max();

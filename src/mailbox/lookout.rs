@@ -25,7 +25,7 @@ const GATHER: Duration = Duration::from_millis(20);
 
 impl Mailbox {
     /// Brings the state up to date with the directories, as far as that is not known already. Called
-    /// before SELECT, STATUS, NOOP, CHECK and the end of every command that may tell news; costs seven
+    /// before SELECT, STATUS, NOOP, CHECK and the end of every command that may tell news; costs eight
     /// stat calls when nothing has changed. `Fault::Ended` if the directory was removed.
     pub async fn refresh(self: &Arc<Self>) -> Result<(), Fault> {
         self.bring_up_to_date(false).await
@@ -80,6 +80,7 @@ impl Mailbox {
             || !self.inbox.is_empty()
             || self.durability().has_doubt()
             || disk.given.has_news(&disk.folder)
+            || disk.owes_extras()
             || disk.owes_modseqs()
             || disk.rewrite && self.folder().is_writable())
     }

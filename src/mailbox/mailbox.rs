@@ -268,6 +268,10 @@ impl Mailbox {
 
     /// Makes what is kept of mod-sequences outlast a stop of the machine. For a mailbox that nobody uses any more.
     pub(super) async fn close(self: &Arc<Self>) -> Result<bool, Fault> {
+        // What is noted of it must be so on the disk.
+        if let Err(fault) = self.flush().await {
+            tracing::debug!(%fault, "closing a mailbox");
+        }
         let is_open = self.enter_queue().await?.given.is_open();
         if !is_open || !self.folder.is_writable() {
             return Ok(true);

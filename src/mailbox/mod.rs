@@ -24,6 +24,7 @@ mod lookout;
 )]
 pub mod mailbox;
 mod modseqs;
+pub mod names;
 pub mod news;
 pub mod previews;
 mod queue;
@@ -32,6 +33,7 @@ pub mod replace;
 mod size;
 pub mod snapshot;
 mod special_use;
+pub mod status;
 pub mod transfer;
 mod turn;
 mod uids;

@@ -8,7 +8,7 @@ use crate::mailbox::alter::Stored;
 use crate::mailbox::fault::Fault;
 use crate::mailbox::snapshot::{Difference, Message, Snapshot};
 use crate::mailbox::view::{Expunge, View};
-use crate::spool::filename::Letters;
+use crate::spool::keyword_set::KeywordSet;
 
 /// How a picture has changed, as [`View::sync`] found.
 #[derive(Clone, Debug, Default)]
@@ -51,16 +51,16 @@ pub enum Update {
 }
 
 /// What a client takes a message to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Told {
-    flags: (SystemFlags, Letters),
+    flags: (SystemFlags, KeywordSet),
     modseq: ModSeq,
 }
 
 impl Told {
     fn of(message: &Message) -> Told {
         Told {
-            flags: (message.flags, message.letters),
+            flags: (message.flags, message.keywords.clone()),
             modseq: message.modseq,
         }
     }
@@ -73,7 +73,7 @@ impl View {
     /// that are as they were (RFC 7162 §3.1.3).
     pub fn silenced(&mut self, uids: &NumberSet, stored: &Stored, conditional: bool) {
         for uid in uids.iter().filter_map(Uid::new) {
-            let told = self.told.get(&uid).copied();
+            let told = self.told.get(&uid).cloned();
             let in_base = || self.base.find(uid).map(|message| Told::of(message));
             if let Some(was) = told.or_else(in_base) {
                 let modseq = match conditional {

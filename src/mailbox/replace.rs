@@ -83,7 +83,11 @@ impl Turn<'_> {
         let folder = &self.disk.folder;
         let messages = uids.iter().filter_map(|uid| self.draft.find(*uid));
         let subs: Vec<Sub> = messages.map(|message| message.sub).collect();
-        let mut synced = subs.iter().try_for_each(|sub| folder.sync(*sub));
+        let mut synced = match self.disk.extras.file() {
+            Some(file) => file.sync_data(),
+            None => Ok(()),
+        };
+        synced = synced.and_then(|()| subs.iter().try_for_each(|sub| folder.sync(*sub)));
         if let (Ok(()), Some(list)) = (&synced, &self.disk.uidlist) {
             synced = list.sync(folder);
         }

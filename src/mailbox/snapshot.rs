@@ -3,154 +3,22 @@
 //! Messages lie in chunks by rising UID. A change copies the chunks it touches and shares the rest, so
 //! a new state of a large mailbox is made, and compared with the one before, at the cost of the change.
 
+mod message;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::imap::flag::{Keyword, SystemFlag, SystemFlags};
+use crate::imap::flag::{Keyword, SystemFlag};
 use crate::imap::objectid::ObjectId;
 use crate::imap::sequence::{ModSeq, Uid, UidValidity};
 use crate::index::vanished::Vanished;
-use crate::mailbox::disk::Listed;
-use crate::mailbox::transfer::{guid_field, saved_field};
-use crate::spool::filename::FileName;
-pub use crate::spool::filename::Letters;
+use crate::mailbox::names::KeywordNames;
+pub use crate::mailbox::snapshot::message::{Message, thread_of};
 use crate::spool::folder::Sub;
-use crate::spool::keywords::Keywords;
-use crate::spool::uidlist::{self, Fields};
 
 /// Messages in a chunk at the most: small enough to copy for one flag, large enough that a mailbox of
 /// 100,000 messages has a few hundred.
 const CHUNK: usize = 256;
-
-/// One message of a [`Snapshot`].
-#[derive(Debug)]
-pub struct Message {
-    /// Its UID.
-    pub uid: Uid,
-    /// System flags.
-    pub flags: SystemFlags,
-    /// Keywords, by the letters of this mailbox.
-    pub letters: Letters,
-    /// When it or its flags changed last.
-    pub modseq: ModSeq,
-    /// Which directory its file was in.
-    pub sub: Sub,
-    /// Its file's name then. A name is a guess: others may rename at any time.
-    pub name: Arc<FileName>,
-    /// RFC822.SIZE once somebody knows it, else `u64::MAX`.
-    virtual_size: AtomicU64,
-    /// The GUID that the uidlist has for it, where it is not the base name.
-    guid: Option<Arc<[u8]>>,
-    /// When it came, where its base name tells another time.
-    saved: Option<u32>,
-}
-
-impl Message {
-    /// A message as a file name shows it, with what the uidlist adds to that.
-    pub(super) fn new(listed: Listed, sub: Sub, name: FileName, modseq: ModSeq) -> Message {
-        let (flags, letters) = name.flags();
-        let size = name.virtual_size().or(listed.virtual_size);
-        Message {
-            uid: listed.uid,
-            guid: listed.guid,
-            saved: listed.saved,
-            flags,
-            letters,
-            modseq,
-            sub,
-            name: Arc::new(name),
-            virtual_size: AtomicU64::new(size.unwrap_or(u64::MAX)),
-        }
-    }
-
-    /// The same message under another name, and so perhaps with other flags.
-    pub(super) fn renamed(&self, sub: Sub, name: FileName, modseq: ModSeq) -> Message {
-        let (flags, letters) = name.flags();
-        let modseq = if (flags, letters) == (self.flags, self.letters) {
-            self.modseq
-        } else {
-            modseq
-        };
-        Message {
-            flags,
-            letters,
-            sub,
-            name: Arc::new(name),
-            ..self.at(modseq)
-        }
-    }
-
-    /// The same message with another mod-sequence.
-    pub(super) fn at(&self, modseq: ModSeq) -> Message {
-        Message {
-            uid: self.uid,
-            flags: self.flags,
-            letters: self.letters,
-            modseq,
-            sub: self.sub,
-            name: Arc::clone(&self.name),
-            virtual_size: AtomicU64::new(self.virtual_size.load(Ordering::Relaxed)),
-            guid: self.guid.clone(),
-            saved: self.saved,
-        }
-    }
-
-    /// SAVEDATE (RFC 8514 §3): when it came into this mailbox, in seconds since 1970. `None` where neither the uidlist nor
-    /// the file's name tells.
-    pub fn saved(&self) -> Option<i64> {
-        let saved = self.saved.or_else(|| self.name.placed());
-        saved.map(i64::from)
-    }
-
-    /// What of it the uidlist's record keeps, besides the UID and the base name.
-    pub(super) fn fields(&self) -> Fields {
-        let guid = self.listed_guid().map(guid_field);
-        guid.into_iter()
-            .chain(self.saved.map(saved_field))
-            .collect()
-    }
-
-    /// The GUID that the uidlist has for it, where it is not the base name.
-    pub(super) fn listed_guid(&self) -> Option<&[u8]> {
-        self.guid.as_deref()
-    }
-
-    /// EMAILID (RFC 8474 §5.1): the same for all copies of the message, in whatever mailbox.
-    pub fn email_id(&self) -> ObjectId {
-        let guid = self.guid.as_deref().unwrap_or(self.name.base());
-        ObjectId::of('M', uidlist::guid_number(guid))
-    }
-
-    /// THREADID (RFC 8474 §5.2): the same for all messages whose headers name the same first one, whatever mailbox they
-    /// are in; `first` is its Message-ID. A message that names none is a thread of its own.
-    pub fn thread_id(&self, first: Option<&[u8]>) -> ObjectId {
-        thread_of(first.unwrap_or_else(|| self.guid.as_deref().unwrap_or(self.name.base())))
-    }
-
-    /// RFC822.SIZE, if it is known without reading the file.
-    pub fn virtual_size(&self) -> Option<u64> {
-        match self.virtual_size.load(Ordering::Relaxed) {
-            u64::MAX => None,
-            size => Some(size),
-        }
-    }
-
-    /// Notes RFC822.SIZE for all who share this message.
-    pub fn note_virtual_size(&self, size: u64) {
-        self.virtual_size.store(size, Ordering::Relaxed);
-    }
-
-    /// Whether a client would see the same flags.
-    pub(super) fn same_flags(&self, other: &Message) -> bool {
-        self.flags == other.flags && self.letters == other.letters
-    }
-}
-
-/// THREADID of the thread that begins with the message of this Message-ID.
-pub fn thread_of(first: &[u8]) -> ObjectId {
-    ObjectId::of('T', uidlist::guid_number(first))
-}
 
 type Chunk = Vec<Arc<Message>>;
 
@@ -169,8 +37,8 @@ pub struct Snapshot {
     pub(super) kept: bool,
     /// UIDs that are not there any more.
     pub(super) vanished: Arc<Vanished>,
-    /// The names of its keyword letters.
-    pub keywords: Arc<Keywords>,
+    /// The names of its keywords.
+    pub keywords: Arc<KeywordNames>,
     /// Set in a mailbox's last state: it was deleted, or its UIDs are no longer those told.
     pub(super) ended: bool,
     chunks: Vec<Arc<Chunk>>,
@@ -197,7 +65,7 @@ impl Snapshot {
         id: ObjectId,
         uid_validity: UidValidity,
         uid_next: Uid,
-        keywords: Arc<Keywords>,
+        keywords: Arc<KeywordNames>,
     ) -> Snapshot {
         Snapshot {
             id,
@@ -288,9 +156,12 @@ impl Snapshot {
             .count()
     }
 
-    /// The keywords of a message, in letter order.
-    pub fn keywords_of(&self, message: &Message) -> impl Iterator<Item = &Keyword> {
-        self.keywords.named(message.letters)
+    /// The keywords of a message, those with letters first.
+    pub fn keywords_of<'s>(
+        &'s self,
+        message: &'s Message,
+    ) -> impl Iterator<Item = &'s Keyword> + use<'s> {
+        self.keywords.named(&message.keywords)
     }
 
     /// What has happened from this state to `new`. Chunks that both share cost nothing.
@@ -447,6 +318,9 @@ impl Cursor {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::mailbox::disk::Listed;
+    use crate::spool::filename::FileName;
+    use crate::spool::keyword_set::Extras;
 
     pub fn uid(number: u32) -> Uid {
         Uid::new(number).unwrap()
@@ -460,7 +334,7 @@ pub(super) mod tests {
             guid: None,
             saved: None,
         };
-        Message::new(listed, Sub::Cur, name, ModSeq(modseq))
+        Message::new(listed, Sub::Cur, name, Extras::default(), ModSeq(modseq))
     }
 
     pub fn snapshot(numbers: impl IntoIterator<Item = u32>) -> Snapshot {

@@ -18,8 +18,9 @@ use crate::mailbox::snapshot::{Message, Snapshot};
 use crate::mailbox::turn::{TOUCH_EVERY, Turn, fresh_name};
 use crate::mailbox::uids::Newcomer;
 use crate::spool::deliver::Delivery;
-use crate::spool::filename::{FileName, Letters};
+use crate::spool::filename::FileName;
 use crate::spool::folder::{Folder, Sub};
+use crate::spool::keyword_set::{Extras, KeywordSet};
 use crate::spool::uidlist::{Fields, guid_number};
 
 /// How often a source file's name is looked up again when it changes under a COPY.
@@ -85,11 +86,12 @@ impl Mailbox {
         target: &Arc<Mailbox>,
     ) -> Result<Copied, Fault> {
         let (uids, straight) = (uids.clone(), target.has_writers());
+        let syncs = target.syncs_mail();
         let moved = if self.folder().identity() == target.folder().identity() {
-            self.change(move |turn| turn.renumber(&uids)).await?
+            self.change(move |turn| turn.renumber(&uids, syncs)).await?
         } else {
             self.change_pair(target, move |source, target| {
-                move_messages(source, target, &uids, straight)
+                move_messages(source, target, &uids, (straight, syncs))
             })
             .await?
         };
@@ -161,7 +163,10 @@ impl Turn<'_> {
         let mut taken: HashSet<Box<[u8]>> = HashSet::new();
         let mut finder = Finder::default();
         for message in messages {
-            let (sub, name, fields) = self.name_here(of, message, straight, &taken)?;
+            let Berth { plain, fields } = self.berth(message, &taken)?;
+            let keywords = self.keywords_here(of, message)?;
+            self.put_extras(&[(plain.base(), keywords.extras.clone())])?;
+            let (sub, name) = name_here(message.flags, &keywords, &plain, straight)?;
             let (mut from, mut old) = (message.sub, (*message.name).clone());
             for attempt in 0.. {
                 let linked = copy_file(source, from, &old, &self.disk.folder, sub, &name);
@@ -190,18 +195,9 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// The name that a message of another mailbox gets here: its flags by our letters; its own base name,
-    /// or where that is taken a fresh one, with the old one as its GUID (record field `G`).
-    fn name_here(
-        &mut self,
-        of: &Snapshot,
-        message: &Message,
-        straight: bool,
-        taken: &HashSet<Box<[u8]>>,
-    ) -> Result<(Sub, FileName, Fields), Fault> {
-        let keywords: Vec<Keyword> = of.keywords_of(message).cloned().collect();
-        let letters = self.letters_for(&keywords)?;
-        let unusable = || Fault::Cannot("The message's file name has no room for its flags".into());
+    /// What a message of another mailbox is called here: its own base name, or where that is taken a fresh one, with the
+    /// old one as its GUID (record field `G`).
+    fn berth(&mut self, message: &Message, taken: &HashSet<Box<[u8]>>) -> Result<Berth, Fault> {
         let base = message.name.base();
         let known = taken.contains(base)
             || self.disk.live.contains_key(base)
@@ -219,41 +215,57 @@ impl Turn<'_> {
         if plain.virtual_size().is_none() {
             fields.extend(message.virtual_size().map(size_field));
         }
-        let sub = landing(message.flags, letters, straight);
-        let name = match sub {
-            Sub::New => FileName::new(plain.base()),
-            Sub::Cur => plain.with_flags(message.flags, letters),
-        };
-        Ok((sub, name.ok_or_else(unusable)?, fields))
+        Ok(Berth { plain, fields })
+    }
+
+    /// The keywords of a message of another mailbox, by our letters and numbers.
+    fn keywords_here(&mut self, of: &Snapshot, message: &Message) -> Result<KeywordSet, Fault> {
+        let keywords: Vec<Keyword> = of.keywords_of(message).cloned().collect();
+        self.keywords_for(&keywords)
+    }
+
+    /// Writes down, for messages that are about to be renamed, what their names cannot tell: under their new base names,
+    /// and safe with `syncs`, for a power cut after the rename must not find it nowhere.
+    fn put_ahead(&mut self, berths: &[(Uid, Berth, Extras)], syncs: bool) -> Result<(), Fault> {
+        let sets: Vec<(&[u8], Extras)> = berths
+            .iter()
+            .map(|(_, berth, extras)| (berth.plain.base(), extras.clone()))
+            .collect();
+        match self.put_extras(&sets)? && syncs {
+            true => self.sync_extras(),
+            false => Ok(()),
+        }
     }
 
     /// MOVE within one mailbox: a new base name, and so a new UID.
-    fn renumber(&mut self, uids: &NumberSet) -> Result<Copied, Fault> {
-        let uids: Vec<Uid> = uids.iter().filter_map(Uid::new).collect();
-        if uids.iter().any(|uid| self.draft.find(*uid).is_none()) {
-            return Err(Fault::Expunged);
+    fn renumber(&mut self, uids: &NumberSet, syncs: bool) -> Result<Copied, Fault> {
+        let mut berths = Vec::new();
+        for uid in uids.iter().filter_map(Uid::new) {
+            let message = self.draft.find(uid).ok_or(Fault::Expunged)?;
+            let plain = fresh_name(&message.name).ok_or_else(unusable)?;
+            let guid = message.listed_guid().unwrap_or(message.name.base());
+            let mut fields = vec![guid_field(guid)];
+            if plain.virtual_size().is_none() {
+                fields.extend(message.virtual_size().map(size_field));
+            }
+            let extras = message.keywords.extras.clone();
+            berths.push((uid, Berth { plain, fields }, extras));
         }
         let mut next = self.next_uid()?;
+        self.put_ahead(&berths, syncs)?;
         let (mut newcomers, mut from, mut failed) = (Vec::new(), Vec::new(), None);
-        for uid in uids {
+        for (uid, Berth { plain, fields }, _) in berths {
             let renamed = self.on_file(uid, |turn, message| {
-                let name = fresh_name(&message.name).ok_or(io::ErrorKind::InvalidFilename)?;
+                let name = message.name.with_base(plain.base());
+                let name = name.ok_or(io::ErrorKind::InvalidFilename)?;
                 turn.disk
                     .folder
                     .rename(message.sub, &message.name, message.sub, &name)?;
                 turn.note_moved(message.sub, message.sub);
-                let guid = message.listed_guid().unwrap_or(message.name.base());
-                let mut fields = vec![guid_field(guid)];
-                fields.extend(
-                    message
-                        .virtual_size()
-                        .filter(|_| name.virtual_size().is_none())
-                        .map(size_field),
-                );
-                Ok((message.sub, name, fields))
+                Ok((message.sub, name))
             });
             match renamed {
-                Ok(Some((sub, name, fields))) => {
+                Ok(Some((sub, name))) => {
                     newcomers.push(Newcomer {
                         uid: next,
                         sub,
@@ -284,27 +296,63 @@ impl Turn<'_> {
     }
 }
 
+/// What a message that comes in is called, whatever its flags.
+struct Berth {
+    plain: FileName,
+    /// Extension fields of its record.
+    fields: Fields,
+}
+
+/// The name of a message that comes in, with its flags.
+fn name_here(
+    flags: SystemFlags,
+    keywords: &KeywordSet,
+    plain: &FileName,
+    straight: bool,
+) -> Result<(Sub, FileName), Fault> {
+    let sub = landing(flags, keywords, straight);
+    let name = match sub {
+        Sub::New => FileName::new(plain.base()),
+        Sub::Cur => plain.with_flags(flags, keywords.letters),
+    };
+    Ok((sub, name.ok_or_else(unusable)?))
+}
+
+fn unusable() -> Fault {
+    Fault::Cannot("The message's file name has no room for its flags".into())
+}
+
 /// Renames each message into the target. What has been renamed stays moved even if a later one fails: a
 /// MOVE may end half-way (RFC 6851 §3.3), but no message is ever in both or in neither.
 fn move_messages(
     source: &mut Turn<'_>,
     target: &mut Turn<'_>,
     uids: &NumberSet,
-    straight: bool,
+    (straight, syncs): (bool, bool),
 ) -> Result<Copied, Fault> {
-    let uids: Vec<Uid> = uids.iter().filter_map(Uid::new).collect();
-    if uids.iter().any(|uid| source.draft.find(*uid).is_none()) {
-        return Err(Fault::Expunged);
-    }
     let mut next = target.next_uid()?;
-    let mut taken: HashSet<Box<[u8]>> = HashSet::new();
+    let (mut berths, mut taken) = (Vec::new(), HashSet::new());
+    for uid in uids.iter().filter_map(Uid::new) {
+        let message = source.draft.find(uid).ok_or(Fault::Expunged)?;
+        let berth = target.berth(message, &taken)?;
+        taken.insert(berth.plain.base().into());
+        let keywords = target.keywords_here(&source.draft, message)?;
+        berths.push((uid, berth, keywords.extras));
+    }
+    target.put_ahead(&berths, syncs)?;
     let (mut newcomers, mut from, mut failed) = (Vec::new(), Vec::new(), None);
-    let keywords = source.draft.clone();
-    for uid in uids {
+    for (uid, Berth { plain, fields }, _) in berths {
         let mut refused = None;
         let moved = source.on_file(uid, |source, message| {
-            let (sub, name, fields) = match target.name_here(&keywords, message, straight, &taken) {
-                Ok(here) => here,
+            // Its name may be another one by now, with other flags.
+            let keywords = target.keywords_here(&source.draft, message);
+            let named = keywords.and_then(|keywords| {
+                let plain = message.name.with_base(plain.base());
+                let plain = plain.ok_or_else(unusable)?;
+                name_here(message.flags, &keywords, &plain, straight)
+            });
+            let (sub, name) = match named {
+                Ok(named) => named,
                 Err(fault) => {
                     refused = Some(fault);
                     return Ok(None);
@@ -319,11 +367,10 @@ fn move_messages(
             )?;
             source.note_moved(message.sub, message.sub);
             target.note_moved(sub, sub);
-            Ok(Some((sub, name, fields)))
+            Ok(Some((sub, name)))
         });
         match moved {
-            Ok(Some(Some((sub, name, fields)))) => {
-                taken.insert(name.base().into());
+            Ok(Some(Some((sub, name)))) => {
                 newcomers.push(Newcomer {
                     uid: next,
                     sub,
@@ -353,6 +400,7 @@ fn move_messages(
         Some(fault) => Err(fault),
         None => {
             source.compact_uidlist();
+            source.compact_extras();
             Ok(Copied {
                 uid_validity: target.draft.uid_validity,
                 from,
@@ -408,8 +456,8 @@ fn needs_bytes(error: &io::Error) -> bool {
 }
 
 /// Where a message comes to lie: `new/` if it has no flags and nobody would take it over at once.
-pub(super) fn landing(flags: SystemFlags, letters: Letters, straight: bool) -> Sub {
-    if straight || !flags.is_empty() || letters != Letters::default() {
+pub(super) fn landing(flags: SystemFlags, keywords: &KeywordSet, straight: bool) -> Sub {
+    if straight || !flags.is_empty() || !keywords.is_empty() {
         Sub::Cur
     } else {
         Sub::New

@@ -13,7 +13,7 @@ use crate::mailbox::fault::Fault;
 use crate::mailbox::finder::Finder;
 use crate::mailbox::kept::Notes;
 use crate::mailbox::snapshot::{Message, Snapshot};
-use crate::spool::filename::{FileName, Letters};
+use crate::spool::filename::FileName;
 use crate::spool::folder::{Stamp, Sub};
 use crate::spool::lock::Lock;
 use crate::spool::quota::Change;
@@ -43,6 +43,8 @@ pub(super) struct Turn<'t> {
     whole: bool,
     /// Names were changed by this turn.
     moved: bool,
+    /// Keywords that no name tells were changed by it.
+    pub(super) stirs: bool,
     /// Recent to whoever hears of them first.
     arrived: Vec<Uid>,
     /// No longer in the draft.
@@ -93,6 +95,7 @@ impl<'t> Turn<'t> {
             before,
             watched,
             moved: false,
+            stirs: false,
             arrived: Vec::new(),
             dropped: BTreeSet::new(),
             finder: Finder::default(),
@@ -106,6 +109,13 @@ impl<'t> Turn<'t> {
     /// Ends the turn.
     pub fn finish(mut self) -> Outcome {
         self.keep_modseqs();
+        if self.stirs && !self.moved {
+            // Nobody is told of that by a name: not who listens to this mailbox among others, nor another process.
+            match self.disk.folder.stir() {
+                Ok(()) => self.moved = true,
+                Err(error) => tracing::debug!(%error, "who watches is not told"),
+            }
+        }
         if self.moved {
             // Stamps that hold our own changes may hide those of others, unless events tell them.
             let sure = self.whole && self.watched;
@@ -159,8 +169,10 @@ impl<'t> Turn<'t> {
         if recent {
             self.arrived.push(uid);
         }
-        let modseq = self.modseq_of(uid, &name);
-        self.draft.push(Message::new(listed, sub, name, modseq));
+        let extras = self.disk.extras.of(name.base());
+        let modseq = self.modseq_of(uid, &name, &extras);
+        let message = Message::new(listed, sub, name, extras, modseq);
+        self.draft.push(message);
     }
 
     /// Takes messages that are gone out of the draft.
@@ -178,6 +190,7 @@ impl<'t> Turn<'t> {
         for uid in gone {
             if let Some(message) = self.draft.find(*uid) {
                 let base: Box<[u8]> = message.name.base().into();
+                self.disk.dead_extras += usize::from(!message.keywords.extras.is_empty());
                 self.disk.live.remove(&base);
                 self.disk.doubled.remove(&base);
                 if self.disk.has_uidlist() {
@@ -191,38 +204,13 @@ impl<'t> Turn<'t> {
 
     /// Notes that a message has another name now.
     pub fn note_name(&mut self, message: &Message, sub: Sub, name: FileName) {
-        let flags = name.flags();
-        self.name_letters(flags.1);
-        if flags != (message.flags, message.letters) {
-            self.note_here(message.uid, flags);
+        let (flags, letters) = name.flags();
+        self.name_letters(letters);
+        let renamed = message.renamed(sub, name, self.modseq);
+        if (flags, letters) != (message.flags, message.keywords.letters) {
+            self.note_here(&renamed);
         }
-        self.draft.replace(message.renamed(sub, name, self.modseq));
-    }
-
-    /// Letters that a file carries and `dovecot-keywords` does not name get a name, as Dovecot gives it.
-    pub(super) fn name_letters(&mut self, letters: Letters) {
-        if !self.disk.keywords.lacks(letters) {
-            return;
-        }
-        Arc::make_mut(&mut self.disk.keywords).name_unknown(letters);
-        self.disk.unwritten_keywords = true;
-        self.write_keywords();
-        self.draft.keywords = Arc::clone(&self.disk.keywords);
-    }
-
-    /// Writes keywords that were named while there was no lock.
-    pub fn write_keywords(&mut self) {
-        if !self.disk.unwritten_keywords || self.asks_for_lock() {
-            return;
-        }
-        self.disk.unwritten_keywords = false;
-        let keywords = Arc::make_mut(&mut self.disk.keywords);
-        // Those named before may have been lost when the file was read again.
-        let used = self.draft.iter().map(|message| message.letters.0);
-        keywords.name_unknown(Letters(used.fold(0, |all, letters| all | letters)));
-        if let Err(error) = keywords.write(&self.disk.folder) {
-            tracing::warn!(mailbox = %self.disk.folder.path().display(), %error, "dovecot-keywords cannot be written");
-        }
+        self.draft.replace(renamed);
     }
 
     /// True where this turn has no lock: notes that one is wanted, if it can be had.

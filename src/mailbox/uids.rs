@@ -1,7 +1,6 @@
 //! A turn and `dovecot-uidlist`: what others have written there, which UIDs are next, and what we write.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::Arc;
 
 use crate::imap::objectid::ObjectId;
 use crate::imap::sequence::Uid;
@@ -10,7 +9,6 @@ use crate::mailbox::fault::Fault;
 use crate::mailbox::turn::Turn;
 use crate::spool::filename::FileName;
 use crate::spool::folder::Sub;
-use crate::spool::keywords::Keywords;
 use crate::spool::uidlist::{self, Change, Fields, Read, Record, UidList};
 
 /// A rewrite of the uidlist inside a session has to be worth its fsyncs: that many dead records at least.
@@ -28,26 +26,23 @@ pub(super) struct Newcomer {
 impl Turn<'_> {
     /// Hears what others have written to uidlist, keywords and index.
     pub fn hear(&mut self) -> Result<(), Fault> {
-        let folder = &self.disk.folder;
-        let news = match self.disk.keywords.is_stale(folder) {
-            Ok(false) => Ok(None),
-            Ok(true) => Keywords::read(folder).map(Some),
-            Err(error) => Err(error),
-        };
-        if let Some(keywords) =
-            news.map_err(|error| self.fault("reading dovecot-keywords", error))?
-        {
-            self.disk.keywords = Arc::new(keywords);
-        }
-        self.write_keywords();
-        self.draft.keywords = Arc::clone(&self.disk.keywords);
+        let heard_keywords = self.hear_keywords()?;
         let records = self.hear_uidlist()?;
         self.hear_index();
+        if heard_keywords {
+            self.show_heard_extras();
+        } else {
+            self.notes.unheard = true;
+            self.wants_lock = true;
+        }
         if self.disk.uidlist.is_none() {
             return Ok(());
         }
         self.hear_records(records);
-        self.disk.rewrite |= self.durability.take_doubt();
+        if self.durability.take_doubt() {
+            self.disk.rewrite = true;
+            self.disk.extras.note_doubt();
+        }
         if self.disk.missing && !self.disk.rests() {
             return Ok(()); // restored when a message comes, or when it is calm
         }

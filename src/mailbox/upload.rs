@@ -219,12 +219,15 @@ impl Turn<'_> {
             attachment,
         } in messages
         {
-            let letters = self.letters_for(&keywords)?;
-            let letters = self.with_keyword(letters, attachment);
-            let sub = landing(flags, letters, straight);
+            let keywords = self.keywords_for(&keywords)?;
+            let keywords = self.with_keyword(&keywords, attachment);
+            let sub = landing(flags, &keywords, straight);
             let (size, virtual_size) = (complete.size(), complete.virtual_size());
-            let name = complete.place(&self.disk.folder, sub, flags, letters);
+            let name = complete.fresh_name(sub, flags, keywords.letters);
             let name = name.map_err(|error| self.fault("delivering a message", error))?;
+            self.put_extras(&[(name.base(), keywords.extras)])?;
+            let placed = complete.place_as(&self.disk.folder, sub, &name);
+            placed.map_err(|error| self.fault("delivering a message", error))?;
             self.change.add(size);
             self.note_moved(sub, sub);
             let fields = if name.virtual_size().is_none() {

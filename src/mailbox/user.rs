@@ -188,7 +188,7 @@ impl User {
             .is_some_and(|slot| slot.mailbox.initialized())
     }
 
-    /// Closes a mailbox at once that was opened for a look, if nobody else uses it.
+    /// Closes a mailbox at once that was opened for a look, if nobody else uses it. What STATUS tells of it is noted.
     pub(super) async fn let_go(&self, name: &MailboxName, mailbox: Arc<Mailbox>) {
         // Closed first: the end of the server closes what is in the map.
         match mailbox.close().await {
@@ -199,6 +199,7 @@ impl User {
                 return;
             }
         }
+        mailbox.note_status().await;
         let mut open = self.open.lock().await;
         let is_unused = |slot: &Arc<Slot>| {
             let opened = slot.mailbox.get();

@@ -156,6 +156,10 @@ impl Turn<'_> {
         }
         if whole {
             self.note_seen(stamps);
+            let cur_rests = |[_, cur]: [Stamp; 2]| cur == stamps[1];
+            if !self.watched && self.disk.proven.is_some_and(cur_rests) {
+                self.disk.proven = Some(stamps);
+            }
         }
         self.meet(strangers)?;
         Ok(true)
@@ -207,7 +211,7 @@ impl Turn<'_> {
 
     /// Takes over a name that was seen. One with other flags is for who has the lock.
     fn note_sight(&mut self, message: &Message, sub: Sub, name: FileName) {
-        let same = name.flags() == (message.flags, message.letters);
+        let same = name.flags() == (message.flags, message.keywords.letters);
         if same || !self.defers() {
             self.note_name(message, sub, name);
         }
@@ -278,6 +282,7 @@ impl Turn<'_> {
             if whole || before.is_some() {
                 gone = before.map_or(BTreeSet::new(), |(_, before)| &before & &missing);
                 self.note_seen(stamps);
+                self.disk.proven = Some(stamps);
                 self.disk.rescan = false;
                 break;
             }
@@ -295,6 +300,8 @@ impl Turn<'_> {
         self.meet(strangers)?;
         if !self.disk.rescan {
             self.compact_uidlist();
+            self.count_dead_extras();
+            self.compact_extras();
         }
         Ok(())
     }
@@ -373,6 +380,11 @@ impl Turn<'_> {
         let Some(fresh) = fresh_name(name) else {
             return;
         };
+        // Its keywords go with it, as those in its name do.
+        let extras = self.disk.extras.of(name.base());
+        if let Err(fault) = self.put_extras(&[(fresh.base(), extras)]) {
+            tracing::warn!(%fault, "a message loses keywords");
+        }
         match self.disk.folder.rename(sub, name, sub, &fresh) {
             Ok(()) => {
                 tracing::warn!(

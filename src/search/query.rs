@@ -13,6 +13,7 @@ use crate::imap::flag::{Keyword, SystemFlag};
 use crate::imap::objectid::ObjectId;
 use crate::imap::search::{Day, SearchKey};
 use crate::imap::sequence::{ModSeq, NumberSet, SequenceSet};
+use crate::mailbox::names::KeywordSet;
 use crate::mailbox::snapshot::Snapshot;
 use crate::mailbox::view::Picked;
 use crate::message::decode::from_charset;
@@ -102,8 +103,8 @@ pub struct Picture(Vec<Known>);
 #[derive(Debug)]
 enum Known {
     Flag(SystemFlag),
-    /// One bit, or none where no message has the keyword.
-    Letter(u32),
+    /// A keyword; none where no message has it.
+    Keyword(KeywordSet),
     Recent,
     Numbers(NumberSet),
     Uids(NumberSet),
@@ -160,10 +161,7 @@ impl Query {
         let (last_number, last_uid) = last;
         let known = |test: &Test| match test {
             Test::Flag(flag) => Known::Flag(*flag),
-            Test::Keyword(keyword) => {
-                let letter = snapshot.keywords.letter(keyword);
-                Known::Letter(letter.map_or(0, |letter| letter.0))
-            }
+            Test::Keyword(keyword) => Known::Keyword(snapshot.keywords.set(keyword)),
             Test::Recent => Known::Recent,
             Test::Numbers(set) => Known::Numbers(set.resolve(last_number)),
             Test::Uids(set) => Known::Uids(set.resolve(last_uid)),
@@ -401,7 +399,7 @@ impl Picture {
         let message = &picked.message;
         match self.0.get(test)? {
             Known::Flag(flag) => Some(message.flags.has(*flag)),
-            Known::Letter(letter) => Some(message.letters.0 & letter != 0),
+            Known::Keyword(keyword) => Some(message.keywords.intersects(keyword)),
             Known::Recent => Some(picked.recent),
             Known::Numbers(set) => Some(set.contains(picked.number.0.get())),
             Known::Uids(set) => Some(set.contains(message.uid.get())),

@@ -255,11 +255,10 @@ impl Complete {
         self.size
     }
 
-    /// Renames into `new/` (no flags) or `cur/`, under a fresh name with `,S=` and `,W=`. The directory is not
-    /// synced yet. In `cur/` the name has an info suffix, also without flags; `folder` must be the one it was created for.
-    pub fn place(
-        self,
-        folder: &Folder,
+    /// A name for it that nobody has had before, with `,S=` and `,W=`. In `cur/` it has an info suffix, also without
+    /// flags.
+    pub fn fresh_name(
+        &self,
         sub: Sub,
         flags: SystemFlags,
         letters: Letters,
@@ -270,13 +269,11 @@ impl Complete {
             Sub::New if flags.is_empty() && letters == Letters::default() => Some(name),
             _ => name.with_flags(flags, letters),
         });
-        let name = name.ok_or(io::ErrorKind::InvalidFilename)?;
-        self.place_as(folder, sub, &name)?;
-        Ok(name)
+        Ok(name.ok_or(io::ErrorKind::InvalidFilename)?)
     }
 
     /// Renames into `new/` or `cur/` under a name chosen by the caller, never over an existing entry
-    /// (`AlreadyExists`). The directory is not synced yet.
+    /// (`AlreadyExists`). The directory is not synced yet. `folder` must be the one it was created for.
     pub fn place_as(mut self, folder: &Folder, sub: Sub, name: &FileName) -> io::Result<()> {
         folder.put(self.in_tmp.tmp.as_fd(), &self.in_tmp.name, sub, name)?;
         self.placed = true;

@@ -13,7 +13,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use rustix::fs::{Access, AtFlags, OFlags};
+use rustix::fs::{Access, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::spool::broken::Told;
@@ -31,7 +31,7 @@ pub enum Sub {
 
 impl Sub {
     /// The directory's name.
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Sub::New => "new",
             Sub::Cur => "cur",
@@ -342,6 +342,15 @@ impl Folder {
             dir::path_of(name.bytes()),
             AtFlags::empty(),
         )?)
+    }
+
+    /// Makes whoever watches the mailbox look at it, though no message has another name: a name that no message can have
+    /// comes into `new/` and goes.
+    pub fn stir(&self) -> io::Result<()> {
+        let (held, name) = (self.sub(Sub::New), ".culver");
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        drop(rustix::fs::openat(&held.dir, name, flags, Mode::RUSR)?);
+        Ok(rustix::fs::unlinkat(&held.dir, name, AtFlags::empty())?)
     }
 
     /// Makes renames in `new/` or `cur/` survive a power cut.

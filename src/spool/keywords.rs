@@ -1,4 +1,5 @@
-//! `dovecot-keywords`: the names of a mailbox's 26 keyword letters.
+//! `dovecot-keywords`: the names of a mailbox's 26 keyword letters. What finds no letter is in
+//! [`culver.keywords`](crate::spool::extra_keywords).
 //!
 //! ```text
 //! 0 $Forwarded
@@ -197,9 +198,9 @@ impl Keywords {
         self.names.iter().flatten()
     }
 
-    /// Whether every letter is taken.
-    pub fn is_full(&self) -> bool {
-        (0..26).all(|index| self.is_taken(index))
+    /// How many letters are not taken.
+    pub fn free(&self) -> usize {
+        (0..26).filter(|index| !self.is_taken(*index)).count()
     }
 
     fn is_taken(&self, index: usize) -> bool {
@@ -313,12 +314,12 @@ mod tests {
         assert!(table.assign(&many).is_some());
         assert_eq!(table.assign(&[keyword("x"), keyword("y")]), None);
         assert_eq!(table.letter(&keyword("x")), None);
-        assert!(!table.is_full());
+        assert_eq!(table.free(), 1);
         assert_eq!(
             table.assign(&[keyword("x"), keyword("X")]),
             Some(Letters(1 << 25))
         );
-        assert!(table.is_full());
+        assert_eq!(table.free(), 0);
     }
 
     #[test]

@@ -4,13 +4,16 @@ pub mod beside;
 mod broken;
 pub mod deliver;
 mod dir;
+pub mod extra_keywords;
 pub mod filename;
 pub mod folder;
+pub mod keyword_set;
 pub mod keywords;
 pub mod lock;
 pub mod metadata;
 pub mod quota;
 pub mod scan;
+pub mod site;
 pub mod subscriptions;
 #[cfg(test)]
 mod testing;

@@ -33,7 +33,7 @@ use crate::spool::uidlist::format::{Header, Parser};
 use crate::spool::uidlist::record::drop_older_of_doubled;
 pub use crate::spool::uidlist::record::{Fields, Record, guid_number};
 
-const NAME: &str = "dovecot-uidlist";
+pub(super) const NAME: &str = "dovecot-uidlist";
 const DRAFT: &str = "dovecot-uidlist.tmp";
 
 /// Octets read at a time.
@@ -242,6 +242,11 @@ impl UidList {
             true => Change::None,
             false => Change::Appended(parser.records),
         })
+    }
+
+    /// Whether the file with this stamp is the one that was read or written last.
+    pub fn is_as(&self, stamp: &Stamp) -> bool {
+        self.stamp == *stamp
     }
 
     /// Appends records in one write, without fsync. Under the lock, after [`UidList::poll`].

@@ -14,6 +14,14 @@ use super::is_root;
 /// Who owns mail when the tests run as root: an ordinary user, so that the server drops its rights.
 pub const MAIL_UID: u32 = 65_534;
 
+/// What may be deleted at any time.
+const CACHES: [&str; 4] = [
+    "culver.index",
+    "culver.log",
+    "culver.cache",
+    "culver.status",
+];
+
 /// A Maildir in a directory of its own.
 pub struct Maildir {
     home: TempDir,
@@ -200,7 +208,7 @@ impl Maildir {
                 let name = path.file_name().unwrap().to_string_lossy().into_owned();
                 if path.is_dir() && !path.is_symlink() {
                     walk(&path);
-                } else if ["culver.index", "culver.log", "culver.cache"].contains(&name.as_str()) {
+                } else if CACHES.contains(&name.as_str()) {
                     fs::remove_file(&path).unwrap();
                 }
             }

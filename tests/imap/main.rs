@@ -21,6 +21,7 @@ mod flags;
 mod followed;
 mod hostile;
 mod huge;
+mod keywords;
 mod limits;
 mod limits_of_messages;
 mod list;

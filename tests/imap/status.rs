@@ -1,8 +1,10 @@
 //! STATUS (RFC 3501 §6.3.10, RFC 9051 §6.3.11). SIZE and DELETED: `rfc8438`.
 
+use std::sync::Arc;
+
 use super::select::validity;
 use super::states;
-use crate::harness::{Server, message};
+use crate::harness::{Kind, Maildir, Server, message};
 
 /// `status = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")"`
 #[test]
@@ -139,6 +141,98 @@ fn with_imap4rev2() {
         &[&told],
         "OK",
     );
+}
+
+/// The server need not open a mailbox for it. What it tells after a restart is what it told before, as long as nothing has
+/// happened in the mailbox; whatever other programs do there is not missed.
+#[test]
+fn after_a_restart_and_after_what_others_did() {
+    let items = match Kind::chosen() {
+        Kind::Culver => "MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN SIZE HIGHESTMODSEQ MAILBOXID",
+        Kind::Dovecot => "MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN SIZE HIGHESTMODSEQ",
+    };
+    let maildir = Arc::new(Maildir::new());
+    for name in ["box", "other"] {
+        for sub in ["", "cur", "new", "tmp"] {
+            std::fs::create_dir(maildir.folder(name).join(sub)).unwrap();
+        }
+    }
+    let cur = maildir.folder("box").join("cur");
+    let text = message("one").replace("\r\n", "\n");
+    for name in ["1.M1P1.host:2,", "2.M1P1.host:2,S"] {
+        std::fs::write(cur.join(name), &text).unwrap();
+    }
+    maildir.settle();
+    let list = format!("LIST \"\" \"*\" RETURN (STATUS ({items}))");
+    let one = format!("STATUS box ({items})");
+    let about = |lines: &[String]| {
+        let status = lines.iter().find(|line| line.starts_with("* STATUS box "));
+        status.expect("STATUS").clone()
+    };
+    let server = Server::on(&maildir);
+    let mut c = server.client();
+    c.ok("SELECT box");
+    c.ok("UNSELECT");
+    maildir.deliver("box", &message("two"));
+    let before = about(&c.ok(&list));
+    let size = message("one").len() * 2 + message("two").len();
+    for part in [
+        "MESSAGES 3 RECENT 1 UIDNEXT 4 ".to_owned(),
+        " UNSEEN 2 ".to_owned(),
+        format!(" SIZE {size}"),
+    ] {
+        assert!(before.contains(&part), "{before}");
+    }
+    c.ok("LOGOUT");
+    server.stop();
+    for command in [&list, &one] {
+        let server = Server::on(&maildir);
+        let mut c = server.client();
+        assert_eq!(about(&c.ok(command)), before);
+        assert_eq!(about(&c.ok(command)), before);
+        c.ok("LOGOUT");
+        server.stop();
+    }
+    let server = Server::on(&maildir);
+    let mut c = server.client();
+    let mut last = highest(&before);
+    let hands: [(&dyn Fn(), &str); 4] = [
+        (
+            &|| std::fs::rename(cur.join("1.M1P1.host:2,"), cur.join("1.M1P1.host:2,S")).unwrap(),
+            "UNSEEN 1 ",
+        ),
+        (
+            &|| drop(maildir.deliver("box", &message("three"))),
+            "MESSAGES 4 RECENT 2 UIDNEXT 5 ",
+        ),
+        (
+            &|| std::fs::remove_file(cur.join("2.M1P1.host:2,S")).unwrap(),
+            "MESSAGES 3 RECENT 2 UIDNEXT 5 ",
+        ),
+        (
+            &|| {
+                server.client().ok("SELECT box");
+            },
+            "MESSAGES 3 RECENT 0 UIDNEXT 5 ",
+        ),
+    ];
+    for (at, (hand, told)) in hands.into_iter().enumerate() {
+        hand();
+        for command in [&one, &list, &one] {
+            let status = about(&c.ok(command));
+            assert!(status.contains(told), "{status}");
+            assert!(highest(&status) >= last, "{status}");
+            assert!(at == 3 || highest(&status) > last || !server.either(true, false));
+        }
+        last = highest(&about(&c.ok(&one)));
+    }
+}
+
+/// HIGHESTMODSEQ in a STATUS response.
+fn highest(status: &str) -> u64 {
+    let (_, rest) = status.split_once("HIGHESTMODSEQ ").unwrap();
+    let digits = rest.split(|one: char| !one.is_ascii_digit()).next();
+    digits.unwrap().parse().unwrap()
 }
 
 /// "NO - status failure: no status for that name"

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::hands;
 use crate::harness::{Chance, Client, Maildir, PATIENCE, Server};
 use crate::picture::Flags;
 use crate::session::{Act, Command, Kind, Rule, Session, print_last};
@@ -47,6 +48,9 @@ impl Crowd {
         let mut first = server.client();
         for name in &BOXES[1..] {
             first.ok(&format!("CREATE {name}"));
+        }
+        for name in BOXES {
+            hands::take_letters(&maildir, name);
         }
         let member = |at: usize| Member {
             session: Session::new(format!("s{at}")),

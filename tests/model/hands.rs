@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::account::Mailbox;
 use super::picture::Flags;
+use crate::harness::maildir::own;
 use crate::harness::{Maildir, PATIENCE, message};
 
 pub const LETTERS: [(char, &str); 5] = [
@@ -28,6 +29,34 @@ pub fn keywords(maildir: &Maildir, mailbox: &str) -> HashMap<char, String> {
         Some((char::from(b'a' + number), name.to_owned()))
     };
     table.lines().filter_map(line).collect()
+}
+
+/// The keywords of a message that have no letter, and so stand in no file name.
+pub fn extras(maildir: &Maildir, mailbox: &str, base: &str) -> Flags {
+    let table = maildir.folder(mailbox).join("culver.keywords");
+    let table = fs::read_to_string(table).unwrap_or_default();
+    let (mut names, mut found) = (HashMap::new(), Vec::new());
+    for line in table.lines() {
+        if let Some((number, name)) = line.strip_prefix("k ").and_then(|one| one.split_once(' ')) {
+            names.insert(number, name);
+        }
+        let message = line.strip_prefix("m ").and_then(|one| one.split_once(" :"));
+        if let Some((numbers, _)) = message.filter(|(_, of)| *of == base) {
+            found = numbers.split(',').collect();
+        }
+    }
+    let named = found.iter().filter_map(|number| names.get(number));
+    named.map(|name| (*name).to_owned()).collect()
+}
+
+/// Most letters are taken, so that most keywords find none.
+pub fn take_letters(maildir: &Maildir, mailbox: &str) {
+    let names: Vec<String> = (0..23)
+        .map(|number| format!("{number} taken{number}\n"))
+        .collect();
+    let table = maildir.folder(mailbox).join("dovecot-keywords");
+    fs::write(&table, names.concat()).unwrap();
+    own(&table);
 }
 
 /// The file of a message, by the uidlist.
@@ -90,13 +119,20 @@ pub fn remove(maildir: &Maildir, mailbox: &str, uid: u32) {
     fs::remove_file(file(maildir, mailbox, uid).expect("a file")).unwrap();
 }
 
-/// `mv` between folders, as mutt does: into `cur/` with its name, or into `new/` without flags. False if a file of that
-/// name is there; with `fresh` also if one was.
-pub fn carry(maildir: &Maildir, from: &str, uid: u32, to: &str, as_new: bool, fresh: bool) -> bool {
+/// `mv` between folders, as mutt does: into `cur/` with its name, or into `new/` without flags. Gives its base name; `None`
+/// if a file of that name is there; with `fresh` also if one was.
+pub fn carry(
+    maildir: &Maildir,
+    from: &str,
+    uid: u32,
+    to: &str,
+    as_new: bool,
+    fresh: bool,
+) -> Option<String> {
     let old = file(maildir, from, uid).expect("a file");
     let base = base(&old);
     if maildir.find(to, &base).is_some() || fresh && is_listed(maildir, to, &base) {
-        return false;
+        return None;
     }
     let name = old.file_name().unwrap().to_str().unwrap();
     let new = match as_new {
@@ -104,7 +140,7 @@ pub fn carry(maildir: &Maildir, from: &str, uid: u32, to: &str, as_new: bool, fr
         false => format!("cur/{name}"),
     };
     fs::rename(&old, maildir.folder(to).join(new)).unwrap();
-    true
+    Some(base)
 }
 
 /// A message that comes by `tmp/` into `new/`, or right into `new/` or `cur/`.
@@ -191,7 +227,8 @@ pub fn compare(maildir: &Maildir, mailbox: &Mailbox) -> Result<(), String> {
             let system = LETTERS.iter().find(|(known, _)| *known == letter);
             system.map_or_else(|| table[&letter].clone(), |(_, name)| (*name).to_owned())
         };
-        let flags: Flags = letters.chars().map(flag).collect();
+        let mut flags: Flags = letters.chars().map(flag).collect();
+        flags.extend(extras(maildir, mailbox.name, &base(&path)));
         let text = fs::read_to_string(&path).unwrap();
         let subject = text.lines().find_map(|line| line.strip_prefix("Subject: "));
         if flags != message.flags || subject != Some(&message.mark) {

@@ -16,13 +16,30 @@ use crate::harness::{Chance, Client, Maildir, PATIENCE, Server};
 pub const SESSIONS: usize = 8;
 pub const BOXES: [&str; 3] = ["INBOX", "Archive", "Work"];
 pub const SYSTEM: [&str; 5] = ["\\Seen", "\\Flagged", "\\Answered", "\\Draft", "\\Deleted"];
-pub const KEYWORDS: [&str; 5] = ["Work", "$Forwarded", "$Junk", "later", "Project-X"];
+/// More than there are letters for: see [`hands::take_letters`].
+pub const KEYWORDS: [&str; 12] = [
+    "Work",
+    "$Forwarded",
+    "$Junk",
+    "later",
+    "Project-X",
+    "$Label1",
+    "$Label2",
+    "todo",
+    "a.b",
+    "$MDNSent",
+    "NonJunk",
+    "x",
+];
 
 /// A mailbox with more messages is emptied rather than filled.
 const MANY: usize = 50;
 
 /// After so many steps everything is compared.
 const CHECKPOINT: u64 = 100;
+
+/// How often LIST-STATUS is asked after that.
+const SURVEYS: usize = 6;
 
 /// How often, in 100,000 steps, the server is stopped and started anew.
 pub struct Chances {
@@ -64,6 +81,9 @@ impl World {
         let mut first = server.client();
         for name in &BOXES[1..] {
             first.ok(&format!("CREATE {name}"));
+        }
+        for name in BOXES {
+            hands::take_letters(&maildir, name);
         }
         World {
             seed,
@@ -251,12 +271,15 @@ impl World {
         match what {
             0..65 => {
                 let table = hands::keywords(&self.maildir, name);
+                let is_in_name =
+                    |flag: &String| flag.starts_with('\\') || table.values().any(|one| one == flag);
                 let mut flags = self.flags(true);
-                flags
-                    .retain(|flag| flag.starts_with('\\') || table.values().any(|one| one == flag));
+                flags.retain(is_in_name);
                 let by_link = self.percent(20);
                 hands::reflag(&self.maildir, name, uid, &flags, by_link);
                 self.note(&format!("-- UID {uid} of {name} was renamed: {flags:?}"));
+                let others = self.account[at].messages[&uid].flags.iter();
+                flags.extend(others.filter(|flag| !is_in_name(flag)).cloned());
                 self.account[at].store(uid, '=', &flags);
             }
             65..85 => {
@@ -268,11 +291,15 @@ impl World {
                 let to = (at + 1 + self.below(BOXES.len() - 1)) % BOXES.len();
                 let message = self.account[at].messages[&uid].clone();
                 let has_keywords = message.flags.iter().any(|flag| !flag.starts_with('\\'));
-                // Where nobody knows that it was there and told as gone, its old UID would be its own again.
-                let fresh = self.server.is_none() && self.chances.forgets;
+                // Where nobody knows that it was there and told as gone, its old UID would be its own again. Nobody does
+                // before the mailboxes are watched again.
+                let fresh = self.watcher.is_none() && self.chances.forgets;
                 let as_new = has_keywords || self.percent(30);
-                if hands::carry(&self.maildir, name, uid, BOXES[to], as_new, fresh) {
-                    let flags = if as_new { Flags::new() } else { message.flags };
+                let carried = hands::carry(&self.maildir, name, uid, BOXES[to], as_new, fresh);
+                if let Some(base) = carried {
+                    let mut flags = if as_new { Flags::new() } else { message.flags };
+                    // It may have been there before.
+                    flags.extend(hands::extras(&self.maildir, BOXES[to], &base));
                     self.account[at].remove(uid);
                     let new = self.account[to].add(&message.mark, flags);
                     let to = BOXES[to];
@@ -370,9 +397,48 @@ impl World {
             self.hands(at)?;
         }
         self.server = Some(Server::on(&self.maildir));
+        // Nobody has any mailbox open: they are opened, and what is found is noted for the next time.
+        for _ in 0..SURVEYS {
+            self.survey()?;
+            if self.percent(30) {
+                let at = self.below(BOXES.len());
+                self.hands(at)?;
+            }
+        }
         for at in 0..BOXES.len() {
             self.watch(at)?;
         }
+        Ok(())
+    }
+
+    /// What LIST-STATUS tells of mailboxes that nobody has open.
+    fn survey(&mut self) -> Rule {
+        let end = Instant::now() + PATIENCE;
+        let expected: Vec<String> = BOXES
+            .iter()
+            .zip(&self.account)
+            .map(|(name, mailbox)| {
+                let lacks = |flag: &str| {
+                    let all = mailbox.messages.values();
+                    all.filter(|one| !one.flags.contains(flag)).count()
+                };
+                let count = mailbox.messages.len();
+                let (unseen, deleted) = (lacks("\\Seen"), count - lacks("\\Deleted"));
+                format!("* STATUS {name} (MESSAGES {count} UNSEEN {unseen} DELETED {deleted})")
+            })
+            .collect();
+        let mut client = self.server.as_ref().unwrap().client();
+        loop {
+            let told = client.ok("LIST \"\" * RETURN (STATUS (MESSAGES UNSEEN DELETED))");
+            if expected.iter().all(|line| told.contains(line)) {
+                break;
+            }
+            if Instant::now() > end {
+                return Err(format!("{told:#?}\nand not\n{expected:#?}"));
+            }
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
+        client.ok("LOGOUT");
         Ok(())
     }
 }

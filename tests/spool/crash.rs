@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::replay::{Disk, Tree};
-use super::told::{Told, flags_in, modseq_in, uid_in};
+use super::told::{BEYOND, Told, flags_in, modseq_in, uid_in};
 use super::trace::{self, Step};
 use crate::harness::client::literal;
 use crate::harness::maildir::own;
@@ -209,6 +209,9 @@ fn fault(tree: &Tree, told: &Told, run: &Run) -> Option<String> {
         if told.flagged.contains(&uid) && !text.contains("\\Flagged") {
             return Some(format!("UID {uid} has lost its flag"));
         }
+        if told.beyond && !text.contains(BEYOND) {
+            return Some(format!("UID {uid} has lost its keyword"));
+        }
         found.insert(uid, subject);
     }
     for uid in told.uids.difference(&told.gone) {
@@ -395,6 +398,27 @@ fn a_power_cut_during_store_keeps_what_was_answered() {
         c.ok("UID STORE 1:2 +FLAGS (\\Flagged kw)");
         Vec::new()
     }));
+}
+
+/// A keyword that no file name tells is as safe as those that are told by one, also while its message gets another name.
+#[test]
+fn a_power_cut_takes_no_keyword_beyond_the_letters() {
+    if !have("strace") || Kind::chosen() == Kind::Dovecot {
+        return;
+    }
+    let mut run = record(|_, c, _| {
+        let letters: Vec<String> = (0..26).map(|number| format!("kw{number}")).collect();
+        c.append("INBOX", "", &message("one"));
+        c.ok("SELECT INBOX");
+        c.ok(&format!("STORE 1 FLAGS.SILENT ({})", letters.join(" ")));
+        c.ok(&format!("UID STORE 1 FLAGS ({BEYOND})"));
+        c.ok("UID STORE 1 +FLAGS (another)");
+        c.ok("UID MOVE 1 INBOX");
+        c.ok("UID STORE 2 +FLAGS (third \\Flagged)");
+        Vec::new()
+    });
+    run.expunged.insert(1);
+    survives(&run);
 }
 
 #[test]

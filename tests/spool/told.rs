@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+/// A keyword that has no letter.
+pub const BEYOND: &str = "beyond-letters";
+
 /// What clients have been told up to a step. It only grows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {
@@ -10,6 +13,8 @@ pub struct Told {
     pub next: u32,
     /// UIDs whose STORE of `\Flagged` was answered OK.
     pub flagged: BTreeSet<u32>,
+    /// A message was told to have the keyword [`BEYOND`].
+    pub beyond: bool,
     /// UIDs whose EXPUNGE or MOVE was answered OK: they need not be there any more.
     pub gone: BTreeSet<u32>,
     /// The highest mod-sequence.
@@ -49,6 +54,7 @@ impl Told {
             {
                 self.next = self.next.max(next);
             }
+            self.beyond |= line.contains(BEYOND);
             let modseq = modseq_in(line);
             self.modseq = self.modseq.max(modseq);
             if modseq > 0

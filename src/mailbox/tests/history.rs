@@ -308,7 +308,7 @@ async fn closed_it_is_synced() {
         .store(&uids(&[1]), StoreAction::Add, &seen())
         .await
         .unwrap();
-    assert_eq!(log(), closed + 2 * 24);
+    assert_eq!(log(), closed + 2 * 28);
 }
 
 /// What may happen to a mailbox.

@@ -351,12 +351,12 @@ async fn what_rests_is_closed() {
     tokio::time::sleep(Duration::from_secs(120)).await;
     assert_eq!(log(), before, "somebody has it open");
     tokio::time::sleep(Duration::from_secs(240)).await;
-    assert_eq!(log(), before + 24, "but nothing happens in it");
+    assert_eq!(log(), before + 28, "but nothing happens in it");
     toggle(&inbox, 1, false).await;
     let before = log();
     drop(inbox);
     tokio::time::sleep(Duration::from_secs(35)).await;
-    assert_eq!(log(), before + 24, "nobody has it open");
+    assert_eq!(log(), before + 28, "nobody has it open");
     assert!(account.inbox().await.snapshot().keeps_modseqs());
 }
 

@@ -21,10 +21,12 @@ mod closing;
 mod faults;
 mod history;
 mod kept;
+mod keywords;
 mod modseqs;
 mod others;
 mod replace;
 mod sessions;
+mod status;
 mod storm;
 
 struct Account1 {

@@ -278,25 +278,6 @@ async fn a_deleted_mailbox_ends_for_who_has_it_selected() {
 }
 
 #[tokio::test]
-async fn a_27th_keyword_is_refused_and_changes_nothing() {
-    let account = Account1::new();
-    account.deliver("1.M1P1.host");
-    let inbox = account.inbox().await;
-    let keyword = |n: u32| Flag::Keyword(Keyword::new(&format!("kw{n}")).unwrap());
-    let all: Vec<Flag> = (0..26).map(keyword).collect();
-    inbox
-        .store(&uids(&[1]), StoreAction::Add, &all)
-        .await
-        .unwrap();
-    let result = inbox
-        .store(&uids(&[1]), StoreAction::Add, &[keyword(26)])
-        .await;
-    assert!(matches!(result, Err(Fault::TooManyKeywords)));
-    let snapshot = inbox.snapshot();
-    assert_eq!(snapshot.keywords_of(snapshot.get(0).unwrap()).count(), 26);
-}
-
-#[tokio::test]
 async fn a_silent_store_hides_its_own_change_and_nobody_elses() {
     let account = Account1::new();
     account.deliver("1.M1P1.host");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::imap::command::StatusItem;
 use crate::imap::name::MailboxName;
 use crate::imap::response::{Data, StatusValue};
-use crate::session::cmd::durable;
+use crate::mailbox::status::{Answer, Asked};
 use crate::session::reply::{Failure, Reply};
 use crate::session::{Session, State};
 
@@ -20,67 +20,71 @@ pub(crate) async fn run(
         session.enable_condstore();
     }
     let name = session.name(wire).await?;
-    let status = status(session, name, items).await?;
-    session.writer.data(&status);
+    let answer = session.user.status(&name, &asked(session, items)).await?;
+    session.writer.data(&data(session, name, items, &answer));
     Ok(Reply::ok("Status completed"))
 }
 
+/// What these items take to be found out.
+pub(super) fn asked(session: &Session, items: &[StatusItem]) -> Asked {
+    let lasting = [
+        StatusItem::MailboxId,
+        StatusItem::UidNext,
+        StatusItem::UidValidity,
+    ];
+    Asked {
+        size: items.contains(&StatusItem::Size),
+        deleted_storage: items.contains(&StatusItem::DeletedStorage),
+        lasting: items.iter().any(|item| lasting.contains(item)),
+        selected: match &session.state {
+            State::Selected(view, _) => Some(Arc::clone(view.mailbox())),
+            State::Authenticated => None,
+        },
+    }
+}
+
 /// The response about one mailbox, each item once.
-pub(super) async fn status(
+pub(super) fn data(
     session: &Session,
     name: MailboxName,
     items: &[StatusItem],
-) -> Result<Data, Failure> {
-    let mailbox = session.user.mailbox(&name).await?;
-    mailbox.refresh().await?;
-    let snapshot = mailbox.snapshot();
+    answer: &Answer,
+) -> Data {
+    let status = &answer.status;
     let mut values: Vec<(StatusItem, StatusValue)> = Vec::with_capacity(items.len());
     for item in items {
         if values.iter().any(|(known, _)| known == item) {
             continue;
         }
+        let number = |number: u32| StatusValue::Number(u64::from(number));
         let value = match item {
             StatusItem::AppendLimit => {
                 let limit = session.limits.max_message_size;
-                values.push((*item, limit.map_or(StatusValue::Nil, StatusValue::Number)));
-                continue;
+                limit.map_or(StatusValue::Nil, StatusValue::Number)
             }
-            StatusItem::MailboxId => {
-                durable(&mailbox, &snapshot).await?;
-                values.push((*item, StatusValue::Id(snapshot.id.clone())));
-                continue;
-            }
-            StatusItem::Deleted => snapshot.deleted() as u64,
-            StatusItem::DeletedStorage => mailbox.deleted_storage(&snapshot).await?,
+            StatusItem::MailboxId => StatusValue::Id(status.id.clone()),
+            StatusItem::Deleted => number(status.deleted),
+            StatusItem::DeletedStorage => StatusValue::Number(answer.deleted_storage),
             // "If the server doesn't support the persistent storage of mod-sequences for the mailbox […] the server
             // MUST return 0" (RFC 7162 §3.1.7).
-            StatusItem::HighestModSeq => match snapshot.keeps_modseqs() {
-                true => snapshot.modseq.0,
-                false => 0,
-            },
-            StatusItem::Messages => snapshot.len() as u64,
+            StatusItem::HighestModSeq => {
+                StatusValue::Number(status.modseq.map_or(0, |modseq| modseq.0))
+            }
+            StatusItem::Messages => number(status.messages),
             StatusItem::Recent => {
                 // Messages recent to this session are recent to nobody else.
                 let own = match &session.state {
-                    State::Selected(view, _) if Arc::ptr_eq(view.mailbox(), &mailbox) => {
-                        view.recent()
-                    }
+                    State::Selected(view, _) if answer.selected => view.recent(),
                     State::Selected(..) | State::Authenticated => 0,
                 };
-                mailbox.unclaimed_recent() as u64 + u64::from(own)
+                number(status.recent.saturating_add(own))
             }
-            StatusItem::Size => mailbox.size(&snapshot).await?,
-            StatusItem::UidNext => {
-                durable(&mailbox, &snapshot).await?;
-                u64::from(snapshot.uid_next.get())
-            }
-            StatusItem::UidValidity => {
-                durable(&mailbox, &snapshot).await?;
-                u64::from(snapshot.uid_validity.get())
-            }
-            StatusItem::Unseen => snapshot.unseen() as u64,
+            StatusItem::Size => StatusValue::Number(status.size.unwrap_or_default()),
+            StatusItem::UidNext => number(status.uid_next.get()),
+            StatusItem::UidValidity => number(status.uid_validity.get()),
+            StatusItem::Unseen => number(status.unseen),
         };
-        values.push((*item, StatusValue::Number(value)));
+        values.push((*item, value));
     }
-    Ok(Data::StatusItems(name, values))
+    Data::StatusItems(name, values)
 }

@@ -38,6 +38,20 @@ fn with_crlf(bytes: &[u8]) -> u64 {
     (bytes.len() + (0..bytes.len()).filter(|at| bare(*at)).count()) as u64
 }
 
+impl Complete {
+    fn place(
+        self,
+        folder: &Folder,
+        sub: Sub,
+        flags: SystemFlags,
+        letters: Letters,
+    ) -> io::Result<FileName> {
+        let name = self.fresh_name(sub, flags, letters)?;
+        self.place_as(folder, sub, &name)?;
+        Ok(name)
+    }
+}
+
 #[test]
 fn line_ends_become_lf_and_nothing_else_changes() {
     for (given, expected, virtual_size) in [

@@ -1,15 +1,18 @@
-//! The directories that tell of an account's names: what a watcher has to watch, and which mailbox is which whatever
-//! it is called.
+//! The directories that tell of an account's names: what a watcher has to watch, which mailbox is which whatever it is
+//! called, and where it is.
 
 use std::io;
-use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use rustix::fs::{AtFlags, StatxFlags};
+use rustix::fs::{AtFlags, OFlags, StatxFlags};
+use rustix::io::Errno;
 
 use crate::imap::name::MailboxName;
-use crate::spool::dir;
+use crate::spool::dir::{self, Root};
 use crate::spool::folder::Place;
+use crate::spool::site::Site;
 use crate::spool::tree::{Layout, Tree, names};
 
 /// Most directories that are worth watching for names (fs layout): with more, some changes are found later.
@@ -78,5 +81,37 @@ impl Tree {
             ),
             birth: (found.stx_btime.tv_sec, found.stx_btime.tv_nsec),
         })
+    }
+
+    /// Goes to a mailbox without opening it. `None` if it is not there, or has no control files yet.
+    pub fn site(&self, name: &MailboxName) -> io::Result<Option<Site>> {
+        let place = names::place(&self.location, name);
+        if place.is_some() && self.check(name).is_err() {
+            return Ok(None);
+        }
+        let Some(mailbox) = pass(&self.root, &place.unwrap_or_default())? else {
+            return Ok(None);
+        };
+        let control = match &self.control {
+            None => Some(Arc::clone(&mailbox)),
+            Some(root) => pass(root, &names::control_place(&self.location, name))?,
+        };
+        Ok(control.map(|control| Site { mailbox, control }))
+    }
+}
+
+/// Opens a directory only to pass through it. `None` if there is none.
+fn pass(root: &Root, place: &Path) -> io::Result<Option<Arc<OwnedFd>>> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY;
+    let opened = match place.as_os_str().is_empty() {
+        true => dir::open_at(root.dir(), ".", flags),
+        false => root.open_at(root.dir(), place, flags),
+    };
+    match opened {
+        Ok(opened) => Ok(Some(Arc::new(opened))),
+        Err(error) => match Errno::from_io_error(&error) {
+            Some(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            _ => Err(error),
+        },
     }
 }

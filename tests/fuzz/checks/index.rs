@@ -23,7 +23,7 @@ const KEPT: usize = 40;
 const HEADER: usize = 40;
 
 /// An entry without its sum.
-const ENTRY: usize = 20;
+const ENTRY: usize = 24;
 
 pub fn check(octets: &[u8]) {
     let Some((which, rest)) = octets.split_first() else {

@@ -11,8 +11,10 @@ use culver::imap::flag::Keyword;
 use culver::imap::name::MailboxName;
 use culver::imap::sequence::Uid;
 use culver::mailbox::user::{DiskNames, Layout, Location};
+use culver::spool::extra_keywords::ExtraKeywords;
 use culver::spool::filename::{FileName, Letters};
 use culver::spool::folder::Folder;
+use culver::spool::keyword_set::Extras;
 use culver::spool::keywords::Keywords;
 use culver::spool::subscriptions;
 use culver::spool::tree::Tree;
@@ -25,6 +27,7 @@ pub fn check(octets: &[u8]) {
     };
     match which % 4 {
         0 => uidlist(rest, usize::from(*cut)),
+        1 if *which >= 128 => extra_keywords(rest, usize::from(*cut)),
         1 => keywords(rest),
         2 => subscriptions(rest, *which, *cut),
         _ => file_name(rest),
@@ -203,7 +206,7 @@ fn keywords(octets: &[u8]) {
         written
     );
 
-    let full = again.is_full();
+    let full = again.free() == 0;
     let fresh = Keyword::new("$Fresh-one").unwrap();
     let known = again.letter(&fresh).is_some();
     assert_eq!(again.assign(&[fresh]).is_some(), known || !full);
@@ -211,6 +214,56 @@ fn keywords(octets: &[u8]) {
     assert!(!again.lacks(all));
     again.write(&folder).unwrap();
     assert_eq!(named(&Keywords::read(&folder).unwrap()), named(&again));
+}
+
+/// As another process sees it that read the file when it was shorter, too.
+fn extra_keywords(octets: &[u8], cut: usize) {
+    let place = Place::new(Layout::MaildirPlusPlus);
+    let folder = place.inbox();
+    let said = |table: &ExtraKeywords| {
+        let names: Vec<Keyword> = table.names().all().cloned().collect();
+        let mut sets: Vec<(Vec<u8>, Extras)> = table
+            .bases()
+            .map(|base| (base.to_vec(), table.of(base)))
+            .collect();
+        sets.sort_by(|(one, _), (other, _)| one.cmp(other));
+        (names, sets)
+    };
+    place.put("culver.keywords", octets.get(..cut).unwrap_or(octets));
+    let mut other = ExtraKeywords::read(&folder).unwrap();
+    place.put("culver.keywords", octets);
+    let mut table = ExtraKeywords::read(&folder).unwrap();
+    let before = said(&table);
+    for (_, set) in &before.1 {
+        assert!(!set.is_empty());
+        assert!(
+            set.iter()
+                .all(|number| table.names().name(number).is_some())
+        );
+    }
+    other.poll(&folder).unwrap();
+    if !other.is_to_be_mended() && !table.is_to_be_mended() {
+        assert_eq!(said(&other), before);
+    }
+    // It is appended to or written anew; either way it says what it said.
+    let base = &b"1700000000.M1P1.host"[..];
+    let free = table.names().free().next();
+    let name = Keyword::new("$Fresh-one").unwrap();
+    let named = table.name(&folder, &[name]).unwrap();
+    assert!(named.is_some() || free.is_none());
+    let set = Extras::new([26]);
+    if table.names().name(26).is_some() {
+        table.put(&folder, &[(base, set.clone())]).unwrap();
+        assert_eq!(table.of(base), set);
+    }
+    table.mend(&folder).unwrap();
+    let again = ExtraKeywords::read(&folder).unwrap();
+    assert!(!again.is_to_be_mended());
+    assert_eq!(said(&again), said(&table));
+    other.poll(&folder).unwrap();
+    assert_eq!(said(&other), said(&table));
+    table.rewrite(&folder, |_| true).unwrap();
+    assert_eq!(said(&ExtraKeywords::read(&folder).unwrap()), said(&again));
 }
 
 fn subscriptions(octets: &[u8], which: u8, change: u8) {

@@ -70,7 +70,7 @@ fn number_behind(lines: &[String], word: &str) -> u64 {
 
 /// HIGHESTMODSEQ in these lines.
 #[track_caller]
-fn highest(lines: &[String]) -> u64 {
+pub(super) fn highest(lines: &[String]) -> u64 {
     number_behind(lines, "[HIGHESTMODSEQ ")
 }
 
@@ -129,7 +129,7 @@ fn stored(server: &Server, number: u32) -> String {
 /// §3.1.2: "One of these two response codes MUST be returned in an OK untagged response for any successful SELECT/EXAMINE
 /// command issued after a CONDSTORE enabling command." §3.1.7: STATUS gives "the same value".
 #[test]
-fn highestmodseq_when_a_mailbox_is_opened() {
+pub(super) fn highestmodseq_when_a_mailbox_is_opened() {
     let server = filled(3);
     let mut c = server.client();
     if server.either(true, false) {

@@ -47,7 +47,7 @@ pub enum Effect {
 pub struct Owner {
     pub own: BTreeMap<Key, Own>,
     /// Of each, one has come true.
-    pub doubts: Vec<[Outcome; 2]>,
+    pub doubts: Vec<Vec<Outcome>>,
     pub chance: Chance,
     pub marks: u64,
     pub name: String,
@@ -157,9 +157,38 @@ impl Owner {
 
     /// It was cut off.
     pub fn doubt(&mut self, effect: &Effect) {
-        let doubts = self.outcomes(effect);
-        self.doubts.extend(doubts);
+        for [was, done] in self.outcomes(effect) {
+            let halves = match effect {
+                Effect::Store(..) => halves(&was, &done),
+                _ => Vec::new(),
+            };
+            self.doubts.push([vec![was], halves, vec![done]].concat());
+        }
     }
+}
+
+/// What a STORE leaves that was cut off between a file's name and the keywords that no name tells: those are as before.
+fn halves(was: &Outcome, done: &Outcome) -> Vec<Outcome> {
+    let ([(key, Some(was))], [(_, Some(done))]) = (&was[..], &done[..]) else {
+        return Vec::new();
+    };
+    let changed = was.flags.symmetric_difference(&done.flags);
+    let keywords: Vec<&String> = changed.filter(|flag| !flag.starts_with('\\')).collect();
+    let half = |late: u32| {
+        let mut half = done.clone();
+        let late = keywords
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| late >> at & 1 == 1);
+        for (_, keyword) in late {
+            match was.flags.contains(*keyword) {
+                true => half.flags.insert((*keyword).clone()),
+                false => half.flags.remove(*keyword),
+            };
+        }
+        vec![(key.clone(), Some(half))]
+    };
+    (1..1 << keywords.len()).map(half).collect()
 }
 
 impl Owner {
@@ -168,7 +197,7 @@ impl Owner {
         let doubtful: BTreeSet<&Key> = self
             .doubts
             .iter()
-            .flat_map(|[one, other]| one.iter().chain(other))
+            .flat_map(|outcomes| outcomes.iter().flatten())
             .map(|(key, _)| key)
             .collect();
         for (key, own) in self.own.iter().filter(|(key, _)| !doubtful.contains(key)) {

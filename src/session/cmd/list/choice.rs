@@ -40,6 +40,13 @@ pub(super) struct Line {
     pub(super) selected: bool,
 }
 
+impl Line {
+    /// Whether a STATUS follows it.
+    pub(super) fn has_status(&self, wanted: &Wanted) -> bool {
+        self.selected && self.item.name.is_some() && !wanted.status.is_empty()
+    }
+}
+
 impl Wanted {
     /// The basic form asks for everything but subscriptions. The extended form gives what it names: REMOTE
     /// adds nothing, for there is nothing remote; what is selected by is also shown.

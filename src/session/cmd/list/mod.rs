@@ -11,10 +11,14 @@ use crate::imap::name::{MailboxName, Pattern};
 use crate::imap::response::{Data, ListAttribute, ListItem};
 use crate::mailbox::annotations::Subject;
 use crate::mailbox::fault::Fault;
+use crate::mailbox::status::Answer;
 use crate::session::Session;
 use crate::session::cmd::list::choice::{Line, Wanted};
 use crate::session::cmd::{metadata, status};
 use crate::session::reply::{self, End, Failure, Reply};
+
+/// So many mailboxes are looked at before the first of them is told.
+const GROUP: usize = 64;
 
 /// With more patterns than this, other sessions get their turn after each name.
 const FEW_PATTERNS: usize = 10;
@@ -61,9 +65,31 @@ pub(crate) async fn list(session: &mut Session, list: &List) -> Result<Reply, Fa
             tokio::task::yield_now().await;
         }
     }
-    for line in choice::lines(&rows, &asked_for, &wanted, separator) {
-        let purpose = line.item.name.as_ref().and_then(use_of);
-        say(session, line, purpose, &wanted).await?;
+    let mut lines = choice::lines(&rows, &asked_for, &wanted, separator).into_iter();
+    let mut survey = session.user.survey(status::asked(session, &wanted.status));
+    loop {
+        let group: Vec<Line> = lines.by_ref().take(GROUP).collect();
+        if group.is_empty() {
+            break;
+        }
+        if *session.stop.borrow() {
+            return Err(End::STOP.into());
+        }
+        let selected = group.iter().filter(|line| line.has_status(&wanted));
+        let names: Vec<MailboxName> = selected.filter_map(|line| line.item.name.clone()).collect();
+        let mut answers = match names.is_empty() {
+            true => Vec::new(),
+            false => survey.of(&names).await?,
+        }
+        .into_iter();
+        for line in group {
+            let purpose = line.item.name.as_ref().and_then(use_of);
+            let answer = match line.has_status(&wanted) {
+                true => answers.next(),
+                false => None,
+            };
+            say(session, line, purpose, answer, &wanted).await?;
+        }
     }
     Ok(Reply::ok("List completed"))
 }
@@ -96,6 +122,7 @@ async fn say(
     session: &mut Session,
     line: Line,
     purpose: Option<ListAttribute>,
+    answer: Option<Result<Answer, Fault>>,
     wanted: &Wanted,
 ) -> Result<(), Failure> {
     let Line { mut item, selected } = line;
@@ -104,18 +131,17 @@ async fn say(
     if *session.stop.borrow() {
         return Err(End::STOP.into());
     }
-    if let Some(name) = name.clone()
-        && !wanted.status.is_empty()
-    {
-        match status::status(session, name, &wanted.status).await {
-            Ok(values) => status = Some(values),
-            Err(Failure::Fault(Fault::NonExistent(_) | Fault::Ended)) => {
-                item.attributes.push(ListAttribute::NoSelect);
-            }
-            // "it MAY drop the corresponding STATUS reply."
-            Err(Failure::Fault(fault)) => reply::log(&fault, "LIST"),
-            Err(failure) => return Err(failure),
+    match answer {
+        None => {}
+        Some(Ok(answer)) => {
+            let name = name.clone();
+            status = name.map(|name| status::data(session, name, &wanted.status, &answer));
         }
+        Some(Err(Fault::NonExistent(_) | Fault::Ended)) => {
+            item.attributes.push(ListAttribute::NoSelect);
+        }
+        // "it MAY drop the corresponding STATUS reply."
+        Some(Err(fault)) => reply::log(&fault, "LIST"),
     }
     let subject = name.map(Subject::Mailbox);
     if let Some(subject) = &subject
