@@ -15,6 +15,7 @@ pub mod mta;
 mod passwd_file;
 mod passwd_line;
 mod penalty;
+mod quota_rule;
 pub mod sasl;
 mod source;
 mod system;
@@ -93,6 +94,10 @@ pub struct AccountFields {
     pub control: Option<String>,
     /// As `[mail] index`, variables expanded.
     pub index: Option<String>,
+    /// Octets of mail, 0 for any.
+    pub quota_storage: Option<u64>,
+    /// Messages, 0 for any.
+    pub quota_messages: Option<u64>,
 }
 
 /// Who has logged in.

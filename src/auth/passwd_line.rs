@@ -2,7 +2,7 @@
 //!
 //! The extra fields run to the end of the line, parted by spaces: `nologin`, `reason=…`,
 //! `allow_nets=…`, `nopassword`, `nodelay`, `user=…`, `domain=…`, and with `userdb_` before them `uid`,
-//! `gid`, `home`, `mail`, `mail_path`, `mail_driver`; what else stands there belongs to other programs.
+//! `gid`, `home`, `mail`, `mail_path`, `mail_driver`, and the quota ([`quota_rule`]); what else stands there belongs to other programs.
 //! Where they are empty and a ninth field follows, that is the mail location, as in Dovecot 1.0. A
 //! password that ends in `[13]`, `[34]` or `[56]` is one of libpam-pwdfile's.
 
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::AccountFields;
 use super::hash::Scheme;
+use super::quota_rule;
 use crate::config::{Id, Layout, Names, Network, Template, Variables};
 
 /// What a line says of a user.
@@ -112,7 +113,11 @@ pub(super) fn parse(user: &str, line: &[u8]) -> Result<Option<Entry>, String> {
                 "userdb_mail_driver" if value != "maildir" => {
                     return Err(format!("mail_driver {value:?} is not supported"));
                 }
-                _ => {}
+                key => {
+                    if let Some(field) = key.strip_prefix("userdb_") {
+                        quota_rule::take(&mut entry.account, user, field, value)?;
+                    }
+                }
             }
         }
     }
@@ -283,6 +288,8 @@ mod tests {
             entry.account.home,
             Some(PathBuf::from("/v/example.org/ann"))
         );
+        assert_eq!(entry.account.quota_storage, Some(1 << 30));
+        assert_eq!(entry.account.quota_messages, Some(0));
         assert_eq!(entry.disabled, None);
     }
 
@@ -341,6 +348,7 @@ mod tests {
             "proxy host=192.0.2.1",
             "allow_nets=nonsense",
             "userdb_home=/v/%q",
+            "userdb_quota_rule=*:storage=lots",
         ] {
             let line = format!("x:1:1::/h::{bad}");
             assert!(parse("ann", line.as_bytes()).is_err(), "{bad}");

@@ -155,8 +155,6 @@ pub fn unsupported(config: &Config) -> Vec<Finding> {
         (config.listen.metrics.is_some(), "listen.metrics"),
         (config.mail.index.is_some(), "mail.index"),
         (config.mail.shared_storage, "mail.shared-storage"),
-        (config.quota.storage.limit().is_some(), "quota.storage"),
-        (config.quota.messages != 0, "quota.messages"),
         (config.log.target == Some(LogTarget::Syslog), "log.target"),
         (config.log.form == LogForm::Dovecot, "log.form"),
     ];

@@ -73,6 +73,9 @@ const AFTER: &[&str] = &[
     "SAVEDATE",
     "COMPRESS=DEFLATE",
     "UIDBATCHES",
+    "QUOTA",
+    "QUOTA=RES-STORAGE",
+    "QUOTA=RES-MESSAGE",
     "UIDONLY",
 ];
 

@@ -108,6 +108,19 @@ pub enum CommandBody {
         mailbox: WireName,
         items: Vec<StatusItem>,
     },
+    /// RFC 9208 §4.1.1.
+    GetQuota {
+        root: Vec<u8>,
+    },
+    /// RFC 9208 §4.1.2.
+    GetQuotaRoot {
+        mailbox: WireName,
+    },
+    /// RFC 9208 §4.1.3. Resources and their limits.
+    SetQuota {
+        root: Vec<u8>,
+        limits: Vec<(String, u64)>,
+    },
     /// APPEND and, in the selected state, REPLACE. Literals with messages are not part of the value: each is
     /// streamed.
     Append(AppendHead, Vec<AppendStep>),
@@ -373,6 +386,8 @@ pub enum StatusItem {
     /// RFC 7889 §3.1.
     AppendLimit,
     Deleted,
+    /// RFC 9208 §4.1.4.
+    DeletedStorage,
     /// RFC 7162 §3.1.7.
     HighestModSeq,
     /// RFC 8474 §4.3.
@@ -410,6 +425,8 @@ impl CommandBody {
             Expunge { uids: Some(_) } => "UID EXPUNGE",
             Fetch { numbering, .. } => uid(numbering, "FETCH", "UID FETCH"),
             GetMetadata { .. } => "GETMETADATA",
+            GetQuota { .. } => "GETQUOTA",
+            GetQuotaRoot { .. } => "GETQUOTAROOT",
             Id(_) => "ID",
             Idle => "IDLE",
             List(_) => "LIST",
@@ -429,6 +446,7 @@ impl CommandBody {
                 read_only: true, ..
             } => "EXAMINE",
             SetMetadata { .. } => "SETMETADATA",
+            SetQuota { .. } => "SETQUOTA",
             Sort { numbering, .. } => uid(numbering, "SORT", "UID SORT"),
             StartTls => "STARTTLS",
             Status { .. } => "STATUS",

@@ -132,6 +132,10 @@ pub enum Data {
     MetadataChanged(Option<MailboxName>, Vec<EntryName>),
     /// One private namespace with an empty prefix and this separator (RFC 2342).
     Namespace(char),
+    /// A quota root's name, and what is limited there (RFC 9208 §4.2.1).
+    Quota(&'static str, Vec<Resource>),
+    /// The names of a mailbox's quota roots (RFC 9208 §4.2.2).
+    QuotaRoot(MailboxName, Vec<&'static str>),
     Recent(u32),
     /// Rising numbers, and the highest of their mod-sequences where the command asked for mod-sequences and there
     /// are numbers (RFC 7162 §3.1.6).
@@ -149,6 +153,17 @@ pub enum Data {
         earlier: bool,
         uids: NumberSet,
     },
+}
+
+/// `quota-resource` (RFC 9208 §7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// Such as `STORAGE`.
+    pub name: &'static str,
+    /// In the units of the resource, as the limit.
+    pub usage: u64,
+    /// The most there may be.
+    pub limit: u64,
 }
 
 /// What STATUS says of an item.

@@ -309,7 +309,7 @@ impl Turn<'_> {
             true => folder.inode(message.sub, &message.name)?,
             false => None,
         };
-        folder.unlink(message.sub, &message.name)?;
+        self.unlink_file(message.sub, &message.name)?;
         self.note_moved(message.sub, message.sub);
         let Some((device, number, _)) = inode else {
             return Ok(());
@@ -320,7 +320,7 @@ impl Turn<'_> {
                 && let Some((at, other, _)) = folder.inode(sub, &name)?
                 && (at, other) == (device, number)
             {
-                folder.unlink(sub, &name)?;
+                self.unlink_file(sub, &name)?;
                 self.note_moved(sub, sub);
             }
         }

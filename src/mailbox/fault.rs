@@ -24,6 +24,9 @@ pub enum Fault {
     /// No space or quota on the disk.
     #[error("The disk is full: {0}")]
     DiskFull(String),
+    /// The account has as much mail as it may have.
+    #[error("Quota exceeded (mailbox for user is full)")]
+    OverQuota,
     /// There is no room for another keyword, or for more messages that have some.
     #[error("Too many keywords in this mailbox")]
     TooManyKeywords,

@@ -13,6 +13,7 @@ use crate::mailbox::durability::Durability;
 use crate::mailbox::fault::{Fault, blocking};
 use crate::mailbox::previews::Previews;
 use crate::mailbox::queue::{LOCK_RETRY, LOCK_WAIT};
+use crate::mailbox::quota::Quota;
 use crate::mailbox::snapshot::{Message, Snapshot};
 use crate::mailbox::turn::Turn;
 use crate::mailbox::user::Fsync;
@@ -32,6 +33,7 @@ const OPEN_TRIES: usize = 10;
 pub struct Mailbox {
     folder: Arc<Folder>,
     fsync: Fsync,
+    pub(super) quota: Arc<Quota>,
     /// See [`crate::mailbox::attachments`].
     pub(super) attachment_keywords: bool,
     pub(super) disk: Arc<tokio::sync::Mutex<Disk>>,
@@ -64,6 +66,7 @@ impl Mailbox {
     pub(super) async fn open_folder(
         folder: Folder,
         tree: Arc<Tree>,
+        quota: Arc<Quota>,
         (fsync, attachment_keywords): (Fsync, bool),
     ) -> Result<Arc<Mailbox>, Fault> {
         let folder = Arc::new(folder);
@@ -75,6 +78,7 @@ impl Mailbox {
             durability: Arc::new(Durability::new(Arc::clone(&folder))),
             folder,
             fsync,
+            quota,
             attachment_keywords,
             disk: Arc::new(tokio::sync::Mutex::new(disk)),
             published: states::Sender::new(Arc::new(snapshot)),
@@ -169,7 +173,7 @@ impl Mailbox {
         self.writers.load(Ordering::Acquire) > 0
     }
 
-    /// Makes the draft of a turn the present state.
+    /// Makes the draft of a turn the present state, and notes what it changed. **Blocking**.
     pub(super) fn publish(&self, turn: Turn<'_>) {
         let outcome = turn.finish();
         {
@@ -190,6 +194,7 @@ impl Mailbox {
             }
             news
         });
+        self.quota.note(outcome.change);
     }
 
     /// Ends the mailbox for all who have it selected: it was deleted, or its UIDs are no longer valid.
@@ -311,6 +316,11 @@ impl Mailbox {
     /// **Blocking**, and fails as [`Mailbox::open`] does.
     pub fn internal_date(&self, message: &Message) -> Result<i64, Fault> {
         self.find(message, |sub, name| self.folder.modified(sub, name))
+    }
+
+    /// Octets of the message's file, which is not opened for it. **Blocking**, and fails as [`Mailbox::open`] does.
+    pub(super) fn file_size(&self, message: &Message) -> Result<u64, Fault> {
+        self.find(message, |sub, name| self.folder.size(sub, name))
     }
 
     /// Does something with a message's file by its name, which may be changing.

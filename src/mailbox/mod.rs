@@ -28,6 +28,7 @@ pub mod names;
 pub mod news;
 pub mod previews;
 mod queue;
+pub mod quota;
 pub mod replace;
 mod size;
 pub mod snapshot;

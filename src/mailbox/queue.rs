@@ -152,8 +152,14 @@ impl Mailbox {
         });
         loop {
             let mut disk = self.enter_queue().await?;
+            // Who only looks brings nothing and removes nothing.
+            let counted = match without {
+                Without::GoesOn => None,
+                Without::Fails | Without::RoomGoesOn => Some(self.quota.enter().await),
+            };
             let mailbox = Arc::clone(self);
             let tried = blocking("a change", move || {
+                let _counted = counted;
                 // A lock would be in the way of who removes the mailbox.
                 let tried = match without == Without::GoesOn && disk.lacks_directories() {
                     true => Ok(Held::Unlocked),
@@ -235,7 +241,9 @@ impl Mailbox {
                 source_disk = self.enter_queue().await?;
             }
             let (source, goal) = (Arc::clone(self), Arc::clone(target));
+            let counted = self.quota.enter().await;
             let tried = blocking("a change", move || {
+                let _counted = counted;
                 let order = if source_first {
                     [&source, &goal]
                 } else {

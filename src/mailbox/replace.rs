@@ -27,7 +27,7 @@ impl Mailbox {
         target: &Arc<Mailbox>,
     ) -> Result<(UidValidity, Vec<Uid>), Fault> {
         let (straight, syncs) = (target.has_writers(), self.syncs_mail());
-        let messages = upload.into_whole();
+        let (messages, _room) = upload.into_whole().await?;
         let named = if self.folder().identity() == target.folder().identity() {
             self.change(move |turn| {
                 turn.must_have(uid)?;

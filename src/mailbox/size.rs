@@ -1,7 +1,9 @@
-//! How large a mailbox is (STATUS SIZE, RFC 8438): what RFC822.SIZE says of its messages, together.
+//! How large a mailbox is (STATUS SIZE, RFC 8438): what RFC822.SIZE says of its messages, together. And how much of the
+//! disk they take, by which quotas go.
 
 use std::sync::Arc;
 
+use crate::imap::flag::SystemFlag;
 use crate::mailbox::fault::{Fault, blocking};
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::snapshot::{Message, Snapshot};
@@ -36,6 +38,36 @@ impl Mailbox {
             total = sizes.into_iter().fold(total, u64::saturating_add);
         }
         Ok(total)
+    }
+
+    /// The octets of these messages' files, as their names say or as they are. One that is gone has none.
+    pub async fn storage(self: &Arc<Self>, messages: Vec<Arc<Message>>) -> Result<u64, Fault> {
+        let named = messages.iter().filter_map(|message| message.name.size());
+        let mut total = named.fold(0, u64::saturating_add);
+        let mut unnamed = messages;
+        unnamed.retain(|message| message.name.size().is_none());
+        for batch in unnamed.chunks(BATCH) {
+            let (mailbox, batch) = (Arc::clone(self), batch.to_vec());
+            let sizes = blocking("measuring messages", move || {
+                let sizes = batch
+                    .iter()
+                    .map(|message| match mailbox.file_size(message) {
+                        Err(Fault::Expunged) => Ok(0),
+                        size => size,
+                    });
+                sizes.collect::<Result<Vec<u64>, Fault>>()
+            })
+            .await??;
+            total = sizes.into_iter().fold(total, u64::saturating_add);
+        }
+        Ok(total)
+    }
+
+    /// What an EXPUNGE would free (RFC 9208 §4.1.4), in octets.
+    pub async fn deleted_storage(self: &Arc<Self>, snapshot: &Snapshot) -> Result<u64, Fault> {
+        let is_deleted = |message: &&Arc<Message>| message.flags.has(SystemFlag::Deleted);
+        let deleted = snapshot.iter().filter(is_deleted);
+        self.storage(deleted.cloned().collect()).await
     }
 
     /// **Blocking**.

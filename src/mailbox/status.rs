@@ -30,6 +30,8 @@ const WORTH_KEEPING: usize = 2000;
 pub struct Asked {
     /// SIZE, which may have to be measured.
     pub size: bool,
+    /// DELETED-STORAGE, which is not noted where it is not 0.
+    pub deleted_storage: bool,
     /// UIDs, UIDVALIDITY or MAILBOXID: what must not be spoken before it is on disk.
     pub lasting: bool,
     /// The mailbox that the client has selected.
@@ -41,6 +43,8 @@ pub struct Asked {
 pub struct Answer {
     /// The numbers.
     pub status: Status,
+    /// Octets that an EXPUNGE would free (RFC 9208 §4.1.4), if that was asked.
+    pub deleted_storage: u64,
     /// It is the mailbox that the client has selected.
     pub selected: bool,
 }
@@ -102,6 +106,7 @@ impl User {
         }
         open.sort_unstable();
         let (tree, size) = (Arc::clone(&self.tree), asked.size);
+        let storage = asked.deleted_storage;
         blocking("reading what was noted", move || {
             let known = |name: &MailboxName| {
                 if opening.contains(name) {
@@ -116,7 +121,12 @@ impl User {
                     return Known::Open;
                 }
                 match status::read(&site) {
-                    Ok(Some(status)) if status.size.is_some() || !size => Known::Noted(status),
+                    Ok(Some(status))
+                        if (status.size.is_some() || !size)
+                            && (status.deleted == 0 || !storage) =>
+                    {
+                        Known::Noted(status)
+                    }
                     _ => Known::Unknown,
                 }
             };
@@ -143,10 +153,19 @@ impl User {
             true => Some(mailbox.size(&snapshot).await?),
             false => None,
         };
+        let deleted_storage = match asked.deleted_storage {
+            true => mailbox.deleted_storage(&snapshot).await?,
+            false => 0,
+        };
         let status = Status::of(&snapshot, mailbox.unclaimed_recent(), size);
         let selected = asked.selected.as_ref();
         let selected = selected.is_some_and(|selected| Arc::ptr_eq(selected, &mailbox));
-        Ok((Answer { status, selected }, mailbox))
+        let answer = Answer {
+            status,
+            deleted_storage,
+            selected,
+        };
+        Ok((answer, mailbox))
     }
 
     /// Mailboxes that were opened leave memory, once they are closed and it is noted what STATUS tells of them.
@@ -262,7 +281,11 @@ fn leaves(mailbox: &Mailbox) -> bool {
 impl Answer {
     fn noted(status: Status) -> Answer {
         let selected = false; // that one is open
-        Answer { status, selected }
+        Answer {
+            status,
+            deleted_storage: 0,
+            selected,
+        }
     }
 }
 

@@ -57,6 +57,7 @@ impl Mailbox {
         uids: &NumberSet,
         target: &Arc<Mailbox>,
     ) -> Result<Copied, Fault> {
+        let _room = self.room_for_copies(uids, &target.quota).await?;
         let (uids, source, straight) = (uids.clone(), Arc::clone(self), target.has_writers());
         let copied = target
             .change(move |turn| {
@@ -126,7 +127,7 @@ impl Turn<'_> {
             Ok(()) => Ok(uids),
             Err(fault) => {
                 for (sub, name) in names {
-                    let _ = self.disk.folder.unlink(sub, &name);
+                    let _ = self.unlink_file(sub, &name);
                 }
                 Err(fault)
             }
@@ -180,6 +181,7 @@ impl Turn<'_> {
                     .map_err(|error| self.fault("copying", error))?;
                 (from, old) = found.ok_or(Fault::Expunged)?;
             }
+            self.change.add(self.size_of(sub, &name));
             self.note_moved(sub, sub);
             taken.insert(name.base().into());
             newcomers.push(Newcomer {

@@ -16,6 +16,7 @@ use crate::mailbox::snapshot::{Message, Snapshot};
 use crate::spool::filename::FileName;
 use crate::spool::folder::{Stamp, Sub};
 use crate::spool::lock::Lock;
+use crate::spool::quota::Change;
 
 /// After this many messages a long turn renews the lock's time.
 pub(super) const TOUCH_EVERY: usize = 1000;
@@ -52,6 +53,8 @@ pub(super) struct Turn<'t> {
     /// What this turn's changes get. Where it gives none, the last one given.
     pub(super) modseq: ModSeq,
     pub(super) notes: Notes,
+    /// How much mail came and went by it.
+    pub(super) change: Change,
     /// What is new is left for a turn with the lock.
     pub(super) glances: bool,
     /// It hears what others did; no client waits for what it does itself.
@@ -66,6 +69,8 @@ pub(super) struct Outcome {
     pub arrived: Vec<Uid>,
     /// Gone.
     pub dropped: BTreeSet<Uid>,
+    /// How much mail came and went.
+    pub change: Change,
 }
 
 impl<'t> Turn<'t> {
@@ -95,6 +100,7 @@ impl<'t> Turn<'t> {
             dropped: BTreeSet::new(),
             finder: Finder::default(),
             notes: Notes::default(),
+            change: Change::default(),
             glances: false,
             looks: false,
         }
@@ -119,6 +125,7 @@ impl<'t> Turn<'t> {
             draft: self.draft,
             arrived: self.arrived,
             dropped: self.dropped,
+            change: self.change,
         }
     }
 
@@ -268,6 +275,22 @@ impl<'t> Turn<'t> {
         }
         self.note_moved(message.sub, sub);
         self.note_name(message, sub, name);
+        Ok(())
+    }
+
+    /// Octets of a file: as many as its name says, or it has.
+    pub fn size_of(&self, sub: Sub, name: &FileName) -> u64 {
+        let size = name
+            .size()
+            .map_or_else(|| self.disk.folder.size(sub, name), Ok);
+        size.unwrap_or_default()
+    }
+
+    /// Unlinks a file, and counts that.
+    pub fn unlink_file(&mut self, sub: Sub, name: &FileName) -> std::io::Result<()> {
+        let size = self.size_of(sub, name);
+        self.disk.folder.unlink(sub, name)?;
+        self.change.remove(size);
         Ok(())
     }
 

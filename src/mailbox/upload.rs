@@ -10,6 +10,7 @@ use crate::mailbox::alter::split_flags;
 use crate::mailbox::attachments::keyword_for;
 use crate::mailbox::fault::{Fault, blocking};
 use crate::mailbox::mailbox::Mailbox;
+use crate::mailbox::quota::{Amount, Room};
 use crate::mailbox::transfer::{landing, size_field};
 use crate::mailbox::turn::Turn;
 use crate::mailbox::uids::Newcomer;
@@ -29,6 +30,10 @@ pub struct Upload {
     binary: bool,
     /// See [`crate::mailbox::attachments`].
     attachment_keywords: bool,
+    /// In the account, for all of them.
+    room: Room,
+    /// Messages begun that no room has been taken for.
+    begun: u64,
 }
 
 /// A message on its way that only has to be placed.
@@ -41,6 +46,24 @@ pub(super) struct Whole {
 }
 
 impl Upload {
+    /// Says that mail goes for what comes: room is needed for no more than the difference.
+    pub fn replaces(&mut self, messages: u64, octets: u64) {
+        self.room.free(Amount {
+            storage: octets,
+            messages,
+        });
+    }
+
+    /// Says how much of the message begun is to come, before it does: so many octets more. [`Fault::OverQuota`] if the
+    /// account has no room for them.
+    pub async fn announce(&mut self, octets: u64) -> Result<(), Fault> {
+        let more = Amount {
+            storage: octets,
+            messages: std::mem::take(&mut self.begun),
+        };
+        self.room.take(more).await
+    }
+
     /// Begins the next message. In a `binary` one, contents that cannot be kept as they are become base64.
     pub async fn begin(&mut self, binary: bool) -> Result<(), Fault> {
         let folder = Arc::clone(&self.folder);
@@ -56,6 +79,7 @@ impl Upload {
         self.whole.extend(last);
         let delivery = delivery.map_err(|error| self.fault("creating a message", error))?;
         self.delivery = Some(delivery);
+        self.begun = 1;
         self.binary = binary;
         Ok(())
     }
@@ -106,9 +130,15 @@ impl Upload {
         Ok(())
     }
 
-    /// The messages that are whole.
-    pub(super) fn into_whole(self) -> Vec<Whole> {
-        self.whole
+    /// The messages that are whole, and the room that they need, which may be more than was announced.
+    pub(super) async fn into_whole(mut self) -> Result<(Vec<Whole>, Room), Fault> {
+        let sizes = self.whole.iter().map(|whole| Amount {
+            storage: whole.complete.size(),
+            messages: 1,
+        });
+        let all = sizes.fold(Amount::default(), Amount::and);
+        self.room.take_in_all(all).await?;
+        Ok((self.whole, self.room))
     }
 
     /// An error of the disk, or of the mailbox being gone.
@@ -142,6 +172,8 @@ impl Mailbox {
             whole: Vec::new(),
             binary: false,
             attachment_keywords: self.attachment_keywords,
+            room: self.quota.room(Amount::default()),
+            begun: 0,
         })
     }
 
@@ -152,8 +184,9 @@ impl Mailbox {
         upload: Upload,
     ) -> Result<(UidValidity, Vec<Uid>), Fault> {
         let straight = self.has_writers();
+        let (messages, _room) = upload.into_whole().await?;
         let named = self
-            .change(move |turn| turn.append(upload.into_whole(), straight))
+            .change(move |turn| turn.append(messages, straight))
             .await?;
         self.settle_or_take_back(&named.1).await?;
         Ok(named)
@@ -189,12 +222,13 @@ impl Turn<'_> {
             let keywords = self.keywords_for(&keywords)?;
             let keywords = self.with_keyword(&keywords, attachment);
             let sub = landing(flags, &keywords, straight);
-            let virtual_size = complete.virtual_size();
+            let (size, virtual_size) = (complete.size(), complete.virtual_size());
             let name = complete.fresh_name(sub, flags, keywords.letters);
             let name = name.map_err(|error| self.fault("delivering a message", error))?;
             self.put_extras(&[(name.base(), keywords.extras)])?;
             let placed = complete.place_as(&self.disk.folder, sub, &name);
             placed.map_err(|error| self.fault("delivering a message", error))?;
+            self.change.add(size);
             self.note_moved(sub, sub);
             let fields = if name.virtual_size().is_none() {
                 vec![size_field(virtual_size)]

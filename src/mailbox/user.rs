@@ -18,6 +18,7 @@ use crate::mailbox::events::Events;
 use crate::mailbox::fault::{Fault, blocking};
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::queue::LOCK_WAIT;
+use crate::mailbox::quota::{Limits, Quota};
 use crate::mailbox::special_use::SpecialUses;
 use crate::spool::tree::Tree;
 pub use crate::spool::tree::{DiskNames, Layout, Location};
@@ -49,6 +50,8 @@ pub struct Account {
     pub attachment_keywords: bool,
     /// Mailboxes made and subscribed at first login, with their special use.
     pub auto_create: Vec<(String, Option<ListAttribute>)>,
+    /// How much there may be; with none, what `maildirsize` says holds.
+    pub quota: Limits,
 }
 
 /// One line of LIST.
@@ -73,6 +76,7 @@ pub struct User {
     fsync: Fsync,
     attachment_keywords: bool,
     special: SpecialUses,
+    pub(super) quota: Arc<Quota>,
     pub(super) heralds: Heralds,
     pub(super) events: Events,
     /// One mailbox for each directory, under the name it was opened by. Held only while names are looked up
@@ -102,8 +106,10 @@ impl User {
             }
             configured.extend(purpose.map(|purpose| (name, purpose)));
         }
+        let tree = Arc::new(tree);
         Ok(Arc::new(User {
-            tree: Arc::new(tree),
+            quota: Quota::new(Arc::clone(&tree), account.quota),
+            tree,
             fsync: account.fsync,
             attachment_keywords: account.attachment_keywords,
             special: SpecialUses::new(configured, separator),
@@ -119,6 +125,11 @@ impl User {
     pub fn is_current(&self) -> bool {
         // What cannot be looked at now may be the same.
         self.tree.is_current().unwrap_or(true)
+    }
+
+    /// How much there is, and may be.
+    pub fn quota(&self) -> &Arc<Quota> {
+        &self.quota
     }
 
     /// The hierarchy separator.
@@ -158,7 +169,8 @@ impl User {
                 _ => Fault::from_io(format!("opening {name}"), error),
             })?;
             let ways = (self.fsync, self.attachment_keywords);
-            Mailbox::open_folder(folder, Arc::clone(&self.tree), ways).await
+            let (tree, quota) = (Arc::clone(&self.tree), Arc::clone(&self.quota));
+            Mailbox::open_folder(folder, tree, quota, ways).await
         });
         opened.await.cloned()
     }
@@ -397,8 +409,16 @@ impl User {
         }
         let mut open = self.open.lock().await;
         let (tree, wanted) = (Arc::clone(&self.tree), name.clone());
-        let gone = blocking("deleting a mailbox", move || tree.delete(&wanted)).await?;
-        gone.map_err(|error| match error.kind() {
+        let (quota, counted) = (Arc::clone(&self.quota), self.quota.enter().await);
+        let gone = blocking("deleting a mailbox", move || {
+            let _counted = counted;
+            let loss = quota.of_mailbox(&wanted);
+            tree.delete(&wanted)?;
+            quota.note(loss);
+            Ok(())
+        })
+        .await?;
+        gone.map_err(|error: io::Error| match error.kind() {
             io::ErrorKind::NotFound => Fault::NonExistent(name.to_string()),
             io::ErrorKind::DirectoryNotEmpty => Fault::HasChildren,
             _ => Fault::from_io(format!("deleting {name}"), error),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::auth::Granted;
 use crate::config::{self, Config, ExpandError, Id, Variables};
+use crate::mailbox::quota::Limits;
 use crate::mailbox::user::{Account, DiskNames, Fsync, Layout, ListAttribute, Location};
 use crate::process::ServeError;
 use crate::process::privileges::Ids;
@@ -80,6 +81,11 @@ pub fn of_granted(config: &Config, own_uid: u32, granted: &Granted) -> Result<Ac
     };
     location.layout = fields.layout.map_or(location.layout, layout);
     location.names = fields.names.map_or(location.names, names);
+    let limit = |own: Option<u64>, of_all| own.map_or(of_all, |own| (own != 0).then_some(own));
+    account.quota = Limits {
+        storage: limit(fields.quota_storage, account.quota.storage),
+        messages: limit(fields.quota_messages, account.quota.messages),
+    };
     Ok(account)
 }
 
@@ -105,6 +111,10 @@ pub fn at(root: PathBuf, config: &Config) -> Account {
             .iter()
             .map(|(name, special)| (name.clone(), ListAttribute::special_use(special)))
             .collect(),
+        quota: Limits {
+            storage: config.quota.storage.limit(),
+            messages: (config.quota.messages != 0).then(|| u64::from(config.quota.messages)),
+        },
     }
 }
 

@@ -303,6 +303,7 @@ fn values(counts: &Counts, items: &[StatusItem]) -> Vec<(StatusItem, StatusValue
             StatusItem::Unseen => counts.unseen as u64,
             StatusItem::AppendLimit
             | StatusItem::Deleted
+            | StatusItem::DeletedStorage
             | StatusItem::MailboxId
             | StatusItem::Recent
             | StatusItem::Size => return None,

@@ -44,6 +44,7 @@ impl House {
             fsync,
             attachment_keywords: false,
             auto_create: Vec::new(),
+            quota: Default::default(),
         };
         House {
             user: User::open(account).unwrap(),

@@ -62,6 +62,8 @@ const BUILT_ON: &[(&str, &[&str])] = &[
     ("MULTISEARCH", &["ESEARCH"]),
     ("PARTIAL", &["ESEARCH"]),
     ("QRESYNC", &["CONDSTORE", "ENABLE"]),
+    ("QUOTA=RES-MESSAGE", &["QUOTA"]),
+    ("QUOTA=RES-STORAGE", &["QUOTA"]),
     ("SEARCHRES", &["ESEARCH"]),
     ("SORT=DISPLAY", &["SORT"]),
     ("UIDONLY", &["ENABLE"]),

@@ -98,12 +98,12 @@ impl FileName {
 
     /// `,W=`: octets with every line end as CRLF.
     pub fn virtual_size(&self) -> Option<u64> {
-        self.field(b",W=")
+        field(&self.bytes, b",W=")
     }
 
     /// `,S=`: octets of the file.
     pub fn size(&self) -> Option<u64> {
-        self.field(b",S=")
+        size_in(&self.bytes)
     }
 
     /// The name this message has with other flags: unknown letters and what follows a `,` are kept, all
@@ -191,17 +191,6 @@ impl FileName {
         base
     }
 
-    /// The number that `,X=` gives, if digits alone stand between it and the next `,`, `:` or the end.
-    fn field(&self, key: &[u8]) -> Option<u64> {
-        let at = memchr::memmem::find(&self.bytes, key)?.checked_add(key.len())?;
-        let rest = self.bytes.get(at..)?;
-        let end = rest
-            .iter()
-            .position(|byte| matches!(byte, b',' | b':'))
-            .unwrap_or(rest.len());
-        number(rest.get(..end)?)
-    }
-
     /// What flags are put behind, and the info suffix behind the last `:`, if there is one.
     fn split(&self) -> (&[u8], Option<&[u8]>) {
         match memchr::memrchr(b':', &self.bytes)
@@ -221,6 +210,22 @@ impl FileName {
         let end = memchr::memchr(b',', list).unwrap_or(list.len());
         list.split_at_checked(end).unwrap_or((list, &[]))
     }
+}
+
+/// `,S=` of any entry, whether or not that is a message.
+pub(super) fn size_in(name: &[u8]) -> Option<u64> {
+    field(name, b",S=")
+}
+
+/// The number that `,X=` gives, if digits alone stand between it and the next `,`, `:` or the end.
+fn field(name: &[u8], key: &[u8]) -> Option<u64> {
+    let at = memchr::memmem::find(name, key)?.checked_add(key.len())?;
+    let rest = name.get(at..)?;
+    let end = rest
+        .iter()
+        .position(|byte| matches!(byte, b',' | b':'))
+        .unwrap_or(rest.len());
+    number(rest.get(..end)?)
 }
 
 /// A number of decimal digits alone. `None` if there is none, or beyond 64 bits.

@@ -274,6 +274,15 @@ impl Folder {
         }
     }
 
+    /// Octets of a message's file. Fails as [`Folder::open`] does where the name is gone.
+    pub fn size(&self, sub: Sub, name: &FileName) -> io::Result<u64> {
+        let stat = dir::stat_at(self.sub(sub).dir.as_fd(), dir::path_of(name.bytes()))?;
+        match stat.ok_or(io::ErrorKind::NotFound)? {
+            stat if dir::kind(&stat).is_symlink() => Ok(self.open(sub, name)?.metadata()?.len()),
+            stat => Ok(dir::wide(stat.st_size)),
+        }
+    }
+
     /// Renames within the mailbox, never over an existing entry (`AlreadyExists`).
     pub fn rename(&self, from: Sub, old: &FileName, to: Sub, new: &FileName) -> io::Result<()> {
         self.rename_into(from, old, self, to, new)

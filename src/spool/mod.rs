@@ -11,6 +11,7 @@ pub mod keyword_set;
 pub mod keywords;
 pub mod lock;
 pub mod metadata;
+pub mod quota;
 pub mod scan;
 pub mod site;
 pub mod subscriptions;

@@ -31,7 +31,7 @@ use rustix::io::Errno;
 use crate::imap::name::{MailboxName, NameError};
 use crate::spool::broken::Told;
 use crate::spool::dir::{self, DIRECTORY, Modes, Root};
-use crate::spool::folder::Folder;
+use crate::spool::folder::{Folder, Stamp};
 pub use crate::spool::tree::places::Origin;
 
 /// The directories of a Maildir.
@@ -307,6 +307,11 @@ impl Tree {
         self.control.as_ref().unwrap_or(&self.root).dir()
     }
 
+    /// When that directory was last changed.
+    pub fn account_stamp(&self) -> io::Result<Stamp> {
+        Ok(dir::stamp(&dir::stat(self.account_dir())?))
+    }
+
     /// The path of that directory: for log lines only.
     pub(super) fn account_path(&self) -> &Path {
         let Location { root, control, .. } = &self.location;
@@ -397,8 +402,22 @@ impl Tree {
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
     }
 
+    /// `new/` and `cur/` of every mailbox, below the root.
+    pub(super) fn message_dirs(&self) -> io::Result<Vec<PathBuf>> {
+        let entries = self.list()?.into_iter().filter(|entry| entry.selectable);
+        Ok(entries
+            .flat_map(|entry| self.message_dirs_of(&entry.name))
+            .collect())
+    }
+
+    /// The same of one mailbox.
+    pub(super) fn message_dirs_of(&self, name: &MailboxName) -> [PathBuf; 2] {
+        let place = names::place(&self.location, name).unwrap_or_default();
+        ["new", "cur"].map(|sub| place.join(sub))
+    }
+
     /// Opens the directory at `place`; the root itself for an empty path.
-    fn open_dir(&self, place: &Path) -> io::Result<std::os::fd::OwnedFd> {
+    pub(super) fn open_dir(&self, place: &Path) -> io::Result<std::os::fd::OwnedFd> {
         match place.as_os_str().is_empty() {
             true => dir::open_at(self.root.dir(), ".", DIRECTORY),
             false => self.root.open_at(self.root.dir(), place, DIRECTORY),

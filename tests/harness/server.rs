@@ -49,6 +49,7 @@ pub struct Setup {
     users: Vec<(String, Arc<Maildir>)>,
     mail_settings: String,
     dovecot_settings: String,
+    fields: String,
     trace: Option<PathBuf>,
     under: Vec<String>,
 }
@@ -64,6 +65,7 @@ impl Setup {
             users: Vec::new(),
             mail_settings: String::new(),
             dovecot_settings: String::new(),
+            fields: String::new(),
             trace: None,
             under: Vec::new(),
         }
@@ -111,6 +113,12 @@ impl Setup {
         self
     }
 
+    /// Extra fields of the users in the passwd-file. Culver then runs by a configuration file.
+    pub fn fields(mut self, fields: &str) -> Setup {
+        self.fields = fields.to_owned();
+        self
+    }
+
     /// Writes a trace of the server's system calls there.
     pub fn trace(mut self, path: &Path) -> Setup {
         self.trace = Some(path.to_owned());
@@ -121,6 +129,29 @@ impl Setup {
     pub fn under(mut self, words: &[&str]) -> Setup {
         self.under = words.iter().map(|word| (*word).to_owned()).collect();
         self
+    }
+
+    /// A quota for every user, and Dovecot's plugin for it. Without a limit, what is in the Maildir holds.
+    pub fn quota(self, storage: Option<&str>, messages: Option<u32>) -> Setup {
+        let mut settings = String::new();
+        let mut rule = String::new();
+        if let Some(storage) = storage {
+            settings.push_str(&format!("storage = \"{storage}\"\n"));
+            rule.push_str(&format!(":storage={storage}"));
+        }
+        if let Some(messages) = messages {
+            settings.push_str(&format!("messages = {messages}\n"));
+            rule.push_str(&format!(":messages={messages}"));
+        }
+        let rule = match rule.is_empty() {
+            true => rule,
+            false => format!("  quota_rule = *{rule}\n"),
+        };
+        self.settings(&format!("[quota]\n{settings}"))
+            .dovecot_settings(&format!(
+                "mail_plugins = quota\nprotocol imap {{\n  mail_plugins = quota imap_quota\n}}\n\
+                 plugin {{\n  quota = maildir:User quota\n{rule}}}\n"
+            ))
     }
 
     /// Starts it and waits until it listens.
@@ -148,6 +179,7 @@ impl Setup {
                 if self.fs_layout
                     || !(self.settings.is_empty()
                         && self.mail_settings.is_empty()
+                        && self.fields.is_empty()
                         && self.users.is_empty())
                     || (in_processes() && self.extra.is_empty() && self.under.is_empty()) =>
             {
@@ -250,7 +282,8 @@ impl Setup {
         let id = mail_uid();
         let line = |name: &str, password: &str, maildir: &Maildir| {
             let home = maildir.home().display();
-            format!("{name}:{{PLAIN}}{password}:{id}:{id}::{home}::\n")
+            let fields = &self.fields;
+            format!("{name}:{{PLAIN}}{password}:{id}:{id}::{home}::{fields}\n")
         };
         let lines: String = match &*self.users {
             [] => line(&self.account[0], &self.account[1], maildir),

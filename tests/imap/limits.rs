@@ -171,6 +171,11 @@ const LISTS: &[List] = &[
         "OK",
     ),
     (
+        "resources of a SETQUOTA",
+        |count| words("SETQUOTA x (", "X 1", count, ")"),
+        "NO [NOPERM]",
+    ),
+    (
         "entries of a GETMETADATA, SETMETADATA or LIST",
         |count| words("GETMETADATA INBOX (", "/private/x", count, ")"),
         "OK",

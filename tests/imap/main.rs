@@ -78,6 +78,7 @@ mod rfc8508;
 mod rfc8514;
 mod rfc8970;
 mod rfc9051;
+mod rfc9208;
 mod rfc9394;
 mod rfc9585;
 mod rfc9586;

@@ -41,6 +41,12 @@ const AUTHENTICATED: &[&str] = &[
     "APPEND INBOX CATENATE (TEXT {14+}\r\nSubject: x\r\n\r\n)",
 ];
 
+/// The same; Dovecot has these where its plugin is loaded.
+const QUOTA: &[&str] = &[
+    "GETQUOTAROOT INBOX",
+    "STATUS INBOX (DELETED DELETED-STORAGE)",
+];
+
 /// `command-select`.
 const SELECTED: &[&str] = &[
     "CHECK",
@@ -90,8 +96,8 @@ const AWAY: &[&str] = &["COMPRESS DEFLATE", "UNAUTHENTICATE"];
 #[test]
 fn not_authenticated() {
     let server = Server::start();
-    let replace = server.either(REPLACE, &[]);
-    for command in [AUTHENTICATED, SELECTED, replace, AWAY, &["IDLE"]].concat() {
+    let (quota, replace) = (server.either(QUOTA, &[]), server.either(REPLACE, &[]));
+    for command in [AUTHENTICATED, quota, SELECTED, replace, AWAY, &["IDLE"]].concat() {
         let mut c = server.connect();
         // Dovecot ignores an early ENABLE.
         if command.starts_with("ENABLE") {
@@ -129,7 +135,7 @@ fn authenticated() {
         c.bad(command);
         c.check("NOOP", &[], "OK");
     }
-    for command in [ANY, AUTHENTICATED].concat() {
+    for command in [ANY, AUTHENTICATED, server.either(QUOTA, &[])].concat() {
         c.ok(command);
         c.run("UNSELECT");
     }

@@ -11,6 +11,7 @@ mod foreign;
 mod kill;
 mod modseqs;
 mod picture;
+mod quota;
 mod replay;
 mod samples;
 mod told;

@@ -24,6 +24,7 @@ impl CommandBody {
             Esearch { .. } => Some("MULTISEARCH"),
             Expunge { uids: Some(_) } => Some("UIDPLUS"),
             GetMetadata { .. } | SetMetadata { .. } => Some("METADATA"),
+            GetQuota { .. } | GetQuotaRoot { .. } | SetQuota { .. } => Some("QUOTA"),
             Id(_) => Some("ID"),
             Idle => Some("IDLE"),
             List(list) => {
@@ -89,6 +90,9 @@ impl CommandBody {
             | Namespace
             | GetMetadata { .. }
             | SetMetadata { .. }
+            | GetQuota { .. }
+            | GetQuotaRoot { .. }
+            | SetQuota { .. }
             | Status { .. }
             | Append(..)
             | Compress

@@ -114,6 +114,30 @@ pub fn data(out: &mut Vec<u8>, data: &Data, names: NameForm) {
             separator(out, Some(*character));
             out.extend_from_slice(b")) NIL NIL");
         }
+        Data::Quota(root, resources) => {
+            out.extend_from_slice(b"QUOTA ");
+            astring(out, root.as_bytes());
+            out.extend_from_slice(b" (");
+            for (at, resource) in resources.iter().enumerate() {
+                if at > 0 {
+                    out.push(b' ');
+                }
+                out.extend_from_slice(resource.name.as_bytes());
+                for value in [resource.usage, resource.limit] {
+                    out.push(b' ');
+                    number(out, value);
+                }
+            }
+            out.push(b')');
+        }
+        Data::QuotaRoot(name, roots) => {
+            out.extend_from_slice(b"QUOTAROOT ");
+            mailbox(out, name, names);
+            for root in roots {
+                out.push(b' ');
+                astring(out, root.as_bytes());
+            }
+        }
         Data::Recent(count) => {
             number(out, u64::from(*count));
             out.extend_from_slice(b" RECENT");
@@ -360,6 +384,7 @@ fn status_item(item: StatusItem) -> &'static str {
     match item {
         StatusItem::AppendLimit => "APPENDLIMIT",
         StatusItem::Deleted => "DELETED",
+        StatusItem::DeletedStorage => "DELETED-STORAGE",
         StatusItem::HighestModSeq => "HIGHESTMODSEQ",
         StatusItem::MailboxId => "MAILBOXID",
         StatusItem::Messages => "MESSAGES",

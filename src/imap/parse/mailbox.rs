@@ -108,6 +108,7 @@ fn status_item(input: &[u8]) -> Parsed<'_, StatusItem> {
     let item = match name.as_str() {
         "APPENDLIMIT" => StatusItem::AppendLimit,
         "DELETED" => StatusItem::Deleted,
+        "DELETED-STORAGE" => StatusItem::DeletedStorage,
         "HIGHESTMODSEQ" => StatusItem::HighestModSeq,
         "MAILBOXID" => StatusItem::MailboxId,
         "MESSAGES" => StatusItem::Messages,

@@ -18,6 +18,7 @@ mod message;
 mod metadata;
 mod modseq;
 mod notify;
+mod quota;
 mod search;
 mod sequence;
 #[cfg(test)]
@@ -221,6 +222,8 @@ fn body(input: &[u8]) -> Parsed<'_, CommandBody> {
         "EXAMINE" => mailbox::select(rest, true),
         "EXPUNGE" => bare(Expunge { uids: None }),
         "GETMETADATA" => metadata::get(rest),
+        "GETQUOTA" => quota::get(rest),
+        "GETQUOTAROOT" => mailbox::one_mailbox(rest, |mailbox| GetQuotaRoot { mailbox }),
         "ID" => login::id(rest),
         "IDLE" => bare(Idle),
         // What Gmail's clients said before RFC 6154; not announced.
@@ -234,6 +237,7 @@ fn body(input: &[u8]) -> Parsed<'_, CommandBody> {
         "RENAME" => mailbox::rename(rest),
         "SELECT" => mailbox::select(rest, false),
         "SETMETADATA" => metadata::set(rest),
+        "SETQUOTA" => quota::set(rest),
         "STARTTLS" => bare(StartTls),
         "STATUS" => mailbox::status(rest),
         "SUBSCRIBE" => mailbox::one_mailbox(rest, |mailbox| Subscribe { mailbox }),

@@ -79,6 +79,7 @@ fn open(dir: &Path) -> Arc<User> {
         fsync: Fsync::Always,
         attachment_keywords: false,
         auto_create: Vec::new(),
+        quota: Default::default(),
     })
     .unwrap()
 }

@@ -10,6 +10,7 @@ use crate::mailbox::status::{Asked, Known, Status};
 
 const ALL: Asked = Asked {
     size: true,
+    deleted_storage: false,
     lasting: true,
     selected: None,
 };
@@ -428,6 +429,7 @@ async fn with_control_files_elsewhere_and_under_other_names() {
             User::open(Account {
                 location,
                 fsync: Fsync::Always,
+                quota: Default::default(),
                 attachment_keywords: false,
                 auto_create: Vec::new(),
             })

@@ -6,7 +6,6 @@ use tokio::time::timeout;
 
 use crate::imap::command::{AppendHead, AppendOptions, AppendStep};
 use crate::imap::response::Code;
-use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::upload::Upload;
 use crate::session::cmd::part::{self, Part};
 use crate::session::cmd::{beyond, replace, save_limit, target, target_is_gone, too_many};
@@ -87,7 +86,7 @@ async fn append(
     incoming: &mut Incoming,
 ) -> Result<Reply, Failure> {
     let mailbox = target(session, wire).await?;
-    let upload = receive(session, &mailbox, incoming).await?;
+    let upload = receive(session, mailbox.upload()?, incoming).await?;
     let (uid_validity, uids) = mailbox.append(upload).await.map_err(target_is_gone)?;
     session.note_made(&mailbox, uids.iter().copied());
     let uids = uids.iter().map(|uid| uid.get()).collect();
@@ -106,13 +105,12 @@ struct Draft {
     size: u64,
 }
 
-/// Reads all messages into the `tmp/` of the mailbox that they are for.
+/// Reads all messages into the `tmp/` of the mailbox that they are for; first it is known whether there is room.
 pub(crate) async fn receive(
     session: &mut Session,
-    mailbox: &Mailbox,
+    mut upload: Upload,
     incoming: &mut Incoming,
 ) -> Result<Upload, Failure> {
-    let mut upload = mailbox.upload()?;
     let mut draft = None;
     let mut source = None;
     let mut count = 0;
@@ -142,11 +140,13 @@ pub(crate) async fn receive(
                     if incoming.literal != Literal::Read =>
                 {
                     draft.grow(session, announced.size)?;
+                    upload.announce(announced.size).await?;
                     take(session, &mut upload, incoming).await?;
                 }
                 (AppendStep::Url(url), Some(draft)) => {
                     let part = part::open(session, &url, &mut source).await?;
                     draft.grow(session, part.remaining())?;
+                    upload.announce(part.remaining()).await?;
                     copy(session, &mut upload, part).await?;
                 }
                 (AppendStep::End, Some(Draft { size: 0, .. })) => return Err(empty()),

@@ -21,6 +21,7 @@ pub mod metadata;
 pub mod namespace;
 pub mod notify;
 mod part;
+pub mod quota;
 pub mod rename;
 pub mod replace;
 mod resync;

@@ -38,9 +38,14 @@ pub(crate) async fn run(
     if old.gone {
         return Err(Fault::Expunged.into());
     }
-    let old = old.message.uid;
+    let old = Arc::clone(&old.message);
     let target = target(session, wire).await?;
-    let upload = append::receive(session, &target, incoming).await?;
+    let mut upload = target.upload()?;
+    // "the quota implications of APPEND are evaluated within the context of the pending EXPUNGE so that only the net
+    // quota consumption is considered" (§3.4).
+    upload.replaces(1, mailbox.storage(vec![Arc::clone(&old)]).await?);
+    let upload = append::receive(session, upload, incoming).await?;
+    let old = old.uid;
     let replaced = mailbox.replace(old, upload, &target).await;
     let (uid_validity, uids) = match Arc::ptr_eq(&mailbox, &target) {
         true => replaced?,

@@ -34,6 +34,7 @@ pub(super) fn asked(session: &Session, items: &[StatusItem]) -> Asked {
     ];
     Asked {
         size: items.contains(&StatusItem::Size),
+        deleted_storage: items.contains(&StatusItem::DeletedStorage),
         lasting: items.iter().any(|item| lasting.contains(item)),
         selected: match &session.state {
             State::Selected(view, _) => Some(Arc::clone(view.mailbox())),
@@ -63,6 +64,7 @@ pub(super) fn data(
             }
             StatusItem::MailboxId => StatusValue::Id(status.id.clone()),
             StatusItem::Deleted => number(status.deleted),
+            StatusItem::DeletedStorage => StatusValue::Number(answer.deleted_storage),
             // "If the server doesn't support the persistent storage of mod-sequences for the mailbox […] the server
             // MUST return 0" (RFC 7162 §3.1.7).
             StatusItem::HighestModSeq => {

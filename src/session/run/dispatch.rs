@@ -7,7 +7,7 @@ use crate::imap::search::{ReturnOptions, Source};
 use crate::session::Session;
 use crate::session::cmd::{
     any, append, cancelupdate, check, close, copy, create, delete, enable, esearch, expunge, fetch,
-    idle, list, metadata, namespace, notify, rename, search, select, sort, status, store,
+    idle, list, metadata, namespace, notify, quota, rename, search, select, sort, status, store,
     subscribe, uidbatches,
 };
 use crate::session::reply::{End, Failure, Reply};
@@ -77,6 +77,8 @@ impl Session {
                 depth,
                 max_size,
             } => metadata::get(self, &mailbox, &entries, depth, max_size).await,
+            CommandBody::GetQuota { root } => quota::get(self, &root).await,
+            CommandBody::GetQuotaRoot { mailbox } => quota::get_root(self, &mailbox).await,
             CommandBody::Id(fields) => {
                 let fields = fields.unwrap_or_default();
                 if fields != self.client_id && self.ids_noted < IDS_NOTED {
@@ -122,6 +124,7 @@ impl Session {
             CommandBody::SetMetadata { mailbox, values } => {
                 metadata::set(self, &mailbox, values).await
             }
+            CommandBody::SetQuota { .. } => quota::set(),
             CommandBody::Sort {
                 numbering,
                 returns,

@@ -159,6 +159,8 @@ impl News {
             | CommandBody::Create { .. }
             | CommandBody::Enable(_)
             | CommandBody::GetMetadata { .. }
+            | CommandBody::GetQuota { .. }
+            | CommandBody::GetQuotaRoot { .. }
             | CommandBody::Id(_)
             | CommandBody::Idle
             | CommandBody::List(_)
@@ -168,6 +170,7 @@ impl News {
             | CommandBody::Noop
             | CommandBody::Notify(_)
             | CommandBody::SetMetadata { .. }
+            | CommandBody::SetQuota { .. }
             | CommandBody::StartTls
             | CommandBody::Status { .. }
             | CommandBody::Subscribe { .. }

@@ -231,6 +231,13 @@ pub(super) const RULES: &[Rule] = &[
             Line(b"UNAUTHENTICATE x"),
             Line(b"UNAUTHENTICATE "),
             Line(b"GETQUOTA"),
+            Line(b"GETQUOTA "),
+            Line(b"GETQUOTAROOT"),
+            Line(b"GETQUOTAROOT ("),
+            Line(b"SETQUOTA"),
+            Line(b"SETQUOTA x"),
+            Line(b"SETQUOTA x STORAGE 5"),
+            Line(b"SETQUOTA x (STORAGE 5"),
         ],
     },
 ];

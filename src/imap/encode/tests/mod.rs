@@ -10,7 +10,7 @@ use super::*;
 use crate::imap::core::Tag;
 use crate::imap::flag::{Keyword, SystemFlag, SystemFlags};
 use crate::imap::metadata::EntryName;
-use crate::imap::response::{Code, ListAttribute};
+use crate::imap::response::{Code, ListAttribute, Resource};
 use crate::imap::search::PartialRange;
 use crate::imap::sequence::{ModSeq, NumberSet, SeqNum, Uid, UidValidity};
 
@@ -330,6 +330,33 @@ fn untagged_data() {
                 uids: numbers(&[405, 407, 410, 425]),
             },
             "VANISHED 405,407,410,425",
+        ),
+        (
+            Data::Quota(
+                "User quota",
+                vec![
+                    Resource {
+                        name: "STORAGE",
+                        usage: 10,
+                        limit: 512,
+                    },
+                    Resource {
+                        name: "MESSAGE",
+                        usage: 0,
+                        limit: 1,
+                    },
+                ],
+            ),
+            "QUOTA \"User quota\" (STORAGE 10 512 MESSAGE 0 1)",
+        ),
+        (Data::Quota("", Vec::new()), "QUOTA \"\" ()"),
+        (
+            Data::QuotaRoot(name("INBOX"), vec!["", "a"]),
+            "QUOTAROOT INBOX \"\" a",
+        ),
+        (
+            Data::QuotaRoot(name("comp.mail.mime"), Vec::new()),
+            "QUOTAROOT comp.mail.mime",
         ),
         (
             Data::StatusItems(

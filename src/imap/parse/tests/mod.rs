@@ -1,12 +1,13 @@
 //! The grammar: what is a command and what value it has (`accepted`), what is none and what its
 //! error says (`rejected`), and that every value comes back from its bytes (`round_trip`). APPEND, which comes in pieces,
-//! annotations, and what RFC 7162 adds have files of their own.
+//! annotations, quotas, and what RFC 7162 adds have files of their own.
 
 mod accepted;
 mod append;
 mod metadata;
 mod modseq;
 mod notify;
+mod quota;
 mod rejected;
 mod round_trip;
 mod writer;

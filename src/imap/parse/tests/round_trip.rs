@@ -332,6 +332,7 @@ fn any_command() -> impl Strategy<Value = Command> {
         &[
             StatusItem::AppendLimit,
             StatusItem::Deleted,
+            StatusItem::DeletedStorage,
             StatusItem::HighestModSeq,
             StatusItem::MailboxId,
             StatusItem::Messages,
@@ -500,6 +501,10 @@ fn any_command() -> impl Strategy<Value = Command> {
                     ..modifiers
                 },
             }),
+        any_bytes().prop_map(|root| GetQuota { root }),
+        any_bytes().prop_map(|mailbox| GetQuotaRoot { mailbox }),
+        (any_bytes(), vec((any_name(), 0..=i64::MAX as u64), 0..4))
+            .prop_map(|(root, limits)| SetQuota { root, limits }),
         vec("[ -~]{0,8}", 1..4).prop_map(|tags| CancelUpdate {
             tags: tags.into_iter().map(String::into_bytes).collect()
         }),

@@ -238,6 +238,7 @@ impl Writer {
         self.word(match item {
             StatusItem::AppendLimit => "APPENDLIMIT",
             StatusItem::Deleted => "DELETED",
+            StatusItem::DeletedStorage => "DELETED-STORAGE",
             StatusItem::HighestModSeq => "HIGHESTMODSEQ",
             StatusItem::MailboxId => "MAILBOXID",
             StatusItem::Messages => "MESSAGES",
@@ -548,6 +549,24 @@ impl Writer {
                 self.raw(" ");
                 self.astring(&head.mailbox);
                 self.append(steps);
+            }
+            GetQuota { root } => {
+                self.raw(" ");
+                self.astring(root);
+            }
+            GetQuotaRoot { mailbox } => {
+                self.raw(" ");
+                self.astring(mailbox);
+            }
+            SetQuota { root, limits } => {
+                self.raw(" ");
+                self.astring(root);
+                self.raw(" (");
+                self.list(limits, |writer, (name, limit)| {
+                    writer.word(name);
+                    writer.raw(format!(" {limit}"));
+                });
+                self.raw(")");
             }
             CancelUpdate { tags } => {
                 self.raw(" ");

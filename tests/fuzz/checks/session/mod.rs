@@ -81,6 +81,7 @@ pub fn check(octets: &[u8]) {
         fsync: how.fsync(),
         attachment_keywords: false,
         auto_create: Vec::new(),
+        quota: Default::default(),
     };
     let appended = run(async {
         let user = User::open(account.clone()).unwrap();
