@@ -383,7 +383,7 @@ mod tests {
                 assert!(help.contains("Example"), "{}", command.get_name());
             }
             for inner in command.get_subcommands_mut() {
-                if inner.get_name() != "help" {
+                if inner.get_name() != "help" && !inner.is_hide_set() {
                     look(inner);
                 }
             }
