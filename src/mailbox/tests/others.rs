@@ -166,21 +166,20 @@ async fn a_lost_uidlist_is_written_again_with_the_same_uids() {
 async fn mail_is_found_before_its_event_comes() {
     let account = Account1::new();
     let inbox = account.inbox().await;
-    {
+    let known = {
         let mut disk = inbox.enter_queue().await.unwrap();
         inbox.watch_now(&mut disk);
-    }
+        // As after own renames, of which `new/` has not been listed since.
+        disk.seen = Some(disk.stamps().unwrap());
+        (disk.new_listed, disk.rescan) = (None, false);
+        disk.seen.unwrap()[0].modified
+    };
     account.deliver("1.M1P1.host");
-    inbox.bring_up_to_date(true).await.unwrap();
-    assert_eq!(inbox.snapshot().len(), 1);
-
-    let new = account.root().join("new");
-    let known = inbox.disk.lock().await.seen.unwrap()[0].modified;
-    account.deliver("2.M2P2.host");
     let (seconds, nanos) = (u64::try_from(known.0).unwrap(), known.1);
     let known = std::time::UNIX_EPOCH + Duration::new(seconds, nanos);
-    fs::File::open(&new).unwrap().set_modified(known).unwrap();
+    let new = fs::File::open(account.root().join("new")).unwrap();
+    new.set_modified(known).unwrap();
     inbox.inbox.take();
     inbox.refresh().await.unwrap();
-    assert_eq!(inbox.snapshot().len(), 2);
+    assert_eq!(inbox.snapshot().len(), 1);
 }
