@@ -1,24 +1,16 @@
 //! Clients of a mailbox that keeps no mod-sequences for a moment, or none any more.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt as _;
-
 use super::*;
-use crate::spool::filename::FileName;
 
 impl House {
     /// Another program's lock, and a flag that it sets under it.
     fn lock(&self) -> PathBuf {
         let lock = self.maildir().join("dovecot-uidlist.lock");
         std::fs::write(&lock, "foreign").unwrap();
-        let cur = self.maildir().join("cur");
-        let names = std::fs::read_dir(&cur).unwrap();
-        let names = names.map(|entry| entry.unwrap().file_name());
-        let first = names
-            .filter_map(|name| FileName::new(name.as_encoded_bytes()))
-            .min_by(FileName::arrival_order)
-            .unwrap();
-        let first = cur.join(OsStr::from_bytes(first.bytes()));
+        let list = std::fs::read_to_string(self.maildir().join("dovecot-uidlist")).unwrap();
+        let first = list.lines().find(|line| line.starts_with("1 "));
+        let (_, base) = first.unwrap().split_once(':').unwrap();
+        let first = self.maildir().join(format!("cur/{base}:2,"));
         std::fs::rename(&first, format!("{}F", first.display())).unwrap();
         lock
     }
