@@ -36,6 +36,7 @@ pub mod cli;
 pub mod config;
 pub mod imap;
 pub mod index;
+pub mod lmtp;
 pub mod mailbox;
 pub mod message;
 pub mod net;
