@@ -13,10 +13,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("imap", &[]),
     ("index", &["spool", "imap"]),
+    ("lmtp", &[]),
     ("mailbox", &["index", "spool", "message", "imap"]),
     ("message", &["imap"]),
     ("net", &[]),
-    ("process", &["config", "net", "auth", "session", "mailbox"]),
+    (
+        "process",
+        &["config", "net", "auth", "session", "lmtp", "mailbox"],
+    ),
     ("search", &["mailbox", "message", "imap"]),
     (
         "session",
@@ -52,19 +56,19 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
     ("std::fs", &["imap"], "the protocol has no I/O"),
     (
         "File::open",
-        &["imap", "message", "session"],
+        &["imap", "lmtp", "message", "session"],
         "Mailbox::open opens messages, for FETCH and SEARCH alike",
     ),
     (
         "OpenOptions",
-        &["imap", "message", "session"],
+        &["imap", "lmtp", "message", "session"],
         "these rooms write no files",
     ),
     (
         "RawFd",
         &[
-            "auth", "cli", "config", "imap", "index", "mailbox", "message", "net", "search",
-            "session", "spool",
+            "auth", "cli", "config", "imap", "index", "lmtp", "mailbox", "message", "net",
+            "search", "session", "spool",
         ],
         "raw descriptors live in process/",
     ),

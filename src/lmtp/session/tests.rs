@@ -6,9 +6,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
 use super::*;
 
+/// To whom, and what.
+type Mails = Vec<(String, Vec<u8>)>;
+
 /// Knows `ann`, `bob`, `full` and `later`, with or without a domain.
 #[derive(Clone, Default)]
-struct Town(Arc<Mutex<Vec<(String, Vec<u8>)>>>);
+struct Town(Arc<Mutex<Mails>>);
 
 struct Cart {
     town: Town,
