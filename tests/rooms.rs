@@ -19,7 +19,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("net", &[]),
     (
         "process",
-        &["config", "net", "auth", "session", "lmtp", "mailbox"],
+        &[
+            "config",
+            "net",
+            "auth",
+            "session",
+            "lmtp",
+            "mailbox",
+            "imap::core::Tag",
+        ],
     ),
     ("search", &["mailbox", "message", "imap"]),
     (

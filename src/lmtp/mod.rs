@@ -5,6 +5,7 @@
 
 pub mod command;
 pub mod data;
+mod line;
 pub mod session;
 pub mod trace;
 

@@ -3,37 +3,24 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use rustix::rand::{GetRandomFlags, getrandom};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
-use tokio::time::timeout;
 use tracing::info;
 
 use super::command::{self, Address, Command, Mail};
 use super::data::Dots;
+use super::line::{End, Line, PIECE};
 use super::trace::Trace;
 use super::{Desk, Refusal, Transfer};
-
-/// The longest line of a command, in octets with its end.
-pub const LINE_MAX: usize = 8192;
 
 /// The most recipients of a message; RFC 5321 §4.5.3.1.8 asks for as many.
 pub const RECIPIENTS_MAX: usize = 100;
 
 /// So many lines that are no command, one after the other, and the connection ends.
 pub const WRONG_MAX: usize = 10;
-
-/// How long a client may take for a command, or for more of a message.
-const PATIENCE: Duration = Duration::from_secs(5 * 60);
-
-/// How long it may take to hear a reply.
-const WRITE_LIMIT: Duration = Duration::from_secs(60);
-
-/// Octets read at a time.
-const PIECE: usize = 64 << 10;
 
 /// What all connections share, and who is at the other end of this one.
 #[derive(Clone, Debug)]
@@ -44,20 +31,6 @@ pub struct Setting {
     pub most: Option<u64>,
     /// The client's address, where it has one.
     pub peer: Option<IpAddr>,
-}
-
-/// Why a connection ends before QUIT.
-enum End {
-    /// The client is gone, or too slow.
-    Lost(io::Error),
-    /// With these words.
-    Said(String),
-}
-
-impl From<io::Error> for End {
-    fn from(error: io::Error) -> End {
-        End::Lost(error)
-    }
 }
 
 /// Serves a client to the end of its connection. When `stop` says so, a message that is not whole yet is given up.
@@ -76,13 +49,7 @@ where
     D: Desk,
 {
     let mut session = Session {
-        line: Line {
-            stream,
-            unread: Vec::new(),
-            at: 0,
-            unsent: Vec::new(),
-            stop,
-        },
+        line: Line::new(stream, stop),
         desk,
         setting,
         client: None,
@@ -413,94 +380,6 @@ fn fresh_id() -> io::Result<String> {
     let mut octets = [0u8; 16];
     getrandom(&mut octets, GetRandomFlags::empty())?;
     Ok(base64_simd::STANDARD_NO_PAD.encode_to_string(octets))
-}
-
-/// The stream, and what was read of it beyond what was wanted.
-struct Line<S> {
-    stream: S,
-    unread: Vec<u8>,
-    /// What is in front of it has been taken.
-    at: usize,
-    unsent: Vec<u8>,
-    stop: watch::Receiver<bool>,
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
-    fn say(&mut self, reply: &str) {
-        self.unsent.extend_from_slice(reply.as_bytes());
-        self.unsent.extend_from_slice(b"\r\n");
-    }
-
-    async fn flush(&mut self) -> io::Result<()> {
-        let write = self.stream.write_all(&self.unsent);
-        timeout(WRITE_LIMIT, write).await??;
-        self.unsent.clear();
-        self.stream.flush().await
-    }
-
-    /// The next line without its end, or what is wrong with it; `None`: the client has hung up.
-    async fn next(&mut self) -> Result<Option<Result<Vec<u8>, command::Wrong>>, End> {
-        let mut too_long = false;
-        loop {
-            let rest = self.rest();
-            if let Some(end) = memchr::memchr(b'\n', rest) {
-                let line = rest.get(..end).unwrap_or_default();
-                let line = match line.strip_suffix(b"\r") {
-                    _ if too_long || end >= LINE_MAX => {
-                        Err(command::Wrong("500 5.5.2 Line too long"))
-                    }
-                    Some(line) => Ok(line.to_vec()),
-                    None => Err(command::Wrong("500 5.5.2 A line ends with CRLF")),
-                };
-                self.taken(end + 1);
-                return Ok(Some(line));
-            }
-            if rest.len() > LINE_MAX {
-                too_long = true;
-                self.taken(rest.len());
-            }
-            if self.read().await? == 0 {
-                return Ok(None);
-            }
-        }
-    }
-
-    /// What has come of a message.
-    async fn some(&mut self) -> Result<&[u8], End> {
-        if self.rest().is_empty() && self.read().await? == 0 {
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-        }
-        Ok(self.rest())
-    }
-
-    fn rest(&self) -> &[u8] {
-        self.unread.get(self.at..).unwrap_or_default()
-    }
-
-    fn taken(&mut self, octets: usize) {
-        self.at = self.at.saturating_add(octets).min(self.unread.len());
-    }
-
-    /// Reads on, when all that there is to say has been said; 0: the client has hung up.
-    async fn read(&mut self) -> Result<usize, End> {
-        if !self.unsent.is_empty() {
-            self.flush().await?;
-        }
-        self.unread.drain(..self.at);
-        self.at = 0;
-        self.unread.reserve(PIECE);
-        let read = timeout(PATIENCE, self.stream.read_buf(&mut self.unread));
-        tokio::select! {
-            biased;
-            _ = self.stop.wait_for(|stopping| *stopping) => {
-                Err(End::Said("421 4.3.2 Shutting down".to_owned()))
-            }
-            read = read => match read {
-                Ok(read) => Ok(read?),
-                Err(_) => Err(End::Said("421 4.4.2 Disconnected for inactivity".to_owned())),
-            },
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,20 +1,16 @@
 //! The role master: it opens ports, holds certificates, starts all other processes and brings them together. Where it
 //! is root, it stays so, and therefore reads nothing that a stranger wrote: what it is told is who has logged in.
 
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
 use std::time::Duration;
 
-use rustix::fs::{FileType, Mode, OFlags};
 use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{error, info, warn};
 
 use crate::auth::Granted;
-use crate::config::{Config, Source, Variables};
+use crate::config::{Config, Source};
 use crate::net::shutdown::{Hangup, SESSIONS_GRACE, Signals};
 use crate::net::tls::Material;
 use crate::process::ServeError;
@@ -27,13 +23,15 @@ use crate::process::message::{
 };
 use crate::process::place::Places;
 use crate::process::ports::Port;
-use crate::process::privileges::{self, Ids};
+use crate::process::privileges;
+use crate::process::roles::Roles;
 use crate::process::settings::{self, at_most};
 use crate::process::single::LOCAL_NAMES;
 use crate::process::start::{
     FLUSH_GRACE, THREADS_GRACE, Threads, certificates, finish, hostname, start,
     warn_of_few_descriptors,
 };
+use crate::process::users_file;
 use crate::process::workers::Workers;
 
 /// Events that may wait.
@@ -44,9 +42,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Passwords that may be checked at a time.
 const PROOFS_MAX: usize = 256;
-
-/// How long a file of users may take to be opened.
-const OPEN_LIMIT: Duration = Duration::from_secs(10);
 
 /// How often sockets that could not be opened are tried again.
 const SOCKETS_PAUSE: Duration = Duration::from_secs(10);
@@ -59,7 +54,7 @@ const SOCKETS_PAUSE: Duration = Duration::from_secs(10);
 pub fn serve(config: Config) -> Result<(), ServeError> {
     privileges::keep_descriptors();
     let places = Places::new(&config)?;
-    let roles = Roles::new(!config.listen.lmtp.is_empty())?;
+    let roles = Roles::new(!config.listen.lmtp.is_empty());
     let hostname = hostname(&config);
     let mut names = vec![hostname.as_str()];
     names.extend(LOCAL_NAMES);
@@ -109,42 +104,6 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
     });
     finish(&log, runtime, THREADS_GRACE);
     result
-}
-
-/// Whom login, auth and lmtp become.
-struct Roles {
-    login: Option<Ids>,
-    auth: Option<Ids>,
-    lmtp: Option<Ids>,
-    /// A user that there should be and is not.
-    missing: Option<&'static str>,
-}
-
-impl Roles {
-    fn new(with_lmtp: bool) -> Result<Roles, ServeError> {
-        if !privileges::is_root() {
-            return Ok(Roles {
-                login: None,
-                auth: None,
-                lmtp: None,
-                missing: None,
-            });
-        }
-        let mut missing = None;
-        let mut find = |name| match privileges::system_user_named(name) {
-            Some(ids) => Some(ids),
-            None => {
-                missing = Some(name);
-                Some(privileges::NOBODY)
-            }
-        };
-        Ok(Roles {
-            login: find("culver-login"),
-            auth: find("culver-auth"),
-            lmtp: with_lmtp.then(|| find("culver-lmtp")).flatten(),
-            missing,
-        })
-    }
 }
 
 struct Master {
@@ -361,23 +320,10 @@ impl Master {
                 self.let_mail_in(lmtp, recipient, granted).await;
             }
             Said::Auth(FromAuth::Open(question, source, user)) => {
-                let auth = self.auth.as_ref().map(Child::teller);
-                let source = self.source(source).cloned();
-                // What hangs there holds up nobody else.
-                tokio::spawn(async move {
-                    let opening = spawn_blocking(move || open(source.as_ref(), &user));
-                    let opened = match timeout(OPEN_LIMIT, opening).await {
-                        Ok(Ok(opened)) => opened,
-                        _ => Err(io::Error::from_raw_os_error(libc::ETIMEDOUT)),
-                    };
-                    let (error, file) = match opened {
-                        Ok(file) => (None, Some(file.into())),
-                        Err(error) => (error.raw_os_error(), None),
-                    };
-                    if let Some(auth) = auth {
-                        auth.tell(ToAuth::Here(question, error), file);
-                    }
-                });
+                if let Some(auth) = self.auth.as_ref().map(Child::teller) {
+                    let source = self.source(source).cloned();
+                    tokio::spawn(users_file::give(auth, question, source, user));
+                }
             }
             Said::Auth(FromAuth::Prove(question, source)) => {
                 let (error, link) = match self.start_proof(source).await {
@@ -547,21 +493,5 @@ impl Master {
         if let Some(auth) = &self.auth {
             auth.tell(ToAuth::Stop, None);
         }
-    }
-}
-
-/// The file of a source of users, as it is for this user.
-fn open(source: Option<&Source>, user: &str) -> io::Result<File> {
-    let Some(Source::PasswdFile { path, .. }) = source else {
-        return Err(io::ErrorKind::NotFound.into());
-    };
-    let variables = Variables { user, home: None };
-    let path = PathBuf::from(path.expand(&variables).map_err(io::Error::other)?);
-    // Whatever else stands there must not hold up the server.
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = rustix::fs::open(path, flags, Mode::empty())?;
-    match FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) {
-        FileType::RegularFile => Ok(file.into()),
-        _ => Err(io::ErrorKind::InvalidInput.into()),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
 use super::*;
+use crate::lmtp::line::LINE_MAX;
 
 /// To whom, and what.
 type Mails = Vec<(String, Vec<u8>)>;
