@@ -337,10 +337,15 @@ where
             let result = results.next().unwrap_or(Err(Refusal::Temporary));
             let to = &address.text;
             let reply = match result {
-                Ok(()) => format!("250 2.0.0 <{to}> {id} Saved"),
-                Err(refusal) => refused(&address, refusal, "4.2.0"),
+                Ok(()) => {
+                    info!(id, to, size, "mail delivered");
+                    format!("250 2.0.0 <{to}> {id} Saved")
+                }
+                Err(refusal) => {
+                    info!(id, to, size, "mail not delivered: {refusal:?}");
+                    refused(&address, refusal, "4.2.0")
+                }
             };
-            info!(id, to, size, "{}", reply.get(..9).unwrap_or_default());
             self.line.say(&reply);
         }
     }

@@ -37,7 +37,7 @@ const CONNECTIONS_MAX: usize = 200;
 const FIND_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long accepting rests after trouble.
-const REST: Duration = Duration::from_millis(100);
+const REST: Duration = Duration::from_secs(1);
 
 /// Serves MTAs until master says stop.
 ///
@@ -170,6 +170,8 @@ impl Reception {
                             serve(&mut connections, connection, common);
                         }),
                         Socket::Tcp(socket) => socket.accept().await.map(|(stream, peer)| {
+                            // Replies are small, and waited for. If it cannot be, they take longer.
+                            let _ = stream.set_nodelay(true);
                             let connection = (stream, Some(peer.ip().to_canonical()));
                             let common = (Arc::clone(&exchange), &setting, &stopping, place);
                             serve(&mut connections, connection, common);

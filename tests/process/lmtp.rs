@@ -139,6 +139,11 @@ fn each_recipient_gets_it_and_those_of_one_uid_the_same_file() {
     ];
     let saved = all.map(|to| format!("250 2.0.0 <{to}> Saved"));
     assert_eq!(mta.bring(&all, "Subject: all\r\n\r\n..dot\r\n"), saved);
+    // The name it had while it came goes last.
+    for maildir in [ANNS, "bert/Maildir", CARLS, DORAS] {
+        let tmp = hall.at(maildir).join("tmp");
+        wait_until("an empty tmp/", || fs::read_dir(&tmp).unwrap().count() == 0);
+    }
     let boxes = format!("{CARLS}/.Lists.Box");
     let mut shared = Vec::new();
     for (maildir, uid) in [
@@ -166,10 +171,6 @@ fn each_recipient_gets_it_and_those_of_one_uid_the_same_file() {
     }
     shared.dedup();
     assert_eq!(shared.len(), 1);
-    for maildir in [ANNS, "bert/Maildir", CARLS, DORAS] {
-        let tmp = fs::read_dir(hall.at(maildir).join("tmp")).unwrap();
-        assert_eq!(tmp.count(), 0, "{maildir}");
-    }
     // One alone is told who it was for.
     mta.bring(&["Dora+none@example.org"], "Subject: one\r\n\r\n");
     let files = mail(&hall, DORAS);
@@ -227,6 +228,59 @@ fn whoever_is_full_gets_nothing_and_the_others_do() {
         mta.bring(&[full], &text),
         [format!("250 2.0.0 <{full}> Saved")]
     );
+}
+
+#[test]
+fn a_full_disk_is_its_owners_and_for_a_while() {
+    let before =
+        format!("mount -t tmpfs -o size=500k,mode=0700,uid={ANN},gid={ANN} tmpfs HOME/ann");
+    let source = "kind = \"passwd-file\"\npath = \"HOME/users\"\n";
+    let Some(hall) = Hall::with(source, &before) else {
+        return;
+    };
+    let mut mta = Mta::open(&hall);
+    let text = format!("Subject: x\r\n\r\n{}", "y\r\n".repeat(400_000));
+    let full = "452 4.3.1 <ann> Out of disk space";
+    let replies = mta.bring(&["ann", "bert", "ann+x"], &text);
+    let other = "452 4.3.1 <ann+x> Out of disk space";
+    assert_eq!(replies, [full, "250 2.0.0 <bert> Saved", other]);
+    let small = mta.bring(&["ann"], "Subject: x\r\n\r\n");
+    assert_eq!(small, ["250 2.0.0 <ann> Saved"]);
+    let mut client = hall.client("ann");
+    assert!(client.ok("SELECT INBOX").contains(&"* 1 EXISTS".to_owned()));
+}
+
+#[test]
+fn many_at_once_bring_each_message_once() {
+    let Some(hall) = Hall::open() else { return };
+    let mut client = hall.client("ann");
+    client.ok("SELECT INBOX");
+    let all = ["ann", "carl@example.org", "dora@example.org"];
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let hall = &hall;
+            scope.spawn(move || {
+                let mut mta = Mta::open(hall);
+                for number in 0..10 {
+                    let text = format!("Subject: {thread}-{number}\r\n\r\n");
+                    let replies = mta.bring(&all, &text);
+                    assert_eq!(replies, all.map(|to| format!("250 2.0.0 <{to}> Saved")));
+                }
+            });
+        }
+    });
+    for (user, maildir) in [(all[0], ANNS), (all[1], CARLS), (all[2], DORAS)] {
+        let mut client = hall.client(user);
+        let told = client.ok("SELECT INBOX");
+        assert!(told.contains(&"* 80 EXISTS".to_owned()), "{user}: {told:?}");
+        let mut texts: Vec<String> = mail(&hall, maildir)
+            .iter()
+            .map(|file| without_trace(file))
+            .collect();
+        texts.sort_unstable();
+        texts.dedup();
+        assert_eq!(texts.len(), 80, "{user}");
+    }
 }
 
 #[test]
