@@ -18,10 +18,13 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, error, warn};
 
+use crate::auth::userdb::Describe;
 use crate::auth::{
     self, Authenticator, Line, Mechanism, Outside, Proof, Question, Secret, Step, Verdict,
 };
+use crate::config::AuthProtocol;
 use crate::process::ServeError;
+use crate::process::accounts;
 use crate::process::confine;
 use crate::process::link::{Link, unexpected};
 use crate::process::message::{Ask, AuthSetup, Connection, FromAuth, Reply, ToAuth};
@@ -84,6 +87,7 @@ pub fn run(setup: AuthSetup, master: OwnedFd) -> Result<(), ServeError> {
         let mtas = Arc::new(Mtas {
             auth: Arc::new(authenticator),
             mechanisms: mechanisms(&config),
+            describe: Box::new(move |granted| accounts::described(&config, granted)),
             served: AtomicU64::default(),
             places: Arc::new(Semaphore::new(MTAS_MAX)),
         });
@@ -111,12 +115,12 @@ async fn hear(outside: &ByMaster, mtas: &Arc<Mtas>) -> io::Result<()> {
                 };
                 logins.spawn(serve(Arc::new(desk)));
             }
-            ToAuth::Socket => {
+            ToAuth::Socket(protocol) => {
                 let Some(socket) = descriptors.pop() else {
                     return Err(unexpected("a socket is missing"));
                 };
                 let socket = UnixListener::from_std(socket.into())?;
-                logins.spawn(Arc::clone(mtas).accept(socket));
+                logins.spawn(Arc::clone(mtas).accept(socket, protocol));
             }
             ToAuth::Here(question, error) => outside.answer(question, error, descriptors.pop()),
             ToAuth::Stop => return Ok(()),
@@ -129,6 +133,8 @@ async fn hear(outside: &ByMaster, mtas: &Arc<Mtas>) -> io::Result<()> {
 struct Mtas {
     auth: Arc<Authenticator>,
     mechanisms: Arc<[Mechanism]>,
+    /// What is said of users.
+    describe: Box<Describe>,
     /// The number of the last connection.
     served: AtomicU64,
     places: Arc<Semaphore>,
@@ -136,7 +142,7 @@ struct Mtas {
 
 impl Mtas {
     /// Serves all that connect to a socket.
-    async fn accept(self: Arc<Self>, socket: UnixListener) {
+    async fn accept(self: Arc<Self>, socket: UnixListener, protocol: AuthProtocol) {
         loop {
             // Who finds no place waits for one.
             let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
@@ -154,7 +160,14 @@ impl Mtas {
             let mtas = Arc::clone(&self);
             tokio::spawn(async move {
                 let auth = Arc::clone(&mtas.auth);
-                let served = auth::mta::serve(stream, auth, &mtas.mechanisms, number).await;
+                let served = match protocol {
+                    AuthProtocol::Client => {
+                        auth::mta::serve(stream, auth, &mtas.mechanisms, number).await
+                    }
+                    AuthProtocol::Userdb => {
+                        auth::userdb::serve(stream, auth, mtas.describe.as_ref()).await
+                    }
+                };
                 if let Err(error) = served {
                     debug!("an MTA has gone: {error}");
                 }

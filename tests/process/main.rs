@@ -6,8 +6,10 @@ mod harness;
 
 mod captive;
 mod ends;
+mod exec;
 mod hall;
 mod mail;
 mod mta;
 mod system;
 mod taken;
+mod timing;
