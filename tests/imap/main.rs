@@ -71,6 +71,7 @@ mod rfc6154;
 mod rfc6851;
 mod rfc7162;
 mod rfc7377;
+mod rfc7677;
 mod rfc7888;
 mod rfc7889;
 mod rfc8437;

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::harness::{Client, Kind, Maildir, Server, Setup};
 
 /// A server whose user `user` has the password `pencil`, as in the RFCs.
-fn house() -> Server {
+pub fn house() -> Server {
     let mechanisms = "\"PLAIN\", \"SCRAM-SHA-1\", \"SCRAM-SHA-1-PLUS\", \"SCRAM-SHA-256\", \"SCRAM-SHA-256-PLUS\"";
     Setup::new(Kind::chosen())
         .account("user", "pencil")
@@ -61,7 +61,7 @@ fn challenge(c: &mut Client) -> Result<String, String> {
 }
 
 /// How an exchange ends. `tamper` may change the last message before it is sent.
-fn exchange(
+pub fn exchange(
     c: &mut Client,
     (mechanism, header, bound): (&str, &str, &[u8]),
     (user, password): (&str, &str),
@@ -114,17 +114,17 @@ fn exchange(
     }
 }
 
-fn same(message: String) -> String {
+pub fn same(message: String) -> String {
     message
 }
 
 #[track_caller]
-fn refused(said: &str) {
+pub fn refused(said: &str) {
     let said = said.strip_prefix("x ").unwrap_or(said);
     assert!(said.starts_with("NO [AUTHENTICATIONFAILED]"), "{said}");
 }
 
-const USER: (&str, &str) = ("user", "pencil");
+pub const USER: (&str, &str) = ("user", "pencil");
 
 /// §5: without binding, in clear and under TLS, which a client tells by `n`.
 #[test]
