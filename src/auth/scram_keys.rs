@@ -49,14 +49,14 @@ impl Hash {
         if self == Hash::Sha1 {
             return Zeroizing::new(digest::pbkdf2_sha1(password, salt, rounds).to_vec());
         }
-        let mut salted = Zeroizing::new(vec![0u8; self.len()]);
+        let mut salted = Zeroizing::new(vec![0u8; self.key_len()]);
         // Fails only for an output of a length that HMAC cannot have.
         let _ = pbkdf2::pbkdf2::<Hmac<Sha256>>(password, salt, rounds, &mut salted);
         salted
     }
 
-    /// Octets of a digest and of each key.
-    pub fn len(self) -> usize {
+    /// Octets of a digest, and so of each key.
+    pub fn key_len(self) -> usize {
         match self {
             Hash::Sha1 => 20,
             Hash::Sha256 => 32,
@@ -104,7 +104,9 @@ impl Keys {
         let rounds = digest::rounds(fields.next()?)?;
         let mut decoded = || base64_simd::STANDARD.decode_to_vec(fields.next()?).ok();
         let (salt, stored, server) = (decoded()?, decoded()?, decoded()?);
-        let of_length = [&stored, &server].iter().all(|key| key.len() == hash.len());
+        let of_length = [&stored, &server]
+            .iter()
+            .all(|key| key.len() == hash.key_len());
         (fields.next().is_none() && of_length).then_some(Keys {
             rounds,
             salt,

@@ -138,7 +138,7 @@ pub fn answer(
     let fields: Vec<&str> = first.splitn(3, ',').collect();
     let value = |place: usize, key: &str| fields[place].strip_prefix(key).expect(first);
     let (salt, rounds) = (salt(value(1, "s=")), value(2, "i=").parse().unwrap());
-    let mut salted = vec![0u8; hash.len()];
+    let mut salted = vec![0u8; hash.key_len()];
     match hash {
         Hash::Sha1 => {
             pbkdf2::pbkdf2::<hmac::Hmac<sha1::Sha1>>(password, &salt, rounds, &mut salted)
