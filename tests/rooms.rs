@@ -33,6 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "session",
         &[
+            "auth::Channel",
             "auth::Granted",
             "auth::Line",
             "auth::Mechanism",

@@ -13,14 +13,14 @@ use rustls::client::verify_server_name;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
+use rustls::server::{Acceptor, ClientHello, ParsedCertificate, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{InconsistentKeys, ServerConfig, SupportedProtocolVersion};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
 use zeroize::Zeroizing;
 
 use crate::net::stream::Stream;
@@ -192,17 +192,22 @@ pub fn server_config(
     Ok(Arc::new(config))
 }
 
-/// Speaks TLS with a client that has begun to; `TimedOut` where it has not come to an end by `deadline`.
+/// Speaks TLS with a client that has begun to; `TimedOut` where it has not come to an end by `deadline`. The certificate is
+/// the one that the client was shown.
 pub async fn accept(
     config: &Arc<ServerConfig>,
     tcp: TcpStream,
     deadline: Instant,
-) -> io::Result<Stream> {
-    let handshake = TlsAcceptor::from(Arc::clone(config)).accept(tcp);
-    let tls = timeout_at(deadline, handshake)
-        .await
-        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "TLS handshake took too long"))??;
-    Ok(Stream::Tls(Box::new(tls)))
+) -> io::Result<(Stream, Option<CertificateDer<'static>>)> {
+    let handshake = async {
+        let start = LazyConfigAcceptor::new(Acceptor::default(), tcp).await?;
+        let shown = config.cert_resolver.resolve(start.client_hello());
+        let certificate = shown.and_then(|shown| shown.cert.first().cloned());
+        let tls = start.into_stream(Arc::clone(config)).await?;
+        Ok((Stream::Tls(Box::new(tls)), certificate))
+    };
+    let in_time = timeout_at(deadline, handshake).await;
+    in_time.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "TLS handshake took too long"))?
 }
 
 /// Certificates by the name a client asks for.

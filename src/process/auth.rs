@@ -18,10 +18,13 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, error, warn};
 
+use crate::auth::userdb::Describe;
 use crate::auth::{
     self, Authenticator, Line, Mechanism, Outside, Proof, Question, Secret, Step, Verdict,
 };
+use crate::config::AuthProtocol;
 use crate::process::ServeError;
+use crate::process::accounts;
 use crate::process::confine;
 use crate::process::link::{Link, unexpected};
 use crate::process::message::{Ask, AuthSetup, Connection, FromAuth, Reply, Seek, Sought, ToAuth};
@@ -82,11 +85,12 @@ pub fn run(setup: AuthSetup, master: OwnedFd) -> Result<(), ServeError> {
             next: AtomicU32::default(),
             runtime: Handle::current(),
         });
-        let authenticator =
-            Authenticator::new(&config.auth, config.users.first_uid, outside.clone())?;
+        let by_master: Arc<dyn Outside> = outside.clone();
+        let authenticator = Authenticator::new(&config.auth, config.users.first_uid, &by_master);
         let mtas = Arc::new(Mtas {
             auth: Arc::new(authenticator),
             mechanisms: mechanisms(&config),
+            describe: Box::new(move |granted| accounts::described(&config, granted)),
             served: AtomicU64::default(),
             places: Arc::new(Semaphore::new(MTAS_MAX)),
         });
@@ -126,12 +130,12 @@ async fn hear(outside: &ByMaster, mtas: &Arc<Mtas>) -> io::Result<()> {
                 };
                 logins.spawn(inform(Arc::new(window)));
             }
-            ToAuth::Socket => {
+            ToAuth::Socket(protocol) => {
                 let Some(socket) = descriptors.pop() else {
                     return Err(unexpected("a socket is missing"));
                 };
                 let socket = UnixListener::from_std(socket.into())?;
-                logins.spawn(Arc::clone(mtas).accept(socket));
+                logins.spawn(Arc::clone(mtas).accept(socket, protocol));
             }
             ToAuth::Here(question, error) => outside.answer(question, error, descriptors.pop()),
             ToAuth::Stop => return Ok(()),
@@ -144,6 +148,8 @@ async fn hear(outside: &ByMaster, mtas: &Arc<Mtas>) -> io::Result<()> {
 struct Mtas {
     auth: Arc<Authenticator>,
     mechanisms: Arc<[Mechanism]>,
+    /// What is said of users.
+    describe: Box<Describe>,
     /// The number of the last connection.
     served: AtomicU64,
     places: Arc<Semaphore>,
@@ -151,7 +157,7 @@ struct Mtas {
 
 impl Mtas {
     /// Serves all that connect to a socket.
-    async fn accept(self: Arc<Self>, socket: UnixListener) {
+    async fn accept(self: Arc<Self>, socket: UnixListener, protocol: AuthProtocol) {
         loop {
             // Who finds no place waits for one.
             let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
@@ -169,7 +175,14 @@ impl Mtas {
             let mtas = Arc::clone(&self);
             tokio::spawn(async move {
                 let auth = Arc::clone(&mtas.auth);
-                let served = auth::mta::serve(stream, auth, &mtas.mechanisms, number).await;
+                let served = match protocol {
+                    AuthProtocol::Client => {
+                        auth::mta::serve(stream, auth, &mtas.mechanisms, number).await
+                    }
+                    AuthProtocol::Userdb => {
+                        auth::userdb::serve(stream, auth, mtas.describe.as_ref()).await
+                    }
+                };
                 if let Err(error) = served {
                     debug!("an MTA has gone: {error}");
                 }
@@ -302,7 +315,7 @@ async fn inform(window: Arc<Window>) {
             Ok(Some((Seek(recipient, name), _))) => {
                 let window = Arc::clone(&window);
                 seeking.spawn(async move {
-                    let answer = match window.auth.find(name).await {
+                    let answer = match window.auth.lookup(name).await {
                         Verdict::Granted(granted) => {
                             let found = FromAuth::Found(window.number, recipient, granted);
                             if let Err(error) = window.master.send(&found, &[]).await {

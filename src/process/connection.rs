@@ -8,12 +8,13 @@ use rustls::ServerConfig;
 use tokio::time::Instant;
 use tracing::debug;
 
-use crate::auth::Mechanism;
+use crate::auth::{Channel, Mechanism};
 use crate::config::Plaintext;
 use crate::net::listener::{Accepted, Refusals};
 use crate::net::shutdown::stopped;
 use crate::net::stream::Stream;
 use crate::net::tls;
+use crate::process::binding;
 use crate::session::prelogin::{Authenticate, PreloginEnd};
 use crate::session::{self, Handover, Limits, Opening, Released, Situation, Stop};
 
@@ -96,10 +97,11 @@ impl<A: Authenticate + Sync> Entrance<A> {
         } = accepted;
         let line = Line { peer, local };
         let mut stream = Stream::Tcp(tcp);
+        let mut channel = None;
         let mut deadline = self.login_deadline();
         if security == Security::Implicit {
             match self.secure(stream, line, deadline).await {
-                Some(secured) => stream = secured,
+                Some(secured) => (stream, channel) = secured,
                 None => return,
             }
         }
@@ -108,7 +110,8 @@ impl<A: Authenticate + Sync> Entrance<A> {
             ..Opening::default()
         };
         loop {
-            let Some(handover) = self.log_in(stream, line, deadline, opening).await else {
+            let at = (line, deadline);
+            let Some(handover) = self.log_in(stream, at, &mut channel, opening).await else {
                 return;
             };
             place.logged_in();
@@ -126,12 +129,12 @@ impl<A: Authenticate + Sync> Entrance<A> {
         Instant::now() + self.limits.login_timeout
     }
 
-    /// STARTTLS and login.
+    /// STARTTLS, which makes a channel to be bound to, and login.
     async fn log_in(
         &self,
         stream: Stream,
-        line: Line,
-        deadline: Instant,
+        (line, deadline): (Line, Instant),
+        channel: &mut Option<Channel>,
         opening: Opening,
     ) -> Option<Handover<Stream, A::Passage>> {
         let peer = line.peer.ip().to_canonical().to_string();
@@ -140,14 +143,8 @@ impl<A: Authenticate + Sync> Entrance<A> {
             starttls: true,
             login_allowed: may_send_plaintext(self.plaintext, line.peer, line.local),
             mechanisms: Arc::clone(&self.mechanisms),
+            channel: None,
             peer: peer.clone(),
-        };
-        let under_tls = Situation {
-            tls: true,
-            starttls: false,
-            login_allowed: true,
-            mechanisms: Arc::clone(&self.mechanisms),
-            peer,
         };
         let (stream, opening) = match stream {
             Stream::Tls(_) => (stream, opening),
@@ -156,7 +153,8 @@ impl<A: Authenticate + Sync> Entrance<A> {
                 match self.prelogin(stream, &in_clear, deadline, opening).await {
                     PreloginEnd::Handover(handover) => return Some(handover),
                     PreloginEnd::StartTls(stream) => {
-                        let secured = self.secure(stream, line, deadline).await?;
+                        let (secured, bound) = self.secure(stream, line, deadline).await?;
+                        *channel = bound;
                         // After STARTTLS there is no second greeting (RFC 3501 §6.2.1), and nothing counts that was
                         // said before.
                         let opening = Opening {
@@ -169,14 +167,27 @@ impl<A: Authenticate + Sync> Entrance<A> {
                 }
             }
         };
+        let under_tls = Situation {
+            tls: true,
+            starttls: false,
+            login_allowed: true,
+            mechanisms: Arc::clone(&self.mechanisms),
+            channel: channel.clone(),
+            peer,
+        };
         match self.prelogin(stream, &under_tls, deadline, opening).await {
             PreloginEnd::Handover(handover) => Some(handover),
             PreloginEnd::StartTls(_) | PreloginEnd::Logout => None,
         }
     }
 
-    /// TLS on a connection in clear.
-    async fn secure(&self, stream: Stream, line: Line, deadline: Instant) -> Option<Stream> {
+    /// TLS on a connection in clear, and what a login can be bound to, if any is.
+    async fn secure(
+        &self,
+        stream: Stream,
+        line: Line,
+        deadline: Instant,
+    ) -> Option<(Stream, Option<Channel>)> {
         let Stream::Tcp(tcp) = stream else {
             return None;
         };
@@ -186,7 +197,11 @@ impl<A: Authenticate + Sync> Entrance<A> {
             handshake = tls::accept(&self.tls, tcp, deadline) => handshake,
         };
         match handshake {
-            Ok(stream) => Some(stream),
+            Ok((stream, certificate)) => {
+                let is_bound = self.mechanisms.iter().any(|one| one.is_bound());
+                let channel = is_bound.then(|| binding::channel(&stream, certificate.as_ref()));
+                Some((stream, channel.flatten()))
+            }
             Err(error) => {
                 debug!(peer = %line.peer, %error, "TLS handshake failed");
                 None

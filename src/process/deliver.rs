@@ -13,9 +13,7 @@ use rustix::process::geteuid;
 use tokio::task::spawn_blocking;
 use tracing::info;
 
-use crate::auth::{
-    AccountFields, Authenticator, Granted, Outside, Proof, Question, SourceError, Verdict,
-};
+use crate::auth::{AccountFields, Authenticator, Granted, Outside, Proof, Question, Verdict};
 use crate::config::{Config, LogLevel};
 use crate::lmtp::command::Address;
 use crate::mailbox::delivery::{Incoming, Target};
@@ -71,12 +69,6 @@ pub enum Undelivered {
 
 impl From<ServeError> for Undelivered {
     fn from(error: ServeError) -> Undelivered {
-        Undelivered::TryAgain(error.to_string())
-    }
-}
-
-impl From<SourceError> for Undelivered {
-    fn from(error: SourceError) -> Undelivered {
         Undelivered::TryAgain(error.to_string())
     }
 }
@@ -217,10 +209,10 @@ fn find(config: &Config, name: &str) -> Result<(String, Account), Undelivered> {
         .build()
         .map_err(ServeError::system("start threads"))?;
     let authenticator = {
-        let outside = Arc::new(ByItself);
-        Authenticator::new(&config.auth, config.users.first_uid, outside)?
+        let outside: Arc<dyn Outside> = Arc::new(ByItself);
+        Authenticator::new(&config.auth, config.users.first_uid, &outside)
     };
-    let verdict = runtime.block_on(authenticator.find(name.to_owned()));
+    let verdict = runtime.block_on(authenticator.lookup(name.to_owned()));
     // No thread is left of it when rights are dropped.
     drop(runtime);
     let granted = match verdict {

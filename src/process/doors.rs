@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use tracing::{info, warn};
 
-use crate::config::{Config, Endpoint, SocketFile};
+use crate::config::{AuthProtocol, Config, Endpoint, SocketFile};
 use crate::net::listener;
 use crate::process::sockets;
 
@@ -19,8 +19,8 @@ const LMTP_MODE: u32 = 0o666;
 /// Who is served there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum For {
-    /// Who asks who may send.
-    Auth,
+    /// Who asks of users, by this protocol.
+    Auth(AuthProtocol),
     /// Who brings mail.
     Lmtp,
 }
@@ -43,10 +43,12 @@ impl Doors {
             place,
             socket: None,
         };
-        let socket = |socket: &SocketFile| Endpoint::Socket(socket.clone());
-        let auth = config.listen.auth.iter().map(socket);
+        let ask = |socket: &SocketFile| {
+            let place = Endpoint::Socket(socket.clone());
+            door(For::Auth(socket.kind), place)
+        };
+        let auth = config.listen.auth.iter().map(ask);
         let lmtp = config.listen.lmtp.iter().cloned();
-        let auth = auth.map(|place| door(For::Auth, place));
         Doors(
             auth.chain(lmtp.map(|place| door(For::Lmtp, place)))
                 .collect(),
@@ -85,17 +87,18 @@ impl Doors {
     }
 
     /// A copy of each that is open.
-    pub fn copies(&self, purpose: For) -> io::Result<Vec<OwnedFd>> {
-        let open = self.0.iter().filter(|door| door.purpose == purpose);
-        let open = open.filter_map(|door| door.socket.as_ref());
-        open.map(|socket| socket.as_fd().try_clone_to_owned())
-            .collect()
+    pub fn copies(&self) -> io::Result<Vec<(For, OwnedFd)>> {
+        let copy = |door: &Door| {
+            let socket = door.socket.as_ref()?.as_fd().try_clone_to_owned();
+            Some(socket.map(|socket| (door.purpose, socket)))
+        };
+        self.0.iter().filter_map(copy).collect()
     }
 }
 
 fn listen(purpose: For, place: &Endpoint) -> io::Result<(OwnedFd, OwnedFd)> {
     let mode = match purpose {
-        For::Auth => AUTH_MODE,
+        For::Auth(_) => AUTH_MODE,
         For::Lmtp => LMTP_MODE,
     };
     let socket: OwnedFd = match place {

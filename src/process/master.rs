@@ -14,6 +14,7 @@ use crate::config::{Config, Source};
 use crate::net::shutdown::{Hangup, SESSIONS_GRACE, Signals};
 use crate::net::tls::Material;
 use crate::process::ServeError;
+use crate::process::accounts;
 use crate::process::child::{Child, Event, Gone, Said, Who};
 use crate::process::doors::{Doors, For};
 use crate::process::link;
@@ -177,8 +178,10 @@ impl Master {
         let number = self.number();
         let wrap = |said: FromAuth| Said::Auth(said);
         let auth = Child::start(Who::Auth, number, (&setup, &[]), &[], &self.events, wrap).await?;
-        for socket in self.doors.copies(For::Auth)? {
-            auth.tell(ToAuth::Socket, Some(socket));
+        for (purpose, socket) in self.doors.copies()? {
+            if let For::Auth(protocol) = purpose {
+                auth.tell(ToAuth::Socket(protocol), Some(socket));
+            }
         }
         self.auth = Some(auth);
         // An lmtp process that is there already hears of it, too.
@@ -201,10 +204,10 @@ impl Master {
     fn open_doors(&mut self, first: bool) {
         for (purpose, socket) in self.doors.open(first) {
             match purpose {
-                For::Auth => self
+                For::Auth(protocol) => self
                     .auth
                     .as_ref()
-                    .map(|auth| auth.tell(ToAuth::Socket, Some(socket))),
+                    .map(|auth| auth.tell(ToAuth::Socket(protocol), Some(socket))),
                 For::Lmtp => self
                     .lmtp
                     .as_ref()
@@ -256,9 +259,10 @@ impl Master {
             config: settings::for_lmtp(&self.config),
             host: hostname(&self.config),
         });
-        let sockets = self.doors.copies(For::Lmtp)?;
+        let mut sockets = self.doors.copies()?;
+        sockets.retain(|(purpose, _)| *purpose == For::Lmtp);
         let mut descriptors: Vec<BorrowedFd<'_>> = vec![here.as_fd()];
-        descriptors.extend(sockets.iter().map(AsFd::as_fd));
+        descriptors.extend(sockets.iter().map(|(_, socket)| socket.as_fd()));
         let number = self.number();
         let wrap = |said: FromLmtp| Said::Lmtp(said);
         let setup = (&setup, [].as_slice());
@@ -273,10 +277,13 @@ impl Master {
         if self.proofs >= PROOFS_MAX {
             return Err(io::Error::from_raw_os_error(libc::EAGAIN));
         }
-        let source = self.source(source);
-        let setup = Setup::Proof(match source {
+        let setup = Setup::Proof(match self.source(source) {
             Some(Source::Pam { service }) => ProofSetup::Pam(service.clone()),
             Some(Source::Passwd) => ProofSetup::Shadow,
+            Some(Source::Exec { command, user }) => ProofSetup::Exec {
+                command: command.clone(),
+                ids: accounts::runs_as(user.as_ref(), self.roles.auth)?,
+            },
             _ => return Err(io::ErrorKind::NotFound.into()),
         });
         let (here, there) = link::pair()?;
@@ -293,7 +300,7 @@ impl Master {
     /// A source of users by its place in the configuration.
     fn source(&self, number: u32) -> Option<&Source> {
         let number = usize::try_from(number).ok()?;
-        self.config.auth.source.get(number)
+        Some(&self.config.auth.source.get(number)?.source)
     }
 
     /// Tells auth of a process that asks it.

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::auth::{Granted, Line, Mechanism};
+use crate::config::AuthProtocol;
 use crate::process::privileges::Ids;
 use crate::session::Opening;
 
@@ -52,6 +53,13 @@ pub enum ProofSetup {
     Pam(String),
     /// By shadow(5).
     Shadow,
+    /// By a program.
+    Exec {
+        /// The program and its arguments.
+        command: Vec<String>,
+        /// Whom it runs as; `None`: as master does, which is not root.
+        ids: Option<Ids>,
+    },
 }
 
 /// How the login process begins.
@@ -189,8 +197,8 @@ pub enum ToAuth {
     Login(u32),
     /// An lmtp process of this number is there; its link comes along.
     Lmtp(u32),
-    /// A socket that MTAs connect to comes along.
-    Socket,
+    /// A socket that MTAs connect to comes along, and what is spoken there.
+    Socket(AuthProtocol),
     /// The answer to the question of this number: the file comes along, or the link to who checks a password; or why
     /// not, as a number of errno(3).
     Here(u32, Option<i32>),

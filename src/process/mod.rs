@@ -8,7 +8,9 @@
 
 mod accounts;
 mod auth;
+mod binding;
 mod bring;
+mod checkpassword;
 mod child;
 mod confine;
 mod connection;
@@ -43,7 +45,6 @@ mod workers;
 
 use std::io;
 
-use crate::auth::SourceError;
 use crate::config::ExpandError;
 use crate::mailbox::fault::Fault;
 use crate::net::tls::TlsError;
@@ -57,9 +58,6 @@ pub enum ServeError {
     /// A certificate or key is wrong.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// A source of users cannot be used.
-    #[error(transparent)]
-    Source(#[from] SourceError),
     /// The mail cannot be opened.
     #[error("cannot open the mail: {0}")]
     Mail(#[from] Fault),
@@ -81,10 +79,7 @@ impl ServeError {
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
-            ServeError::Usage(_)
-                | ServeError::Tls(_)
-                | ServeError::Source(_)
-                | ServeError::Location(_)
+            ServeError::Usage(_) | ServeError::Tls(_) | ServeError::Location(_)
         )
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::auth::Mechanism;
-use crate::config::{Auth, Capabilities, Config, Listen, Tls, TlsVersion};
+use crate::config::{Auth, Capabilities, Config, Listen, Source, Tls, TlsVersion};
 use crate::net::tls::MinimumVersion;
 use crate::process::ServeError;
 use crate::session;
@@ -36,10 +36,10 @@ fn withdrawn(capabilities: &Capabilities) -> Withdrawn {
     )
 }
 
-/// The configured mechanisms that there are already; `config check` warns of others.
+/// The configured mechanisms that there are already and every source can answer; `config check` warns of others.
 pub fn mechanisms(config: &Config) -> Arc<[Mechanism]> {
-    let known = config.auth.mechanisms.iter();
-    known
+    let offered = config.auth.offered().into_iter();
+    offered
         .filter_map(|mechanism| Mechanism::named(mechanism.as_str()))
         .collect()
 }
@@ -55,7 +55,9 @@ pub fn at_most(number: u32) -> usize {
 /// What the login process needs: no source of users, and nothing of the mail but its limits.
 pub fn for_login(config: &Config) -> String {
     let auth = Auth {
-        source: Auth::default().source,
+        mechanisms: config.auth.offered(),
+        // One that could answer them all: what the real ones can is settled.
+        source: vec![Source::of_nobody().into()],
         ..config.auth.clone()
     };
     let mut own = Config {
@@ -80,14 +82,15 @@ pub fn for_lmtp(config: &Config) -> String {
     own.to_toml(false)
 }
 
-/// What the auth process needs: the sources of users.
+/// What the auth process needs: the sources of users, and what it says of those to others.
 pub fn for_auth(config: &Config) -> String {
-    let mut own = Config {
+    let own = Config {
         auth: config.auth.clone(),
+        users: config.users.clone(),
+        mail: config.mail.clone(),
         log: config.log.clone(),
         ..Config::default()
     };
-    own.users.first_uid = config.users.first_uid;
     own.to_toml(false)
 }
 
@@ -146,7 +149,7 @@ mod tests {
             (login.mail.max_message_size, &login.mail.location),
             (all.mail.max_message_size, &Config::default().mail.location)
         );
-        assert_eq!((auth.auth, auth.mail), (all.auth, Config::default().mail));
+        assert_eq!((auth.auth, auth.tls), (all.auth, Config::default().tls));
         assert_eq!((&worker.mail, &worker.users), (&all.mail, &all.users));
         for config in [login.log, auth.log, worker.log] {
             assert_eq!(config, all.log);
