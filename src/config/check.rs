@@ -125,9 +125,6 @@ pub fn check(config: &Config) -> Vec<Finding> {
 pub fn unsupported(config: &Config) -> Vec<Finding> {
     const TEXT: &str = "not supported by this version yet";
     let mut findings = Findings::default();
-    if !config.listen.proxy_protocol_from.is_empty() {
-        findings.error("listen.proxy-protocol-from", TEXT);
-    }
     if config.tls.client_ca.is_some() {
         findings.error("tls.client-ca", TEXT);
     }

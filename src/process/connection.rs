@@ -1,16 +1,20 @@
 //! One connection as strangers see it, from accept to login: TLS, STARTTLS, and who it is. What comes then is
 //! another's: of this very process or of a worker.
 
+use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::ServerConfig;
-use tokio::time::Instant;
-use tracing::debug;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+use tracing::{debug, warn};
 
 use crate::auth::Mechanism;
 use crate::config::Plaintext;
-use crate::net::listener::{Accepted, Refusals};
+use crate::net::limits::Place;
+use crate::net::listener::{Accepted, Refusals, Seldom, turn_away};
+use crate::net::proxy::{self, Ends};
 use crate::net::shutdown::stopped;
 use crate::net::stream::Stream;
 use crate::net::tls;
@@ -58,8 +62,8 @@ struct Line {
 pub struct Entrance<A> {
     /// Who may log in.
     pub auth: A,
-    /// Certificates and versions.
-    pub tls: Arc<ServerConfig>,
+    /// Certificates and versions, as they are now.
+    pub tls: watch::Receiver<Arc<ServerConfig>>,
     /// Of every session.
     pub limits: Limits,
     /// Who may send a password in clear.
@@ -68,6 +72,8 @@ pub struct Entrance<A> {
     pub mechanisms: Arc<[Mechanism]>,
     /// Told when the server stops.
     pub stop: Stop,
+    /// Proxies' connections that were refused.
+    pub refusing: Mutex<Seldom>,
 }
 
 /// Who serves those that have logged in.
@@ -88,37 +94,101 @@ impl<A: Authenticate + Sync> Entrance<A> {
         security: Security,
         inside: &impl Inside<A::Passage>,
     ) {
+        let Some(accepted) = self.announced(accepted, security).await else {
+            return;
+        };
         let Accepted {
             tcp,
             peer,
             local,
             mut place,
+            ..
         } = accepted;
         let line = Line { peer, local };
         let mut stream = Stream::Tcp(tcp);
-        let mut deadline = self.login_deadline();
-        if security == Security::Implicit {
-            match self.secure(stream, line, deadline).await {
-                Some(secured) => stream = secured,
-                None => return,
-            }
-        }
         let mut opening = Opening {
             greeting: true,
             ..Opening::default()
         };
+        let mut at_once = security.is_implicit();
         loop {
-            let Some(handover) = self.log_in(stream, line, deadline, opening).await else {
-                return;
+            let displaced = place.displaced();
+            let handover = tokio::select! {
+                biased;
+                handover = self.enter(stream, line, &place, at_once, opening) => handover,
+                () = displaced => {
+                    debug!(%peer, "closed: the server is full, and others have fewer connections");
+                    None
+                }
             };
+            let Some(handover) = handover else { return };
             place.logged_in();
             let Some(released) = inside.serve(handover, peer).await else {
                 return;
             };
             place.logged_out(peer.ip());
             Released { stream, opening } = released;
-            deadline = self.login_deadline();
+            at_once = false;
         }
+    }
+
+    /// Hears from a proxy whose connection it is. `None`: it is over.
+    async fn announced(&self, mut accepted: Accepted, security: Security) -> Option<Accepted> {
+        if !accepted.proxied {
+            return Some(accepted);
+        }
+        let proxy = accepted.peer;
+        let mut stop = self.stop.clone();
+        let header = proxy::read_header(&mut accepted.tcp);
+        let header = tokio::select! {
+            () = stopped(&mut stop) => return None,
+            header = timeout(proxy::HEADER_TIMEOUT, header) => header,
+        };
+        match header.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+            Ok(Some(Ends {
+                source,
+                destination,
+            })) => {
+                accepted.peer = source;
+                accepted.local = destination;
+            }
+            Ok(None) => {}
+            // So does whoever asks whether anybody is there.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return None,
+            Err(error) => {
+                self.note_refusal(proxy, &error);
+                return None;
+            }
+        }
+        if let Err(refused) = accepted.place.is_of(accepted.peer.ip()) {
+            self.note_refusal(accepted.peer, &refused);
+            turn_away(&accepted.tcp, security.refusals().said(refused));
+            return None;
+        }
+        Some(accepted)
+    }
+
+    fn note_refusal(&self, peer: SocketAddr, why: &impl std::fmt::Display) {
+        let mut refusing = self.refusing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(times) = refusing.is_due() {
+            warn!(%peer, times, "refused, through a proxy: {why}");
+        }
+    }
+
+    /// From a stranger's connection, TLS first where it is due `at_once`, to somebody who has logged in.
+    async fn enter(
+        &self,
+        mut stream: Stream,
+        line: Line,
+        place: &Place,
+        at_once: bool,
+        opening: Opening,
+    ) -> Option<Handover<Stream, A::Passage>> {
+        let deadline = self.login_deadline();
+        if at_once {
+            stream = self.secure(stream, line, place, deadline).await?;
+        }
+        self.log_in(stream, line, place, deadline, opening).await
     }
 
     /// TLS and login have one span of time together.
@@ -131,6 +201,7 @@ impl<A: Authenticate + Sync> Entrance<A> {
         &self,
         stream: Stream,
         line: Line,
+        place: &Place,
         deadline: Instant,
         opening: Opening,
     ) -> Option<Handover<Stream, A::Passage>> {
@@ -156,7 +227,7 @@ impl<A: Authenticate + Sync> Entrance<A> {
                 match self.prelogin(stream, &in_clear, deadline, opening).await {
                     PreloginEnd::Handover(handover) => return Some(handover),
                     PreloginEnd::StartTls(stream) => {
-                        let secured = self.secure(stream, line, deadline).await?;
+                        let secured = self.secure(stream, line, place, deadline).await?;
                         // After STARTTLS there is no second greeting (RFC 3501 §6.2.1), and nothing counts that was
                         // said before.
                         let opening = Opening {
@@ -176,14 +247,21 @@ impl<A: Authenticate + Sync> Entrance<A> {
     }
 
     /// TLS on a connection in clear.
-    async fn secure(&self, stream: Stream, line: Line, deadline: Instant) -> Option<Stream> {
+    async fn secure(
+        &self,
+        stream: Stream,
+        line: Line,
+        place: &Place,
+        deadline: Instant,
+    ) -> Option<Stream> {
         let Stream::Tcp(tcp) = stream else {
             return None;
         };
         let mut stop = self.stop.clone();
+        let config = Arc::clone(&self.tls.borrow());
         let handshake = tokio::select! {
             () = stopped(&mut stop) => return None,
-            handshake = tls::accept(&self.tls, tcp, deadline) => handshake,
+            handshake = tls::accept(config, tcp, place, deadline) => handshake,
         };
         match handshake {
             Ok(stream) => Some(stream),

@@ -1,25 +1,23 @@
 //! The role master: it opens ports, holds certificates, starts all other processes and brings them together. Where it
 //! is root, it stays so, and therefore reads nothing that a stranger wrote: what it is told is who has logged in.
 
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use rustix::fs::{FileType, Mode, OFlags};
 use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{error, info, warn};
 
 use crate::auth::Granted;
-use crate::config::{Config, Source, Variables};
+use crate::config::{Config, Source};
 use crate::net::shutdown::{Hangup, SESSIONS_GRACE, Signals};
-use crate::net::tls::Material;
+use crate::net::tls::Identities;
 use crate::process::ServeError;
+use crate::process::certificates;
 use crate::process::child::{Child, Event, Gone, Said, Who};
+use crate::process::errands;
 use crate::process::link;
 use crate::process::message::{
     AuthSetup, Connection, FromAuth, FromLogin, FromProof, LoginSetup, ProofSetup, Setup, ToAuth,
@@ -32,8 +30,7 @@ use crate::process::settings::{self, at_most};
 use crate::process::single::LOCAL_NAMES;
 use crate::process::sockets;
 use crate::process::start::{
-    FLUSH_GRACE, THREADS_GRACE, Threads, certificates, finish, hostname, start,
-    warn_of_few_descriptors,
+    FLUSH_GRACE, THREADS_GRACE, Threads, finish, hostname, start, warn_of_few_descriptors,
 };
 use crate::process::workers::Workers;
 
@@ -45,9 +42,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Passwords that may be checked at a time.
 const PROOFS_MAX: usize = 256;
-
-/// How long a file of users may take to be opened.
-const OPEN_LIMIT: Duration = Duration::from_secs(10);
 
 /// How often sockets that could not be opened are tried again.
 const SOCKETS_PAUSE: Duration = Duration::from_secs(10);
@@ -64,12 +58,7 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
     let hostname = hostname(&config);
     let mut names = vec![hostname.as_str()];
     names.extend(LOCAL_NAMES);
-    let certificates = certificates(
-        config.tls.certificate.as_deref(),
-        config.tls.key.as_deref(),
-        &config.tls.sni,
-        &names,
-    )?;
+    let identities = certificates::read(&config.tls, &names)?;
     let ports = Port::bind_all(&config)?;
     privileges::set_limits().map_err(ServeError::system("set the limits of the process"))?;
     privileges::hide().map_err(ServeError::system("keep others from looking in"))?;
@@ -77,6 +66,7 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
     if config.tls.certificate.is_none() {
         warn!("no tls.certificate: a self-signed one is used, which clients will not trust");
     }
+    certificates::warn_of_times(&config.tls, &identities);
     if let Some(missing) = roles.missing {
         warn!(
             "there is no user {missing}: login and auth run as nobody; \
@@ -94,7 +84,7 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
             roles,
             places,
             ports,
-            certificates,
+            identities,
             events,
             login: None,
             auth: None,
@@ -105,6 +95,8 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
             sockets: Vec::new(),
         };
         master.begin().await?;
+        let (files, serving) = (master.config.tls.clone(), master.identities.clone());
+        tokio::spawn(certificates::watch(files, serving, master.events.clone()));
         master.run(happened, signals).await
     });
     finish(&log, runtime, THREADS_GRACE);
@@ -149,7 +141,8 @@ struct Master {
     roles: Roles,
     places: Places,
     ports: Vec<Port>,
-    certificates: Vec<Material>,
+    /// The certificates that there are now.
+    identities: Identities,
     events: mpsc::Sender<Event>,
     login: Option<Child<ToLogin>>,
     auth: Option<Child<ToAuth>>,
@@ -192,6 +185,7 @@ impl Master {
                 Some(Event::Said(who, number, said)) => self.hear(&who, number, said).await,
                 Some(Event::Gone(gone)) => self.lose(gone)?,
                 Some(Event::Again(who)) => self.again(&who).await,
+                Some(Event::Certificates(identities)) => self.renew(identities),
                 Some(Event::Sockets) => {
                     if !self.open_sockets(false) {
                         self.wake_for_sockets();
@@ -216,7 +210,9 @@ impl Master {
         });
         let number = self.number();
         let wrap = |said: FromAuth| Said::Auth(said);
-        let auth = Child::start(Who::Auth, number, (&setup, &[]), &[], &self.events, wrap).await?;
+        let setup = (&setup, &Identities::default());
+        let auth = Child::start(Who::Auth, number, setup, &[], &self.events, wrap);
+        let auth = auth.await?;
         for (_, socket) in &self.sockets {
             auth.tell(ToAuth::Socket, Some(socket.try_clone()?.into()));
         }
@@ -271,6 +267,17 @@ impl Master {
         });
     }
 
+    /// Gives new certificates to those who use them.
+    fn renew(&mut self, identities: Identities) {
+        self.identities = identities;
+        if let Some(login) = &self.login {
+            for piece in self.identities.pieces() {
+                login.tell(ToLogin::Renew(piece), None);
+            }
+            login.tell(ToLogin::Renewed, None);
+        }
+    }
+
     async fn start_login(&mut self) -> io::Result<()> {
         let (here, there) = link::pair()?;
         let ports = self.ports.iter();
@@ -281,14 +288,14 @@ impl Master {
                 .clone()
                 .map(|port| (port.address, port.security.is_implicit()))
                 .collect(),
-            certificates: self.certificates.len(),
+            identities: self.identities.pieces().count(),
         });
         let mut descriptors: Vec<BorrowedFd<'_>> = vec![here.as_fd()];
         descriptors.extend(ports.map(|port| port.socket.as_fd()));
         self.next = self.next.wrapping_add(1);
         let number = self.next;
         let wrap = |said: FromLogin| Said::Login(said);
-        let setup = (&setup, self.certificates.as_slice());
+        let setup = (&setup, &self.identities);
         let login = Child::start(Who::Login, number, setup, &descriptors, &self.events, wrap);
         self.login = Some(login.await?);
         self.introduce(number, there);
@@ -310,9 +317,10 @@ impl Master {
         let number = self.number();
         let wrap = |said: FromProof| match said {};
         let (who, descriptors) = (Who::Proof, [there.as_fd()]);
+        let setup = (&setup, &Identities::default());
         // It ends by itself.
         let _: Child<ToProof> =
-            Child::start(who, number, (&setup, &[]), &descriptors, &self.events, wrap).await?;
+            Child::start(who, number, setup, &descriptors, &self.events, wrap).await?;
         self.proofs += 1;
         Ok(here)
     }
@@ -342,23 +350,10 @@ impl Master {
                 self.let_in(login, connection, granted).await;
             }
             Said::Auth(FromAuth::Open(question, source, user)) => {
-                let auth = self.auth.as_ref().map(Child::teller);
                 let source = self.source(source).cloned();
-                // What hangs there holds up nobody else.
-                tokio::spawn(async move {
-                    let opening = spawn_blocking(move || open(source.as_ref(), &user));
-                    let opened = match timeout(OPEN_LIMIT, opening).await {
-                        Ok(Ok(opened)) => opened,
-                        _ => Err(io::Error::from_raw_os_error(libc::ETIMEDOUT)),
-                    };
-                    let (error, file) = match opened {
-                        Ok(file) => (None, Some(file.into())),
-                        Err(error) => (error.raw_os_error(), None),
-                    };
-                    if let Some(auth) = auth {
-                        auth.tell(ToAuth::Here(question, error), file);
-                    }
-                });
+                if let Some(auth) = &self.auth {
+                    tokio::spawn(errands::open(auth.teller(), question, source, user));
+                }
             }
             Said::Auth(FromAuth::Prove(question, source)) => {
                 let (error, link) = match self.start_proof(source).await {
@@ -497,21 +492,5 @@ impl Master {
         if let Some(auth) = &self.auth {
             auth.tell(ToAuth::Stop, None);
         }
-    }
-}
-
-/// The file of a source of users, as it is for this user.
-fn open(source: Option<&Source>, user: &str) -> io::Result<File> {
-    let Some(Source::PasswdFile { path, .. }) = source else {
-        return Err(io::ErrorKind::NotFound.into());
-    };
-    let variables = Variables { user, home: None };
-    let path = PathBuf::from(path.expand(&variables).map_err(io::Error::other)?);
-    // Whatever else stands there must not hold up the server.
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = rustix::fs::open(path, flags, Mode::empty())?;
-    match FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) {
-        FileType::RegularFile => Ok(file.into()),
-        _ => Err(io::ErrorKind::InvalidInput.into()),
     }
 }

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::auth::{Granted, Line, Mechanism};
+use crate::net::tls::Piece;
 use crate::process::privileges::Ids;
 use crate::session::Opening;
 
@@ -58,8 +59,8 @@ pub struct LoginSetup {
     pub config: String,
     /// Where it listens, and whether TLS begins at once.
     pub ports: Vec<(SocketAddr, bool)>,
-    /// How many certificates follow, a message each; that for everybody first.
-    pub certificates: usize,
+    /// How many parts of [`Identities`](crate::net::tls::Identities) follow, a message each.
+    pub identities: usize,
 }
 
 /// How the auth process begins.
@@ -93,6 +94,10 @@ pub enum ToLogin {
     Enter(Connection),
     /// The user has, but cannot be served.
     Refuse(Connection),
+    /// Certificates have been renewed: this is a part of what there is now.
+    Renew(Piece),
+    /// That was all of it.
+    Renewed,
     /// No more connections; those that are there are to end.
     Stop,
 }

@@ -8,9 +8,11 @@
 
 mod accounts;
 mod auth;
+mod certificates;
 mod child;
 mod confine;
 mod connection;
+mod errands;
 mod link;
 mod log;
 mod login;

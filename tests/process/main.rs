@@ -9,5 +9,8 @@ mod ends;
 mod hall;
 mod mail;
 mod mta;
+mod proxied;
+mod renewal;
+mod strangers;
 mod system;
 mod taken;

@@ -110,10 +110,6 @@ fn owners_are_known_and_not_root() {
 #[test]
 fn what_leaves_the_server_less_strict_is_an_error_and_the_rest_a_warning() {
     finds(
-        "[listen]\nproxy-protocol-from = [\"10.0.0.0/8\"]\n",
-        "error: listen.proxy-protocol-from: not supported by this version yet",
-    );
-    finds(
         "[listen]\nlmtp = [\"/run/culver/lmtp\"]\n",
         "warning: listen.lmtp: not supported by this version yet",
     );
