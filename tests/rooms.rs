@@ -21,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "session",
         &[
+            "auth::Channel",
             "auth::Granted",
             "auth::Line",
             "auth::Mechanism",

@@ -8,7 +8,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tracing::{error, info};
 
+use super::names::Named;
 use super::sasl::{self, Exchange};
+use super::scram::Channel;
+use super::sources::Outcome;
 use super::{Authenticator, Credentials, Mechanism, Secret, Step, Verdict};
 
 /// Characters of a failed login's name that the log keeps.
@@ -21,6 +24,8 @@ pub struct Line {
     pub peer: String,
     /// What it is for.
     pub purpose: Purpose,
+    /// The TLS connection, where a login can be bound to it: see [`Mechanism::is_bound`].
+    pub channel: Option<Channel>,
 }
 
 /// What a login is for.
@@ -44,6 +49,12 @@ pub struct Attempt {
     exchange: Option<Exchange>,
     /// Once it is known.
     user: Option<String>,
+    /// As it was typed, for the log.
+    typed: String,
+    /// What follows if the client proves who it is.
+    outcome: Option<Outcome>,
+    /// What the client has to hear of, and say so, before it hears this.
+    verdict: Option<Verdict>,
 }
 
 impl Attempt {
@@ -55,6 +66,9 @@ impl Attempt {
             line,
             exchange: None,
             user: None,
+            typed: String::new(),
+            outcome: None,
+            verdict: None,
         }
     }
 
@@ -63,43 +77,108 @@ impl Attempt {
         self.user.as_deref()
     }
 
+    /// Whether all that is left is that the client has heard the last challenge, which its empty response says.
+    pub fn is_told(&self) -> bool {
+        self.verdict.is_some()
+    }
+
     /// Takes the client's next response; `None`: it begins without one. A refusal takes its time.
     pub async fn step(&mut self, response: Option<&Secret>) -> Step {
         let response = response.map(Secret::expose);
+        if let Some(verdict) = self.verdict.take() {
+            let heard = response.is_none_or(<[u8]>::is_empty);
+            return Step::Verdict(if heard { verdict } else { Verdict::Denied });
+        }
         let next = match &mut self.exchange {
             Some(exchange) => exchange.step(response.unwrap_or_default()),
             None => {
-                let (exchange, next) = Exchange::start(self.mechanism, response);
+                let channel = self.line.channel.take();
+                let (exchange, next) = Exchange::start(self.mechanism, channel, response);
                 self.exchange = Some(exchange);
                 next
             }
         };
         match next {
             sasl::Step::Challenge(challenge) => Step::Challenge(challenge),
-            sasl::Step::Failed => Step::Verdict(Verdict::Denied),
             sasl::Step::Done {
                 user,
                 authorize_as,
                 password,
             } => {
+                self.name(&user, authorize_as.as_deref());
                 let credentials = Credentials {
                     user,
                     authorize_as,
                     password,
                     line: self.line.clone(),
                 };
-                self.user = self.auth.user_name(&credentials);
-                Step::Verdict(self.check(credentials).await)
+                let verdict = self.auth.check(credentials).await;
+                Step::Verdict(self.tell(verdict))
+            }
+            sasl::Step::Keys {
+                hash,
+                user,
+                authorize_as,
+            } => {
+                let act_as = authorize_as.as_deref().map(str::as_bytes);
+                let named = self.name(user.as_bytes(), act_as);
+                let challenge = self.auth.challenge(named, hash, &self.line).await;
+                let (Some(challenge), Some(exchange)) = (challenge, &mut self.exchange) else {
+                    return Step::Verdict(self.tell(Verdict::Unavailable));
+                };
+                if challenge.outcome.verdict == Verdict::Unavailable {
+                    return Step::Verdict(self.tell(Verdict::Unavailable));
+                }
+                self.outcome = Some(challenge.outcome);
+                match exchange.challenge(challenge.keys) {
+                    sasl::Step::Challenge(challenge) => Step::Challenge(challenge),
+                    _ => Step::Verdict(self.tell(Verdict::Unavailable)),
+                }
+            }
+            sasl::Step::Proven(proof) => {
+                let verdict = match self.outcome.take() {
+                    Some(outcome) => self.auth.conclude(outcome, &self.line).await,
+                    None => Verdict::Denied,
+                };
+                match self.tell(verdict) {
+                    Verdict::Granted(granted) => {
+                        self.verdict = Some(Verdict::Granted(granted));
+                        Step::Challenge(proof)
+                    }
+                    refusal => Step::Verdict(refusal),
+                }
+            }
+            sasl::Step::Failed => {
+                let verdict = match self.outcome.take() {
+                    // A proof that is none is a wrong password.
+                    Some(outcome) => {
+                        let refused = Outcome {
+                            verdict: Verdict::Denied,
+                            ..outcome
+                        };
+                        let verdict = self.auth.conclude(refused, &self.line).await;
+                        self.tell(verdict)
+                    }
+                    None => Verdict::Denied,
+                };
+                Step::Verdict(verdict)
             }
         }
     }
 
-    async fn check(&self, credentials: Credentials) -> Verdict {
+    /// Notes who logs in.
+    fn name(&mut self, user: &[u8], authorize_as: Option<&[u8]>) -> Option<Named> {
+        let named = self.auth.named(user, authorize_as);
+        self.user = named.as_ref().map(|named| named.whose().to_owned());
         // A name goes to the log only as far as it can be one.
-        let name = String::from_utf8_lossy(&credentials.user);
-        let user: String = name.chars().take(NAME_MAX).collect();
-        let peer = &self.line.peer;
-        let verdict = self.auth.check(credentials).await;
+        let typed = String::from_utf8_lossy(user);
+        self.typed = typed.chars().take(NAME_MAX).collect();
+        named
+    }
+
+    /// The log hears of what was refused.
+    fn tell(&self, verdict: Verdict) -> Verdict {
+        let (user, peer) = (&self.typed, &self.line.peer);
         match &verdict {
             Verdict::Granted(_) => {}
             Verdict::Denied => info!(user, peer, "login failed"),
@@ -109,3 +188,6 @@ impl Attempt {
         verdict
     }
 }
+
+#[cfg(test)]
+mod tests;

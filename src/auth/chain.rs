@@ -1,8 +1,6 @@
-//! The sources in their order: name and password in, a verdict out, and refusals held back.
+//! Who has logged in: the sources are asked, and refusals are held back.
 //!
-//! A source that does not know the name, or has another password for it, leaves the question to the
-//! next one. One that cannot answer makes the verdict [`Verdict::Unavailable`], unless a later one
-//! says yes. Files are read and hashes computed on the blocking pool, as many at once as there are
+//! Files are read and hashes computed on the blocking pool, as many at once as there are
 //! cores. A name that nobody has costs a hash too, so that time does not tell who exists.
 
 use std::net::IpAddr;
@@ -11,129 +9,143 @@ use std::time::Instant;
 
 use tokio::sync::Semaphore;
 
-use super::hash::{DUMMY, Scheme, Stored};
-use super::passwd_line::{AllowedNet, Entry};
+use super::names::{Named, Names};
 use super::penalty::{self, Penalty};
-use super::source::{Asked, Means, Outside, Source, Tally, cores};
-use super::{AccountFields, Credentials, Granted, Purpose, Verdict};
-use crate::config::{self, Template};
+use super::pretence::Pretence;
+use super::scram_keys::Hash;
+use super::source::{Means, Outside, Source, cores};
+use super::sources::{Challenge, Ordered, Outcome, Sources};
+use super::{Credentials, Line, Purpose, Verdict};
+use crate::config;
 use crate::imap::core::Secret;
-
-/// The longest user name, in octets.
-const MAX_NAME: usize = 255;
-
-/// The longest password that is looked at, in octets.
-const MAX_PASSWORD: usize = 4096;
 
 /// Checks at once where they are done elsewhere, and some may hang there.
 const CHECKS: usize = 512;
 
 /// Asks the sources.
 pub struct Authenticator {
-    inner: Arc<Inner>,
+    sources: Arc<Sources>,
     penalty: Penalty,
     /// As many permits as there may be checks at once: one for each core, but for those that only wait for others.
     pool: Arc<Semaphore>,
 }
 
-struct Inner {
-    /// `None`: names are taken as they are typed.
-    format: Option<Template>,
-    master_separator: Option<char>,
-    users: Vec<Source>,
-    masters: Vec<Source>,
-    means: Means,
-}
-
-/// A source that this version does not have.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("auth.source of kind {0:?} is not supported by this version; use a passwd-file")]
-pub struct SourceError(pub &'static str);
-
-/// What the sources say, and whether a refusal is held back.
-struct Outcome {
-    verdict: Verdict,
-    no_delay: bool,
-}
-
 impl Authenticator {
-    /// One that asks what `[[auth.source]]` names. Users of the system below `first_uid` are nobody. `outside` does what is not done here.
-    ///
-    /// # Errors
-    ///
-    /// [`SourceError`] for a kind of source that is not there.
-    pub fn new(
-        auth: &config::Auth,
-        first_uid: u32,
-        outside: Arc<dyn Outside>,
-    ) -> Result<Authenticator, SourceError> {
+    /// One that asks what `[[auth.source]]` names. Users of the system below `first_uid` are nobody. `outside` does what
+    /// is not done here.
+    pub fn new(auth: &config::Auth, first_uid: u32, outside: &Arc<dyn Outside>) -> Authenticator {
         let mut users = Vec::new();
         let mut masters = Vec::new();
-        for (number, source) in auth.source.iter().enumerate() {
-            let whose = match source {
-                config::Source::PasswdFile { master: true, .. } => &mut masters,
-                _ => &mut users,
-            };
-            whose.push(Source::new(number, source, first_uid, &outside)?);
+        for (number, config::AuthSource { source, rules }) in auth.source.iter().enumerate() {
+            let master = matches!(source, config::Source::PasswdFile { master: true, .. });
+            let whose = if master { &mut masters } else { &mut users };
+            whose.push(Ordered {
+                source: Source::new(number, source, first_uid, outside),
+                rules: *rules,
+                master,
+            });
         }
-        let inner = Inner {
-            format: Some(auth.username_format.clone()),
-            master_separator: auth.master_separator,
+        let sources = Sources {
+            names: Names {
+                format: Some(auth.username_format.clone()),
+                master_separator: auth.master_separator,
+            },
             users,
             masters,
             means: Means::new(auth.cache.0),
+            pretence: Pretence::new(),
         };
-        Ok(Authenticator::of(inner, Penalty::new(auth.failure_delay.0)))
+        Authenticator::of(sources, Penalty::new(auth.failure_delay.0))
     }
 
     /// One that knows a single user, in upper or lower case.
     pub fn single(user: String, password: Secret) -> Authenticator {
         let defaults = config::Auth::default();
-        let inner = Inner {
-            format: None,
-            master_separator: None,
-            users: vec![Source::Single { user, password }],
+        let sources = Sources {
+            names: Names {
+                format: None,
+                master_separator: None,
+            },
+            users: vec![Ordered {
+                source: Source::Single { user, password },
+                rules: config::Rules::default(),
+                master: false,
+            }],
             masters: Vec::new(),
             means: Means::new(defaults.cache.0),
+            pretence: Pretence::new(),
         };
-        Authenticator::of(inner, Penalty::new(defaults.failure_delay.0))
+        Authenticator::of(sources, Penalty::new(defaults.failure_delay.0))
     }
 
-    fn of(inner: Inner, penalty: Penalty) -> Authenticator {
-        let waits = inner.users.iter().any(Source::waits);
+    fn of(sources: Sources, penalty: Penalty) -> Authenticator {
+        let waits = sources.users.iter().any(|one| one.source.waits());
         let at_once = if waits { CHECKS } else { cores() };
         Authenticator {
-            inner: Arc::new(inner),
+            sources: Arc::new(sources),
             penalty,
             pool: Arc::new(Semaphore::new(at_once)),
         }
     }
 
-    /// The name in these credentials, as sources are asked for it; `None`: it is none.
-    pub fn user_name(&self, credentials: &Credentials) -> Option<String> {
-        let (user, target) = self.inner.names(credentials)?;
-        Some(target.unwrap_or(user))
+    /// Who logs in by these names; `None`: one of them is no user name.
+    pub(super) fn named(&self, user: &[u8], authorize_as: Option<&[u8]>) -> Option<Named> {
+        self.sources.names.named(user, authorize_as)
     }
 
     /// Says who has these credentials. A refusal takes its time.
     pub async fn check(&self, credentials: Credentials) -> Verdict {
-        let peer = penalty::address(&credentials.line.peer);
-        let purpose = credentials.line.purpose;
-        let inner = Arc::clone(&self.inner);
+        let line = credentials.line.clone();
+        let at = at(&line);
+        let checked = self.ask(move |sources| {
+            let named = sources
+                .names
+                .named(&credentials.user, credentials.authorize_as.as_deref());
+            sources.check(named.as_ref(), credentials.password.expose(), at)
+        });
+        match checked.await {
+            Some(outcome) => self.conclude(outcome, &line).await,
+            None => Verdict::Unavailable,
+        }
+    }
+
+    /// What a client of SCRAM has to prove; `None`: nobody can say.
+    pub(super) async fn challenge(
+        &self,
+        named: Option<Named>,
+        hash: Hash,
+        line: &Line,
+    ) -> Option<Challenge> {
+        let at = at(line);
+        self.ask(move |sources| sources.challenge(named.as_ref(), hash, at))
+            .await
+    }
+
+    /// What is known of a user, whoever asks. [`Verdict::Denied`]: there is none of that name.
+    pub async fn lookup(&self, user: String) -> Verdict {
+        let found = self.ask(move |sources| sources.lookup(&user)).await;
+        found.unwrap_or(Verdict::Unavailable)
+    }
+
+    /// Asks on the blocking pool; `None`: a panic, which ends in no more than a refusal to answer.
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Sources) -> T + Send + 'static,
+    ) -> Option<T> {
+        let sources = Arc::clone(&self.sources);
         // The permit goes along: a client that leaves does not make room for another hash.
-        let Ok(permit) = Arc::clone(&self.pool).acquire_owned().await else {
-            return Verdict::Unavailable;
-        };
-        let outcome = tokio::task::spawn_blocking(move || {
-            let outcome = inner.check(&credentials, peer);
+        let permit = Arc::clone(&self.pool).acquire_owned().await.ok()?;
+        let asked = tokio::task::spawn_blocking(move || {
+            let answer = question(&sources);
             drop(permit);
-            outcome
-        })
-        .await;
-        // A panic while checking, too, ends in no more than a refusal to answer.
-        let Ok(outcome) = outcome else {
-            return Verdict::Unavailable;
-        };
+            answer
+        });
+        asked.await.ok()
+    }
+
+    /// A verdict, once it has taken its time.
+    pub(super) async fn conclude(&self, outcome: Outcome, line: &Line) -> Verdict {
+        let (peer, purpose) = at(line);
         let peer = peer.filter(|_| purpose != Purpose::Submission { penalty: false });
         match outcome.verdict {
             Verdict::Granted(_) => self.penalty.succeeded(peer),
@@ -149,168 +161,8 @@ impl Authenticator {
     }
 }
 
-impl Inner {
-    fn check(&self, credentials: &Credentials, peer: Option<IpAddr>) -> Outcome {
-        let password = credentials.password.expose();
-        let mut tally = Tally::default();
-        let names = self.names(credentials);
-        let granted = match &names {
-            Some((user, target)) if password.len() <= MAX_PASSWORD => {
-                let asked = Asked {
-                    user,
-                    password,
-                    peer,
-                    purpose: credentials.line.purpose,
-                };
-                match target {
-                    None => self.log_in(&self.users, asked, &mut tally),
-                    Some(target) => self.log_in_as(asked, target, &mut tally),
-                }
-            }
-            _ => None,
-        };
-        let verdict = match granted {
-            Some(verdict) => verdict,
-            None => {
-                if !tally.hashed {
-                    self.hash_in_vain(password);
-                }
-                if tally.unavailable {
-                    Verdict::Unavailable
-                } else {
-                    Verdict::Denied
-                }
-            }
-        };
-        Outcome {
-            verdict,
-            no_delay: tally.no_delay,
-        }
-    }
-
-    /// The name that has the password, and whom it wants to act as if that is another. `None`: one
-    /// of them is no user name.
-    fn names(&self, credentials: &Credentials) -> Option<(String, Option<String>)> {
-        let typed = std::str::from_utf8(&credentials.user).ok()?;
-        let act_as = match &credentials.authorize_as {
-            Some(name) => Some(std::str::from_utf8(name).ok()?),
-            None => None,
-        };
-        // `user*master`, as Dovecot has it; a name to act as goes before.
-        let split = self
-            .master_separator
-            .and_then(|mark| typed.split_once(mark));
-        let (user, target) = match (act_as, split) {
-            (None, Some((target, master))) => (master, Some(target)),
-            (act_as, _) => (typed, act_as),
-        };
-        let user = self.normal(user)?;
-        let target = match target {
-            Some(target) => Some(self.normal(target)?),
-            None => None,
-        };
-        let target = target.filter(|target| *target != user);
-        Some((user, target))
-    }
-
-    /// A name as the sources know it; `None`: it holds what no user name does.
-    fn normal(&self, typed: &str) -> Option<String> {
-        let Some(format) = &self.format else {
-            let good = typed.len() <= MAX_NAME && !typed.contains(|c: char| c.is_control());
-            return (good && !typed.is_empty()).then(|| typed.to_owned());
-        };
-        if !is_user_name(typed) {
-            return None;
-        }
-        let name = format.expand_name(typed);
-        is_user_name(&name).then_some(name)
-    }
-
-    /// The first yes of `sources`, or a disabled user's refusal.
-    fn log_in(&self, sources: &[Source], asked: Asked<'_>, tally: &mut Tally) -> Option<Verdict> {
-        sources.iter().find_map(|source| {
-            let entry = source.log_in(asked, &self.means, tally)?;
-            let verdict = || grant(source.user_name(asked.user), entry.clone(), asked.purpose);
-            from_allowed(&entry, asked.peer).then(verdict)
-        })
-    }
-
-    /// A master user's login as `target`, who must exist.
-    fn log_in_as(&self, asked: Asked<'_>, target: &str, tally: &mut Tally) -> Option<Verdict> {
-        let verdict = self.log_in(&self.masters, asked, tally)?;
-        if !matches!(verdict, Verdict::Granted(_)) {
-            return Some(verdict);
-        }
-        let mut users = self.users.iter();
-        let (source, entry) =
-            users.find_map(|source| Some((source, source.lookup(target, tally)?)))?;
-        tracing::info!("master user {} logs in as {target}", asked.user);
-        let mut verdict = grant(source.user_name(target), entry, asked.purpose);
-        if let Verdict::Granted(granted) = &mut verdict {
-            granted.master = Some(asked.user.to_owned());
-        }
-        Some(verdict)
-    }
-
-    /// Takes the time that a wrong password takes.
-    fn hash_in_vain(&self, password: &[u8]) {
-        let known = self.users.iter().find_map(Source::any_password);
-        let single = matches!(self.users[..], [Source::Single { .. }]);
-        if single || password.len() > MAX_PASSWORD {
-            return;
-        }
-        let stored = known
-            .and_then(|known| Stored::parse(&known, Scheme::Crypt).ok())
-            .or_else(|| Stored::parse(DUMMY, Scheme::Crypt).ok());
-        if let Some(stored) = stored {
-            let verify = || stored.verify("", password);
-            let _ = std::hint::black_box(self.means.hash(verify));
-        }
-    }
-}
-
-/// Whether a login from `peer` is good for this user.
-fn from_allowed(entry: &Entry, peer: Option<IpAddr>) -> bool {
-    let Some(allowed) = &entry.allowed else {
-        return true;
-    };
-    allowed.iter().any(|net| match (net, peer) {
-        (AllowedNet::Local, peer) => peer.is_none(),
-        (AllowedNet::Network(network), Some(peer)) => network.contains(peer),
-        (AllowedNet::Network(_), None) => false,
-    })
-}
-
-fn grant(user: String, entry: Entry, purpose: Purpose) -> Verdict {
-    // Who may have no session may send mail all the same, as with Dovecot.
-    let no_session = entry.disabled.filter(|_| purpose == Purpose::Session);
-    if let Some(reason) = entry.expired.or(no_session) {
-        return Verdict::Disabled(reason);
-    }
-    let user = match entry.renamed {
-        Some(name) if is_user_name(&name) => name,
-        Some(name) => {
-            tracing::error!("user {user}: {name:?} is no user name");
-            return Verdict::Unavailable;
-        }
-        None => user,
-    };
-    let account: AccountFields = entry.account;
-    Verdict::Granted(Granted {
-        user,
-        master: None,
-        account,
-    })
-}
-
-/// Whether a name is made of what Dovecot allows by default, and could be part of a path.
-fn is_user_name(name: &str) -> bool {
-    (1..=MAX_NAME).contains(&name.len())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b".-_@".contains(&byte))
-        && !name.contains("..")
-        && !name.starts_with('.')
+fn at(line: &Line) -> (Option<IpAddr>, Purpose) {
+    (penalty::address(&line.peer), line.purpose)
 }
 
 #[cfg(test)]

@@ -6,18 +6,13 @@
 
 use std::fmt::Write as _;
 
-use hmac::{Hmac, Mac};
+use hmac::Hmac;
 use md5::Md5;
 use sha1::Sha1;
-use sha2::{Digest, Sha256};
+use sha2::Digest;
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
 
 use super::crypt;
-use super::hash::Scheme;
-
-/// Rounds of a new SCRAM secret (RFC 7677 §4 asks for 4096 at least).
-const SCRAM_ROUNDS: u32 = 4096;
 
 /// Rounds of a new PBKDF2 hash.
 const PBKDF2_ROUNDS: u32 = 5000;
@@ -98,32 +93,7 @@ pub(super) fn digest_md5(user: &str, password: &[u8]) -> [u8; 16] {
         .into()
 }
 
-/// StoredKey and ServerKey of RFC 5802 §3. The password goes in as it was typed: SASLprep would
-/// change some that were hashed without it.
-fn scram_keys(scheme: Scheme, password: &[u8], salt: &[u8], rounds: u32) -> (Vec<u8>, Vec<u8>) {
-    if scheme == Scheme::ScramSha1 {
-        let salted = Zeroizing::new(pbkdf2_sha1(password, salt, rounds));
-        let client = mac::<Hmac<Sha1>>(&salted[..], b"Client Key");
-        let server = mac::<Hmac<Sha1>>(&salted[..], b"Server Key");
-        return (Sha1::digest(client).to_vec(), server);
-    }
-    let mut salted = Zeroizing::new([0u8; 32]);
-    // Fails only for an output of a length that HMAC cannot have.
-    let _ = pbkdf2::pbkdf2::<Hmac<Sha256>>(password, salt, rounds, &mut salted[..]);
-    let client = mac::<Hmac<Sha256>>(&salted[..], b"Client Key");
-    let server = mac::<Hmac<Sha256>>(&salted[..], b"Server Key");
-    (Sha256::digest(client).to_vec(), server)
-}
-
-fn mac<M: Mac + hmac::digest::KeyInit>(key: &[u8], message: &[u8]) -> Vec<u8> {
-    // HMAC takes a key of any length.
-    match <M as Mac>::new_from_slice(key) {
-        Ok(mac) => mac.chain_update(message).finalize().into_bytes().to_vec(),
-        Err(_) => Vec::new(),
-    }
-}
-
-fn pbkdf2_sha1(password: &[u8], salt: &[u8], rounds: u32) -> [u8; 20] {
+pub(super) fn pbkdf2_sha1(password: &[u8], salt: &[u8], rounds: u32) -> [u8; 20] {
     let mut out = [0u8; 20];
     // Fails only for an output of a length that HMAC cannot have.
     let _ = pbkdf2::pbkdf2::<Hmac<Sha1>>(password, salt, rounds, &mut out);
@@ -131,23 +101,10 @@ fn pbkdf2_sha1(password: &[u8], salt: &[u8], rounds: u32) -> [u8; 20] {
 }
 
 /// A number of rounds as a stored hash gives it.
-fn rounds(text: &str) -> Option<u32> {
+pub(super) fn rounds(text: &str) -> Option<u32> {
     text.parse()
         .ok()
         .filter(|rounds| (1..=MAX_ROUNDS).contains(rounds))
-}
-
-/// `rounds,salt,StoredKey,ServerKey`, the last three in base64.
-pub(super) fn verify_scram(scheme: Scheme, text: &str, password: &[u8]) -> Option<bool> {
-    let mut fields = text.split(',');
-    let rounds = rounds(fields.next()?)?;
-    let mut decoded = || base64_simd::STANDARD.decode_to_vec(fields.next()?).ok();
-    let (salt, stored, server) = (decoded()?, decoded()?, decoded()?);
-    let (computed, _) = scram_keys(scheme, password, &salt, rounds);
-    if fields.next().is_some() || stored.len() != computed.len() || server.len() != stored.len() {
-        return None;
-    }
-    Some(equal(&stored, &computed))
 }
 
 /// `$1$salt$rounds$hash`, the hash of 20 octets in hexadecimal, the salt taken as text.
@@ -163,15 +120,6 @@ pub(super) fn verify_pbkdf2(text: &str, password: &[u8]) -> Option<bool> {
         &hash,
         &pbkdf2_sha1(password, salt.as_bytes(), rounds),
     ))
-}
-
-/// A new secret for [`verify_scram`].
-pub(super) fn new_scram(scheme: Scheme, password: &[u8]) -> Option<Vec<u8>> {
-    let salt = random::<16>()?;
-    let (stored, server) = scram_keys(scheme, password, &salt, SCRAM_ROUNDS);
-    let encode = |bytes: &[u8]| base64_simd::STANDARD.encode_to_string(bytes);
-    let (salt, stored, server) = (encode(&salt), encode(&stored), encode(&server));
-    Some(format!("{SCRAM_ROUNDS},{salt},{stored},{server}").into_bytes())
 }
 
 /// A new hash for [`verify_pbkdf2`].

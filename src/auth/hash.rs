@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256, Sha512};
 use zeroize::Zeroizing;
 
 use super::digest::{self, equal, hex, random, unhex};
+use super::scram_keys::{Hash, Keys, ROUNDS, prepared};
 use super::{cram_md5, crypt};
 
 /// Cost of a new bcrypt hash: 2^10 rounds.
@@ -223,6 +224,14 @@ impl Stored {
         })
     }
 
+    /// The password itself.
+    pub fn plain(password: &[u8]) -> Stored {
+        Stored {
+            scheme: Scheme::Plain,
+            raw: Zeroizing::new(password.to_vec()),
+        }
+    }
+
     /// Whether `password` is the one; `user` is the name it is stored for.
     ///
     /// # Errors
@@ -274,10 +283,30 @@ impl Stored {
             Scheme::Smd5 => digest::verify_salted::<Md5>(&self.raw, password).ok_or(malformed),
             Scheme::CramMd5 => Ok(equal(&self.raw, &cram_md5::states(password))),
             Scheme::DigestMd5 => Ok(equal(&self.raw, &digest::digest_md5(user, password))),
-            Scheme::ScramSha1 | Scheme::ScramSha256 => {
-                digest::verify_scram(self.scheme, text()?, password).ok_or(malformed)
-            }
+            Scheme::ScramSha1 => verify_scram(Hash::Sha1, text()?, password).ok_or(malformed),
+            Scheme::ScramSha256 => verify_scram(Hash::Sha256, text()?, password).ok_or(malformed),
             Scheme::Pbkdf2 => digest::verify_pbkdf2(text()?, password).ok_or(malformed),
+        }
+    }
+
+    /// The keys for SCRAM; `None`: what is stored does not give any. Of a password in clear they are made, with `salt`.
+    ///
+    /// # Errors
+    ///
+    /// [`HashError::Malformed`].
+    pub fn scram(&self, hash: Hash, salt: &[u8]) -> Result<Option<Keys>, HashError> {
+        match (self.scheme, hash) {
+            (Scheme::Plain, _) => {
+                let password = prepared(&self.raw);
+                Ok(Some(Keys::of(hash, &password, salt, ROUNDS)))
+            }
+            (Scheme::ScramSha1, Hash::Sha1) | (Scheme::ScramSha256, Hash::Sha256) => {
+                let text = std::str::from_utf8(&self.raw).ok();
+                let keys = text.and_then(|text| Keys::parse(hash, text));
+                keys.map(Some)
+                    .ok_or(HashError::Malformed(self.scheme.name()))
+            }
+            _ => Ok(None),
         }
     }
 }
@@ -334,9 +363,8 @@ pub fn make(scheme: Scheme, user: Option<&str>, password: &[u8]) -> Result<Strin
             let user = user.ok_or(HashError::NeedsUser(name))?;
             digest::digest_md5(user, password).to_vec()
         }
-        Scheme::ScramSha1 | Scheme::ScramSha256 => {
-            digest::new_scram(scheme, password).ok_or(unavailable)?
-        }
+        Scheme::ScramSha1 => new_scram(Hash::Sha1, password).ok_or(unavailable)?,
+        Scheme::ScramSha256 => new_scram(Hash::Sha256, password).ok_or(unavailable)?,
         Scheme::Pbkdf2 => digest::new_pbkdf2(password).ok_or(unavailable)?,
     };
     let data = match encoding {
@@ -367,6 +395,14 @@ fn decode(
         Encoding::Hex => unhex(data),
         Encoding::Base64 => base64(),
     }
+}
+
+fn verify_scram(hash: Hash, text: &str, password: &[u8]) -> Option<bool> {
+    Keys::parse(hash, text).map(|keys| keys.are_of(hash, password))
+}
+
+fn new_scram(hash: Hash, password: &[u8]) -> Option<Vec<u8>> {
+    Keys::new_text(hash, password).map(String::into_bytes)
 }
 
 fn new_crypt(

@@ -12,12 +12,17 @@ mod crypt;
 mod digest;
 pub mod hash;
 pub mod mta;
+mod names;
 mod passwd_file;
 mod passwd_line;
 mod penalty;
+mod pretence;
 mod quota_rule;
 pub mod sasl;
+mod scram;
+mod scram_keys;
 mod source;
+mod sources;
 mod system;
 mod verified;
 
@@ -29,7 +34,9 @@ use crate::config::{Layout, Names};
 pub use crate::imap::core::Secret;
 
 pub use self::attempt::{Attempt, Line, Purpose};
-pub use self::chain::{Authenticator, SourceError};
+pub use self::chain::Authenticator;
+pub use self::scram::Channel;
+pub use self::scram_keys::Hash;
 pub use self::source::{Outside, Proof, Question};
 
 /// What a client has sent to log in.
@@ -52,18 +59,56 @@ pub enum Mechanism {
     Plain,
     /// The mechanism LOGIN.
     Login,
+    /// RFC 5802.
+    Scram(Scram),
+}
+
+/// Which SCRAM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scram {
+    /// By which hash.
+    pub hash: Hash,
+    /// Bound to the TLS connection.
+    pub plus: bool,
 }
 
 impl Mechanism {
     /// All there are.
-    pub const ALL: [Mechanism; 2] = [Mechanism::Plain, Mechanism::Login];
+    pub const ALL: [Mechanism; 6] = [
+        Mechanism::Plain,
+        Mechanism::Login,
+        Mechanism::scram(Hash::Sha1, false),
+        Mechanism::scram(Hash::Sha1, true),
+        Mechanism::scram(Hash::Sha256, false),
+        Mechanism::scram(Hash::Sha256, true),
+    ];
+
+    const fn scram(hash: Hash, plus: bool) -> Mechanism {
+        Mechanism::Scram(Scram { hash, plus })
+    }
 
     /// How it is announced (RFC 3501 §6.1.1).
     pub fn capability(self) -> &'static str {
         match self {
             Mechanism::Plain => "AUTH=PLAIN",
             Mechanism::Login => "AUTH=LOGIN",
+            Mechanism::Scram(Scram { hash, plus }) => match (hash, plus) {
+                (Hash::Sha1, false) => "AUTH=SCRAM-SHA-1",
+                (Hash::Sha1, true) => "AUTH=SCRAM-SHA-1-PLUS",
+                (Hash::Sha256, false) => "AUTH=SCRAM-SHA-256",
+                (Hash::Sha256, true) => "AUTH=SCRAM-SHA-256-PLUS",
+            },
         }
+    }
+
+    /// Whether the password itself crosses the line.
+    pub fn is_plaintext(self) -> bool {
+        matches!(self, Mechanism::Plain | Mechanism::Login)
+    }
+
+    /// Whether it binds a login to its TLS connection, and so needs one.
+    pub fn is_bound(self) -> bool {
+        matches!(self, Mechanism::Scram(Scram { plus: true, .. }))
     }
 
     /// The mechanism that a client names, in any case of letters.

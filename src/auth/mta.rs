@@ -61,6 +61,8 @@ struct Begin {
     mechanism: Vec<u8>,
     peer: String,
     penalty: bool,
+    /// What SCRAM says at last may come with the OK.
+    final_in_ok: bool,
     /// In base64; `None`: the client waits for a challenge.
     response: Option<Zeroizing<Vec<u8>>>,
 }
@@ -101,14 +103,23 @@ fn greeting(mechanisms: &[Mechanism], number: u64) -> io::Result<String> {
     let mut cookie = [0u8; 16];
     getrandom(&mut cookie, GetRandomFlags::empty())?;
     let mut text = "VERSION\t1\t2\n".to_owned();
-    for mechanism in mechanisms {
+    for mechanism in offered(mechanisms) {
         let name = mechanism.capability().trim_start_matches("AUTH=");
+        let kind = match mechanism.is_plaintext() {
+            true => "plaintext",
+            false => "mutual-auth",
+        };
         // Writing into a text cannot fail.
-        let _ = writeln!(text, "MECH\t{name}\tplaintext");
+        let _ = writeln!(text, "MECH\t{name}\t{kind}");
     }
     let _ = writeln!(text, "SPID\t{}\nCUID\t{number}", std::process::id());
     let _ = writeln!(text, "COOKIE\t{:032x}\nDONE", u128::from_be_bytes(cookie));
     Ok(text)
+}
+
+/// What can be offered: an MTA does not tell what its own TLS connections are bound by.
+fn offered(mechanisms: &[Mechanism]) -> impl Iterator<Item = &Mechanism> {
+    mechanisms.iter().filter(|mechanism| !mechanism.is_bound())
 }
 
 async fn hear<R: AsyncRead + Unpin>(
@@ -144,7 +155,7 @@ async fn hear<R: AsyncRead + Unpin>(
             Some(Request::Version | Request::Process) => {}
             Some(Request::Auth(begin)) => {
                 let known = Mechanism::named(&String::from_utf8_lossy(&begin.mechanism));
-                let offered = known.filter(|mechanism| mechanisms.contains(mechanism));
+                let offered = known.filter(|known| offered(mechanisms).any(|one| one == known));
                 let (Some(mechanism), false) = (offered, under_way.contains_key(&begin.id)) else {
                     return Ok(());
                 };
@@ -197,6 +208,7 @@ async fn login(
     let line = Line {
         peer: begin.peer,
         purpose,
+        channel: None,
     };
     let mut attempt = Attempt::new(auth, mechanism, line);
     let mut response = match begin.response.map(|octets| sasl::decode(&octets)) {
@@ -208,10 +220,16 @@ async fn login(
             return id;
         }
     };
+    let mut last = None;
     loop {
         let verdict = match attempt.step(response.as_ref()).await {
             Step::Challenge(challenge) => {
                 let challenge = sasl::encode(&challenge);
+                if begin.final_in_ok && attempt.is_told() {
+                    last = Some(challenge);
+                    response = None;
+                    continue;
+                }
                 say(&lines, format!("CONT\t{id}\t{challenge}\n")).await;
                 response = match timeout(ANSWER_LIMIT, responses.recv()).await {
                     Ok(Some(response)) => Some(response),
@@ -236,6 +254,9 @@ async fn login(
                 let mut answer = format!("OK\t{id}\tuser={}", escaped(&granted.user));
                 if let Some(master) = granted.master.as_deref().map(escaped) {
                     let _ = write!(answer, "\toriginal_user={master}\tauth_user={master}");
+                }
+                if let Some(last) = &last {
+                    let _ = write!(answer, "\tresp={last}");
                 }
                 answer
             }
@@ -284,6 +305,7 @@ fn auth<'a>(mut fields: impl Iterator<Item = &'a [u8]>) -> Option<Request> {
         mechanism: fields.next()?.to_vec(),
         peer: String::new(),
         penalty: true,
+        final_in_ok: false,
         response: None,
     };
     let mut service = false;
@@ -295,6 +317,7 @@ fn auth<'a>(mut fields: impl Iterator<Item = &'a [u8]>) -> Option<Request> {
             b"service" => service = true,
             b"rip" => begin.peer = String::from_utf8(unescaped(value)).ok()?,
             b"no-penalty" => begin.penalty = false,
+            b"final-resp-ok" => begin.final_in_ok = true,
             b"resp" => {
                 // It is the last one, so that no password is taken for something else.
                 if fields.next().is_some() {

@@ -37,6 +37,26 @@ pub struct Entry {
     pub account: AccountFields,
 }
 
+impl Entry {
+    /// What another source says of the same user, which counts where both say something.
+    pub(super) fn add(&mut self, other: Entry) {
+        let own = std::mem::replace(self, other);
+        let (account, before) = (&mut self.account, own.account);
+        self.disabled = self.disabled.take().or(own.disabled);
+        self.renamed = self.renamed.take().or(own.renamed);
+        account.uid = account.uid.or(before.uid);
+        account.gid = account.gid.or(before.gid);
+        account.home = account.home.take().or(before.home);
+        account.mail = account.mail.take().or(before.mail);
+        account.layout = account.layout.or(before.layout);
+        account.names = account.names.or(before.names);
+        account.control = account.control.take().or(before.control);
+        account.index = account.index.take().or(before.index);
+        account.quota_storage = account.quota_storage.or(before.quota_storage);
+        account.quota_messages = account.quota_messages.or(before.quota_messages);
+    }
+}
+
 /// One item of `allow_nets`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AllowedNet {
@@ -63,60 +83,83 @@ pub(super) fn parse(user: &str, line: &[u8]) -> Result<Option<Entry>, String> {
     entry.account.gid = gid;
     entry.account.home = (!home.is_empty()).then(|| PathBuf::from(home));
 
-    // Location and names wait for the home, which may come after them.
     let mut mail = None;
+    let mut fields = Vec::new();
+    match extra.strip_prefix(':') {
+        Some(location) => mail = Some(location),
+        None => {
+            let pairs = extra.split(' ');
+            fields.extend(pairs.map(|field| field.split_once('=').unwrap_or((field, ""))));
+        }
+    }
+    Ok(take(user, &mut entry, &fields, mail)?.then_some(entry))
+}
+
+/// The entry that these fields alone make, as a line's extra fields. `None`: as for a line.
+pub(super) fn of_fields(user: &str, fields: &[(String, String)]) -> Result<Option<Entry>, String> {
+    let mut entry = Entry::default();
+    let fields: Vec<(&str, &str)> = fields
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+        .collect();
+    Ok(take(user, &mut entry, &fields, None)?.then_some(entry))
+}
+
+/// Takes extra fields; false if one names no good uid. `mail` is the location where none says otherwise.
+fn take<'a>(
+    user: &str,
+    entry: &mut Entry,
+    fields: &[(&'a str, &'a str)],
+    mut mail: Option<&'a str>,
+) -> Result<bool, String> {
+    // Location and names wait for the home, which may come after them.
     let mut mail_path = None;
     let mut domain = None;
     let mut reason = None;
-    if let Some(location) = extra.strip_prefix(':') {
-        mail = (!location.is_empty()).then_some(location);
-    } else {
-        for field in extra.split(' ') {
-            let (key, value) = field.split_once('=').unwrap_or((field, ""));
-            match key {
-                "nologin" => {
-                    entry.disabled = Some(String::new());
-                    if !value.is_empty() && value != "y" && value != "yes" {
-                        reason = Some(value);
-                    }
+    for (key, value) in fields.iter().copied() {
+        match key {
+            "nologin" => {
+                entry.disabled = Some(String::new());
+                if !value.is_empty() && value != "y" && value != "yes" {
+                    reason = Some(value);
                 }
-                "reason" => reason = Some(value),
-                "nodelay" => entry.no_delay = true,
-                "nopassword" => entry.no_password = true,
-                "allow_nets" => entry.allowed = Some(allowed_nets(value)?),
-                "user" => entry.renamed = Some(expanded(value, user, None)?),
-                "domain" => domain = Some(expanded(value, user, None)?),
-                "proxy" | "proxy_maybe" | "host" => {
-                    return Err("proxying is not supported".to_owned());
+            }
+            "reason" => reason = Some(value),
+            "nodelay" => entry.no_delay = true,
+            "nopassword" => entry.no_password = true,
+            "allow_nets" => entry.allowed = Some(allowed_nets(value)?),
+            "user" => entry.renamed = Some(expanded(value, user, None)?),
+            "domain" => domain = Some(expanded(value, user, None)?),
+            "proxy" | "proxy_maybe" | "host" => {
+                return Err("proxying is not supported".to_owned());
+            }
+            "userdb_uid" | "userdb_gid" => {
+                let id = if key == "userdb_uid" {
+                    number(value, Id::uid)
+                } else {
+                    number(value, Id::gid)
+                };
+                let Ok(id) = id else {
+                    tracing::error!("user {user}: {key}={value} is 0 or not known");
+                    return Ok(false);
+                };
+                match key {
+                    "userdb_uid" => entry.account.uid = id,
+                    _ => entry.account.gid = id,
                 }
-                "userdb_uid" | "userdb_gid" => {
-                    let id = if key == "userdb_uid" {
-                        number(value, Id::uid)
-                    } else {
-                        number(value, Id::gid)
-                    };
-                    let Ok(id) = id else {
-                        tracing::error!("user {user}: {key}={value} is 0 or not known");
-                        return Ok(None);
-                    };
-                    match key {
-                        "userdb_uid" => entry.account.uid = id,
-                        _ => entry.account.gid = id,
-                    }
-                }
-                "userdb_home" => {
-                    let home = expanded(value, user, None)?;
-                    entry.account.home = (!home.is_empty()).then(|| PathBuf::from(home));
-                }
-                "userdb_mail" => mail = Some(value),
-                "userdb_mail_path" => mail_path = Some(value),
-                "userdb_mail_driver" if value != "maildir" => {
-                    return Err(format!("mail_driver {value:?} is not supported"));
-                }
-                key => {
-                    if let Some(field) = key.strip_prefix("userdb_") {
-                        quota_rule::take(&mut entry.account, user, field, value)?;
-                    }
+            }
+            "userdb_home" => {
+                let home = expanded(value, user, None)?;
+                entry.account.home = (!home.is_empty()).then(|| PathBuf::from(home));
+            }
+            "userdb_mail" => mail = Some(value),
+            "userdb_mail_path" => mail_path = Some(value),
+            "userdb_mail_driver" if value != "maildir" => {
+                return Err(format!("mail_driver {value:?} is not supported"));
+            }
+            key => {
+                if let Some(field) = key.strip_prefix("userdb_") {
+                    quota_rule::take(&mut entry.account, user, field, value)?;
                 }
             }
         }
@@ -138,7 +181,7 @@ pub(super) fn parse(user: &str, line: &[u8]) -> Result<Option<Entry>, String> {
     if let Some(path) = mail_path {
         entry.account.mail = Some(expanded(path, &name, home)?);
     }
-    Ok(Some(entry))
+    Ok(true)
 }
 
 /// The password without libpam-pwdfile's mark, and the scheme that this one names.

@@ -1,9 +1,11 @@
 //! One SASL exchange as a value: what the server asks next, or what the client has said.
 //!
-//! PLAIN (RFC 4616) and LOGIN (never standardised; what every server does). Octets here are already
+//! PLAIN (RFC 4616), LOGIN (never standardised; what every server does) and [SCRAM](super::scram). Octets here are already
 //! out of base64; who may log in is not decided here.
 
-use crate::auth::Mechanism;
+use crate::auth::scram::{self, Channel, First};
+use crate::auth::scram_keys::{Hash, Keys};
+use crate::auth::{Mechanism, Scram};
 use crate::imap::core::Secret;
 
 /// The challenges of LOGIN, as clients expect them.
@@ -25,6 +27,12 @@ enum Expects {
     LoginUser,
     /// LOGIN's password, for this user.
     LoginPassword(Vec<u8>),
+    /// SCRAM's first message. The channel is there where -PLUS is offered.
+    ScramFirst(Scram, Option<Channel>),
+    /// What was said in it, until it is known whom it names.
+    ScramKeys(Hash, First),
+    /// SCRAM's proof.
+    ScramProof(scram::Exchange),
     /// None: the exchange is over.
     Nothing,
 }
@@ -43,16 +51,33 @@ pub enum Step {
         /// The password.
         password: Secret,
     },
-    /// What the client sent is not what the mechanism says.
+    /// The client has said whom it will prove to be: give the keys to [`Exchange::challenge`].
+    Keys {
+        /// Of which kind.
+        hash: Hash,
+        /// Whose.
+        user: String,
+        /// As whom to act, where that was said.
+        authorize_as: Option<String>,
+    },
+    /// It has proven it; this is the proof that the server knows it.
+    Proven(Vec<u8>),
+    /// What the client sent is not what the mechanism says, or no proof.
     Failed,
 }
 
 impl Exchange {
-    /// Begins an exchange, with the initial response of RFC 4959 where there is one.
-    pub fn start(mechanism: Mechanism, initial: Option<&[u8]>) -> (Exchange, Step) {
+    /// Begins an exchange, with the initial response of RFC 4959 where there is one. `channel`: what the -PLUS mechanisms
+    /// bind to, where they are offered.
+    pub fn start(
+        mechanism: Mechanism,
+        channel: Option<Channel>,
+        initial: Option<&[u8]>,
+    ) -> (Exchange, Step) {
         let (expects, challenge): (Expects, &[u8]) = match mechanism {
             Mechanism::Plain => (Expects::PlainMessage, b""),
             Mechanism::Login => (Expects::LoginUser, USERNAME),
+            Mechanism::Scram(scram) => (Expects::ScramFirst(scram, channel), b""),
         };
         let mut exchange = Exchange { expects };
         let step = match initial {
@@ -78,8 +103,35 @@ impl Exchange {
                 authorize_as: None,
                 password: Secret::new(response.to_vec()),
             },
-            Expects::Nothing => Step::Failed,
+            Expects::ScramFirst(scram, channel) => {
+                let Some(first) = First::parse(response, scram.plus, channel.as_ref()) else {
+                    return Step::Failed;
+                };
+                let step = Step::Keys {
+                    hash: scram.hash,
+                    user: first.user.clone(),
+                    authorize_as: first.authorize_as.clone(),
+                };
+                self.expects = Expects::ScramKeys(scram.hash, first);
+                step
+            }
+            Expects::ScramProof(exchange) => match exchange.finish(response) {
+                Some(proof) => Step::Proven(proof.into_bytes()),
+                None => Step::Failed,
+            },
+            Expects::ScramKeys(..) | Expects::Nothing => Step::Failed,
         }
+    }
+
+    /// Goes on after [`Step::Keys`].
+    pub fn challenge(&mut self, keys: Keys) -> Step {
+        let expects = std::mem::replace(&mut self.expects, Expects::Nothing);
+        let (Expects::ScramKeys(hash, first), Some(nonce)) = (expects, scram::nonce()) else {
+            return Step::Failed;
+        };
+        let (exchange, challenge) = first.answer(hash, keys, &nonce);
+        self.expects = Expects::ScramProof(exchange);
+        Step::Challenge(challenge.into_bytes())
     }
 }
 
@@ -133,15 +185,15 @@ mod tests {
 
     #[test]
     fn plain_in_one_message() {
-        let (_, step) = Exchange::start(Mechanism::Plain, Some(b"\0tim\0tanstaaftanstaaf"));
+        let (_, step) = Exchange::start(Mechanism::Plain, None, Some(b"\0tim\0tanstaaftanstaaf"));
         assert_eq!(step, done(b"tim", None, b"tanstaaftanstaaf"));
-        let (_, step) = Exchange::start(Mechanism::Plain, Some(b"Ursel\0Kurt\0xipj3plmq"));
+        let (_, step) = Exchange::start(Mechanism::Plain, None, Some(b"Ursel\0Kurt\0xipj3plmq"));
         assert_eq!(step, done(b"Kurt", Some(b"Ursel"), b"xipj3plmq"));
     }
 
     #[test]
     fn plain_after_an_empty_challenge() {
-        let (mut exchange, step) = Exchange::start(Mechanism::Plain, None);
+        let (mut exchange, step) = Exchange::start(Mechanism::Plain, None, None);
         assert_eq!(step, Step::Challenge(Vec::new()));
         assert_eq!(exchange.step(b"\0u\0"), done(b"u", None, b""));
         assert_eq!(exchange.step(b"\0u\0p"), Step::Failed, "it is over");
@@ -157,23 +209,23 @@ mod tests {
             b"a\0b\0c\0d",
             b"\0u\0p\0",
         ] {
-            let (_, step) = Exchange::start(Mechanism::Plain, Some(message));
+            let (_, step) = Exchange::start(Mechanism::Plain, None, Some(message));
             assert_eq!(step, Step::Failed, "{message:?}");
         }
     }
 
     #[test]
     fn login_asks_twice_or_once() {
-        let (mut exchange, step) = Exchange::start(Mechanism::Login, None);
+        let (mut exchange, step) = Exchange::start(Mechanism::Login, None, None);
         assert_eq!(step, Step::Challenge(b"Username:".to_vec()));
         assert_eq!(exchange.step(b"u"), Step::Challenge(b"Password:".to_vec()));
         assert_eq!(exchange.step(b"p"), done(b"u", None, b"p"));
 
-        let (mut exchange, step) = Exchange::start(Mechanism::Login, Some(b"u"));
+        let (mut exchange, step) = Exchange::start(Mechanism::Login, None, Some(b"u"));
         assert_eq!(step, Step::Challenge(b"Password:".to_vec()));
         assert_eq!(exchange.step(b"p"), done(b"u", None, b"p"));
 
-        let (_, step) = Exchange::start(Mechanism::Login, Some(b""));
+        let (_, step) = Exchange::start(Mechanism::Login, None, Some(b""));
         assert_eq!(step, Step::Failed);
     }
 

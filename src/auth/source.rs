@@ -20,9 +20,10 @@ use zeroize::Zeroizing;
 
 use super::hash::{Scheme, Stored};
 use super::passwd_file::PasswdFile;
-use super::passwd_line::Entry;
+use super::passwd_line::{self, Entry};
+use super::scram_keys::{Hash, Keys};
 use super::verified::Verified;
-use super::{AccountFields, Purpose, SourceError, system};
+use super::{AccountFields, Purpose, Verdict, system};
 use crate::config;
 use crate::imap::core::Secret;
 
@@ -49,10 +50,12 @@ pub trait Outside: Send + Sync {
 pub struct Question {
     /// The user's name.
     pub user: String,
-    /// The password.
-    pub password: Zeroizing<Vec<u8>>,
+    /// The password; `None`: only what is known of the user is asked.
+    pub password: Option<Zeroizing<Vec<u8>>>,
     /// The client's address.
     pub peer: Option<IpAddr>,
+    /// What for.
+    pub purpose: Purpose,
 }
 
 /// What became of it.
@@ -60,6 +63,8 @@ pub struct Question {
 pub enum Proof {
     /// It is the user's.
     Right,
+    /// The same, and this is said of the user, in the fields of a passwd-file.
+    Known(Vec<(String, String)>),
     /// It is not, or there is no such user.
     Wrong,
     /// It is, but the user may not log in, for this reason.
@@ -86,6 +91,11 @@ pub(super) enum Source {
         number: usize,
         first_uid: u32,
     },
+    /// Users that a program knows.
+    Exec {
+        outside: Arc<dyn Outside>,
+        number: usize,
+    },
 }
 
 /// What asking several sources has come to so far.
@@ -94,6 +104,16 @@ pub(super) struct Tally {
     pub unavailable: bool,
     pub no_delay: bool,
     pub hashed: bool,
+}
+
+impl Tally {
+    /// What is said to whom nobody lets in.
+    pub fn refusal(&self) -> Verdict {
+        match self.unavailable {
+            true => Verdict::Unavailable,
+            false => Verdict::Denied,
+        }
+    }
 }
 
 /// What all sources share.
@@ -157,9 +177,9 @@ impl Source {
         source: &config::Source,
         first_uid: u32,
         outside: &Arc<dyn Outside>,
-    ) -> Result<Source, SourceError> {
+    ) -> Source {
         let outside = Arc::clone(outside);
-        Ok(match source {
+        match source {
             config::Source::PasswdFile { path, .. } => {
                 let open = move |user: &str, path: &Path| outside.open(number, user, path);
                 Source::PasswdFile(PasswdFile::new(path.clone(), Box::new(open)))
@@ -172,13 +192,13 @@ impl Source {
                 number,
                 first_uid,
             },
-            config::Source::Exec { .. } => return Err(SourceError(source.kind().as_str())),
-        })
+            config::Source::Exec { .. } => Source::Exec { outside, number },
+        }
     }
 
     /// Whether it waits for others, who may take their time.
     pub fn waits(&self) -> bool {
-        matches!(self, Source::System { .. })
+        matches!(self, Source::System { .. } | Source::Exec { .. })
     }
 
     /// What the source says of `user`; `None`: nothing, or it cannot say, which is counted.
@@ -204,11 +224,61 @@ impl Source {
                     ..Entry::default()
                 })
             }
+            Source::Exec { outside, number } => {
+                let question = Question {
+                    user: user.to_owned(),
+                    password: None,
+                    peer: None,
+                    purpose: Purpose::Session,
+                };
+                answered(user, outside.prove(*number, question), tally)
+            }
         }
+    }
+
+    /// The entry of a user, and the keys for SCRAM; nothing where the password is stored in a way that gives none.
+    pub fn scram(
+        &self,
+        user: &str,
+        hash: Hash,
+        salt: &[u8],
+        means: &Means,
+        tally: &mut Tally,
+    ) -> Option<(Entry, Keys)> {
+        let entry = self.lookup(user, tally)?;
+        tally.no_delay |= entry.no_delay;
+        if let Source::Single { password, .. } = self {
+            let stored = Stored::plain(password.expose());
+            return Some((entry, means.hash(|| stored.scram(hash, salt)).ok()??));
+        }
+        if entry.password.is_empty() || matches!(self, Source::System { .. } | Source::Exec { .. })
+        {
+            return None;
+        }
+        let stored = Stored::parse(&entry.password, self.scheme(&entry));
+        match stored.and_then(|stored| means.hash(|| stored.scram(hash, salt))) {
+            Ok(keys) => Some((entry, keys?)),
+            Err(error) => {
+                tracing::error!("user {user}: {error}");
+                tally.unavailable = true;
+                None
+            }
+        }
+    }
+
+    /// The scheme of a password that names none.
+    fn scheme(&self, entry: &Entry) -> Scheme {
+        entry.scheme.unwrap_or(match self {
+            Source::Static { .. } => Scheme::Plain,
+            _ => Scheme::Crypt,
+        })
     }
 
     /// The entry of a user whose password this is.
     pub fn log_in(&self, asked: Asked<'_>, means: &Means, tally: &mut Tally) -> Option<Entry> {
+        if let Source::Exec { outside, number } = self {
+            return prove(outside.as_ref(), *number, asked, means, tally);
+        }
         if let Source::System {
             outside,
             number,
@@ -243,21 +313,17 @@ impl Source {
             return entry.no_password;
         }
         let now = Instant::now();
-        if means
-            .verified
-            .contains(user, &entry.password, password, now)
-        {
+        let known = means.verified.find(user, &entry.password, password, now);
+        if known.is_some() {
             return true;
         }
         tally.hashed = true;
-        let scheme = entry.scheme.unwrap_or(match self {
-            Source::Static { .. } => Scheme::Plain,
-            _ => Scheme::Crypt,
-        });
-        let stored = Stored::parse(&entry.password, scheme);
+        let stored = Stored::parse(&entry.password, self.scheme(entry));
         match stored.and_then(|stored| means.hash(|| stored.verify(user, password))) {
             Ok(true) => {
-                means.verified.insert(user, &entry.password, password, now);
+                means
+                    .verified
+                    .insert((user, &entry.password, password), Entry::default(), now);
                 true
             }
             Ok(false) => false,
@@ -274,7 +340,7 @@ impl Source {
         match self {
             Source::PasswdFile(file) => file.any_password(),
             Source::Static { password } => Some(password.clone()),
-            Source::Single { .. } | Source::System { .. } => None,
+            Source::Single { .. } | Source::System { .. } | Source::Exec { .. } => None,
         }
     }
 
@@ -287,8 +353,8 @@ impl Source {
     }
 }
 
-/// Has a password of the system checked, or remembers that it was. What was remembered is not known to have changed until
-/// it is forgotten.
+/// Has a password checked elsewhere, or remembers that it was, and what was said of the user. What was remembered is not
+/// known to have changed until it is forgotten.
 fn prove(
     outside: &dyn Outside,
     number: usize,
@@ -300,23 +366,35 @@ fn prove(
         user,
         password,
         peer,
-        ..
+        purpose,
     } = asked;
     let (place, now) = (format!("source {number}"), Instant::now());
-    if means.verified.contains(user, &place, password, now) {
-        return Some(Entry::default());
+    if let Some(known) = means.verified.find(user, &place, password, now) {
+        return Some(known);
     }
     tally.hashed = true;
     let question = Question {
         user: user.to_owned(),
-        password: Zeroizing::new(password.to_vec()),
+        password: Some(Zeroizing::new(password.to_vec())),
         peer,
+        purpose,
     };
-    let why = match means.prove(|| outside.prove(number, question)) {
-        Ok(Proof::Right) => {
-            means.verified.insert(user, &place, password, now);
-            return Some(Entry::default());
-        }
+    let entry = answered(user, means.prove(|| outside.prove(number, question)), tally)?;
+    if entry.expired.is_none() {
+        let seen = (user, place.as_str(), password);
+        means.verified.insert(seen, entry.clone(), now);
+    }
+    Some(entry)
+}
+
+/// What another has said of a user; nothing, or nobody can say, which is counted.
+fn answered(user: &str, proof: io::Result<Proof>, tally: &mut Tally) -> Option<Entry> {
+    let why = match proof {
+        Ok(Proof::Right) => return Some(Entry::default()),
+        Ok(Proof::Known(fields)) => match passwd_line::of_fields(user, &fields) {
+            Ok(entry) => return entry,
+            Err(why) => why,
+        },
         Ok(Proof::Wrong) => return None,
         Ok(Proof::Disabled(reason)) => {
             return Some(Entry {

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
+use super::passwd_line::Entry;
+
 /// How many passwords are remembered.
 const MAX_ENTRIES: usize = 8192;
 
@@ -23,8 +25,8 @@ pub struct Verified {
     time: Duration,
     /// Random, new in each process; `None`: there is no randomness, and nothing is remembered.
     key: Option<[u8; 32]>,
-    /// When each entry ends.
-    entries: Mutex<HashMap<Digest, Instant>>,
+    /// When each ends, and what was said of the user.
+    entries: Mutex<HashMap<Digest, (Instant, Entry)>>,
 }
 
 impl Verified {
@@ -39,28 +41,32 @@ impl Verified {
         }
     }
 
-    /// Whether `password` was found right for `user` and this very `stored` hash.
-    pub fn contains(&self, user: &str, stored: &str, password: &[u8], now: Instant) -> bool {
-        let Some(digest) = self.digest(user, stored, password) else {
-            return false;
-        };
+    /// What was said when `password` was found right for `user` and this very `stored` hash; `None`: it was not.
+    pub fn find(&self, user: &str, stored: &str, password: &[u8], now: Instant) -> Option<Entry> {
+        let digest = self.digest(user, stored, password)?;
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.get(&digest).is_some_and(|ends| now < *ends)
+        let found = entries.get(&digest).filter(|(ends, _)| now < *ends);
+        found.map(|(_, entry)| entry.clone())
     }
 
     /// Remembers a password that was found right.
-    pub fn insert(&self, user: &str, stored: &str, password: &[u8], now: Instant) {
+    pub fn insert(
+        &self,
+        (user, stored, password): (&str, &str, &[u8]),
+        entry: Entry,
+        now: Instant,
+    ) {
         let Some(digest) = self.digest(user, stored, password) else {
             return;
         };
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= MAX_ENTRIES {
-            entries.retain(|_, ends| now < *ends);
+            entries.retain(|_, (ends, _)| now < *ends);
         }
         if entries.len() >= MAX_ENTRIES {
             entries.clear();
         }
-        entries.insert(digest, now + self.time);
+        entries.insert(digest, (now + self.time, entry));
     }
 
     fn digest(&self, user: &str, stored: &str, password: &[u8]) -> Option<Digest> {
@@ -84,21 +90,25 @@ mod tests {
     fn only_the_same_user_hash_and_password_are_found() {
         let verified = Verified::new(Duration::from_secs(60));
         let now = Instant::now();
-        verified.insert("ann", "{X}1", b"pw", now);
-        assert!(verified.contains("ann", "{X}1", b"pw", now));
-        assert!(!verified.contains("bob", "{X}1", b"pw", now));
-        assert!(!verified.contains("ann", "{X}2", b"pw", now));
-        assert!(!verified.contains("ann", "{X}1", b"pW", now));
-        assert!(!verified.contains("an", "n{X}1", b"pw", now));
-        assert!(!verified.contains("ann", "{X}1", b"pw", now + Duration::from_secs(60)));
+        verified.insert(("ann", "{X}1", b"pw"), Entry::default(), now);
+        assert!(verified.find("ann", "{X}1", b"pw", now).is_some());
+        assert!(verified.find("bob", "{X}1", b"pw", now).is_none());
+        assert!(verified.find("ann", "{X}2", b"pw", now).is_none());
+        assert!(verified.find("ann", "{X}1", b"pW", now).is_none());
+        assert!(verified.find("an", "n{X}1", b"pw", now).is_none());
+        assert!(
+            verified
+                .find("ann", "{X}1", b"pw", now + Duration::from_secs(60))
+                .is_none()
+        );
     }
 
     #[test]
     fn nothing_is_kept_when_told_so() {
         let verified = Verified::new(Duration::ZERO);
         let now = Instant::now();
-        verified.insert("ann", "{X}1", b"pw", now);
-        assert!(!verified.contains("ann", "{X}1", b"pw", now));
+        verified.insert(("ann", "{X}1", b"pw"), Entry::default(), now);
+        assert!(verified.find("ann", "{X}1", b"pw", now).is_none());
         assert!(verified.entries.lock().unwrap().is_empty());
     }
 
@@ -107,7 +117,11 @@ mod tests {
         let verified = Verified::new(Duration::from_secs(60));
         let now = Instant::now();
         for number in 0..2 * MAX_ENTRIES {
-            verified.insert("ann", "{X}1", &number.to_le_bytes(), now);
+            verified.insert(
+                ("ann", "{X}1", &number.to_le_bytes()),
+                Entry::default(),
+                now,
+            );
         }
         assert!(verified.entries.lock().unwrap().len() <= MAX_ENTRIES);
     }

@@ -239,7 +239,11 @@ pub fn run() -> ExitCode {
         Command::Password(PasswordCommand::Verify { hash, user }) => {
             password::verify(&hash, user.as_deref())
         }
-        Command::Role { .. } => role::run().map_err(serve::failure),
+        Command::Role { name } => match role::run(&name) {
+            Ok(0) => Ok(()),
+            Ok(code) => return ExitCode::from(code),
+            Err(error) => Err(serve::failure(error)),
+        },
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "culver", &mut script);

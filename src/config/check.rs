@@ -11,7 +11,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Config, Id, LogForm, LogTarget, Plaintext, SaslMechanism, Source, Template};
+use super::{
+    AuthSource, Config, Id, LogForm, LogTarget, Plaintext, SaslMechanism, Source, Template,
+};
 
 /// What `auto-create` may say of a mailbox (RFC 6154 §2).
 const SPECIAL_USES: [&str; 7] = [
@@ -128,24 +130,20 @@ pub fn unsupported(config: &Config) -> Vec<Finding> {
     if config.tls.client_ca.is_some() {
         findings.error("tls.client-ca", TEXT);
     }
-    let (known, unknown): (Vec<SaslMechanism>, Vec<SaslMechanism>) = config
-        .auth
-        .mechanisms
-        .iter()
-        .partition(|one| matches!(one, SaslMechanism::Plain | SaslMechanism::Login));
-    for mechanism in unknown {
-        findings.warning("auth.mechanisms", format!("{TEXT}: {}", mechanism.as_str()));
+    let mechanisms = &config.auth.mechanisms;
+    if mechanisms.contains(&SaslMechanism::External) {
+        findings.warning("auth.mechanisms", format!("{TEXT}: EXTERNAL"));
     }
-    if known.is_empty() {
-        findings.error(
-            "auth.mechanisms",
-            "neither PLAIN nor LOGIN: nobody could log in",
-        );
-    }
-    for source in &config.auth.source {
-        if matches!(source, Source::Exec { .. }) {
-            findings.error("auth.source", format!("kind \"exec\" is {TEXT}"));
+    let offered = config.auth.offered();
+    for mechanism in mechanisms.iter().filter(|one| one.is_scram()) {
+        if !offered.contains(mechanism) {
+            let name = mechanism.as_str();
+            let text = format!("{name} is not offered: a source cannot answer it");
+            findings.warning("auth.mechanisms", text);
         }
+    }
+    if offered.iter().all(|one| *one == SaslMechanism::External) {
+        findings.error("auth.mechanisms", "none that works: nobody could log in");
     }
     let warnings = [
         (!config.listen.lmtp.is_empty(), "listen.lmtp"),
@@ -247,7 +245,7 @@ fn certificates(config: &Config, findings: &mut Findings) {
 
 fn sources(config: &Config, findings: &mut Findings) {
     let mut users = false;
-    for source in &config.auth.source {
+    for AuthSource { source, .. } in &config.auth.source {
         match source {
             Source::PasswdFile { path, master } => {
                 users |= !master;
@@ -262,7 +260,7 @@ fn sources(config: &Config, findings: &mut Findings) {
                     findings.error("auth.source.password", "empty");
                 }
             }
-            Source::Exec { command } => {
+            Source::Exec { command, .. } => {
                 users = true;
                 if command.is_empty() {
                     findings.error("auth.source.command", "empty");
@@ -340,11 +338,12 @@ fn mail(config: &Config, findings: &mut Findings) {
             findings.error(key, "cannot stand on the home that it says");
         }
     }
-    let from_files = config
-        .auth
-        .source
-        .iter()
-        .any(|source| matches!(source, Source::PasswdFile { .. } | Source::Static { .. }));
+    let from_files = config.auth.source.iter().any(|one| {
+        matches!(
+            one.source,
+            Source::PasswdFile { .. } | Source::Static { .. }
+        )
+    });
     if from_files && needs_home(&mail.location) && config.users.home.is_none() {
         findings.warning(
             "mail.location",

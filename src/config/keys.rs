@@ -5,8 +5,8 @@
 
 use super::value::Value;
 use super::{
-    AuthSocket, Capabilities, ClientCapabilities, Config, Limits, Listen, Log, Mail, Quota, Sni,
-    Source, Tls, Users,
+    AuthSocket, AuthSource, Capabilities, ClientCapabilities, Config, Limits, Listen, Log, Mail,
+    Quota, Sni, Source, Tls, Users,
 };
 
 /// What may be done with each key of a section.
@@ -101,14 +101,14 @@ impl Section for super::Auth {
     }
 }
 
-impl Section for Source {
+impl Section for AuthSource {
     fn visit(&mut self, visitor: &mut impl Visitor) {
-        let mut kind = self.kind();
+        let mut kind = self.source.kind();
         visitor.required("kind", &mut kind);
-        if kind != self.kind() {
-            *self = Source::of_kind(kind);
+        if kind != self.source.kind() {
+            self.source = Source::of_kind(kind);
         }
-        match self {
+        match &mut self.source {
             Source::Pam { service } => visitor.key("service", service),
             Source::Passwd => {}
             Source::PasswdFile { path, master } => {
@@ -116,8 +116,16 @@ impl Section for Source {
                 visitor.key("master", master);
             }
             Source::Static { password } => visitor.required("password", password),
-            Source::Exec { command } => visitor.required("command", command),
+            Source::Exec { command, user } => {
+                visitor.required("command", command);
+                visitor.key("user", user);
+            }
         }
+        let rules = &mut self.rules;
+        visitor.key("result-success", &mut rules.success);
+        visitor.key("result-failure", &mut rules.failure);
+        visitor.key("result-internalfail", &mut rules.internal_failure);
+        visitor.key("skip", &mut rules.skip);
     }
 }
 
@@ -177,7 +185,7 @@ pub fn names() -> Vec<String> {
     let mut lister = Lister::default();
     Config::default().visit(&mut lister);
     for kind in super::SourceKind::ALL {
-        lister.within("auth.source", &mut Source::of_kind(*kind));
+        lister.within("auth.source", &mut AuthSource::from(Source::of_kind(*kind)));
     }
     lister.names
 }

@@ -11,6 +11,7 @@ pub mod check;
 mod keys;
 pub mod parse;
 pub mod show;
+mod source;
 pub mod system;
 pub mod template;
 mod value;
@@ -25,11 +26,12 @@ pub use self::address::{AuthSocket, Endpoint, Network};
 pub use self::amount::{Size, Time};
 pub use self::keys::names;
 pub use self::parse::{ConfigError, Mistake};
+pub use self::source::{AuthSource, Rules, Source};
 pub use self::system::Id;
 pub use self::template::{ExpandError, Template, Variables};
 pub use self::words::{
-    Fsync, Isolate, Layout, LogForm, LogLevel, LogTarget, Names, Plaintext, SaslMechanism,
-    SourceKind, TlsVersion,
+    Fsync, Isolate, Layout, LogForm, LogLevel, LogTarget, Names, Plaintext, Rule, SaslMechanism,
+    Skip, SourceKind, TlsVersion,
 };
 
 /// Where the configuration is read from unless another file is named.
@@ -177,7 +179,7 @@ pub struct Auth {
     /// How long a good verdict is remembered; 0: not at all.
     pub cache: Time,
     /// `[[auth.source]]`: asked in this order.
-    pub source: Vec<Source>,
+    pub source: Vec<AuthSource>,
 }
 
 impl Default for Auth {
@@ -189,75 +191,7 @@ impl Default for Auth {
             master_separator: None,
             failure_delay: Time(Duration::from_secs(2)),
             cache: Time(Duration::from_secs(60)),
-            source: vec![Source::default()],
-        }
-    }
-}
-
-/// `[[auth.source]]`: one place that knows users and passwords.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// `"pam"`: the system's users, through the PAM service named.
-    Pam {
-        /// The file in `/etc/pam.d`.
-        service: String,
-    },
-    /// `"passwd"`: the system's users by its user database, hashes included.
-    Passwd,
-    /// `"passwd-file"`: a file in Dovecot's format.
-    PasswdFile {
-        /// The file; `%d` and the other variables of the login name may stand in it.
-        path: Template,
-        /// Whether those in it are master users, who log in as others.
-        master: bool,
-    },
-    /// `"static"`: every name, with one password.
-    Static {
-        /// The password or its hash, `{SCHEME}…`.
-        password: String,
-    },
-    /// `"exec"`: a program in the manner of checkpassword.
-    Exec {
-        /// The program and its arguments.
-        command: Vec<String>,
-    },
-}
-
-impl Default for Source {
-    fn default() -> Source {
-        Source::Pam {
-            service: "culver".to_owned(),
-        }
-    }
-}
-
-impl Source {
-    /// A source of this kind about which nothing else is said.
-    fn of_kind(kind: SourceKind) -> Source {
-        match kind {
-            SourceKind::Pam => Source::default(),
-            SourceKind::Passwd => Source::Passwd,
-            SourceKind::PasswdFile => Source::PasswdFile {
-                path: Template::default(),
-                master: false,
-            },
-            SourceKind::Static => Source::Static {
-                password: String::new(),
-            },
-            SourceKind::Exec => Source::Exec {
-                command: Vec::new(),
-            },
-        }
-    }
-
-    /// The word that `kind` has for it.
-    pub fn kind(&self) -> SourceKind {
-        match self {
-            Source::Pam { .. } => SourceKind::Pam,
-            Source::Passwd => SourceKind::Passwd,
-            Source::PasswdFile { .. } => SourceKind::PasswdFile,
-            Source::Static { .. } => SourceKind::Static,
-            Source::Exec { .. } => SourceKind::Exec,
+            source: vec![AuthSource::default()],
         }
     }
 }

@@ -364,7 +364,7 @@ idle-timeout = "45m"
         assert!(config.mail.attachment_keywords);
         assert_eq!(config.auth.master_separator, Some('*'));
         assert!(matches!(
-            &config.auth.source[..],
+            [&config.auth.source[0].source, &config.auth.source[1].source],
             [
                 Source::PasswdFile { master: false, .. },
                 Source::PasswdFile { master: true, .. }

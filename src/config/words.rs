@@ -115,6 +115,13 @@ words! {
     }
 }
 
+impl SaslMechanism {
+    /// Whether it is SCRAM, in whatever form.
+    pub fn is_scram(self) -> bool {
+        self.as_str().starts_with("SCRAM-")
+    }
+}
+
 words! {
     /// Who may send a password over a line without TLS.
     pub enum Plaintext {
@@ -142,6 +149,38 @@ words! {
         Static = "static",
         /// [`Source::Exec`].
         Exec = "exec",
+    }
+}
+
+words! {
+    /// What follows from what a source says of a user.
+    pub enum Rule {
+        /// The user is let in.
+        ReturnOk = "return-ok",
+        /// What was found so far is the verdict.
+        Return = "return",
+        /// The user is not let in.
+        ReturnFail = "return-fail",
+        /// The next source is asked.
+        #[default]
+        Continue = "continue",
+        /// The same, and unless one of those says otherwise the user is let in.
+        ContinueOk = "continue-ok",
+        /// The same, and unless one of those says otherwise the user is not let in.
+        ContinueFail = "continue-fail",
+    }
+}
+
+words! {
+    /// When a source is not asked.
+    pub enum Skip {
+        /// It always is.
+        #[default]
+        Never = "never",
+        /// Where an earlier one has let the user in.
+        Authenticated = "authenticated",
+        /// Where none has.
+        Unauthenticated = "unauthenticated",
     }
 }
 

@@ -9,7 +9,7 @@ pub struct BeforeLogin<'a> {
     pub starttls: bool,
     /// A plain password may cross this connection.
     pub login_allowed: bool,
-    /// The capabilities of the SASL mechanisms there are (`AUTH=PLAIN`).
+    /// The capabilities of the SASL mechanisms there are on this line (`AUTH=PLAIN`).
     pub mechanisms: &'a [&'static str],
 }
 
@@ -85,9 +85,8 @@ pub fn before_login(situation: BeforeLogin<'_>) -> Vec<Cow<'static, str>> {
     if situation.starttls {
         names.push("STARTTLS");
     }
-    if situation.login_allowed {
-        names.extend(situation.mechanisms);
-    } else {
+    names.extend(situation.mechanisms);
+    if !situation.login_allowed {
         names.push("LOGINDISABLED");
     }
     names.into_iter().map(Cow::Borrowed).collect()

@@ -19,7 +19,8 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{
-    ClientHello, ParsedCertificate, ResolvesServerCert, VerifierBuilderError, WebPkiClientVerifier,
+    Acceptor, ClientHello, ParsedCertificate, ResolvesServerCert, VerifierBuilderError,
+    WebPkiClientVerifier,
 };
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
@@ -27,7 +28,7 @@ use rustls::{InconsistentKeys, RootCertStore, ServerConfig, SupportedProtocolVer
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
 use zeroize::Zeroizing;
 
 use crate::net::limits::Place;
@@ -286,18 +287,22 @@ pub fn server_config(
 }
 
 /// Speaks TLS with a client that has begun to; `TimedOut` where it has not come to an end by `deadline`. What it costs is
-/// computed when it is the turn of the connection's `place`.
+/// computed when it is the turn of the connection's `place`. The certificate is the one that the client was shown.
 pub async fn accept(
     config: Arc<ServerConfig>,
     tcp: TcpStream,
     place: &Place,
     deadline: Instant,
-) -> io::Result<Stream> {
-    let handshake = in_turn(place, TlsAcceptor::from(config).accept(tcp));
-    let tls = timeout_at(deadline, handshake)
-        .await
-        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "TLS handshake took too long"))??;
-    Ok(Stream::Tls(Box::new(tls)))
+) -> io::Result<(Stream, Option<CertificateDer<'static>>)> {
+    let handshake = async {
+        let start = LazyConfigAcceptor::new(Acceptor::default(), tcp).await?;
+        let shown = config.cert_resolver.resolve(start.client_hello());
+        let certificate = shown.and_then(|shown| shown.cert.first().cloned());
+        let tls = start.into_stream(Arc::clone(&config)).await?;
+        Ok((Stream::Tls(Box::new(tls)), certificate))
+    };
+    let in_time = timeout_at(deadline, in_turn(place, handshake)).await;
+    in_time.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "TLS handshake took too long"))?
 }
 
 /// Polls a future only when it is its turn, and holds up nobody while it waits.

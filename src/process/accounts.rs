@@ -7,7 +7,7 @@ use crate::config::{self, Config, ExpandError, Id, Variables};
 use crate::mailbox::quota::Limits;
 use crate::mailbox::user::{Account, DiskNames, Fsync, Layout, ListAttribute, Location};
 use crate::process::ServeError;
-use crate::process::privileges::Ids;
+use crate::process::privileges::{self, Ids};
 
 /// Whom the mail of a configuration belongs to; `None` where it does not say.
 pub fn mail_owner(config: &Config) -> Result<Option<Ids>, ServeError> {
@@ -31,6 +31,20 @@ pub fn mail_owner(config: &Config) -> Result<Option<Ids>, ServeError> {
     };
     check_uid(ids.uid, users.first_uid)?;
     Ok(Some(ids))
+}
+
+/// Whom a program of a source of users runs as; `None`: as whoever runs the server.
+pub fn runs_as(user: Option<&Id>, otherwise: Option<Ids>) -> std::io::Result<Option<Ids>> {
+    let (Some(user), Some(_)) = (user, otherwise) else {
+        return Ok(otherwise);
+    };
+    let unknown = || std::io::Error::other(format!("{user} is not known on this system"));
+    let uid = user.uid()?.ok_or_else(unknown)?;
+    let found = privileges::system_user(uid).ok_or_else(unknown)?;
+    Ok(Some(Ids {
+        uid,
+        gid: found.gid,
+    }))
 }
 
 /// Refuses to keep mail as root or as one of the system's own users.

@@ -79,8 +79,8 @@ pub fn run(setup: AuthSetup, master: OwnedFd) -> Result<(), ServeError> {
             next: AtomicU32::default(),
             runtime: Handle::current(),
         });
-        let authenticator =
-            Authenticator::new(&config.auth, config.users.first_uid, outside.clone())?;
+        let by_master: Arc<dyn Outside> = outside.clone();
+        let authenticator = Authenticator::new(&config.auth, config.users.first_uid, &by_master);
         let mtas = Arc::new(Mtas {
             auth: Arc::new(authenticator),
             mechanisms: mechanisms(&config),

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tracing::{debug, warn};
 
-use crate::auth::Mechanism;
+use crate::auth::{Channel, Mechanism};
 use crate::config::Plaintext;
 use crate::net::limits::Place;
 use crate::net::listener::{Accepted, Refusals, Seldom, turn_away};
@@ -18,6 +18,7 @@ use crate::net::proxy::{self, Ends};
 use crate::net::shutdown::stopped;
 use crate::net::stream::Stream;
 use crate::net::tls;
+use crate::process::binding;
 use crate::session::prelogin::{Authenticate, PreloginEnd};
 use crate::session::{self, Handover, Limits, Opening, Released, Situation, Stop};
 
@@ -106,6 +107,7 @@ impl<A: Authenticate + Sync> Entrance<A> {
         } = accepted;
         let line = Line { peer, local };
         let mut stream = Stream::Tcp(tcp);
+        let mut channel = None;
         let mut opening = Opening {
             greeting: true,
             ..Opening::default()
@@ -113,9 +115,10 @@ impl<A: Authenticate + Sync> Entrance<A> {
         let mut at_once = security.is_implicit();
         loop {
             let displaced = place.displaced();
+            let entering = self.enter((stream, at_once), (line, &place), &mut channel, opening);
             let handover = tokio::select! {
                 biased;
-                handover = self.enter(stream, line, &place, at_once, opening) => handover,
+                handover = entering => handover,
                 () = displaced => {
                     debug!(%peer, "closed: the server is full, and others have fewer connections");
                     None
@@ -178,17 +181,16 @@ impl<A: Authenticate + Sync> Entrance<A> {
     /// From a stranger's connection, TLS first where it is due `at_once`, to somebody who has logged in.
     async fn enter(
         &self,
-        mut stream: Stream,
-        line: Line,
-        place: &Place,
-        at_once: bool,
+        (mut stream, at_once): (Stream, bool),
+        (line, place): (Line, &Place),
+        channel: &mut Option<Channel>,
         opening: Opening,
     ) -> Option<Handover<Stream, A::Passage>> {
-        let deadline = self.login_deadline();
+        let at = (line, place, self.login_deadline());
         if at_once {
-            stream = self.secure(stream, line, place, deadline).await?;
+            (stream, *channel) = self.secure(stream, at).await?;
         }
-        self.log_in(stream, line, place, deadline, opening).await
+        self.log_in(stream, at, channel, opening).await
     }
 
     /// TLS and login have one span of time together.
@@ -196,13 +198,12 @@ impl<A: Authenticate + Sync> Entrance<A> {
         Instant::now() + self.limits.login_timeout
     }
 
-    /// STARTTLS and login.
+    /// STARTTLS, which makes a channel to be bound to, and login.
     async fn log_in(
         &self,
         stream: Stream,
-        line: Line,
-        place: &Place,
-        deadline: Instant,
+        (line, place, deadline): (Line, &Place, Instant),
+        channel: &mut Option<Channel>,
         opening: Opening,
     ) -> Option<Handover<Stream, A::Passage>> {
         let peer = line.peer.ip().to_canonical().to_string();
@@ -211,14 +212,8 @@ impl<A: Authenticate + Sync> Entrance<A> {
             starttls: true,
             login_allowed: may_send_plaintext(self.plaintext, line.peer, line.local),
             mechanisms: Arc::clone(&self.mechanisms),
+            channel: None,
             peer: peer.clone(),
-        };
-        let under_tls = Situation {
-            tls: true,
-            starttls: false,
-            login_allowed: true,
-            mechanisms: Arc::clone(&self.mechanisms),
-            peer,
         };
         let (stream, opening) = match stream {
             Stream::Tls(_) => (stream, opening),
@@ -227,7 +222,9 @@ impl<A: Authenticate + Sync> Entrance<A> {
                 match self.prelogin(stream, &in_clear, deadline, opening).await {
                     PreloginEnd::Handover(handover) => return Some(handover),
                     PreloginEnd::StartTls(stream) => {
-                        let secured = self.secure(stream, line, place, deadline).await?;
+                        let secured = self.secure(stream, (line, place, deadline)).await?;
+                        let (secured, bound) = secured;
+                        *channel = bound;
                         // After STARTTLS there is no second greeting (RFC 3501 §6.2.1), and nothing counts that was
                         // said before.
                         let opening = Opening {
@@ -240,20 +237,26 @@ impl<A: Authenticate + Sync> Entrance<A> {
                 }
             }
         };
+        let under_tls = Situation {
+            tls: true,
+            starttls: false,
+            login_allowed: true,
+            mechanisms: Arc::clone(&self.mechanisms),
+            channel: channel.clone(),
+            peer,
+        };
         match self.prelogin(stream, &under_tls, deadline, opening).await {
             PreloginEnd::Handover(handover) => Some(handover),
             PreloginEnd::StartTls(_) | PreloginEnd::Logout => None,
         }
     }
 
-    /// TLS on a connection in clear.
+    /// TLS on a connection in clear, and what a login can be bound to, if any is.
     async fn secure(
         &self,
         stream: Stream,
-        line: Line,
-        place: &Place,
-        deadline: Instant,
-    ) -> Option<Stream> {
+        (line, place, deadline): (Line, &Place, Instant),
+    ) -> Option<(Stream, Option<Channel>)> {
         let Stream::Tcp(tcp) = stream else {
             return None;
         };
@@ -264,7 +267,11 @@ impl<A: Authenticate + Sync> Entrance<A> {
             handshake = tls::accept(config, tcp, place, deadline) => handshake,
         };
         match handshake {
-            Ok(stream) => Some(stream),
+            Ok((stream, certificate)) => {
+                let is_bound = self.mechanisms.iter().any(|one| one.is_bound());
+                let channel = is_bound.then(|| binding::channel(&stream, certificate.as_ref()));
+                Some((stream, channel.flatten()))
+            }
             Err(error) => {
                 debug!(peer = %line.peer, %error, "TLS handshake failed");
                 None

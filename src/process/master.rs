@@ -15,6 +15,7 @@ use crate::config::{Config, Source};
 use crate::net::shutdown::{Hangup, SESSIONS_GRACE, Signals};
 use crate::net::tls::Identities;
 use crate::process::ServeError;
+use crate::process::accounts;
 use crate::process::certificates;
 use crate::process::child::{Child, Event, Gone, Said, Who};
 use crate::process::errands;
@@ -307,10 +308,13 @@ impl Master {
         if self.proofs >= PROOFS_MAX {
             return Err(io::Error::from_raw_os_error(libc::EAGAIN));
         }
-        let source = self.source(source);
-        let setup = Setup::Proof(match source {
+        let setup = Setup::Proof(match self.source(source) {
             Some(Source::Pam { service }) => ProofSetup::Pam(service.clone()),
             Some(Source::Passwd) => ProofSetup::Shadow,
+            Some(Source::Exec { command, user }) => ProofSetup::Exec {
+                command: command.clone(),
+                ids: accounts::runs_as(user.as_ref(), self.roles.auth)?,
+            },
             _ => return Err(io::ErrorKind::NotFound.into()),
         });
         let (here, there) = link::pair()?;
@@ -328,7 +332,7 @@ impl Master {
     /// A source of users by its place in the configuration.
     fn source(&self, number: u32) -> Option<&Source> {
         let number = usize::try_from(number).ok()?;
-        self.config.auth.source.get(number)
+        Some(&self.config.auth.source.get(number)?.source)
     }
 
     /// Tells auth of a login process.

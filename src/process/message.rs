@@ -48,6 +48,13 @@ pub enum ProofSetup {
     Pam(String),
     /// By shadow(5).
     Shadow,
+    /// By a program.
+    Exec {
+        /// The program and its arguments.
+        command: Vec<String>,
+        /// Whom it runs as; `None`: as master does, which is not root.
+        ids: Option<Ids>,
+    },
 }
 
 /// How the login process begins.

@@ -8,7 +8,9 @@
 
 mod accounts;
 mod auth;
+mod binding;
 mod certificates;
+mod checkpassword;
 mod child;
 mod confine;
 mod connection;
@@ -38,7 +40,6 @@ mod workers;
 
 use std::io;
 
-use crate::auth::SourceError;
 use crate::config::ExpandError;
 use crate::mailbox::fault::Fault;
 use crate::net::tls::TlsError;
@@ -52,9 +53,6 @@ pub enum ServeError {
     /// A certificate or key is wrong.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// A source of users cannot be used.
-    #[error(transparent)]
-    Source(#[from] SourceError),
     /// The mail cannot be opened.
     #[error("cannot open the mail: {0}")]
     Mail(#[from] Fault),
@@ -76,10 +74,7 @@ impl ServeError {
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
-            ServeError::Usage(_)
-                | ServeError::Tls(_)
-                | ServeError::Source(_)
-                | ServeError::Location(_)
+            ServeError::Usage(_) | ServeError::Tls(_) | ServeError::Location(_)
         )
     }
 

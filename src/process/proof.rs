@@ -1,4 +1,5 @@
-//! The check of one password of the system, in a process of its own: modules of PAM block, leak and crash. It has
+//! The check of one password of the system, in a process of its own: modules of PAM block, leak and crash, and so do
+//! programs that know users. It has
 //! master's rights, for shadow(5) can be read by root alone; it hears one question, answers it and ends.
 
 use std::ffi::OsStr;
@@ -12,12 +13,14 @@ use nonstick::items::ItemsMut;
 use nonstick::{
     AuthnFlags, ConversationAdapter, ErrorCode, PamShared, Transaction, TransactionBuilder,
 };
+use rustix::process::{Signal, kill_current_process_group};
 use tokio::runtime::Builder;
 
 use crate::auth::hash::{DUMMY, Scheme, Stored};
 use crate::auth::{Proof, Question};
 use crate::process::ServeError;
 use crate::process::auth::PROOF_LIMIT;
+use crate::process::checkpassword;
 use crate::process::link::{Link, receive_first};
 use crate::process::message::ProofSetup;
 use crate::process::privileges;
@@ -40,7 +43,8 @@ pub fn run(setup: &ProofSetup, descriptors: Vec<OwnedFd>) -> Result<(), ServeErr
     // A module that hangs does not hang for ever, whoever still waits for it.
     thread::spawn(|| {
         thread::sleep(PROOF_LIMIT + Duration::from_secs(1));
-        // Not by exit(3), which would wait for what hangs.
+        // And all that it has started. Not by exit(3), which would wait for what hangs.
+        let _ = kill_current_process_group(Signal::KILL);
         std::process::abort();
     });
     let Some(auth) = descriptors.into_iter().next() else {
@@ -52,7 +56,10 @@ pub fn run(setup: &ProofSetup, descriptors: Vec<OwnedFd>) -> Result<(), ServeErr
     };
     let proof = match setup {
         // What is a text to us is one up to here to C.
-        _ if question.user.contains('\0') || question.password.contains(&0) => Proof::Wrong,
+        _ if question.user.contains('\0') => Proof::Wrong,
+        _ if question.password.as_ref().is_some_and(|it| it.contains(&0)) => Proof::Wrong,
+        ProofSetup::Exec { command, ids } => checkpassword::ask(command, *ids, &question)
+            .unwrap_or_else(|error| Proof::Unavailable(error.to_string())),
         ProofSetup::Pam(service) => by_pam(service, &question),
         ProofSetup::Shadow => by_shadow(&question)
             .unwrap_or_else(|error| Proof::Unavailable(format!("{SHADOW}: {error}"))),
@@ -75,7 +82,9 @@ impl ConversationAdapter for Client<'_> {
 
     fn masked_prompt(&self, _request: impl AsRef<OsStr>) -> nonstick::Result<std::ffi::OsString> {
         use std::os::unix::ffi::OsStrExt;
-        Ok(OsStr::from_bytes(&self.0.password).to_owned())
+        let password = self.0.password.as_ref();
+        let password = password.map(|password| OsStr::from_bytes(password).to_owned());
+        Ok(password.unwrap_or_default())
     }
 
     // Nobody is there to read it.
@@ -125,9 +134,11 @@ fn by_shadow(question: &Question) -> io::Result<Proof> {
     // `!` and `*` begin what is no hash: nobody logs in by it. An empty one asks for no password, and is none here.
     let hash = hash.filter(|hash| !matches!(hash.first(), None | Some(b'!' | b'*')));
     let hash = hash.and_then(|hash| std::str::from_utf8(hash).ok());
+    let password = question.password.as_ref();
+    let password = password.map_or(&b""[..], |password| password.as_slice());
     // Who has none takes as long.
     let is_right = Stored::parse(hash.unwrap_or(DUMMY), Scheme::Crypt)
-        .and_then(|stored| stored.verify(&question.user, &question.password))
+        .and_then(|stored| stored.verify(&question.user, password))
         .map_err(io::Error::other)?;
     Ok(match is_right && hash.is_some() {
         true => Proof::Right,

@@ -6,14 +6,21 @@ use std::os::fd::AsFd;
 use crate::process::ServeError;
 use crate::process::link::{is_link, receive_first};
 use crate::process::message::Setup;
-use crate::process::{auth, login, proof, worker};
+use crate::process::{auth, checkpassword, login, proof, worker};
 
-/// Does what master wants, to the end.
+/// Does what master wants, to the end; or says what a program knows of a user, whose exit code is returned.
 ///
 /// # Errors
 ///
 /// Whatever keeps it from that; master hears of it by the exit code, the log by standard error.
-pub fn run() -> Result<(), ServeError> {
+pub fn run(name: &str) -> Result<u8, ServeError> {
+    if name == "reply" {
+        return Ok(checkpassword::reply());
+    }
+    by_master().map(|()| 0)
+}
+
+fn by_master() -> Result<(), ServeError> {
     let stdin = io::stdin();
     if !is_link(&stdin) {
         return Err(ServeError::Usage(

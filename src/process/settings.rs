@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::auth::Mechanism;
-use crate::config::{Auth, Capabilities, Config, Listen, Tls, TlsVersion};
+use crate::config::{Auth, Capabilities, Config, Listen, Source, Tls, TlsVersion};
 use crate::net::tls::MinimumVersion;
 use crate::process::ServeError;
 use crate::session;
@@ -36,10 +36,10 @@ fn withdrawn(capabilities: &Capabilities) -> Withdrawn {
     )
 }
 
-/// The configured mechanisms that there are already; `config check` warns of others.
+/// The configured mechanisms that there are already and every source can answer; `config check` warns of others.
 pub fn mechanisms(config: &Config) -> Arc<[Mechanism]> {
-    let known = config.auth.mechanisms.iter();
-    known
+    let offered = config.auth.offered().into_iter();
+    offered
         .filter_map(|mechanism| Mechanism::named(mechanism.as_str()))
         .collect()
 }
@@ -55,7 +55,9 @@ pub fn at_most(number: u32) -> usize {
 /// What the login process needs: no source of users, and nothing of the mail but its limits.
 pub fn for_login(config: &Config) -> String {
     let auth = Auth {
-        source: Auth::default().source,
+        mechanisms: config.auth.offered(),
+        // One that could answer them all: what the real ones can is settled.
+        source: vec![Source::of_nobody().into()],
         ..config.auth.clone()
     };
     let mut own = Config {

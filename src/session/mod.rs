@@ -39,7 +39,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::auth::{Granted, Mechanism};
+use crate::auth::{Channel, Granted, Mechanism};
 use crate::imap::core::Tag;
 use crate::imap::name::MailboxName;
 pub use crate::imap::response::Code;
@@ -122,6 +122,8 @@ pub struct Situation {
     pub login_allowed: bool,
     /// The SASL mechanisms offered, in this order.
     pub mechanisms: Arc<[Mechanism]>,
+    /// The TLS connection, where a mechanism that binds to it is offered.
+    pub channel: Option<Channel>,
     /// The client's address, for the log and for auth.
     pub peer: String,
 }

@@ -272,14 +272,12 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
         mechanism: &str,
         initial: Option<Secret>,
     ) -> Result<Option<Outcome<A::Passage>>, End> {
-        let offered = &self.situation.mechanisms;
-        let Some(mechanism) =
-            Mechanism::named(mechanism).filter(|mechanism| offered.contains(mechanism))
-        else {
+        let named = Mechanism::named(mechanism);
+        let Some(mechanism) = named.filter(|named| self.offered().any(|one| one == *named)) else {
             self.no(&tag, Code::Alert, "Unsupported authentication mechanism.");
             return Ok(None);
         };
-        if !self.situation.login_allowed {
+        if mechanism.is_plaintext() && !self.situation.login_allowed {
             let text = "Plaintext authentication disabled.";
             self.no(&tag, Code::PrivacyRequired, text);
             return Ok(None);
@@ -297,6 +295,7 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
         let line = Line {
             peer: self.situation.peer.clone(),
             purpose: Purpose::Session,
+            channel: self.situation.channel.clone(),
         };
         let mut attempt = self.auth.begin(mechanism, line);
         let mut step = attempt.step(initial).await;
@@ -359,9 +358,18 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
         Ok(())
     }
 
+    /// The mechanisms there are on this line.
+    fn offered(&self) -> impl Iterator<Item = Mechanism> {
+        let is_bound = self.situation.channel.is_some();
+        let all = self.situation.mechanisms.iter().copied();
+        all.filter(move |mechanism| is_bound || !mechanism.is_bound())
+    }
+
     fn capabilities(&self) -> Vec<std::borrow::Cow<'static, str>> {
-        let offered = self.situation.mechanisms.iter();
-        let mechanisms: Vec<&str> = offered.map(|mechanism| mechanism.capability()).collect();
+        // A password in clear is not asked for where it may not be sent.
+        let allowed = self.situation.login_allowed;
+        let announced = self.offered().filter(|one| allowed || !one.is_plaintext());
+        let mechanisms: Vec<&str> = announced.map(Mechanism::capability).collect();
         let list = capability::before_login(capability::BeforeLogin {
             starttls: self.situation.starttls && !self.situation.tls,
             login_allowed: self.situation.login_allowed,

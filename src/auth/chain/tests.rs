@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio::time;
 
 use super::*;
-use crate::auth::{Line, Proof, Purpose, Question};
+use crate::auth::{Line, Proof, Purpose, Question, hash};
 use crate::config::Config;
 
 const USERS: &str = "\
@@ -33,6 +33,7 @@ fn credentials(user: &str, password: &str) -> Credentials {
         line: Line {
             peer: "203.0.113.7:4711".to_owned(),
             purpose: Purpose::Session,
+            channel: None,
         },
     }
 }
@@ -54,7 +55,8 @@ impl Outside for Here {
 
     fn prove(&self, source: usize, question: Question) -> io::Result<Proof> {
         assert_eq!(source, 0);
-        match (question.user.as_str(), question.password.as_slice()) {
+        let password = question.password.as_deref().map(Vec::as_slice);
+        match (question.user.as_str(), password.unwrap_or_default()) {
             ("daemon" | "no-such-user", b"r") => Ok(Proof::Right),
             ("daemon", b"late") => Ok(Proof::Disabled("Expired".to_owned())),
             ("daemon", b"stuck") => Ok(Proof::Unavailable("hangs".to_owned())),
@@ -62,6 +64,10 @@ impl Outside for Here {
             _ => Ok(Proof::Wrong),
         }
     }
+}
+
+fn here() -> Arc<dyn Outside> {
+    Arc::new(Here)
 }
 
 fn authenticator(directory: &Path, extra: &str, files: &[&str]) -> Authenticator {
@@ -75,7 +81,7 @@ fn authenticator(directory: &Path, extra: &str, files: &[&str]) -> Authenticator
         ));
     }
     let auth = Config::parse(&text).expect(&text).auth;
-    Authenticator::new(&auth, 0, Arc::new(Here)).expect("sources")
+    Authenticator::new(&auth, 0, &here())
 }
 
 async fn user_of(auth: &Authenticator, user: &str, password: &str) -> Option<String> {
@@ -239,10 +245,10 @@ async fn a_master_user_logs_in_as_another() {
     ] {
         assert_eq!(user_of(&auth, user, password).await, None, "{user}");
     }
-    let closed = auth
-        .check(credentials("closed@example.org*root", "m"))
-        .await;
-    assert_eq!(closed, Verdict::Disabled("Gone".to_owned()));
+    // Their own sources are not asked about the login, so what they say of it is of no account.
+    for user in ["closed@example.org*root", "near@example.org*root"] {
+        assert!(user_of(&auth, user, "m").await.is_some(), "{user}");
+    }
     let mut own = credentials("ann@example.org", "apple");
     own.authorize_as = Some(b"ANN@example.org".to_vec());
     assert!(matches!(auth.check(own).await, Verdict::Granted(_)));
@@ -259,14 +265,14 @@ async fn a_single_user() {
 #[tokio::test(start_paused = true)]
 async fn a_static_password_serves_every_name() {
     let text = "[[auth.source]]\nkind = \"static\"\npassword = \"one\"\n";
-    let auth = Authenticator::new(&Config::parse(text).unwrap().auth, 0, Arc::new(Here)).unwrap();
+    let auth = Authenticator::new(&Config::parse(text).unwrap().auth, 0, &here());
     assert_eq!(user_of(&auth, "Ann", "one").await.as_deref(), Some("ann"));
     assert_eq!(user_of(&auth, "ann", "two").await, None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn users_of_the_system() {
-    let auth = Authenticator::new(&config::Auth::default(), 0, Arc::new(Here)).unwrap();
+    let auth = Authenticator::new(&config::Auth::default(), 0, &here());
     for _ in 0..2 {
         let Verdict::Granted(granted) = auth.check(credentials("daemon", "r")).await else {
             panic!("not granted");
@@ -293,14 +299,205 @@ async fn users_of_the_system() {
 }
 
 #[test]
-fn a_kind_that_is_not_there_is_named() {
-    let text = "[[auth.source]]\nkind = \"exec\"\ncommand = [\"/x\"]\n";
-    let error = Authenticator::new(&Config::parse(text).unwrap().auth, 0, Arc::new(Here)).err();
-    assert_eq!(error, Some(SourceError("exec")));
+fn the_dummy_can_be_hashed() {
+    let stored = hash::Stored::parse(hash::DUMMY, hash::Scheme::Crypt).unwrap();
+    assert_eq!(stored.verify("", b"secret"), Ok(false));
 }
 
-#[test]
-fn the_dummy_can_be_hashed() {
-    let stored = Stored::parse(DUMMY, Scheme::Crypt).unwrap();
-    assert_eq!(stored.verify("", b"secret"), Ok(false));
+/// Sources by the passwords of `ann` and of `bob` in each, and by their rules.
+async fn by_rules(sources: &[(&str, &str)], password: &str) -> Verdict {
+    let directory = tempfile::tempdir().unwrap();
+    let mut text = "[auth]\nmaster-separator = \"*\"\nfailure-delay = \"0s\"\n".to_owned();
+    for (number, (line, rules)) in sources.iter().enumerate() {
+        let path = directory.path().join(number.to_string());
+        if *line != "missing" {
+            fs::write(&path, line).unwrap();
+        }
+        text += &format!(
+            "[[auth.source]]\nkind = \"passwd-file\"\npath = {:?}\n{rules}\n",
+            path.display().to_string()
+        );
+    }
+    let auth = Authenticator::new(&Config::parse(&text).expect(&text).auth, 0, &here());
+    let user = if text.contains("master = true") {
+        "ann*root"
+    } else {
+        "ann"
+    };
+    auth.check(credentials(user, password)).await
+}
+
+/// <https://doc.dovecot.org/2.3/configuration_manual/authentication/password_databases_passdb/>, "Result values".
+#[tokio::test(start_paused = true)]
+async fn what_follows_from_what_a_source_says() {
+    const ANN: &str = "ann:{PLAIN}1";
+    for (sources, password, granted) in [
+        // Who is let in by one is not kept out by the next, unless it is to be asked.
+        (&[(ANN, ""), ("", "")][..], "1", true),
+        (
+            &[(ANN, "result-success = \"return-fail\""), (ANN, "")],
+            "1",
+            false,
+        ),
+        (
+            &[(ANN, "result-success = \"return\""), (ANN, "")],
+            "1",
+            false,
+        ),
+        (
+            &[(ANN, "result-success = \"continue\""), ("", "")],
+            "1",
+            false,
+        ),
+        (
+            &[(ANN, "result-success = \"continue-ok\""), ("", "")],
+            "1",
+            true,
+        ),
+        (
+            &[
+                (ANN, "result-success = \"continue-ok\""),
+                ("", "result-failure = \"return-fail\""),
+            ],
+            "1",
+            false,
+        ),
+        (
+            &[
+                (ANN, "result-success = \"continue-ok\""),
+                ("", "result-failure = \"return\""),
+            ],
+            "1",
+            true,
+        ),
+        // Once it was right, the next one's password does not matter, but that it knows the user.
+        (
+            &[(ANN, "result-success = \"continue\""), ("ann:{PLAIN}2", "")],
+            "1",
+            true,
+        ),
+        (
+            &[
+                (ANN, "result-success = \"continue-fail\""),
+                ("ann:{PLAIN}2", ""),
+            ],
+            "1",
+            false,
+        ),
+        (
+            &[(ANN, "result-success = \"continue-fail\""), (ANN, "")],
+            "1",
+            true,
+        ),
+        (
+            &[(ANN, "result-success = \"continue\""), ("ann:{PLAIN}2", "")],
+            "2",
+            true,
+        ),
+        // A wrong one.
+        (&[(ANN, ""), ("ann:{PLAIN}2", "")], "2", true),
+        (
+            &[
+                (ANN, "result-failure = \"return-fail\""),
+                ("ann:{PLAIN}2", ""),
+            ],
+            "2",
+            false,
+        ),
+        (
+            &[(ANN, "result-failure = \"return\""), ("ann:{PLAIN}2", "")],
+            "2",
+            false,
+        ),
+        // Both have to know it: the second is asked only of those who were let in.
+        (
+            &[
+                (ANN, "result-success = \"continue-ok\""),
+                (ANN, "skip = \"unauthenticated\""),
+            ],
+            "2",
+            false,
+        ),
+        (
+            &[
+                (ANN, "result-success = \"continue-ok\""),
+                (
+                    "",
+                    "skip = \"authenticated\"\nresult-failure = \"return-fail\"",
+                ),
+            ],
+            "1",
+            true,
+        ),
+        // One that cannot say.
+        (
+            &[("missing", "result-internalfail = \"return-ok\"")],
+            "x",
+            true,
+        ),
+        (&[("missing", ""), (ANN, "")], "1", true),
+    ] {
+        let verdict = by_rules(sources, password).await;
+        let is_granted = matches!(verdict, Verdict::Granted(_));
+        assert_eq!(is_granted, granted, "{sources:?} {password}: {verdict:?}");
+    }
+    let fail = "result-internalfail = \"return-fail\"";
+    let verdict = by_rules(&[("missing", fail), (ANN, "")], "1").await;
+    assert_eq!(verdict, Verdict::Unavailable);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_several_sources_say_of_a_user_comes_together() {
+    let sources = [
+        (
+            "ann:{PLAIN}1:5:6::/one::userdb_mail=maildir:/m",
+            "result-success = \"continue\"",
+        ),
+        ("ann:{PLAIN}2:7:8:::", ""),
+    ];
+    let Verdict::Granted(granted) = by_rules(&sources, "1").await else {
+        panic!("not granted");
+    };
+    let account = granted.account;
+    assert_eq!((account.uid, account.gid), (Some(7), Some(8)));
+    assert_eq!(account.home.as_deref(), Some(Path::new("/one")));
+    assert_eq!(account.mail.as_deref(), Some("/m"));
+}
+
+/// Dovecot's `pass = yes`: the users' sources are asked too, and what they say of a login counts.
+#[tokio::test(start_paused = true)]
+async fn a_master_whom_the_other_sources_are_asked_after() {
+    let masters = (
+        "root:{PLAIN}m",
+        "master = true\nresult-success = \"continue\"",
+    );
+    let gone = Verdict::Disabled("Gone".to_owned());
+    let closed = ("ann:{PLAIN}1::::::nologin reason=Gone", "");
+    assert_eq!(by_rules(&[closed, masters], "m").await, gone);
+    assert_eq!(by_rules(&[closed, masters], "1").await, Verdict::Denied);
+    assert_eq!(
+        by_rules(&[("bob:x", ""), masters], "m").await,
+        Verdict::Denied
+    );
+    let own = by_rules(&[("ann:{PLAIN}1", ""), masters], "m").await;
+    assert!(matches!(own, Verdict::Granted(granted) if granted.master.as_deref() == Some("root")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_known_of_a_user_without_a_password() {
+    let (_directory, auth) = with_users("");
+    let Verdict::Granted(ann) = auth.lookup("Ann@Example.ORG".to_owned()).await else {
+        panic!("not found");
+    };
+    assert_eq!(
+        (ann.user.as_str(), ann.account.uid),
+        ("ann@example.org", Some(5000))
+    );
+    for user in ["closed@example.org", "near@example.org", "odd@example.org"] {
+        let found = auth.lookup(user.to_owned()).await;
+        assert!(matches!(found, Verdict::Granted(_)), "{user}");
+    }
+    for user in ["nobody@example.org", "../x", ""] {
+        assert_eq!(auth.lookup(user.to_owned()).await, Verdict::Denied);
+    }
 }

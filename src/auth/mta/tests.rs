@@ -6,7 +6,8 @@ use tokio::io::{DuplexStream, duplex};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::auth::{Outside, Proof, Question};
+use crate::auth::scram::tests::answer;
+use crate::auth::{Hash, Outside, Proof, Question};
 use crate::config::Config;
 
 const USERS: &str = "alice@example.test:{PLAIN}secret\nbob@example.test:{PLAIN}secret\n\
@@ -48,7 +49,8 @@ impl Mta {
             at("masters"),
         );
         let auth = Config::parse(&text).unwrap().auth;
-        let auth = Arc::new(Authenticator::new(&auth, 0, Arc::new(Here)).unwrap());
+        let here: Arc<dyn Outside> = Arc::new(Here);
+        let auth = Arc::new(Authenticator::new(&auth, 0, &here));
         let (client, server) = duplex(1 << 16);
         let served = tokio::spawn(serve(server, auth, &Mechanism::ALL, 23));
         let mut mta = Mta {
@@ -60,6 +62,8 @@ impl Mta {
             "VERSION\t1\t2",
             "MECH\tPLAIN\tplaintext",
             "MECH\tLOGIN\tplaintext",
+            "MECH\tSCRAM-SHA-1\tmutual-auth",
+            "MECH\tSCRAM-SHA-256\tmutual-auth",
         ] {
             assert_eq!(mta.line().await.as_deref(), Some(line));
         }
@@ -133,6 +137,38 @@ async fn challenges_and_responses() {
     assert!(said.contains(&"FAIL\t3\treason=Authentication request timed out".to_owned()));
 }
 
+/// What the server proves at last comes with the OK where the client can take it, else as one more challenge.
+#[tokio::test(start_paused = true)]
+async fn scram() {
+    let mut mta = Mta::greeted().await;
+    for (extra, asked) in [("", true), ("\tfinal-resp-ok", false)] {
+        let bare = "n=alice@example.test,r=abc";
+        let first = sasl::encode(format!("n,,{bare}").as_bytes());
+        mta.say(&format!(
+            "AUTH\t1\tSCRAM-SHA-256\tservice=smtp{extra}\tresp={first}"
+        ))
+        .await;
+        let challenge = mta.line().await.unwrap();
+        let challenge = sasl::decode(challenge.strip_prefix("CONT\t1\t").unwrap().as_bytes());
+        let challenge = String::from_utf8(challenge.unwrap().expose().to_vec()).unwrap();
+        let said = (bare, challenge.as_str());
+        let (last, proof) = answer(Hash::Sha256, b"secret", ("n,,", b""), said);
+        mta.say(&format!("CONT\t1\t{}", sasl::encode(last.as_bytes())))
+            .await;
+        let (proof, ok) = (
+            sasl::encode(proof.as_bytes()),
+            "OK\t1\tuser=alice@example.test",
+        );
+        if asked {
+            Mta::said(mta.line().await, &format!("CONT\t1\t{proof}"));
+            mta.say("CONT\t1\t").await;
+            Mta::said(mta.line().await, ok);
+        } else {
+            Mta::said(mta.line().await, &format!("{ok}\tresp={proof}"));
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn refusals_that_say_why() {
     let mut mta = Mta::with("[[auth.source]]\nkind = \"pam\"\n").await;
@@ -193,6 +229,8 @@ async fn what_is_not_in_the_protocol_ends_it() {
         "AUTH\t1\tPLAIN\tservice=smtp\tresp=AGFsaWNlQGV4YW1wbGUudGVzdABzZWNyZXQ=\tnologin",
         "AUTH\t1\tLOGIN\tservice=smtp\nAUTH\t1\tLOGIN\tservice=smtp",
         "AUTH\t1\tCRAM-MD5\tservice=smtp",
+        // An MTA has TLS of its own, and does not tell what it is bound by.
+        "AUTH\t1\tSCRAM-SHA-256-PLUS\tservice=smtp",
         "AUTH\tx\tPLAIN\tservice=smtp",
         "AUTH\t1",
         "FOO\t1",

@@ -46,7 +46,10 @@ async fn handshake(
     server: Arc<ServerConfig>,
     client: ClientConfig,
     name: &'static str,
-) -> (io::Result<client::TlsStream<TcpStream>>, io::Result<Stream>) {
+) -> (
+    io::Result<client::TlsStream<TcpStream>>,
+    io::Result<(Stream, Option<CertificateDer<'static>>)>,
+) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let tcp = TcpStream::connect(listener.local_addr().unwrap())
         .await
@@ -76,7 +79,8 @@ async fn a_self_signed_certificate_is_good_for_its_names() {
     let identity = Material::self_signed(&["localhost", "127.0.0.1", "::1"]).unwrap();
     for name in ["localhost", "127.0.0.1", "::1"] {
         let (client, server) = handshake(only(&identity), trusting(&identity), name).await;
-        let (mut client, mut server) = (client.unwrap(), server.unwrap());
+        let (mut client, (mut server, shown)) = (client.unwrap(), server.unwrap());
+        assert_eq!(shown.unwrap().as_ref(), identity.chain[0]);
         server.write_all(b"* OK").await.unwrap();
         server.flush().await.unwrap();
         let mut greeting = [0; 4];

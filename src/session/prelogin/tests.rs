@@ -35,15 +35,15 @@ impl Attempt for Talk {
         let next = match &mut self.1 {
             Some(exchange) => exchange.step(response.unwrap_or_default()),
             None => {
-                let (exchange, next) = Exchange::start(self.0, response);
+                let (exchange, next) = Exchange::start(self.0, None, response);
                 self.1 = Some(exchange);
                 next
             }
         };
         let (user, password) = match next {
             sasl::Step::Challenge(challenge) => return Step::Challenge(challenge),
-            sasl::Step::Failed => return Step::Verdict(Verdict::Denied),
             sasl::Step::Done { user, password, .. } => (user, password),
+            _ => return Step::Verdict(Verdict::Denied),
         };
         Step::Verdict(match (user.as_slice(), password.expose()) {
             (b"u", b"p") => Verdict::Granted(Granted {
@@ -86,7 +86,8 @@ fn secure() -> Situation {
         tls: true,
         starttls: true,
         login_allowed: true,
-        mechanisms: Mechanism::ALL.into(),
+        mechanisms: [Mechanism::Plain, Mechanism::Login].into(),
+        channel: None,
         peer: "192.0.2.1".into(),
     }
 }
@@ -96,7 +97,8 @@ fn in_clear() -> Situation {
         tls: false,
         starttls: true,
         login_allowed: false,
-        mechanisms: Mechanism::ALL.into(),
+        mechanisms: [Mechanism::Plain, Mechanism::Login].into(),
+        channel: None,
         peer: "192.0.2.1".into(),
     }
 }
