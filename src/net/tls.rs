@@ -111,7 +111,7 @@ pub enum TlsError {
     NotNow {
         /// The file.
         path: PathBuf,
-        /// When it begins to be, `YYYYMMDDhhmmss` in UTC.
+        /// When it begins to be.
         from: String,
         /// When it ceases to be.
         to: String,
@@ -179,13 +179,18 @@ impl Material {
     /// Says if the certificate, which is from this file, is not good at this time.
     pub fn check_time(&self, path: &Path, now: Timestamp) -> Result<(), TlsError> {
         let own = self.chain.first().map(Vec::as_slice).unwrap_or_default();
-        let now = now.strftime("%Y%m%d%H%M%S").to_string();
         match x509::validity(own) {
-            Some((from, to)) if now < from || now > to => Err(TlsError::NotNow {
-                path: path.to_owned(),
-                from,
-                to,
-            }),
+            Some((from, to)) if !(from..=to).contains(&now.as_second()) => {
+                let shown = |second| {
+                    let time = Timestamp::from_second(second);
+                    time.map_or_else(|_| "?".to_owned(), |time| time.to_string())
+                };
+                Err(TlsError::NotNow {
+                    path: path.to_owned(),
+                    from: shown(from),
+                    to: shown(to),
+                })
+            }
             // What cannot be read here is no worse for it.
             _ => Ok(()),
         }

@@ -213,6 +213,7 @@ impl<A: Authenticate + Sync> Entrance<A> {
             login_allowed: may_send_plaintext(self.plaintext, line.peer, line.local),
             mechanisms: Arc::clone(&self.mechanisms),
             channel: None,
+            shown: Vec::new(),
             peer: peer.clone(),
         };
         let (stream, opening) = match stream {
@@ -243,6 +244,7 @@ impl<A: Authenticate + Sync> Entrance<A> {
             login_allowed: true,
             mechanisms: Arc::clone(&self.mechanisms),
             channel: channel.clone(),
+            shown: stream.certificates(),
             peer,
         };
         match self.prelogin(stream, &under_tls, deadline, opening).await {

@@ -205,13 +205,15 @@ impl Master {
     }
 
     async fn start_auth(&mut self) -> io::Result<()> {
+        let believed = self.believed();
         let setup = Setup::Auth(AuthSetup {
             ids: self.roles.auth,
             config: settings::for_auth(&self.config),
+            identities: believed.pieces().count(),
         });
         let number = self.number();
         let wrap = |said: FromAuth| Said::Auth(said);
-        let setup = (&setup, &Identities::default());
+        let setup = (&setup, &believed);
         let auth = Child::start(Who::Auth, number, setup, &[], &self.events, wrap);
         let auth = auth.await?;
         for (_, socket) in &self.sockets {
@@ -268,6 +270,14 @@ impl Master {
         });
     }
 
+    /// What auth gets of the certificates: those whom it believes who a client is.
+    fn believed(&self) -> Identities {
+        Identities {
+            certificates: Vec::new(),
+            authorities: self.identities.authorities.clone(),
+        }
+    }
+
     /// Gives new certificates to those who use them.
     fn renew(&mut self, identities: Identities) {
         self.identities = identities;
@@ -276,6 +286,12 @@ impl Master {
                 login.tell(ToLogin::Renew(piece), None);
             }
             login.tell(ToLogin::Renewed, None);
+        }
+        if let Some(auth) = &self.auth {
+            for piece in self.believed().pieces() {
+                auth.tell(ToAuth::Renew(piece), None);
+            }
+            auth.tell(ToAuth::Renewed, None);
         }
     }
 

@@ -77,6 +77,9 @@ pub struct AuthSetup {
     pub ids: Option<Ids>,
     /// What it needs of the configuration, as TOML.
     pub config: String,
+    /// How many parts of [`Identities`](crate::net::tls::Identities) follow, a message each: those whom it believes who a
+    /// client is.
+    pub identities: usize,
 }
 
 /// How a worker begins.
@@ -150,6 +153,10 @@ pub enum ToAuth {
     /// The answer to the question of this number: the file comes along, or the link to who checks a password; or why
     /// not, as a number of errno(3).
     Here(u32, Option<i32>),
+    /// The certificates of those whom it believes who a client is have been renewed: this is one.
+    Renew(Piece),
+    /// That was all of it.
+    Renewed,
     /// It is over.
     Stop,
 }

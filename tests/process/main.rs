@@ -5,8 +5,10 @@
 mod harness;
 
 mod captive;
+mod certified;
 mod ends;
 mod hall;
+mod hostile;
 mod mail;
 mod mta;
 mod proxied;
