@@ -360,7 +360,10 @@ async fn serve_clear(
         return Ok(None);
     };
     let opening = way::take_back(&mut line).await?;
-    let tcp = TcpStream::from_std(std::net::TcpStream::from(tcp))?;
+    let tcp = std::net::TcpStream::from(tcp);
+    // A thread of this process must not wait for it, whatever the worker has done to it.
+    tcp.set_nonblocking(true)?;
+    let tcp = TcpStream::from_std(tcp)?;
     Ok(Some(Released {
         stream: Stream::Tcp(tcp),
         opening,

@@ -474,6 +474,8 @@ impl Client {
             {
                 false
             }
+            // TLS has been refused.
+            Err(error) if self.doomed && error.kind() == std::io::ErrorKind::InvalidData => false,
             // The whole process was stopped for a while and goes on.
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => self.fill(wanted),
             Err(error) => panic!(

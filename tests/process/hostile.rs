@@ -93,7 +93,8 @@ fn parentheses_are_counted_before_login() {
         client.doomed = true;
         client.send(format!("a {command} {}\r\n", "(".repeat(100_000)).as_bytes());
         let reply = client.next_line().unwrap();
-        assert!(reply.starts_with(b"a BAD"), "{command}");
+        assert!(reply.starts_with(b"* BYE [TOOBIG]"), "{command}");
+        let mut client = hall.stranger();
         let short = format!("b {command} {}\r\n", "(".repeat(7000));
         client.send(short.as_bytes());
         assert!(client.next_line().unwrap().starts_with(b"b BAD"));
@@ -126,6 +127,8 @@ fn names(directory: &Path) -> Vec<String> {
     let found = fs::read_dir(directory).unwrap();
     let mut names: Vec<String> = found
         .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        // The sockets for MTAs, which are made beside.
+        .filter(|name| !["auth", "spool"].contains(&name.as_str()))
         .collect();
     names.sort();
     names

@@ -115,7 +115,11 @@ fn what_leaves_the_server_less_strict_is_an_error_and_the_rest_a_warning() {
     );
     finds(
         "[auth]\nmechanisms = [\"EXTERNAL\"]\n",
-        "error: auth.mechanisms: neither PLAIN nor LOGIN: nobody could log in",
+        "error: auth.mechanisms: none that works: nobody could log in",
+    );
+    finds(
+        "[tls]\nclient-ca = \"/ca.pem\"\n",
+        "warning: tls.client-ca: only EXTERNAL asks for it, and auth.mechanisms has none",
     );
     finds(
         "[auth]\nmechanisms = [\"PLAIN\", \"SCRAM-SHA-256\"]\n",
