@@ -16,7 +16,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("mailbox", &["index", "spool", "message", "imap"]),
     ("message", &["imap"]),
     ("net", &[]),
-    ("process", &["config", "net", "auth", "session", "mailbox"]),
+    (
+        "process",
+        &[
+            "config",
+            "net",
+            "auth",
+            "session",
+            "mailbox",
+            "imap::core::Tag",
+        ],
+    ),
     ("search", &["mailbox", "message", "imap"]),
     (
         "session",

@@ -8,11 +8,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tracing::{error, info};
 
-use super::names::Named;
+use super::names::{Named, is_user_name};
 use super::sasl::{self, Exchange};
 use super::scram::Channel;
 use super::sources::Outcome;
 use super::{Authenticator, Credentials, Mechanism, Secret, Step, Verdict};
+
+/// What the log calls this part, whatever its file: Dovecot's name for it.
+pub const LOG_TARGET: &str = "auth";
 
 /// Characters of a failed login's name that the log keeps.
 const NAME_MAX: usize = 64;
@@ -196,7 +199,13 @@ impl Attempt {
         let (user, peer) = (&self.typed, &self.line.peer);
         match &verdict {
             Verdict::Granted(_) => {}
-            Verdict::Denied => info!(user, peer, "login failed"),
+            // In words that programs which read Dovecot's log take for a wrong password; so no name may stand in it that
+            // could pass for something else.
+            Verdict::Denied => {
+                let name = self.user().unwrap_or_default();
+                let name = if is_user_name(name) { name } else { "" };
+                info!(target: LOG_TARGET, user, peer, "login({name},{peer}): invalid credentials");
+            }
             Verdict::Disabled(why) => info!(user, peer, "login refused: {why}"),
             Verdict::Unavailable => error!(user, peer, "a source of users cannot answer"),
         }

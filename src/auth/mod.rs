@@ -24,6 +24,7 @@ mod scram_keys;
 mod source;
 mod sources;
 mod system;
+pub mod userdb;
 mod verified;
 
 use std::path::PathBuf;
@@ -33,7 +34,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{Layout, Names};
 pub use crate::imap::core::Secret;
 
-pub use self::attempt::{Attempt, Line, Purpose};
+pub use self::attempt::{Attempt, LOG_TARGET, Line, Purpose};
 pub use self::chain::Authenticator;
 pub use self::scram::Channel;
 pub use self::scram_keys::Hash;

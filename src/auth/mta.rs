@@ -341,12 +341,12 @@ fn auth<'a>(mut fields: impl Iterator<Item = &'a [u8]>) -> Option<Request> {
     service.then_some(Request::Auth(begin))
 }
 
-fn number(field: &[u8]) -> Option<u32> {
+pub(super) fn number(field: &[u8]) -> Option<u32> {
     std::str::from_utf8(field).ok()?.parse().ok()
 }
 
 /// A value as it may stand between two TABs.
-fn escaped(value: &str) -> String {
+pub(super) fn escaped(value: &str) -> String {
     let mut out = String::with_capacity(value.len());
     for character in value.chars() {
         match character {
@@ -362,7 +362,7 @@ fn escaped(value: &str) -> String {
 }
 
 /// What was meant.
-fn unescaped(value: &[u8]) -> Vec<u8> {
+pub(super) fn unescaped(value: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(value.len());
     let mut octets = value.iter();
     while let Some(octet) = octets.next() {

@@ -9,12 +9,15 @@ use toml::de::DeValue;
 
 use super::system::Id;
 use super::value::{Complaint, Value, expected, from_string, quoted};
+use super::words::AuthProtocol;
 
 /// A socket file of the authentication service: a bare path, or a table with owner and mode.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuthSocket {
     /// The socket file.
     pub path: PathBuf,
+    /// What is spoken there.
+    pub kind: AuthProtocol,
     /// Who owns it; `None`: root.
     pub user: Option<Id>,
     /// Its group; `None`: root's.
@@ -167,6 +170,7 @@ impl Value for AuthSocket {
                 "path" => socket.path = PathBuf::read(value, complaints).unwrap_or_default(),
                 "user" => socket.user = Id::read(value, complaints),
                 "group" => socket.group = Id::read(value, complaints),
+                "kind" => socket.kind = AuthProtocol::read(value, complaints).unwrap_or_default(),
                 "mode" => {
                     socket.mode = from_string(value, "a mode like \"0660\"", complaints, |text| {
                         u32::from_str_radix(text, 8)
@@ -179,7 +183,7 @@ impl Value for AuthSocket {
                 }
                 other => complaints.push((
                     name.span(),
-                    format!("unknown key {other:?}; expected path, user, group or mode"),
+                    format!("unknown key {other:?}; expected path, kind, user, group or mode"),
                 )),
             }
         }
@@ -191,10 +195,10 @@ impl Value for AuthSocket {
 
     fn write(&self) -> Option<String> {
         let path = self.path.write()?;
-        if self.user.is_none() && self.group.is_none() && self.mode.is_none() {
-            return Some(path);
-        }
         let mut fields = vec![format!("path = {path}")];
+        if self.kind != AuthProtocol::default() {
+            fields.push(format!("kind = {}", self.kind.write()?));
+        }
         if let Some(user) = self.user.write() {
             fields.push(format!("user = {user}"));
         }
@@ -203,6 +207,9 @@ impl Value for AuthSocket {
         }
         if let Some(mode) = self.mode {
             fields.push(format!("mode = \"{mode:04o}\""));
+        }
+        if fields.len() == 1 {
+            return Some(path);
         }
         Some(format!("{{ {} }}", fields.join(", ")))
     }

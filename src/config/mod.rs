@@ -30,8 +30,8 @@ pub use self::source::{AuthSource, Rules, Source};
 pub use self::system::Id;
 pub use self::template::{ExpandError, Template, Variables};
 pub use self::words::{
-    Fsync, Isolate, Layout, LogForm, LogLevel, LogTarget, Names, Plaintext, Rule, SaslMechanism,
-    Skip, SourceKind, TlsVersion,
+    AuthProtocol, Fsync, Isolate, Layout, LogForm, LogLevel, LogTarget, Names, Plaintext, Rule,
+    SaslMechanism, Skip, SourceKind, TlsVersion,
 };
 
 /// Where the configuration is read from unless another file is named.

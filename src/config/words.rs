@@ -153,6 +153,17 @@ words! {
 }
 
 words! {
+    /// Which of Dovecot's protocols an [`super::AuthSocket`] speaks.
+    pub enum AuthProtocol {
+        /// SASL.
+        #[default]
+        Client = "client",
+        /// What is known of users.
+        Userdb = "userdb",
+    }
+}
+
+words! {
     /// What follows from what a source says of a user.
     pub enum Rule {
         /// The user is let in.

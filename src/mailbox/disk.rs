@@ -77,6 +77,9 @@ pub(super) struct Disk {
     /// The directories as of which it was whole without a word from events. Only then can whoever comes later
     /// tell by the stamps alone.
     pub proven: Option<[Stamp; 2]>,
+    /// `new/` as it was when it was last listed, if any change since would show. Events say what comes after, but
+    /// a little later; and a client that asks is to hear of mail that came before it did.
+    pub new_listed: Option<Stamp>,
     /// New messages could get no UIDs at the last try.
     pub unnumbered: bool,
     /// Something is in doubt: both directories must be listed.
@@ -198,6 +201,7 @@ impl Disk {
             doubled: HashSet::new(),
             seen: None,
             proven: None,
+            new_listed: None,
             unnumbered: false,
             rescan: true,
             rewrite,

@@ -77,6 +77,7 @@ impl Mailbox {
         self.inbox.sift(|event| !disk.is_echo(event, &snapshot));
         Ok(disk.rescan
             || disk.seen != Some(stamps)
+            || disk.new_listed != Some(stamps[0])
             || !self.inbox.is_empty()
             || self.durability().has_doubt()
             || disk.given.has_news(&disk.folder)
@@ -105,7 +106,7 @@ impl Mailbox {
     }
 
     /// Events come from now on. What has happened before they did, they cannot tell.
-    fn watch_now(&self, disk: &mut Disk) {
+    pub(super) fn watch_now(&self, disk: &mut Disk) {
         // Dropped first, for it may share a directory with the next.
         drop(std::mem::take(&mut *self.watching()));
         let held = watch::subscribe(self.folder(), &self.inbox);

@@ -112,7 +112,8 @@ impl Turn<'_> {
         }
         // The stamp of new/ may be ahead of the events: a look at it is cheap and finds mail at once.
         let mut whole = self.watched;
-        if self.disk.seen.is_none_or(|[new, _]| new != stamps[0]) {
+        let is_known = self.disk.seen.is_some_and(|[new, _]| new == stamps[0]);
+        if !is_known || self.disk.new_listed != Some(stamps[0]) {
             let now = SystemTime::now();
             let listed = scan::list(&self.disk.folder, Sub::New)
                 .map_err(|error| self.fault("listing new/", error))?;
@@ -131,7 +132,9 @@ impl Turn<'_> {
                 return Ok(false); // something has left new/, and nobody told whereto
             }
             let after = self.disk.folder.stamp(Sub::New);
-            whole |= is_settled(&stamps[0], now) && after.is_ok_and(|after| after == stamps[0]);
+            let settled = is_settled(&stamps[0], now);
+            self.disk.new_listed = settled.then_some(stamps[0]);
+            whole |= settled && after.is_ok_and(|after| after == stamps[0]);
         }
         touched.sort_unstable();
         touched.dedup();
@@ -283,6 +286,7 @@ impl Turn<'_> {
                 gone = before.map_or(BTreeSet::new(), |(_, before)| &before & &missing);
                 self.note_seen(stamps);
                 self.disk.proven = Some(stamps);
+                self.disk.new_listed = Some(scan.new);
                 self.disk.rescan = false;
                 break;
             }

@@ -40,11 +40,9 @@ pub fn runs_as(user: Option<&Id>, otherwise: Option<Ids>) -> std::io::Result<Opt
     };
     let unknown = || std::io::Error::other(format!("{user} is not known on this system"));
     let uid = user.uid()?.ok_or_else(unknown)?;
-    let found = privileges::system_user(uid).ok_or_else(unknown)?;
-    Ok(Some(Ids {
-        uid,
-        gid: found.gid,
-    }))
+    // A number need not be a user's who is known.
+    let gid = privileges::system_user(uid).map_or(privileges::NOBODY.gid, |user| user.gid);
+    Ok(Some(Ids { uid, gid }))
 }
 
 /// Refuses to keep mail as root or as one of the system's own users.
@@ -72,16 +70,11 @@ pub fn of_granted(config: &Config, own_uid: u32, granted: &Granted) -> Result<Ac
             "the user has uid {uid}, and this server serves the mail of uid {own_uid} only"
         )));
     }
-    let mut variables = Variables {
+    let home = home(config, granted)?;
+    let variables = Variables {
         user: &granted.user,
-        home: None,
+        home: home.as_deref(),
     };
-    let home = match (&fields.home, &config.users.home) {
-        (Some(home), _) => Some(home.to_string_lossy().into_owned()),
-        (None, Some(template)) => Some(template.expand(&variables)?),
-        (None, None) => None,
-    };
-    variables.home = home.as_deref();
     let root = match &fields.mail {
         Some(mail) => below_home(mail, variables.home)?,
         None => PathBuf::from(config.mail.location.expand(&variables)?),
@@ -101,6 +94,39 @@ pub fn of_granted(config: &Config, own_uid: u32, granted: &Granted) -> Result<Ac
         messages: limit(fields.quota_messages, account.quota.messages),
     };
     Ok(account)
+}
+
+/// What other programs are told of a user; `None`: there is no telling, or the user may not have mail.
+pub fn described(config: &Config, granted: &Granted) -> Option<Vec<(&'static str, String)>> {
+    let fields = &granted.account;
+    let owner = mail_owner(config).ok()?;
+    let uid = fields.uid.or(owner.map(|ids| ids.uid));
+    let gid = fields.gid.or(owner.map(|ids| ids.gid));
+    if let Some(uid) = uid {
+        check_uid(uid, config.users.first_uid).ok()?;
+    }
+    let home = home(config, granted).ok()?;
+    let account = of_granted(config, uid.unwrap_or_default(), granted).ok()?;
+    let mut said = Vec::new();
+    said.extend(uid.map(|uid| ("uid", uid.to_string())));
+    said.extend(gid.map(|gid| ("gid", gid.to_string())));
+    said.extend(home.map(|home| ("home", home)));
+    let mail = format!("maildir:{}", account.location.root.display());
+    said.push(("mail", mail));
+    Some(said)
+}
+
+/// The user's home: the source's, or else the configured one.
+fn home(config: &Config, granted: &Granted) -> Result<Option<String>, ExpandError> {
+    let variables = Variables {
+        user: &granted.user,
+        home: None,
+    };
+    Ok(match (&granted.account.home, &config.users.home) {
+        (Some(home), _) => Some(home.to_string_lossy().into_owned()),
+        (None, Some(template)) => Some(template.expand(&variables)?),
+        (None, None) => None,
+    })
 }
 
 /// The account in this Maildir, kept as `[mail]` says.

@@ -20,12 +20,15 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, error, info, warn};
 
+use crate::auth::userdb::Describe;
 use crate::auth::{
     self, Authenticator, Line, Mechanism, Outside, Proof, Question, Secret, Step, Verdict,
 };
+use crate::config::AuthProtocol;
 use crate::net::tls::{Identities, client_verifier};
 use crate::net::x509;
 use crate::process::ServeError;
+use crate::process::accounts;
 use crate::process::certificates;
 use crate::process::confine;
 use crate::process::link::{Link, unexpected};
@@ -90,6 +93,7 @@ pub fn run(setup: AuthSetup, master: OwnedFd) -> Result<(), ServeError> {
         let mtas = Arc::new(Mtas {
             auth: Arc::new(authenticator),
             mechanisms: mechanisms(&config),
+            describe: Box::new(move |granted| accounts::described(&config, granted)),
             served: AtomicU64::default(),
             places: Arc::new(Semaphore::new(MTAS_MAX)),
         });
@@ -121,12 +125,12 @@ async fn hear(outside: &ByMaster, mtas: &Arc<Mtas>, believed: &Arc<Believed>) ->
                 };
                 logins.spawn(serve(Arc::new(desk)));
             }
-            ToAuth::Socket => {
+            ToAuth::Socket(protocol) => {
                 let Some(socket) = descriptors.pop() else {
                     return Err(unexpected("a socket is missing"));
                 };
                 let socket = UnixListener::from_std(socket.into())?;
-                logins.spawn(Arc::clone(mtas).accept(socket));
+                logins.spawn(Arc::clone(mtas).accept(socket, protocol));
             }
             ToAuth::Here(question, error) => outside.answer(question, error, descriptors.pop()),
             ToAuth::Renew(piece) => coming.add(piece),
@@ -141,6 +145,8 @@ async fn hear(outside: &ByMaster, mtas: &Arc<Mtas>, believed: &Arc<Believed>) ->
 struct Mtas {
     auth: Arc<Authenticator>,
     mechanisms: Arc<[Mechanism]>,
+    /// What is said of users.
+    describe: Box<Describe>,
     /// The number of the last connection.
     served: AtomicU64,
     places: Arc<Semaphore>,
@@ -148,7 +154,7 @@ struct Mtas {
 
 impl Mtas {
     /// Serves all that connect to a socket.
-    async fn accept(self: Arc<Self>, socket: UnixListener) {
+    async fn accept(self: Arc<Self>, socket: UnixListener, protocol: AuthProtocol) {
         loop {
             // Who finds no place waits for one.
             let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
@@ -166,7 +172,14 @@ impl Mtas {
             let mtas = Arc::clone(&self);
             tokio::spawn(async move {
                 let auth = Arc::clone(&mtas.auth);
-                let served = auth::mta::serve(stream, auth, &mtas.mechanisms, number).await;
+                let served = match protocol {
+                    AuthProtocol::Client => {
+                        auth::mta::serve(stream, auth, &mtas.mechanisms, number).await
+                    }
+                    AuthProtocol::Userdb => {
+                        auth::userdb::serve(stream, auth, mtas.describe.as_ref()).await
+                    }
+                };
                 if let Err(error) = served {
                     debug!("an MTA has gone: {error}");
                 }

@@ -11,12 +11,13 @@ use std::env;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 
 use rustix::io::fcntl_dupfd_cloexec;
+use rustix::process::{Signal, set_parent_process_death_signal};
 use zeroize::Zeroizing;
 
 use crate::auth::{Proof, Purpose, Question};
@@ -100,9 +101,12 @@ pub fn ask(command: &[String], ids: Option<Ids>, question: &Question) -> io::Res
     // It need not be heard.
     let saying = thread::spawn(move || say.write_all(&message));
     let mut answer = Vec::new();
-    hear.take(REPLY_MAX).read_to_end(&mut answer)?;
+    hear.take(REPLY_MAX + 1).read_to_end(&mut answer)?;
     let status = child.wait()?;
     let _ = saying.join();
+    if answer.len() as u64 > REPLY_MAX {
+        return Ok(Proof::Unavailable("the program says too much".to_owned()));
+    }
     Ok(proof(status, &answer, question.password.is_none()))
 }
 
@@ -117,7 +121,8 @@ fn give(command: &mut Command, numbers: [RawFd; 3]) {
                 return Err(io::Error::last_os_error());
             }
         }
-        Ok(())
+        // It ends with whoever asked.
+        Ok(set_parent_process_death_signal(Some(Signal::KILL))?)
     };
     // SAFETY: the closure neither allocates nor takes a lock, and touches nothing but its own copy of three numbers.
     unsafe { command.pre_exec(place) };
@@ -151,6 +156,7 @@ fn proof(status: ExitStatus, answer: &[u8], known: bool) -> Proof {
 
 /// The program that is run where the password is right. Says what its environment holds: `USER`, `HOME`, and what `EXTRA`
 /// names; and whom the program has become, where that is another than it was. The exit code is returned.
+#[allow(unsafe_code, reason = "a descriptor is known by its number alone")]
 pub fn reply() -> u8 {
     let text = |name: &str| env::var_os(name).map(OsString::into_string);
     let mut fields = Vec::new();
@@ -178,8 +184,9 @@ pub fn reply() -> u8 {
         }
     }
     let authorized = text("AUTHORIZED") == Some(Ok("2".to_owned()));
-    let path = format!("/proc/self/fd/{WRITES}");
-    let written = File::options().write(true).open(path);
+    // SAFETY: nobody in this process owns the number; who is not given a descriptor there is told that it is none.
+    let to = unsafe { BorrowedFd::borrow_raw(WRITES) };
+    let written = to.try_clone_to_owned().map(File::from);
     match written.and_then(|mut to| to.write_all(answer.as_bytes())) {
         Ok(()) if authorized => 2,
         Ok(()) => 0,

@@ -19,6 +19,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::auth::LOG_TARGET;
 use crate::config::LogLevel;
 
 /// Lines that may wait to be written.
@@ -68,7 +69,8 @@ impl Log {
         let level = filter(level);
         let targets = Targets::new()
             .with_default(level.min(LIBRARIES))
-            .with_target(env!("CARGO_CRATE_NAME"), level);
+            .with_target(env!("CARGO_CRATE_NAME"), level)
+            .with_target(LOG_TARGET, level);
         let lines = tracing_subscriber::fmt::layer()
             .with_ansi(false)
             .with_writer(queue.clone());

@@ -216,8 +216,10 @@ impl Master {
         let setup = (&setup, &believed);
         let auth = Child::start(Who::Auth, number, setup, &[], &self.events, wrap);
         let auth = auth.await?;
-        for (_, socket) in &self.sockets {
-            auth.tell(ToAuth::Socket, Some(socket.try_clone()?.into()));
+        for (number, socket) in &self.sockets {
+            let protocol = self.config.listen.auth.get(*number).map(|one| one.kind);
+            let told = ToAuth::Socket(protocol.unwrap_or_default());
+            auth.tell(told, Some(socket.try_clone()?.into()));
         }
         self.auth = Some(auth);
         // A login process that is there already hears of it.
@@ -247,7 +249,7 @@ impl Master {
                     info!(%path, "listening for MTAs");
                     self.sockets.push((number, listener));
                     if let Some(auth) = &self.auth {
-                        auth.tell(ToAuth::Socket, Some(copy.into()));
+                        auth.tell(ToAuth::Socket(socket.kind), Some(copy.into()));
                     }
                 }
                 Err(error) => {

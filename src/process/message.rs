@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::auth::{Granted, Line, Mechanism};
+use crate::config::AuthProtocol;
 use crate::net::tls::Piece;
 use crate::process::privileges::Ids;
 use crate::session::Opening;
@@ -148,8 +149,8 @@ pub enum Reply {
 pub enum ToAuth {
     /// A login process of this number is there; its link comes along.
     Login(u32),
-    /// A socket that MTAs connect to comes along.
-    Socket,
+    /// A socket that MTAs connect to comes along, and what is spoken there.
+    Socket(AuthProtocol),
     /// The answer to the question of this number: the file comes along, or the link to who checks a password; or why
     /// not, as a number of errno(3).
     Here(u32, Option<i32>),

@@ -73,14 +73,15 @@ pub fn for_login(config: &Config) -> String {
     own.to_toml(false)
 }
 
-/// What the auth process needs: the sources of users.
+/// What the auth process needs: the sources of users, and what it says of those to others.
 pub fn for_auth(config: &Config) -> String {
-    let mut own = Config {
+    let own = Config {
         auth: config.auth.clone(),
+        users: config.users.clone(),
+        mail: config.mail.clone(),
         log: config.log.clone(),
         ..Config::default()
     };
-    own.users.first_uid = config.users.first_uid;
     own.to_toml(false)
 }
 
@@ -139,7 +140,7 @@ mod tests {
             (login.mail.max_message_size, &login.mail.location),
             (all.mail.max_message_size, &Config::default().mail.location)
         );
-        assert_eq!((auth.auth, auth.mail), (all.auth, Config::default().mail));
+        assert_eq!((auth.auth, auth.tls), (all.auth, Config::default().tls));
         assert_eq!((&worker.mail, &worker.users), (&all.mail, &all.users));
         for config in [login.log, auth.log, worker.log] {
             assert_eq!(config, all.log);

@@ -27,7 +27,7 @@ use crate::process::ports::{Port, Serving};
 use crate::process::privileges;
 use crate::process::screen::{Census, Screen};
 use crate::process::service::Service;
-use crate::process::settings::{mechanisms, session_limits};
+use crate::process::settings::session_limits;
 use crate::process::start::{
     FLUSH_GRACE, THREADS_GRACE, Threads, become_owner, finish, own_name, own_user, start,
 };
@@ -133,7 +133,7 @@ pub fn serve_maildir(options: MaildirOptions) -> Result<(), ServeError> {
             tls: watch::channel(tls).1,
             limits: session_limits(&config),
             plaintext: Plaintext::Loopback,
-            mechanisms: mechanisms(&config),
+            mechanisms: Mechanism::ALL.into(),
             stop: stop.clone(),
             refusing: Mutex::default(),
         };

@@ -510,6 +510,19 @@ impl Client {
         }
     }
 
+    /// What a login over this TLS connection can be bound to: the octets of tls-exporter, and the server's certificate.
+    pub fn channel(&self) -> (Vec<u8>, Vec<u8>) {
+        let Stream::Tls(stream) = &self.stream else {
+            panic!("no TLS");
+        };
+        let label = b"EXPORTER-Channel-Binding";
+        let exported = stream
+            .conn
+            .export_keying_material(vec![0; 32], label, Some(b""));
+        let certificates = stream.conn.peer_certificates().unwrap();
+        (exported.unwrap(), certificates[0].to_vec())
+    }
+
     /// The protocol version that TLS agreed on.
     pub fn tls_version(&self) -> Option<rustls::ProtocolVersion> {
         match &self.stream {

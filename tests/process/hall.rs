@@ -117,7 +117,8 @@ impl Hall {
         let [imap, imaps] = ports;
         let mut config = format!(
             "[listen]\nimap = [\"127.0.0.1:{imap}\"]\nimaps = [\"127.0.0.1:{imaps}\"]\n\
-             auth = [{{ path = \"{dir}/spool/auth\", user = \"{BERT}\", mode = \"0660\" }}, \"{dir}/auth\"]\n\
+             auth = [{{ path = \"{dir}/spool/auth\", user = \"{BERT}\", mode = \"0660\" }}, \"{dir}/auth\",\n\
+             {{ path = \"{dir}/userdb\", kind = \"userdb\" }}]\n\
              [tls]\ncertificate = \"{dir}/cert.pem\"\nkey = \"{dir}/key.pem\"\n\
              [auth]\nfailure-delay = \"0s\"\n\
              [users]\nuid = \"{VMAIL}\"\ngid = \"{VMAIL}\"\nhome = \"{dir}/vmail/%d/%n\"\n\
@@ -210,11 +211,7 @@ impl Hall {
 
     /// All its processes but the first.
     pub fn processes(&self) -> Vec<Shown> {
-        let master = self.master();
-        let children = fs::read_to_string(format!("/proc/{master}/task/{master}/children"));
-        let children = children.unwrap_or_default();
-        let children = children.split_whitespace().map(|pid| pid.parse().unwrap());
-        children.filter_map(show).collect()
+        children(self.master())
     }
 
     /// The process of this name, and uid where one is given.
@@ -246,6 +243,14 @@ impl Drop for Hall {
             eprintln!("--- the server said:\n{}---", self.log());
         }
     }
+}
+
+/// What the first thread of a process has started.
+pub fn children(pid: u32) -> Vec<Shown> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let children = children.unwrap_or_default();
+    let children = children.split_whitespace().map(|pid| pid.parse().unwrap());
+    children.filter_map(show).collect()
 }
 
 /// A process, if it is there.

@@ -40,6 +40,38 @@ const BY_DOVECOT: &[&str] = &[
     "{SCRAM-SHA-256}4096,OGnXKw6aIKCQIC9GSzhpHw==,hJ6Bas5UlqewDp8lkGqMr/g0sz9KnE0idj3sYWLLYqI=,wvaRGN0vlvX/rFENlo8FYAhE3iDfctNzPqwv099J3kQ=",
     "{PBKDF2}$1$ZgORuWVJczqosK5M$5000$db191bde0ddca93cc166563404a056ad482ab8c5",
     "{PBKDF2}$1$EPLdrd/8cuZb1Vos$5000$5861220b66e7542c8edc50bbd60fdc5599de18c0",
+    "{PBKDF2.HEX}24312449516c774b557a53693077453747712e24353030302433336662316139636563636332626530346130373433396136363065323936346538623364653164",
+    "{SHA256-CRYPT}$5$741ls.wDpMBssOc1$2f0nlbt.0LpcOnhdajqqBk593cbh6R0f26dF33z5L26",
+    "{SHA512-CRYPT}$6$rounds=8000$VcmyDwSpzGKAGFbj$BEKxG5D2iqJDZkCRXFnPCtxla8jCPF9.YezJ708wT15fCGOf4T5.xrtT0JiCdBXCAfovxmNqvQ/jXjY41p7qR/",
+    "{ARGON2I}$argon2i$v=19$m=32768,t=4,p=1$zx72YimOgB/8w+3a/8Yhgw$bp3SnZ6yhLcslZuA67fdDYHQevnmQ+Ev1mu1mJbJ59g",
+    "{SCRAM-SHA-1}4096,BEf32YWe2ZlKd4b5nJYB/Q==,cjLRkZPgK+JCr8g66p3nJpv0kpg=,qV4ecSw2u4V+SariZurawPFmUd8=",
+    "{SHA512}vSsar3708Jvp9Szi2NWZZ02Bqp1qRCFpbcTZPdBhnWgs5WtNZKnvCXdhztmeD2cmW192CF5bDufKRpayrW/isg==",
+    "{SHA512.HEX}bd2b1aaf7ef4f09be9f52ce2d8d599674d81aa9d6a4421696dc4d93dd0619d682ce56b4d64a9ef097761ced99e0f67265b5f76085e5b0ee7ca4696b2ad6fe2b2",
+    "{SSHA512}8ZiYONOT1+/XGKnN05lvrWwovxZAbc6jVbcHOGFI12ms6ESctQrektfP/FPrr1cZIbvchQ+O+wElMI/TIZNNUjBu4Lo=",
+    "{SSHA512.HEX}a5471be56d084cd8be286bed7c70ff3f4f2b0732a6883a385d17efe60274966c001c7369d6d06ec2e959c1e11e4b158a9eb8675e909edf320a31445befae66e61718020c",
+    "{SSHA.HEX}bdd1a335ab530262a70ef55cca73425d52d3ab33f5f5b94d",
+    "{SMD5.HEX}33caeb8885e2fd85360e895dc2d6b3e28fc736ca",
+    "{SHA.B64}5en6G6MezRroT3XKqkdPOmY/BfQ=",
+    "{SHA256.HEX}2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b",
+    "{CRAM-MD5.B64}zTun3qrW5cojRIukLjeXR6ng9/H7wAyKgbuqw5VzG1Y=",
+    "{PLAIN-MD4.B64}Z9Pa/vY/8AYDru83ac+/DQ==",
+    "{CLEAR}secret",
+];
+
+/// Made by mkpasswd(1) of Debian 12: each method that it has.
+const BY_MKPASSWD: &[&str] = &[
+    "$y$j9T$bX6Io2qs0LidDiAvWgaqH.$JtbOZBR3Ulcb1vxZAIRv51G1AoNJP6A7OxbMWUrD0j8",
+    "$gy$j9T$MBdUa9PM/JDAr.5D6flGI1$pU3jDffNs1gRFI6FXjjaiZiQCPOuPtIpFshtmfQLB80",
+    "$7$CU..../....6jzzKAmKG6YljmlVrA6Cv.$HeHbpT8/yLp7hycV.j5JnkWdnujIGErNOo/dFzqA/Z7",
+    "$2b$05$EGKqjbmAPizzXBfJCd1OA.zwHn/lnTaLpHCS25P9vtA7saxe930gu",
+    "$2a$05$tCcZOv9z9ynRUW38SJkC.OftHA/8JJ49xTe3YFL0pgFmGeSz34lny",
+    "$6$ufSgmkAOe1qpbRWE$8DBTuhixEVebbNyxmR5FNDETDiTk71bwER4RfYdrczmdE/Vqre.Vz2ZPnuOwcbNnXQhSqaPDIWYt.3HVlhgka/",
+    "$5$D4afpK7JHRi0MnrX$H7fSXLDogB/VYdtFepjDXj/0RH4Xxo6XRZZKpJWWrl8",
+    "$md5,rounds=78306$0MeEla19$$MwL.PxdquPbUTZssZ1FGO0",
+    "$1$U8KfAi69$ciksFdzIk/f4E1KDUC.o8.",
+    "_J9..jgRe7z0.vkt2pl.",
+    "9cZB34zhpKlqU",
+    "$3$$878d8014606cda29677a44efa1353fc7",
 ];
 
 fn verify(stored: &str, password: &[u8]) -> Result<bool, HashError> {
@@ -47,8 +79,9 @@ fn verify(stored: &str, password: &[u8]) -> Result<bool, HashError> {
 }
 
 #[test]
-fn hashes_made_by_dovecot_verify() {
-    for stored in BY_DOVECOT {
+fn hashes_made_by_other_programs_verify() {
+    assert!(BY_DOVECOT.len() + BY_MKPASSWD.len() >= 40);
+    for stored in BY_DOVECOT.iter().chain(BY_MKPASSWD) {
         assert_eq!(verify(stored, PASSWORD), Ok(true), "{stored}");
         for wrong in [&b"secre"[..], b"secret\0"] {
             assert_eq!(verify(stored, wrong), Ok(false), "{stored} {wrong:?}");

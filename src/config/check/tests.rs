@@ -123,7 +123,7 @@ fn what_leaves_the_server_less_strict_is_an_error_and_the_rest_a_warning() {
     );
     finds(
         "[auth]\nmechanisms = [\"PLAIN\", \"SCRAM-SHA-256\"]\n",
-        "warning: auth.mechanisms: not supported by this version yet: SCRAM-SHA-256",
+        "warning: auth.mechanisms: SCRAM-SHA-256 is not offered: a source cannot answer it",
     );
 }
 

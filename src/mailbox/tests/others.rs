@@ -159,3 +159,27 @@ async fn a_lost_uidlist_is_written_again_with_the_same_uids() {
     assert_eq!(found.len(), 4);
     assert_eq!(found[3], (4, b"4.M1P1.host".to_vec()));
 }
+
+/// Events come a moment after what they tell of. Mail that came in the same tick of the clock as our own renames is
+/// found by who asks before the event does.
+#[tokio::test]
+async fn mail_is_found_before_its_event_comes() {
+    let account = Account1::new();
+    let inbox = account.inbox().await;
+    let known = {
+        let mut disk = inbox.enter_queue().await.unwrap();
+        inbox.watch_now(&mut disk);
+        // As after own renames, of which `new/` has not been listed since.
+        disk.seen = Some(disk.stamps().unwrap());
+        (disk.new_listed, disk.rescan) = (None, false);
+        disk.seen.unwrap()[0].modified
+    };
+    account.deliver("1.M1P1.host");
+    let (seconds, nanos) = (u64::try_from(known.0).unwrap(), known.1);
+    let known = std::time::UNIX_EPOCH + Duration::new(seconds, nanos);
+    let new = fs::File::open(account.root().join("new")).unwrap();
+    new.set_modified(known).unwrap();
+    inbox.inbox.take();
+    inbox.refresh().await.unwrap();
+    assert_eq!(inbox.snapshot().len(), 1);
+}

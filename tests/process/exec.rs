@@ -1,0 +1,139 @@
+//! Programs that know users (checkpassword), and the socket on which others ask what is known of them.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+
+use crate::hall::{ANN, BERT, Hall, children, show};
+use crate::harness::wait_until;
+
+/// A program that knows `ann`, by the password `right`. With others it does what programs should not.
+fn before() -> String {
+    format!(
+        r#"cat > HOME/check <<'END'
+#!/bin/sh
+exec 2>/dev/null
+IFS= read -r said <<MESSAGE
+$(tr '\0' '|' <&3)
+MESSAGE
+id -u > HOME/spool/as
+echo "$SERVICE $TCPREMOTEIP $said" >> HOME/spool/asked
+case "$said" in
+    ann\|\|*) [ "$AUTHORIZED" = 1 ] || exit 1
+        AUTHORIZED=2 ;;
+    ann\|right\|*) ;;
+    *\|hang\|*) exec sleep 1000 ;;
+    *\|crash\|*) kill -SEGV $$ ;;
+    *\|trouble\|*) exit 111 ;;
+    *\|silent\|*) exit 0 ;;
+    *\|much\|*) cat /dev/zero >&4 ; exit 0 ;;
+    *) exit 1 ;;
+esac
+USER=ann userdb_uid={ANN} userdb_gid={ANN} EXTRA="userdb_uid userdb_gid"
+# In two pieces, or it would be taken for that of the test.
+export USER EXTRA AUTHORIZED userdb_uid userdb_gid "HO""ME=HOME/ann"
+exec "$@"
+END
+chmod 755 HOME/check
+mkdir HOME/spool
+chmod 777 HOME/spool
+"#
+    )
+}
+
+fn hall(extra: &str) -> Option<Hall> {
+    let source = format!("kind = \"exec\"\ncommand = [\"HOME/check\"]\n{extra}");
+    Hall::with(&source, &before())
+}
+
+#[test]
+fn a_program_knows_who_may_log_in() {
+    let Some(hall) = hall("") else {
+        return;
+    };
+    for _ in 0..2 {
+        let mut client = hall.stranger();
+        client.ok("LOGIN ann right");
+        client.ok("SELECT INBOX");
+        assert!(hall.process("culver-worker", Some(ANN)).is_some());
+    }
+    // The second time from memory.
+    let read = |name: &str| std::fs::read_to_string(hall.at("spool").join(name)).unwrap();
+    assert_eq!(read("asked"), "imap 127.0.0.1 ann|right|0|\n");
+    // Not with root's rights.
+    let uid: u32 = read("as").trim().parse().unwrap();
+    assert_ne!(uid, 0);
+    for (login, answer) in [
+        ("ann wrong", "NO [AUTHENTICATIONFAILED]"),
+        ("bert right", "NO [AUTHENTICATIONFAILED]"),
+        // An empty password is not none.
+        ("ann \"\"", "NO [AUTHENTICATIONFAILED]"),
+        ("ann trouble", "NO [UNAVAILABLE]"),
+        ("ann crash", "NO [UNAVAILABLE]"),
+        ("ann silent", "NO [UNAVAILABLE]"),
+        ("ann much", "NO [UNAVAILABLE]"),
+    ] {
+        let said = hall.stranger().outcome(&format!("LOGIN {login}"));
+        assert_eq!(said, answer, "{login}");
+    }
+}
+
+#[test]
+fn a_program_that_hangs_keeps_nobody_else_waiting() {
+    let Some(hall) = hall(&format!("user = \"{BERT}\"\n")) else {
+        return;
+    };
+    let mut stuck: Vec<_> = (0..20).map(|_| hall.stranger()).collect();
+    for client in &mut stuck {
+        client.send(b"a LOGIN emil hang\r\n");
+    }
+    wait_until("twenty who check", || {
+        let processes = hall.processes();
+        let proofs = processes.iter().filter(|one| one.name == "culver-proof");
+        proofs.flat_map(|one| children(one.pid)).count() == 20
+    });
+    hall.stranger().ok("LOGIN ann right");
+    // It may be ended, and hurts nobody else; what it has started ends with it.
+    let mut proofs = hall.processes();
+    proofs.retain(|one| one.name == "culver-proof");
+    let programs: Vec<_> = proofs.iter().flat_map(|one| children(one.pid)).collect();
+    assert!(programs.len() == 20 && programs.iter().all(|one| one.uid == BERT));
+    for one in &proofs {
+        crate::hall::signal(one.pid, rustix::process::Signal::KILL);
+    }
+    wait_until("their end", || {
+        programs.iter().all(|one| show(one.pid).is_none())
+    });
+    for client in &mut stuck {
+        let reply = client.until_tagged("a");
+        assert!(reply.tagged.starts_with("NO [UNAVAILABLE]"), "{reply:?}");
+    }
+}
+
+#[test]
+fn others_ask_what_is_known_of_a_user() {
+    let Some(hall) = hall("") else {
+        return;
+    };
+    let path = hall.at("userdb");
+    wait_until("the socket", || path.exists());
+    let mut socket = UnixStream::connect(&path).unwrap();
+    socket
+        .write_all(b"VERSION\t1\t0\nUSER\t1\tann\tservice=lmtp\nUSER\t2\tnobody\tservice=lmtp\n")
+        .unwrap();
+    socket.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut said = String::new();
+    socket.read_to_string(&mut said).unwrap();
+    let lines: Vec<&str> = said.lines().collect();
+    let home = hall.at("ann").display().to_string();
+    assert_eq!(lines[0], "VERSION\t1\t1");
+    assert!(lines[1].starts_with("SPID\t"));
+    assert_eq!(
+        lines[2..],
+        [
+            &format!(
+                "USER\t1\tann\tuid={ANN}\tgid={ANN}\thome={home}\tmail=maildir:{home}/Maildir"
+            ),
+            "NOTFOUND\t2"
+        ]
+    );
+}
