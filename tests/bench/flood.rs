@@ -199,13 +199,22 @@ async fn still_there(strangers: Vec<Stranger>) -> usize {
     let mut count = 0;
     // Until the runtime has looked, nobody is gone.
     tokio::time::sleep(Duration::from_secs(1)).await;
-    for stranger in strangers {
-        let mut more = [0; 256];
-        let read = async || match stranger {
-            Stranger::Clear(mut tcp) | Stranger::Silent(mut tcp) => tcp.read(&mut more).await,
-            Stranger::Tls(mut tls) => tls.read(&mut more).await,
+    for mut stranger in strangers {
+        let mut more = [0; 1024];
+        // The rest of a greeting is no end.
+        count += loop {
+            let read = async {
+                match &mut stranger {
+                    Stranger::Clear(tcp) | Stranger::Silent(tcp) => tcp.read(&mut more).await,
+                    Stranger::Tls(tls) => tls.read(&mut more).await,
+                }
+            };
+            match timeout(Duration::ZERO, read).await {
+                Ok(Ok(1..)) => {}
+                Ok(_) => break 0,
+                Err(_) => break 1,
+            }
         };
-        count += usize::from(timeout(Duration::ZERO, read()).await.is_err());
     }
     count
 }
