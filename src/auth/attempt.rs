@@ -29,6 +29,11 @@ pub struct Line {
     pub purpose: Purpose,
     /// The TLS connection, where a login can be bound to it: see [`Mechanism::is_bound`].
     pub channel: Option<Channel>,
+    /// The certificates (DER) that the client has shown, its own first, where it has proven that this is its own; for
+    /// [`Mechanism::External`]. Whether they are believed is decided where the login is.
+    pub shown: Vec<Vec<u8>>,
+    /// Whom they name, once they are believed.
+    pub certified: Option<String>,
 }
 
 /// What a login is for.
@@ -116,6 +121,16 @@ impl Attempt {
                     line: self.line.clone(),
                 };
                 let verdict = self.auth.check(credentials).await;
+                Step::Verdict(self.tell(verdict))
+            }
+            sasl::Step::Certified { authorize_as } => {
+                let Some(own) = self.line.certified.take() else {
+                    return Step::Verdict(Verdict::Denied);
+                };
+                // Nothing in a certificate stands for two names.
+                let act_as = authorize_as.as_deref().unwrap_or(own.as_bytes());
+                let named = self.name(own.as_bytes(), Some(act_as));
+                let verdict = self.auth.certified(named, &self.line).await;
                 Step::Verdict(self.tell(verdict))
             }
             sasl::Step::Keys {

@@ -129,6 +129,18 @@ impl Authenticator {
         .await
     }
 
+    /// Says whether somebody who is this user for certain may log in.
+    pub(super) async fn certified(&self, named: Option<Named>, line: &Line) -> Verdict {
+        let at = at(line);
+        let asked = self.ask(&self.pool, move |sources| {
+            sources.certified(named.as_ref(), at)
+        });
+        match asked.await {
+            Some(outcome) => self.conclude(outcome, line).await,
+            None => Verdict::Unavailable,
+        }
+    }
+
     /// What is known of a user, whoever asks: granted is who is there, also who may not log in, for they get mail all the
     /// same, as with Dovecot. [`Verdict::Denied`]: there is none of that name.
     pub async fn lookup(&self, user: String) -> Verdict {

@@ -62,6 +62,8 @@ pub enum Mechanism {
     Login,
     /// RFC 5802.
     Scram(Scram),
+    /// By the client's certificate (RFC 4422 appendix A).
+    External,
 }
 
 /// Which SCRAM.
@@ -75,13 +77,14 @@ pub struct Scram {
 
 impl Mechanism {
     /// All there are.
-    pub const ALL: [Mechanism; 6] = [
+    pub const ALL: [Mechanism; 7] = [
         Mechanism::Plain,
         Mechanism::Login,
         Mechanism::scram(Hash::Sha1, false),
         Mechanism::scram(Hash::Sha1, true),
         Mechanism::scram(Hash::Sha256, false),
         Mechanism::scram(Hash::Sha256, true),
+        Mechanism::External,
     ];
 
     const fn scram(hash: Hash, plus: bool) -> Mechanism {
@@ -93,6 +96,7 @@ impl Mechanism {
         match self {
             Mechanism::Plain => "AUTH=PLAIN",
             Mechanism::Login => "AUTH=LOGIN",
+            Mechanism::External => "AUTH=EXTERNAL",
             Mechanism::Scram(Scram { hash, plus }) => match (hash, plus) {
                 (Hash::Sha1, false) => "AUTH=SCRAM-SHA-1",
                 (Hash::Sha1, true) => "AUTH=SCRAM-SHA-1-PLUS",

@@ -117,9 +117,11 @@ fn greeting(mechanisms: &[Mechanism], number: u64) -> io::Result<String> {
     Ok(text)
 }
 
-/// What can be offered: an MTA does not tell what its own TLS connections are bound by.
+/// What can be offered: an MTA does not tell what its own TLS connections are bound by, nor the certificates that its
+/// clients have shown.
 fn offered(mechanisms: &[Mechanism]) -> impl Iterator<Item = &Mechanism> {
-    mechanisms.iter().filter(|mechanism| !mechanism.is_bound())
+    let all = mechanisms.iter();
+    all.filter(|one| !one.is_bound() && **one != Mechanism::External)
 }
 
 async fn hear<R: AsyncRead + Unpin>(
@@ -209,6 +211,8 @@ async fn login(
         peer: begin.peer,
         purpose,
         channel: None,
+        shown: Vec::new(),
+        certified: None,
     };
     let mut attempt = Attempt::new(auth, mechanism, line);
     let mut response = match begin.response.map(|octets| sasl::decode(&octets)) {

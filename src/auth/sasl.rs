@@ -1,7 +1,7 @@
 //! One SASL exchange as a value: what the server asks next, or what the client has said.
 //!
-//! PLAIN (RFC 4616), LOGIN (never standardised; what every server does) and [SCRAM](super::scram). Octets here are already
-//! out of base64; who may log in is not decided here.
+//! PLAIN (RFC 4616), LOGIN (never standardised; what every server does), [SCRAM](super::scram) and EXTERNAL (RFC 4422
+//! appendix A). Octets here are already out of base64; who may log in is not decided here.
 
 use crate::auth::scram::{self, Channel, First};
 use crate::auth::scram_keys::{Hash, Keys};
@@ -27,6 +27,8 @@ enum Expects {
     LoginUser,
     /// LOGIN's password, for this user.
     LoginPassword(Vec<u8>),
+    /// EXTERNAL's only message.
+    ExternalMessage,
     /// SCRAM's first message. The channel is there where -PLUS is offered.
     ScramFirst(Scram, Option<Channel>),
     /// What was said in it, until it is known whom it names.
@@ -60,6 +62,11 @@ pub enum Step {
         /// As whom to act, where that was said.
         authorize_as: Option<String>,
     },
+    /// The client is who its certificate says.
+    Certified {
+        /// The name to act as, where it was given.
+        authorize_as: Option<Vec<u8>>,
+    },
     /// It has proven it; this is the proof that the server knows it.
     Proven(Vec<u8>),
     /// What the client sent is not what the mechanism says, or no proof.
@@ -77,6 +84,7 @@ impl Exchange {
         let (expects, challenge): (Expects, &[u8]) = match mechanism {
             Mechanism::Plain => (Expects::PlainMessage, b""),
             Mechanism::Login => (Expects::LoginUser, USERNAME),
+            Mechanism::External => (Expects::ExternalMessage, b""),
             Mechanism::Scram(scram) => (Expects::ScramFirst(scram, channel), b""),
         };
         let mut exchange = Exchange { expects };
@@ -91,6 +99,9 @@ impl Exchange {
     pub fn step(&mut self, response: &[u8]) -> Step {
         match std::mem::replace(&mut self.expects, Expects::Nothing) {
             Expects::PlainMessage => plain(response),
+            Expects::ExternalMessage => Step::Certified {
+                authorize_as: (!response.is_empty()).then(|| response.to_vec()),
+            },
             Expects::LoginUser if response.is_empty() => Step::Failed,
             Expects::LoginUser => {
                 self.expects = Expects::LoginPassword(response.to_vec());

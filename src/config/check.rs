@@ -127,15 +127,15 @@ pub fn check(config: &Config) -> Vec<Finding> {
 pub fn unsupported(config: &Config) -> Vec<Finding> {
     const TEXT: &str = "not supported by this version yet";
     let mut findings = Findings::default();
-    if !config.listen.proxy_protocol_from.is_empty() {
-        findings.error("listen.proxy-protocol-from", TEXT);
-    }
-    if config.tls.client_ca.is_some() {
-        findings.error("tls.client-ca", TEXT);
-    }
     let mechanisms = &config.auth.mechanisms;
-    if mechanisms.contains(&SaslMechanism::External) {
-        findings.warning("auth.mechanisms", format!("{TEXT}: EXTERNAL"));
+    let external = mechanisms.contains(&SaslMechanism::External);
+    if external && config.tls.client_ca.is_none() {
+        let text = "EXTERNAL is not offered: it needs tls.client-ca";
+        findings.warning("auth.mechanisms", text);
+    }
+    if !external && config.tls.client_ca.is_some() {
+        let text = "only EXTERNAL asks for it, and auth.mechanisms has none";
+        findings.warning("tls.client-ca", text);
     }
     let offered = config.auth.offered();
     for mechanism in mechanisms.iter().filter(|one| one.is_scram()) {
@@ -145,7 +145,9 @@ pub fn unsupported(config: &Config) -> Vec<Finding> {
             findings.warning("auth.mechanisms", text);
         }
     }
-    if offered.iter().all(|one| *one == SaslMechanism::External) {
+    let works =
+        |one: &SaslMechanism| *one != SaslMechanism::External || config.tls.client_ca.is_some();
+    if !offered.iter().any(works) {
         findings.error("auth.mechanisms", "none that works: nobody could log in");
     }
     let warnings = [

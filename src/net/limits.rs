@@ -1,14 +1,28 @@
-//! How many connections there may be: in all, and from one address before login.
+//! How many connections there may be: in all, and from one address before login; and who must go when there is no room.
 //!
-//! Every accepted connection holds a [`Place`]; dropping it gives everything back. What the limits
-//! do not know is who logged in: the limit per user is with the users.
+//! Every accepted connection holds a [`Place`]; dropping it gives everything back. When the server is full, strangers
+//! that are there make way for others: those of the address that has most of them, the oldest first, for an address
+//! that has fewer, or that somebody has logged in from before. So a flood of strangers, from however many addresses,
+//! shuts out no known users, and one from few addresses nobody. Whoever has logged in stays.
+//!
+//! What the limits do not know is who logged in: the limit per user is with the users.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::available_parallelism;
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 /// An IPv6 customer is given a /64 at the least, so one client has all of it to connect from.
 const IPV6_PREFIX_BITS: u32 = 64;
+
+/// Addresses that somebody has logged in from are remembered up to this number at the least, and twice as many at the
+/// most.
+const KNOWN: usize = 8192;
+
+/// Connections of trusted proxies that have not said yet whose they are.
+const NAMELESS: usize = 1024;
 
 /// Counts connections against two limits.
 #[derive(Debug)]
@@ -18,14 +32,41 @@ pub struct Admission {
     /// Most of them from one address that have not logged in.
     per_address: usize,
     counts: Mutex<Counts>,
+    /// Who may compute what a stranger asks for, as many at once as there are cores: addresses that nobody has logged in
+    /// from, and the others, who need not wait for these.
+    lanes: [Arc<Semaphore>; 2],
 }
 
 #[derive(Debug, Default)]
 struct Counts {
     total: usize,
-    /// Addresses with at least one connection before login. The standard map hashes with a random
-    /// key, so chosen addresses cannot slow it down.
-    before_login: HashMap<IpAddr, usize>,
+    nameless: usize,
+    /// The number of the last one.
+    last: u64,
+    /// Addresses with at least one connection before login. The standard map hashes with a random key, so chosen
+    /// addresses cannot slow it down.
+    strangers: HashMap<IpAddr, Strangers>,
+    /// The same by how many may be told to go.
+    crowds: BTreeSet<(usize, IpAddr)>,
+    known: Known,
+}
+
+/// The connections of one address before login.
+#[derive(Debug)]
+struct Strangers {
+    /// The oldest first.
+    places: VecDeque<(u64, Arc<Notify>)>,
+    /// How many of them may be told to go: none of a known address.
+    crowd: usize,
+    /// One of them computes at a time.
+    turn: Arc<Semaphore>,
+}
+
+/// Addresses that somebody has logged in from. When the newer half is full, the older is forgotten.
+#[derive(Debug, Default)]
+struct Known {
+    newer: HashSet<IpAddr>,
+    older: HashSet<IpAddr>,
 }
 
 /// Why a connection was not let in.
@@ -43,92 +84,270 @@ pub enum Refused {
 #[derive(Debug)]
 pub struct Place {
     admission: Arc<Admission>,
-    /// Set until login.
-    address: Option<IpAddr>,
+    number: u64,
+    counted: Counted,
+    turn: Arc<Semaphore>,
+    displaced: Arc<Notify>,
+}
+
+/// What a connection counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Counted {
+    /// Nothing: it was not let in.
+    Nothing,
+    /// A trusted proxy's, that has not said yet whose it is.
+    Nameless,
+    /// One of this address before login.
+    Stranger(IpAddr),
+    /// One that has logged in.
+    Inside,
+}
+
+/// It is one's turn to compute, until this is dropped.
+#[derive(Debug)]
+pub struct Turn {
+    _own: Option<OwnedSemaphorePermit>,
+    _lane: Option<OwnedSemaphorePermit>,
 }
 
 impl Admission {
     /// Sets the limits: connections in all, and those of one address (of one /64 for IPv6) that
     /// have not logged in.
     pub fn new(total: usize, per_address: usize) -> Arc<Admission> {
+        let cores = available_parallelism().map_or(1, usize::from);
         Arc::new(Admission {
             total,
             per_address,
             counts: Mutex::default(),
+            lanes: std::array::from_fn(|_| Arc::new(Semaphore::new(cores))),
         })
     }
 
     /// Lets a connection in, or says which limit it would pass.
     pub fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Place, Refused> {
-        let address = counted_as(address);
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts.total >= self.total {
+        let mut place = self.place();
+        place.enter(&mut self.counts(), address)?;
+        Ok(place)
+    }
+
+    /// Lets the connection of a proxy in, which will say whose it is: see [`Place::is_of`].
+    pub fn admit_nameless(self: &Arc<Self>) -> Result<Place, Refused> {
+        let mut counts = self.counts();
+        if counts.nameless >= NAMELESS {
             return Err(Refused::Total);
         }
-        let here = counts.before_login.get(&address).copied().unwrap_or(0);
-        if here >= self.per_address {
-            return Err(Refused::PerAddress);
-        }
-        counts.before_login.insert(address, here + 1);
-        counts.total += 1;
-        Ok(Place {
-            admission: Arc::clone(self),
-            address: Some(address),
-        })
+        counts.nameless += 1;
+        let mut place = self.place();
+        place.counted = Counted::Nameless;
+        Ok(place)
     }
 
     /// How many connections there are now.
     pub fn connections(&self) -> usize {
-        self.counts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .total
+        let counts = self.counts();
+        counts.total.saturating_add(counts.nameless)
+    }
+
+    /// One that counts as nothing yet.
+    fn place(self: &Arc<Self>) -> Place {
+        Place {
+            admission: Arc::clone(self),
+            number: 0,
+            counted: Counted::Nothing,
+            turn: Arc::new(Semaphore::new(1)),
+            displaced: Arc::new(Notify::new()),
+        }
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Counts {
+    /// Lets one more in from this address, to which others may have to make way.
+    fn enter(&mut self, limits: &Admission, address: IpAddr) -> Result<(), Refused> {
+        let here = self.strangers.get(&address).map_or(0, Strangers::count);
+        if here >= limits.per_address {
+            return Err(Refused::PerAddress);
+        }
+        if self.total >= limits.total {
+            let (most, whose) = self.crowds.last().copied().ok_or(Refused::Total)?;
+            // Who comes counts too.
+            let fewer = here.saturating_add(1) < most;
+            if most == 0 || !(fewer || self.known.contains(address)) {
+                return Err(Refused::Total);
+            }
+            self.displace(whose);
+        }
+        self.total = self.total.saturating_add(1);
+        Ok(())
+    }
+
+    /// Has the oldest stranger of this address go.
+    fn displace(&mut self, address: IpAddr) {
+        let oldest = self.strangers.get_mut(&address);
+        if let Some((_, displaced)) = oldest.and_then(|here| here.places.pop_front()) {
+            displaced.notify_one();
+            self.total = self.total.saturating_sub(1);
+        }
+        self.rank(address);
+    }
+
+    /// Counts a stranger's connection, and gives whose turn it will be with others of the address.
+    fn add(&mut self, address: IpAddr, displaced: &Arc<Notify>) -> (u64, Arc<Semaphore>) {
+        self.last = self.last.wrapping_add(1);
+        let here = self.strangers.entry(address).or_insert_with(|| Strangers {
+            places: VecDeque::new(),
+            crowd: 0,
+            turn: Arc::new(Semaphore::new(1)),
+        });
+        here.places.push_back((self.last, Arc::clone(displaced)));
+        let added = (self.last, Arc::clone(&here.turn));
+        self.rank(address);
+        added
+    }
+
+    /// No longer counts it; `false`: it was told to go, and is not counted any more.
+    fn remove(&mut self, address: IpAddr, number: u64) -> bool {
+        let Some(here) = self.strangers.get_mut(&address) else {
+            return false;
+        };
+        let found = here.places.iter().position(|(one, _)| *one == number);
+        if let Some(place) = found {
+            here.places.remove(place);
+            self.rank(address);
+        }
+        found.is_some()
+    }
+
+    /// Brings the order of the addresses up to date after a change of this one.
+    fn rank(&mut self, address: IpAddr) {
+        let Some(here) = self.strangers.get_mut(&address) else {
+            return;
+        };
+        self.crowds.remove(&(here.crowd, address));
+        if here.places.is_empty() {
+            self.strangers.remove(&address);
+            return;
+        }
+        here.crowd = match self.known.contains(address) {
+            true => 0,
+            false => here.places.len(),
+        };
+        self.crowds.insert((here.crowd, address));
+    }
+}
+
+impl Strangers {
+    fn count(&self) -> usize {
+        self.places.len()
+    }
+}
+
+impl Known {
+    fn contains(&self, address: IpAddr) -> bool {
+        self.newer.contains(&address) || self.older.contains(&address)
+    }
+
+    fn insert(&mut self, address: IpAddr) {
+        if self.newer.len() >= KNOWN && !self.newer.contains(&address) {
+            self.older = std::mem::take(&mut self.newer);
+        }
+        self.newer.insert(address);
     }
 }
 
 impl Place {
-    /// The client has logged in: its address is no longer counted.
-    pub fn logged_in(&mut self) {
+    /// A proxy has said whose connection it is: it counts as that address's from now on.
+    pub fn is_of(&mut self, address: IpAddr) -> Result<(), Refused> {
         let admission = Arc::clone(&self.admission);
-        let mut counts = admission
-            .counts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        self.forget_address(&mut counts);
+        let mut counts = admission.counts();
+        self.leave(&mut counts);
+        self.enter(&mut counts, address)
+    }
+
+    /// The client has logged in: its address is no longer counted, and known from now on.
+    pub fn logged_in(&mut self) {
+        let Counted::Stranger(address) = self.counted else {
+            return;
+        };
+        let admission = Arc::clone(&self.admission);
+        let mut counts = admission.counts();
+        counts.known.insert(address);
+        if !counts.remove(address, self.number) {
+            // It was told to go, and was inside before it heard of it.
+            counts.total = counts.total.saturating_add(1);
+        }
+        counts.rank(address);
+        self.counted = Counted::Inside;
     }
 
     /// The client is nobody again, and its address is counted, above the limit too.
     pub fn logged_out(&mut self, address: IpAddr) {
-        if self.address.is_none() {
-            let address = counted_as(address);
-            self.address = Some(address);
-            let mut counts = (self.admission.counts.lock()).unwrap_or_else(PoisonError::into_inner);
-            *counts.before_login.entry(address).or_default() += 1;
+        if self.counted == Counted::Inside {
+            let admission = Arc::clone(&self.admission);
+            // What was meant for the stranger before.
+            self.displaced = Arc::new(Notify::new());
+            self.count(&mut admission.counts(), counted_as(address));
         }
     }
 
-    fn forget_address(&mut self, counts: &mut Counts) {
-        let Some(address) = self.address.take() else {
-            return;
+    /// Waits until it has to make way for others. Not for who has logged in.
+    pub fn displaced(&self) -> impl Future<Output = ()> + use<> {
+        let displaced = Arc::clone(&self.displaced);
+        async move { displaced.notified().await }
+    }
+
+    /// Waits until it may compute something that costs: one of an address at a time, and known addresses do not wait
+    /// for strangers.
+    pub async fn turn(&self) -> Turn {
+        let known = match self.counted {
+            Counted::Stranger(address) => self.admission.counts().known.contains(address),
+            Counted::Nothing | Counted::Nameless | Counted::Inside => false,
         };
-        if let Some(here) = counts.before_login.get_mut(&address) {
-            *here = here.saturating_sub(1);
-            if *here == 0 {
-                counts.before_login.remove(&address);
-            }
+        let [strangers, others] = &self.admission.lanes;
+        let lane = if known { others } else { strangers };
+        // They are never closed, so there is always a permit.
+        let own = Arc::clone(&self.turn).acquire_owned().await.ok();
+        let lane = Arc::clone(lane).acquire_owned().await.ok();
+        Turn {
+            _own: own,
+            _lane: lane,
         }
+    }
+
+    fn enter(&mut self, counts: &mut Counts, address: IpAddr) -> Result<(), Refused> {
+        let address = counted_as(address);
+        counts.enter(&self.admission, address)?;
+        self.count(counts, address);
+        Ok(())
+    }
+
+    fn count(&mut self, counts: &mut Counts, address: IpAddr) {
+        (self.number, self.turn) = counts.add(address, &self.displaced);
+        self.counted = Counted::Stranger(address);
+    }
+
+    fn leave(&mut self, counts: &mut Counts) {
+        match self.counted {
+            Counted::Nothing => {}
+            Counted::Nameless => counts.nameless = counts.nameless.saturating_sub(1),
+            Counted::Stranger(address) => {
+                if counts.remove(address, self.number) {
+                    counts.total = counts.total.saturating_sub(1);
+                }
+            }
+            Counted::Inside => counts.total = counts.total.saturating_sub(1),
+        }
+        self.counted = Counted::Nothing;
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let admission = Arc::clone(&self.admission);
-        let mut counts = admission
-            .counts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        self.forget_address(&mut counts);
-        counts.total = counts.total.saturating_sub(1);
+        self.leave(&mut admission.counts());
     }
 }
 
@@ -144,55 +363,4 @@ fn counted_as(address: IpAddr) -> IpAddr {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ip(text: &str) -> IpAddr {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn the_total_is_kept_and_given_back() {
-        let admission = Admission::new(2, 10);
-        let first = admission.admit(ip("192.0.2.1")).unwrap();
-        let _second = admission.admit(ip("192.0.2.2")).unwrap();
-        assert_eq!(
-            admission.admit(ip("192.0.2.3")).unwrap_err(),
-            Refused::Total
-        );
-        drop(first);
-        assert_eq!(admission.connections(), 1);
-        admission.admit(ip("192.0.2.3")).unwrap();
-    }
-
-    #[test]
-    fn an_address_counts_until_login_only() {
-        let admission = Admission::new(100, 2);
-        let mut first = admission.admit(ip("192.0.2.1")).unwrap();
-        let second = admission.admit(ip("192.0.2.1")).unwrap();
-        assert_eq!(
-            admission.admit(ip("192.0.2.1")).unwrap_err(),
-            Refused::PerAddress
-        );
-        admission.admit(ip("192.0.2.2")).unwrap();
-        first.logged_in();
-        first.logged_in();
-        let third = admission.admit(ip("192.0.2.1")).unwrap();
-        assert!(admission.admit(ip("192.0.2.1")).is_err());
-        assert_eq!(admission.connections(), 3);
-        drop((first, second, third));
-        assert_eq!(admission.connections(), 0);
-        assert!(admission.counts.lock().unwrap().before_login.is_empty());
-    }
-
-    #[test]
-    fn one_ipv6_network_is_one_client_and_mapped_addresses_are_ipv4() {
-        let admission = Admission::new(100, 1);
-        let _one = admission.admit(ip("2001:db8::1")).unwrap();
-        assert!(admission.admit(ip("2001:db8::ffff:1")).is_err());
-        let _other = admission.admit(ip("2001:db8:0:1::1")).unwrap();
-        let _mapped = admission.admit(ip("::ffff:192.0.2.1")).unwrap();
-        assert!(admission.admit(ip("192.0.2.1")).is_err());
-        let _next = admission.admit(ip("::ffff:192.0.2.2")).unwrap();
-    }
-}
+mod tests;

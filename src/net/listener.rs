@@ -7,7 +7,7 @@
 
 use std::future::{Future, ready};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +24,8 @@ use tracing::{debug, warn};
 use crate::net::limits::{Admission, Place, Refused};
 use crate::net::shutdown::{note_end, stopped};
 
-/// Connections that may wait to be accepted.
-const BACKLOG: i32 = 1024;
+/// Connections that may wait to be accepted, where the system allows so many (`net.core.somaxconn`).
+const BACKLOG: i32 = 4096;
 
 /// How long accepting rests when a resource is lacking.
 const REST: Duration = Duration::from_millis(100);
@@ -52,6 +52,16 @@ pub struct Refusals {
     pub address: &'static [u8],
 }
 
+impl Refusals {
+    /// The words for a refusal.
+    pub fn said(self, refused: Refused) -> &'static [u8] {
+        match refused {
+            Refused::Total => self.full,
+            Refused::PerAddress => self.address,
+        }
+    }
+}
+
 /// An accepted connection.
 #[derive(Debug)]
 pub struct Accepted {
@@ -63,6 +73,8 @@ pub struct Accepted {
     pub local: SocketAddr,
     /// Its share of the limits.
     pub place: Place,
+    /// It is a trusted proxy's, that has yet to say whose it is.
+    pub proxied: bool,
 }
 
 /// Binds a port and listens. `[::]` also takes IPv4, and where the host has no IPv6 it is `0.0.0.0`.
@@ -84,11 +96,13 @@ pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 }
 
 /// Accepts until `stop`, and serves each connection in a task of its own in `sessions`, which the
-/// caller gets back when the port is closed. Must run inside the runtime.
+/// caller gets back when the port is closed. Those from addresses that `proxy` knows are counted once it is known whose
+/// they are. Must run inside the runtime.
 pub async fn accept<F, S>(
     socket: TcpListener,
     admission: Arc<Admission>,
     refusals: Refusals,
+    proxy: impl Fn(IpAddr) -> bool,
     mut stop: watch::Receiver<bool>,
     serve: F,
 ) -> JoinSet<()>
@@ -115,9 +129,18 @@ where
                 if reserve.is_none() {
                     reserve = spare();
                 }
-                match admission.admit(peer.ip()) {
+                let proxied = proxy(peer.ip());
+                let admitted = match proxied {
+                    true => admission.admit_nameless(),
+                    false => admission.admit(peer.ip()),
+                };
+                match admitted {
                     Ok(place) => match prepare(tcp, peer, place) {
                         Ok(accepted) => {
+                            let accepted = Accepted {
+                                proxied,
+                                ..accepted
+                            };
                             sessions.spawn(serve(accepted));
                         }
                         Err(error) => debug!(%peer, %error, "connection lost at once"),
@@ -126,13 +149,7 @@ where
                         if let Some(times) = refusing.is_due() {
                             warn!(%peer, times, "refused: {refused}");
                         }
-                        turn_away(
-                            &tcp,
-                            match refused {
-                                Refused::Total => refusals.full,
-                                Refused::PerAddress => refusals.address,
-                            },
-                        );
+                        turn_away(&tcp, refusals.said(refused));
                     }
                 }
             }
@@ -163,14 +180,14 @@ fn spare() -> Option<OwnedFd> {
 
 /// Trouble that is logged now and then.
 #[derive(Debug, Default)]
-struct Seldom {
+pub struct Seldom {
     logged: Option<Instant>,
     times: u64,
 }
 
 impl Seldom {
     /// Counts one more time; where it is time for the log, gives how many there were since the last.
-    fn is_due(&mut self) -> Option<u64> {
+    pub fn is_due(&mut self) -> Option<u64> {
         self.times = self.times.saturating_add(1);
         if self.logged.is_some_and(|at| at.elapsed() < LOG_INTERVAL) {
             return None;
@@ -193,11 +210,12 @@ fn prepare(tcp: TcpStream, peer: SocketAddr, place: Place) -> io::Result<Accepte
         peer,
         local,
         place,
+        proxied: false,
     })
 }
 
 /// Says `refusal` if it can be said without waiting; the caller closes.
-fn turn_away(tcp: &TcpStream, refusal: &[u8]) {
+pub fn turn_away(tcp: &TcpStream, refusal: &[u8]) {
     // The buffer of a new socket is empty, so this either takes all or the client has gone. Not
     // try_write(), which waits for the runtime to have seen the socket once.
     let _ = rustix::net::send(
@@ -290,6 +308,7 @@ mod tests {
             socket,
             Arc::clone(&admission),
             REFUSALS,
+            |_| false,
             stopping,
             greet,
         ));

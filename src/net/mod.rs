@@ -2,6 +2,8 @@
 
 pub mod limits;
 pub mod listener;
+pub mod proxy;
 pub mod shutdown;
 pub mod stream;
 pub mod tls;
+pub mod x509;

@@ -17,6 +17,17 @@ pub enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+impl Stream {
+    /// The certificates (DER) by which the client has shown who it is, its own first; none where it has not.
+    pub fn certificates(&self) -> Vec<Vec<u8>> {
+        let Stream::Tls(tls) = self else {
+            return Vec::new();
+        };
+        let shown = tls.get_ref().1.peer_certificates().unwrap_or_default();
+        shown.iter().map(|one| one.to_vec()).collect()
+    }
+}
+
 impl AsyncRead for Stream {
     fn poll_read(
         self: Pin<&mut Self>,

@@ -4,26 +4,36 @@
 
 use std::fmt;
 use std::fs;
+use std::future::poll_fn;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rustls::client::verify_server_name;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::server::{Acceptor, ClientHello, ParsedCertificate, ResolvesServerCert};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{
+    Acceptor, ClientHello, ParsedCertificate, ResolvesServerCert, VerifierBuilderError,
+    WebPkiClientVerifier,
+};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
-use rustls::{InconsistentKeys, ServerConfig, SupportedProtocolVersion};
+use rustls::{InconsistentKeys, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::LazyConfigAcceptor;
 use zeroize::Zeroizing;
 
+use crate::net::limits::Place;
 use crate::net::stream::Stream;
+use crate::net::x509;
 
 /// The name of IMAP in the ALPN registry (RFC 7301 §6). A client that offers only others is refused.
 const ALPN_IMAP: &[u8] = b"imap";
@@ -93,6 +103,19 @@ pub enum TlsError {
     /// No certificate could be made on the fly.
     #[error("cannot make a self-signed certificate: {0}")]
     SelfSigned(#[from] rcgen::Error),
+    /// The certificates of authorities cannot be used.
+    #[error("cannot use the certificates of authorities: {0}")]
+    Authorities(VerifierBuilderError),
+    /// The certificate is not good at this time.
+    #[error("the certificate in {} is good from {from} to {to} alone", .path.display())]
+    NotNow {
+        /// The file.
+        path: PathBuf,
+        /// When it begins to be.
+        from: String,
+        /// When it ceases to be.
+        to: String,
+    },
     /// The library refuses the configuration.
     #[error("cannot set up TLS: {0}")]
     Setup(#[from] rustls::Error),
@@ -153,12 +176,85 @@ impl Material {
         })
     }
 
+    /// Says if the certificate, which is from this file, is not good at this time.
+    pub fn check_time(&self, path: &Path, now: Timestamp) -> Result<(), TlsError> {
+        let own = self.chain.first().map(Vec::as_slice).unwrap_or_default();
+        match x509::validity(own) {
+            Some((from, to)) if !(from..=to).contains(&now.as_second()) => {
+                let shown = |second| {
+                    let time = Timestamp::from_second(second);
+                    time.map_or_else(|_| "?".to_owned(), |time| time.to_string())
+                };
+                Err(TlsError::NotNow {
+                    path: path.to_owned(),
+                    from: shown(from),
+                    to: shown(to),
+                })
+            }
+            // What cannot be read here is no worse for it.
+            _ => Ok(()),
+        }
+    }
+
     fn certified(&self) -> Result<Arc<CertifiedKey>, rustls::Error> {
         let chain = self.chain.iter().cloned().map(CertificateDer::from);
         let key = PrivateKeyDer::try_from(self.key.to_vec())
             .map_err(|error| rustls::Error::General(error.to_owned()))?;
         CertifiedKey::from_der(chain.collect(), key, &provider()).map(Arc::new)
     }
+}
+
+/// All that a server shows and believes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identities {
+    /// The certificates it shows; that for everybody first.
+    pub certificates: Vec<Material>,
+    /// The certificates (DER) of those whom it believes who a client is. None: clients are not asked for certificates.
+    pub authorities: Vec<Vec<u8>>,
+}
+
+/// A part of [`Identities`], which another process can be given one by one.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Piece {
+    /// A certificate to show, behind those before.
+    Certificate(Material),
+    /// Somebody to believe.
+    Authority(Vec<u8>),
+}
+
+impl Identities {
+    /// The parts, in their order.
+    pub fn pieces(&self) -> impl Iterator<Item = Piece> {
+        let certificates = self.certificates.iter().cloned().map(Piece::Certificate);
+        certificates.chain(self.authorities.iter().cloned().map(Piece::Authority))
+    }
+
+    /// Adds a part.
+    pub fn add(&mut self, piece: Piece) {
+        match piece {
+            Piece::Certificate(certificate) => self.certificates.push(certificate),
+            Piece::Authority(authority) => self.authorities.push(authority),
+        }
+    }
+}
+
+/// Reads the certificates of authorities from a PEM file, and checks that they can be used.
+pub fn load_authorities(path: &Path) -> Result<Vec<Vec<u8>>, TlsError> {
+    let authorities = read_chain(path)?;
+    client_verifier(&authorities)?;
+    Ok(authorities)
+}
+
+/// Who says whether a client's certificate can be believed. It is asked for and never demanded.
+pub fn client_verifier(authorities: &[Vec<u8>]) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for authority in authorities {
+        roots.add(CertificateDer::from(authority.as_slice()))?;
+    }
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::new(provider()))
+        .allow_unauthenticated()
+        .build()
+        .map_err(TlsError::Authorities)
 }
 
 /// Whether a certificate is good for this name.
@@ -173,41 +269,65 @@ fn is_for(identity: &CertifiedKey, name: &ServerName<'_>) -> bool {
 /// The configuration of the server's side: the first certificate for every client, or the first of the others
 /// that is good for the name the client asks for (SNI, RFC 6066 §3).
 pub fn server_config(
-    certificates: &[Material],
+    identities: &Identities,
     minimum: MinimumVersion,
 ) -> Result<Arc<ServerConfig>, TlsError> {
-    let mut identities = certificates.iter().map(Material::certified);
+    let mut certified = identities.certificates.iter().map(Material::certified);
     let none = || rustls::Error::General("there is no certificate".to_owned());
-    let identity = identities.next().ok_or_else(none)??;
-    let further = identities.collect::<Result<_, _>>()?;
+    let identity = certified.next().ok_or_else(none)??;
+    let further = certified.collect::<Result<_, _>>()?;
     let versions: &[&SupportedProtocolVersion] = match minimum {
         MinimumVersion::Tls12 => &[&TLS12, &TLS13],
         MinimumVersion::Tls13 => &[&TLS13],
     };
-    let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
-        .with_protocol_versions(versions)?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(ByName { identity, further }));
+    let config = ServerConfig::builder_with_provider(Arc::new(provider()))
+        .with_protocol_versions(versions)?;
+    let config = match &*identities.authorities {
+        [] => config.with_no_client_auth(),
+        authorities => config.with_client_cert_verifier(client_verifier(authorities)?),
+    };
+    let mut config = config.with_cert_resolver(Arc::new(ByName { identity, further }));
     config.alpn_protocols = vec![ALPN_IMAP.to_vec()];
     Ok(Arc::new(config))
 }
 
-/// Speaks TLS with a client that has begun to; `TimedOut` where it has not come to an end by `deadline`. The certificate is
-/// the one that the client was shown.
+/// Speaks TLS with a client that has begun to; `TimedOut` where it has not come to an end by `deadline`. What it costs is
+/// computed when it is the turn of the connection's `place`. The certificate is the one that the client was shown.
 pub async fn accept(
-    config: &Arc<ServerConfig>,
+    config: Arc<ServerConfig>,
     tcp: TcpStream,
+    place: &Place,
     deadline: Instant,
 ) -> io::Result<(Stream, Option<CertificateDer<'static>>)> {
     let handshake = async {
         let start = LazyConfigAcceptor::new(Acceptor::default(), tcp).await?;
         let shown = config.cert_resolver.resolve(start.client_hello());
         let certificate = shown.and_then(|shown| shown.cert.first().cloned());
-        let tls = start.into_stream(Arc::clone(config)).await?;
+        let tls = start.into_stream(Arc::clone(&config)).await?;
         Ok((Stream::Tls(Box::new(tls)), certificate))
     };
-    let in_time = timeout_at(deadline, handshake).await;
+    let in_time = timeout_at(deadline, in_turn(place, handshake)).await;
     in_time.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "TLS handshake took too long"))?
+}
+
+/// Polls a future only when it is its turn, and holds up nobody while it waits.
+async fn in_turn<F: Future>(place: &Place, future: F) -> F::Output {
+    let mut future = pin!(future);
+    loop {
+        let turn = place.turn().await;
+        let polled = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
+        drop(turn);
+        if let Poll::Ready(output) = polled {
+            return output;
+        }
+        // Whatever wakes the task next may be what it waits for.
+        let mut woken = false;
+        poll_fn(|_| match std::mem::replace(&mut woken, true) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        })
+        .await;
+    }
 }
 
 /// Certificates by the name a client asks for.

@@ -11,20 +11,25 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::danger::ClientCertVerifier;
 use tokio::net::UnixListener;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::auth::userdb::Describe;
 use crate::auth::{
     self, Authenticator, Line, Mechanism, Outside, Proof, Question, Secret, Step, Verdict,
 };
 use crate::config::AuthProtocol;
+use crate::net::tls::{Identities, client_verifier};
+use crate::net::x509;
 use crate::process::ServeError;
 use crate::process::accounts;
+use crate::process::certificates;
 use crate::process::confine;
 use crate::process::link::{Link, unexpected};
 use crate::process::message::{Ask, AuthSetup, Connection, FromAuth, Reply, Seek, Sought, ToAuth};
@@ -67,6 +72,7 @@ const READABLE: &[&str] = &[
 /// Whatever keeps it from beginning, and a link to master that ends or says what may not be said.
 pub fn run(setup: AuthSetup, master: OwnedFd) -> Result<(), ServeError> {
     let config = settings::read(&setup.config)?;
+    let identities = certificates::hear(setup.identities, &master)?;
     privileges::set_limits().map_err(ServeError::system("set the limits of the process"))?;
     privileges::become_role(setup.ids).map_err(ServeError::system("drop root's rights"))?;
     let confined = confine::to_directories(&[], READABLE)
@@ -94,14 +100,17 @@ pub fn run(setup: AuthSetup, master: OwnedFd) -> Result<(), ServeError> {
             served: AtomicU64::default(),
             places: Arc::new(Semaphore::new(MTAS_MAX)),
         });
-        let heard = hear(&outside, &mtas).await;
+        let believed = Arc::new(Believed::default());
+        believed.renew(&identities);
+        let heard = hear(&outside, &mtas, &believed).await;
         heard.map_err(ServeError::system("hear master"))
     });
     finish(&log, runtime, THREADS_GRACE);
     result
 }
 
-async fn hear(outside: &ByMaster, mtas: &Arc<Mtas>) -> io::Result<()> {
+async fn hear(outside: &ByMaster, mtas: &Arc<Mtas>, believed: &Arc<Believed>) -> io::Result<()> {
+    let mut coming = Identities::default();
     let mut logins = JoinSet::new();
     outside.master.send(&FromAuth::Ready, &[]).await?;
     while let Some((order, mut descriptors)) = outside.master.receive().await? {
@@ -115,6 +124,7 @@ async fn hear(outside: &ByMaster, mtas: &Arc<Mtas>) -> io::Result<()> {
                     login: Link::new(link)?,
                     master: Arc::clone(&outside.master),
                     auth: Arc::clone(&mtas.auth),
+                    believed: Arc::clone(believed),
                 };
                 logins.spawn(serve(Arc::new(desk)));
             }
@@ -138,6 +148,8 @@ async fn hear(outside: &ByMaster, mtas: &Arc<Mtas>) -> io::Result<()> {
                 logins.spawn(Arc::clone(mtas).accept(socket, protocol));
             }
             ToAuth::Here(question, error) => outside.answer(question, error, descriptors.pop()),
+            ToAuth::Renew(piece) => coming.add(piece),
+            ToAuth::Renewed => believed.renew(&std::mem::take(&mut coming)),
             ToAuth::Stop => return Ok(()),
         }
     }
@@ -198,6 +210,44 @@ struct Desk {
     login: Link,
     master: Arc<Link>,
     auth: Arc<Authenticator>,
+    believed: Arc<Believed>,
+}
+
+/// Whose certificates say who a client is. What login says of a client counts for nothing here: it has to show what the
+/// client has shown.
+#[derive(Default)]
+struct Believed(Mutex<Option<Arc<dyn ClientCertVerifier>>>);
+
+impl Believed {
+    fn renew(&self, identities: &Identities) {
+        let verifier = match &*identities.authorities {
+            [] => None,
+            authorities => client_verifier(authorities)
+                .inspect_err(|error| error!("no client's certificate is believed: {error}"))
+                .ok(),
+        };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = verifier;
+    }
+
+    /// The name in a certificate that can be believed; the client's own comes first.
+    fn name(&self, shown: &[Vec<u8>]) -> Option<String> {
+        let (own, further) = shown.split_first()?;
+        let verifier = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let verifier = Arc::clone(verifier.as_ref()?);
+        let further: Vec<CertificateDer<'_>> = further
+            .iter()
+            .map(|one| CertificateDer::from(one.as_slice()))
+            .collect();
+        let certificate = CertificateDer::from(own.as_slice());
+        let verified = verifier.verify_client_cert(&certificate, &further, UnixTime::now());
+        match verified {
+            Ok(_) => x509::common_name(own),
+            Err(error) => {
+                info!("a client's certificate is not believed: {error}");
+                None
+            }
+        }
+    }
 }
 
 /// A login that is under way.
@@ -236,6 +286,11 @@ async fn serve(desk: Arc<Desk>) {
                     continue;
                 }
                 let (responses, heard) = mpsc::channel(1);
+                let line = Line {
+                    // Whatever login says of it.
+                    certified: desk.believed.name(&line.shown),
+                    ..line
+                };
                 let attempt = attempt(Arc::clone(&desk), connection, mechanism, line, heard);
                 let task = tasks.spawn(attempt);
                 begun.insert(connection, Begun { responses, task });

@@ -15,7 +15,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::{sleep, timeout};
 use tracing::error;
 
-use crate::net::tls::Material;
+use crate::net::tls::Identities;
 use crate::process::auth::PROOF_LIMIT;
 use crate::process::link::{self, Link};
 use crate::process::message::{FromAuth, FromLmtp, FromLogin, FromWorker, Setup};
@@ -69,6 +69,8 @@ pub enum Event {
     Gone(Gone),
     /// It is time to start one again.
     Again(Who),
+    /// Certificates have been renewed.
+    Certificates(Identities),
     /// It is time to look for sockets that could not be opened.
     Sockets,
 }
@@ -107,7 +109,8 @@ pub struct Child<M> {
 }
 
 impl<M: Serialize + Send + Sync + 'static> Child<M> {
-    /// Starts a process, tells it what it is (and login what certificates there are), and has all that it says sent to `events`.
+    /// Starts a process, tells it what it is and whatever `identities` there are for it, and has all that it says sent to
+    /// `events`.
     ///
     /// # Errors
     ///
@@ -115,7 +118,7 @@ impl<M: Serialize + Send + Sync + 'static> Child<M> {
     pub async fn start<H: DeserializeOwned + Send + 'static>(
         who: Who,
         number: u32,
-        (setup, certificates): (&Setup, &[Material]),
+        (setup, identities): (&Setup, &Identities),
         descriptors: &[BorrowedFd<'_>],
         events: &mpsc::Sender<Event>,
         wrap: fn(H) -> Said,
@@ -142,8 +145,8 @@ impl<M: Serialize + Send + Sync + 'static> Child<M> {
             .spawn()?;
         let link = Arc::new(Link::new(here)?);
         link.send(setup, descriptors).await?;
-        for certificate in certificates {
-            link.send(certificate, &[]).await?;
+        for piece in identities.pieces() {
+            link.send(&piece, &[]).await?;
         }
         let (queue, mut waiting) = mpsc::channel::<(M, Option<OwnedFd>)>(QUEUE);
         let (out, events) = (Arc::clone(&link), events.clone());

@@ -1,16 +1,20 @@
 //! One connection as strangers see it, from accept to login: TLS, STARTTLS, and who it is. What comes then is
 //! another's: of this very process or of a worker.
 
+use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::ServerConfig;
-use tokio::time::Instant;
-use tracing::debug;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+use tracing::{debug, warn};
 
 use crate::auth::{Channel, Mechanism};
 use crate::config::Plaintext;
-use crate::net::listener::{Accepted, Refusals};
+use crate::net::limits::Place;
+use crate::net::listener::{Accepted, Refusals, Seldom, turn_away};
+use crate::net::proxy::{self, Ends};
 use crate::net::shutdown::stopped;
 use crate::net::stream::Stream;
 use crate::net::tls;
@@ -59,8 +63,8 @@ struct Line {
 pub struct Entrance<A> {
     /// Who may log in.
     pub auth: A,
-    /// Certificates and versions.
-    pub tls: Arc<ServerConfig>,
+    /// Certificates and versions, as they are now.
+    pub tls: watch::Receiver<Arc<ServerConfig>>,
     /// Of every session.
     pub limits: Limits,
     /// Who may send a password in clear.
@@ -69,6 +73,8 @@ pub struct Entrance<A> {
     pub mechanisms: Arc<[Mechanism]>,
     /// Told when the server stops.
     pub stop: Stop,
+    /// Proxies' connections that were refused.
+    pub refusing: Mutex<Seldom>,
 }
 
 /// Who serves those that have logged in.
@@ -89,39 +95,102 @@ impl<A: Authenticate + Sync> Entrance<A> {
         security: Security,
         inside: &impl Inside<A::Passage>,
     ) {
+        let Some(accepted) = self.announced(accepted, security).await else {
+            return;
+        };
         let Accepted {
             tcp,
             peer,
             local,
             mut place,
+            ..
         } = accepted;
         let line = Line { peer, local };
         let mut stream = Stream::Tcp(tcp);
         let mut channel = None;
-        let mut deadline = self.login_deadline();
-        if security == Security::Implicit {
-            match self.secure(stream, line, deadline).await {
-                Some(secured) => (stream, channel) = secured,
-                None => return,
-            }
-        }
         let mut opening = Opening {
             greeting: true,
             ..Opening::default()
         };
+        let mut at_once = security.is_implicit();
         loop {
-            let at = (line, deadline);
-            let Some(handover) = self.log_in(stream, at, &mut channel, opening).await else {
-                return;
+            let displaced = place.displaced();
+            let entering = self.enter((stream, at_once), (line, &place), &mut channel, opening);
+            let handover = tokio::select! {
+                biased;
+                handover = entering => handover,
+                () = displaced => {
+                    debug!(%peer, "closed: the server is full, and others have fewer connections");
+                    None
+                }
             };
+            let Some(handover) = handover else { return };
             place.logged_in();
             let Some(released) = inside.serve(handover, peer).await else {
                 return;
             };
             place.logged_out(peer.ip());
             Released { stream, opening } = released;
-            deadline = self.login_deadline();
+            at_once = false;
         }
+    }
+
+    /// Hears from a proxy whose connection it is. `None`: it is over.
+    async fn announced(&self, mut accepted: Accepted, security: Security) -> Option<Accepted> {
+        if !accepted.proxied {
+            return Some(accepted);
+        }
+        let proxy = accepted.peer;
+        let mut stop = self.stop.clone();
+        let header = proxy::read_header(&mut accepted.tcp);
+        let header = tokio::select! {
+            () = stopped(&mut stop) => return None,
+            header = timeout(proxy::HEADER_TIMEOUT, header) => header,
+        };
+        match header.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+            Ok(Some(Ends {
+                source,
+                destination,
+            })) => {
+                accepted.peer = source;
+                accepted.local = destination;
+            }
+            Ok(None) => {}
+            // So does whoever asks whether anybody is there.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return None,
+            Err(error) => {
+                self.note_refusal(proxy, &error);
+                return None;
+            }
+        }
+        if let Err(refused) = accepted.place.is_of(accepted.peer.ip()) {
+            self.note_refusal(accepted.peer, &refused);
+            turn_away(&accepted.tcp, security.refusals().said(refused));
+            return None;
+        }
+        Some(accepted)
+    }
+
+    fn note_refusal(&self, peer: SocketAddr, why: &impl std::fmt::Display) {
+        let mut refusing = self.refusing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(times) = refusing.is_due() {
+            warn!(%peer, times, "refused, through a proxy: {why}");
+        }
+    }
+
+    /// From a stranger's connection, TLS first where it is due `at_once`, to somebody who has logged in.
+    async fn enter(
+        &self,
+        (mut stream, at_once): (Stream, bool),
+        (line, place): (Line, &Place),
+        channel: &mut Option<Channel>,
+        opening: Opening,
+    ) -> Option<Handover<Stream, A::Passage>> {
+        let at = (line, place, self.login_deadline());
+        if at_once {
+            (stream, *channel) = self.secure(stream, at).await?;
+        }
+        self.log_in(stream, at, channel, opening).await
     }
 
     /// TLS and login have one span of time together.
@@ -133,7 +202,7 @@ impl<A: Authenticate + Sync> Entrance<A> {
     async fn log_in(
         &self,
         stream: Stream,
-        (line, deadline): (Line, Instant),
+        (line, place, deadline): (Line, &Place, Instant),
         channel: &mut Option<Channel>,
         opening: Opening,
     ) -> Option<Handover<Stream, A::Passage>> {
@@ -144,6 +213,7 @@ impl<A: Authenticate + Sync> Entrance<A> {
             login_allowed: may_send_plaintext(self.plaintext, line.peer, line.local),
             mechanisms: Arc::clone(&self.mechanisms),
             channel: None,
+            shown: Vec::new(),
             peer: peer.clone(),
         };
         let (stream, opening) = match stream {
@@ -153,7 +223,8 @@ impl<A: Authenticate + Sync> Entrance<A> {
                 match self.prelogin(stream, &in_clear, deadline, opening).await {
                     PreloginEnd::Handover(handover) => return Some(handover),
                     PreloginEnd::StartTls(stream) => {
-                        let (secured, bound) = self.secure(stream, line, deadline).await?;
+                        let secured = self.secure(stream, (line, place, deadline)).await?;
+                        let (secured, bound) = secured;
                         *channel = bound;
                         // After STARTTLS there is no second greeting (RFC 3501 §6.2.1), and nothing counts that was
                         // said before.
@@ -173,6 +244,7 @@ impl<A: Authenticate + Sync> Entrance<A> {
             login_allowed: true,
             mechanisms: Arc::clone(&self.mechanisms),
             channel: channel.clone(),
+            shown: stream.certificates(),
             peer,
         };
         match self.prelogin(stream, &under_tls, deadline, opening).await {
@@ -185,16 +257,16 @@ impl<A: Authenticate + Sync> Entrance<A> {
     async fn secure(
         &self,
         stream: Stream,
-        line: Line,
-        deadline: Instant,
+        (line, place, deadline): (Line, &Place, Instant),
     ) -> Option<(Stream, Option<Channel>)> {
         let Stream::Tcp(tcp) = stream else {
             return None;
         };
         let mut stop = self.stop.clone();
+        let config = Arc::clone(&self.tls.borrow());
         let handshake = tokio::select! {
             () = stopped(&mut stop) => return None,
-            handshake = tls::accept(&self.tls, tcp, deadline) => handshake,
+            handshake = tls::accept(config, tcp, place, deadline) => handshake,
         };
         match handshake {
             Ok((stream, certificate)) => {

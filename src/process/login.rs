@@ -18,11 +18,12 @@ use crate::auth::{Line, Mechanism, Secret, Step, Verdict};
 use crate::net::listener::Accepted;
 use crate::net::shutdown::SESSIONS_GRACE;
 use crate::net::stream::Stream;
-use crate::net::tls::{Material, server_config};
+use crate::net::tls::{Identities, server_config};
 use crate::process::ServeError;
+use crate::process::certificates;
 use crate::process::confine;
 use crate::process::connection::{Entrance, Inside, Security};
-use crate::process::link::{Link, receive_first, unexpected};
+use crate::process::link::{Link, unexpected};
 use crate::process::message::{Ask, Connection, Entry, FromLogin, LoginSetup, Reply, ToLogin};
 use crate::process::ports::{Port, Serving};
 use crate::process::privileges;
@@ -45,12 +46,7 @@ pub fn run(
 ) -> Result<(), ServeError> {
     let config = settings::read(&setup.config)?;
     let (auth, ports) = unpack(&setup, descriptors)?;
-    let mut certificates = Vec::new();
-    for _ in 0..setup.certificates {
-        let next = receive_first::<Material>(&master);
-        let next = next.map_err(ServeError::system("hear of certificates"))?;
-        certificates.extend(next.map(|(certificate, _)| certificate));
-    }
+    let identities = certificates::hear(setup.identities, &master)?;
     privileges::set_limits().map_err(ServeError::system("set the limits of the process"))?;
     let left = setup.ids.map(|_| privileges::leave_files());
     privileges::become_role(setup.ids).map_err(ServeError::system("drop root's rights"))?;
@@ -67,10 +63,11 @@ pub fn run(
     let minimum = minimum_version(config.tls.minimum_version);
     let result = runtime.block_on(async {
         deaf()?;
-        let tls = server_config(&certificates, minimum)?;
+        let tls = server_config(&identities, minimum)?;
         let (stop_sender, stop) = watch::channel(false);
         let doorkeeper = Doorkeeper::new(auth).map_err(ServeError::system("reach auth"))?;
         let master = Link::new(master).map_err(ServeError::system("reach master"))?;
+        let (tls_sender, tls) = watch::channel(tls);
         let entrance = Arc::new(Entrance {
             auth: Arc::clone(&doorkeeper),
             tls,
@@ -78,15 +75,26 @@ pub fn run(
             plaintext: config.auth.plaintext_without_tls,
             mechanisms: mechanisms(&config),
             stop: stop.clone(),
+            refusing: Mutex::default(),
         });
         let serve = move |accepted: Accepted, security: Security| {
             let entrance = Arc::clone(&entrance);
             async move { entrance.serve(accepted, security, &Outwards).await }
         };
-        let serving = Serving::begin(ports, &config.limits, &stop, serve)?;
+        let serving = Serving::begin(
+            ports,
+            &config.limits,
+            &config.listen.proxy_protocol_from,
+            &stop,
+            serve,
+        )?;
         let ready = master.send(&FromLogin::Ready, &[]).await;
         ready.map_err(ServeError::system("reach master"))?;
-        let orders = orders(&master, &doorkeeper).await;
+        let renew = |identities: Identities| match server_config(&identities, minimum) {
+            Ok(tls) => drop(tls_sender.send_replace(tls)),
+            Err(error) => error!("renewed certificates cannot be used: {error}"),
+        };
+        let orders = orders(&master, &doorkeeper, renew).await;
         stop_sender.send_replace(true);
         serving.end(SESSIONS_GRACE).await;
         orders.map_err(ServeError::system("hear master"))
@@ -118,7 +126,12 @@ fn unpack(
 }
 
 /// Does what master says, until that is to stop.
-async fn orders(master: &Link, doorkeeper: &Arc<Doorkeeper>) -> io::Result<()> {
+async fn orders(
+    master: &Link,
+    doorkeeper: &Arc<Doorkeeper>,
+    renew: impl Fn(Identities),
+) -> io::Result<()> {
+    let mut coming = Identities::default();
     loop {
         let order = tokio::select! {
             order = master.receive() => order?,
@@ -141,6 +154,8 @@ async fn orders(master: &Link, doorkeeper: &Arc<Doorkeeper>) -> io::Result<()> {
             ToLogin::Refuse(connection) => {
                 doorkeeper.answer(connection, Step::Verdict(Verdict::Unavailable));
             }
+            ToLogin::Renew(piece) => coming.add(piece),
+            ToLogin::Renewed => renew(std::mem::take(&mut coming)),
             ToLogin::Stop => return Ok(()),
         }
     }
@@ -345,7 +360,10 @@ async fn serve_clear(
         return Ok(None);
     };
     let opening = way::take_back(&mut line).await?;
-    let tcp = TcpStream::from_std(std::net::TcpStream::from(tcp))?;
+    let tcp = std::net::TcpStream::from(tcp);
+    // A thread of this process must not wait for it, whatever the worker has done to it.
+    tcp.set_nonblocking(true)?;
+    let tcp = TcpStream::from_std(tcp)?;
     Ok(Some(Released {
         stream: Stream::Tcp(tcp),
         opening,

@@ -12,11 +12,13 @@ use tracing::{error, info, warn};
 use crate::auth::Granted;
 use crate::config::{Config, Source};
 use crate::net::shutdown::{Hangup, SESSIONS_GRACE, Signals};
-use crate::net::tls::Material;
+use crate::net::tls::Identities;
 use crate::process::ServeError;
 use crate::process::accounts;
+use crate::process::certificates;
 use crate::process::child::{Child, Event, Gone, Said, Who};
 use crate::process::doors::{Doors, For};
+use crate::process::errands;
 use crate::process::link;
 use crate::process::message::{
     AuthSetup, Connection, FromAuth, FromLmtp, FromLogin, FromProof, LmtpSetup, LoginSetup,
@@ -29,10 +31,8 @@ use crate::process::roles::Roles;
 use crate::process::settings::{self, at_most};
 use crate::process::single::LOCAL_NAMES;
 use crate::process::start::{
-    FLUSH_GRACE, THREADS_GRACE, Threads, certificates, finish, hostname, start,
-    warn_of_few_descriptors,
+    FLUSH_GRACE, THREADS_GRACE, Threads, finish, hostname, start, warn_of_few_descriptors,
 };
-use crate::process::users_file;
 use crate::process::workers::Workers;
 
 /// Events that may wait.
@@ -59,12 +59,7 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
     let hostname = hostname(&config);
     let mut names = vec![hostname.as_str()];
     names.extend(LOCAL_NAMES);
-    let certificates = certificates(
-        config.tls.certificate.as_deref(),
-        config.tls.key.as_deref(),
-        &config.tls.sni,
-        &names,
-    )?;
+    let identities = certificates::read(&config.tls, &names)?;
     let ports = Port::bind_all(&config)?;
     privileges::set_limits().map_err(ServeError::system("set the limits of the process"))?;
     privileges::hide().map_err(ServeError::system("keep others from looking in"))?;
@@ -72,6 +67,7 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
     if config.tls.certificate.is_none() {
         warn!("no tls.certificate: a self-signed one is used, which clients will not trust");
     }
+    certificates::warn_of_times(&config.tls, &identities);
     if let Some(missing) = roles.missing {
         warn!(
             "there is no user {missing}: nobody stands in; better: adduser --system --group {missing}"
@@ -89,7 +85,7 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
             roles,
             places,
             ports,
-            certificates,
+            identities,
             events,
             login: None,
             auth: None,
@@ -101,6 +97,8 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
             doors,
         };
         master.begin().await?;
+        let (files, serving) = (master.config.tls.clone(), master.identities.clone());
+        tokio::spawn(certificates::watch(files, serving, master.events.clone()));
         master.run(happened, signals).await
     });
     finish(&log, runtime, THREADS_GRACE);
@@ -112,7 +110,8 @@ struct Master {
     roles: Roles,
     places: Places,
     ports: Vec<Port>,
-    certificates: Vec<Material>,
+    /// The certificates that there are now.
+    identities: Identities,
     events: mpsc::Sender<Event>,
     login: Option<Child<ToLogin>>,
     auth: Option<Child<ToAuth>>,
@@ -158,6 +157,7 @@ impl Master {
                 Some(Event::Gone(gone)) => self.lose(gone)?,
                 Some(Event::Again(who)) => self.again(&who).await,
                 Some(Event::Sockets) => self.open_doors(false),
+                Some(Event::Certificates(identities)) => self.renew(identities),
                 None => break,
             }
         }
@@ -171,13 +171,17 @@ impl Master {
     }
 
     async fn start_auth(&mut self) -> io::Result<()> {
+        let believed = self.believed();
         let setup = Setup::Auth(AuthSetup {
             ids: self.roles.auth,
             config: settings::for_auth(&self.config),
+            identities: believed.pieces().count(),
         });
         let number = self.number();
         let wrap = |said: FromAuth| Said::Auth(said);
-        let auth = Child::start(Who::Auth, number, (&setup, &[]), &[], &self.events, wrap).await?;
+        let setup = (&setup, &believed);
+        let auth = Child::start(Who::Auth, number, setup, &[], &self.events, wrap);
+        let auth = auth.await?;
         for (purpose, socket) in self.doors.copies()? {
             if let For::Auth(protocol) = purpose {
                 auth.tell(ToAuth::Socket(protocol), Some(socket));
@@ -228,6 +232,31 @@ impl Master {
         });
     }
 
+    /// What auth gets of the certificates: those whom it believes who a client is.
+    fn believed(&self) -> Identities {
+        Identities {
+            certificates: Vec::new(),
+            authorities: self.identities.authorities.clone(),
+        }
+    }
+
+    /// Gives new certificates to those who use them.
+    fn renew(&mut self, identities: Identities) {
+        self.identities = identities;
+        if let Some(login) = &self.login {
+            for piece in self.identities.pieces() {
+                login.tell(ToLogin::Renew(piece), None);
+            }
+            login.tell(ToLogin::Renewed, None);
+        }
+        if let Some(auth) = &self.auth {
+            for piece in self.believed().pieces() {
+                auth.tell(ToAuth::Renew(piece), None);
+            }
+            auth.tell(ToAuth::Renewed, None);
+        }
+    }
+
     async fn start_login(&mut self) -> io::Result<()> {
         let (here, there) = link::pair()?;
         let ports = self.ports.iter();
@@ -238,14 +267,14 @@ impl Master {
                 .clone()
                 .map(|port| (port.address, port.security.is_implicit()))
                 .collect(),
-            certificates: self.certificates.len(),
+            identities: self.identities.pieces().count(),
         });
         let mut descriptors: Vec<BorrowedFd<'_>> = vec![here.as_fd()];
         descriptors.extend(ports.map(|port| port.socket.as_fd()));
         self.next = self.next.wrapping_add(1);
         let number = self.next;
         let wrap = |said: FromLogin| Said::Login(said);
-        let setup = (&setup, self.certificates.as_slice());
+        let setup = (&setup, &self.identities);
         let login = Child::start(Who::Login, number, setup, &descriptors, &self.events, wrap);
         self.login = Some(login.await?);
         self.introduce(ToAuth::Login(number), there);
@@ -265,7 +294,7 @@ impl Master {
         descriptors.extend(sockets.iter().map(|(_, socket)| socket.as_fd()));
         let number = self.number();
         let wrap = |said: FromLmtp| Said::Lmtp(said);
-        let setup = (&setup, [].as_slice());
+        let setup = (&setup, &Identities::default());
         let lmtp = Child::start(Who::Lmtp, number, setup, &descriptors, &self.events, wrap);
         self.lmtp = Some(lmtp.await?);
         self.introduce(ToAuth::Lmtp(number), there);
@@ -290,9 +319,10 @@ impl Master {
         let number = self.number();
         let wrap = |said: FromProof| match said {};
         let (who, descriptors) = (Who::Proof, [there.as_fd()]);
+        let setup = (&setup, &Identities::default());
         // It ends by itself.
         let _: Child<ToProof> =
-            Child::start(who, number, (&setup, &[]), &descriptors, &self.events, wrap).await?;
+            Child::start(who, number, setup, &descriptors, &self.events, wrap).await?;
         self.proofs += 1;
         Ok(here)
     }
@@ -327,9 +357,9 @@ impl Master {
                 self.let_mail_in(lmtp, recipient, granted).await;
             }
             Said::Auth(FromAuth::Open(question, source, user)) => {
-                if let Some(auth) = self.auth.as_ref().map(Child::teller) {
-                    let source = self.source(source).cloned();
-                    tokio::spawn(users_file::give(auth, question, source, user));
+                let source = self.source(source).cloned();
+                if let Some(auth) = &self.auth {
+                    tokio::spawn(errands::open(auth.teller(), question, source, user));
                 }
             }
             Said::Auth(FromAuth::Prove(question, source)) => {

@@ -25,6 +25,7 @@ use zeroize::Zeroizing;
 
 use crate::auth::{Granted, Line, Mechanism};
 use crate::config::AuthProtocol;
+use crate::net::tls::Piece;
 use crate::process::privileges::Ids;
 use crate::session::Opening;
 
@@ -71,8 +72,8 @@ pub struct LoginSetup {
     pub config: String,
     /// Where it listens, and whether TLS begins at once.
     pub ports: Vec<(SocketAddr, bool)>,
-    /// How many certificates follow, a message each; that for everybody first.
-    pub certificates: usize,
+    /// How many parts of [`Identities`](crate::net::tls::Identities) follow, a message each.
+    pub identities: usize,
 }
 
 /// How the lmtp process begins.
@@ -93,6 +94,9 @@ pub struct AuthSetup {
     pub ids: Option<Ids>,
     /// What it needs of the configuration, as TOML.
     pub config: String,
+    /// How many parts of [`Identities`](crate::net::tls::Identities) follow, a message each: those whom it believes who a
+    /// client is.
+    pub identities: usize,
 }
 
 /// How a worker begins.
@@ -117,6 +121,10 @@ pub enum ToLogin {
     Enter(Connection),
     /// The user has, but cannot be served.
     Refuse(Connection),
+    /// Certificates have been renewed: this is a part of what there is now.
+    Renew(Piece),
+    /// That was all of it.
+    Renewed,
     /// No more connections; those that are there are to end.
     Stop,
 }
@@ -202,6 +210,10 @@ pub enum ToAuth {
     /// The answer to the question of this number: the file comes along, or the link to who checks a password; or why
     /// not, as a number of errno(3).
     Here(u32, Option<i32>),
+    /// The certificates of those whom it believes who a client is have been renewed: this is one.
+    Renew(Piece),
+    /// That was all of it.
+    Renewed,
     /// It is over.
     Stop,
 }

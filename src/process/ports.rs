@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::config::{Config, Limits};
+use crate::config::{Config, Limits, Network};
 use crate::net::limits::Admission;
 use crate::net::listener::{self, Accepted};
 use crate::net::shutdown::drain;
@@ -69,10 +69,12 @@ impl Port {
 pub struct Serving(JoinSet<JoinSet<()>>);
 
 impl Serving {
-    /// Accepts on all ports, within the limits, until `stop`. Each connection is served in a task of its own.
+    /// Accepts on all ports, within the limits, until `stop`. Each connection is served in a task of its own; those from
+    /// `proxies` begin with a PROXY header.
     pub fn begin<F, S>(
         ports: Vec<Port>,
         limits: &Limits,
+        proxies: &[Network],
         stop: &watch::Receiver<bool>,
         serve: F,
     ) -> Result<Serving, ServeError>
@@ -85,16 +87,19 @@ impl Serving {
             at_most(limits.connections_per_address),
         );
         let serve = Arc::new(serve);
+        let proxies: Arc<[Network]> = proxies.into();
         let mut accepting = JoinSet::new();
         for port in ports {
             info!(address = %port.address, security = ?port.security, "listening");
             let socket = tokio::net::TcpListener::from_std(port.socket)
                 .map_err(ServeError::system(format!("listen on {}", port.address)))?;
             let (serve, security) = (Arc::clone(&serve), port.security);
+            let proxies = Arc::clone(&proxies);
             accepting.spawn(listener::accept(
                 socket,
                 Arc::clone(&admission),
                 security.refusals(),
+                move |address| proxies.iter().any(|network| network.contains(address)),
                 stop.clone(),
                 move |accepted| serve(accepted, security),
             ));

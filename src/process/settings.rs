@@ -68,6 +68,7 @@ pub fn for_login(config: &Config) -> String {
         ..Config::default()
     };
     own.tls.minimum_version = config.tls.minimum_version;
+    own.listen.proxy_protocol_from = config.listen.proxy_protocol_from.clone();
     own.mail.max_message_size = config.mail.max_message_size;
     own.to_toml(false)
 }

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -14,12 +14,13 @@ use tracing::{info, warn};
 use zeroize::Zeroizing;
 
 use crate::auth::{self, AccountFields, Authenticator, Granted, Line, Mechanism, Secret, Step};
-use crate::config::{Config, Limits, LogLevel, Plaintext};
+use crate::config::{Config, Limits, LogLevel, Plaintext, Tls};
 use crate::mailbox::user::User;
 use crate::net::shutdown::{Hangup, SESSIONS_GRACE, Signals, stop_on_signal, stopped};
 use crate::net::tls::{MinimumVersion, server_config};
 use crate::process::ServeError;
 use crate::process::accounts;
+use crate::process::certificates;
 use crate::process::connection::{Entrance, Security};
 use crate::process::password::random_password;
 use crate::process::ports::{Port, Serving};
@@ -28,8 +29,7 @@ use crate::process::screen::{Census, Screen};
 use crate::process::service::Service;
 use crate::process::settings::session_limits;
 use crate::process::start::{
-    FLUSH_GRACE, THREADS_GRACE, Threads, become_owner, certificates, finish, own_name, own_user,
-    start,
+    FLUSH_GRACE, THREADS_GRACE, Threads, become_owner, finish, own_name, own_user, start,
 };
 use crate::process::users::Users;
 use crate::session;
@@ -87,13 +87,13 @@ impl MaildirOptions {
 /// Whatever keeps it from beginning; what fails later is logged.
 pub fn serve_maildir(options: MaildirOptions) -> Result<(), ServeError> {
     let config = Config::default();
-    let certificates = certificates(
-        options.certificate.as_deref(),
-        options.key.as_deref(),
-        &[],
-        &LOCAL_NAMES,
-    )?;
-    let tls = server_config(&certificates, MinimumVersion::default())?;
+    let files = Tls {
+        certificate: options.certificate,
+        key: options.key,
+        ..Tls::default()
+    };
+    let identities = certificates::read(&files, &LOCAL_NAMES)?;
+    let tls = server_config(&identities, MinimumVersion::default())?;
     let imap = Port::bind(options.listen, Security::StartTls)?;
     let imaps = Port::bind(options.listen_tls, Security::Implicit)?;
     let root_warning = become_owner(&options.maildir)?;
@@ -130,11 +130,12 @@ pub fn serve_maildir(options: MaildirOptions) -> Result<(), ServeError> {
         let password = Secret::new(password.as_bytes().to_vec());
         let entrance = Entrance {
             auth: Arc::new(Authenticator::single(name.clone(), password)),
-            tls,
+            tls: watch::channel(tls).1,
             limits: session_limits(&config),
             plaintext: Plaintext::Loopback,
             mechanisms: Mechanism::ALL.into(),
             stop: stop.clone(),
+            refusing: Mutex::default(),
         };
         let service = Service {
             // The one user may have all the connections there are.
@@ -262,7 +263,7 @@ async fn serve(
     let users = Arc::clone(&service.users);
     let shared = Arc::new((entrance, service));
     let stop = stop_sender.subscribe();
-    let serving = Serving::begin(ports, limits, &stop, move |accepted, security| {
+    let serving = Serving::begin(ports, limits, &[], &stop, move |accepted, security| {
         let shared = Arc::clone(&shared);
         async move { shared.0.serve(accepted, security, &shared.1).await }
     })?;

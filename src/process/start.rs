@@ -1,4 +1,4 @@
-//! The steps of a start: certificates, ports, rights, and then threads. Which of them a server takes,
+//! The steps of a start: rights, and then threads. Which of them a server takes,
 //! and with what, is in the file of its role.
 
 use std::fs;
@@ -11,8 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
-use crate::config::{Config, Limits, LogLevel, Sni};
-use crate::net::tls::Material;
+use crate::config::{Config, Limits, LogLevel};
 use crate::process::ServeError;
 use crate::process::confine::Confined;
 use crate::process::log::Log;
@@ -90,29 +89,6 @@ pub fn tell_confinement(what: &str, confined: Confined) {
 pub fn finish(log: &Log, runtime: Runtime, grace: Duration) {
     runtime.shutdown_timeout(grace);
     log.finish();
-}
-
-/// Certificates from files or, where none are named, one made on the fly; that for everybody first.
-pub fn certificates(
-    certificate: Option<&Path>,
-    key: Option<&Path>,
-    further: &[Sni],
-    self_signed_names: &[&str],
-) -> Result<Vec<Material>, ServeError> {
-    let first = match (certificate, key) {
-        (Some(certificate), Some(key)) => Material::load(certificate, key)?,
-        (None, None) => Material::self_signed(self_signed_names)?,
-        _ => {
-            return Err(ServeError::Usage(
-                "a certificate and its key go together: give both or none".to_owned(),
-            ));
-        }
-    };
-    let mut all = vec![first];
-    for sni in further {
-        all.push(Material::load(&sni.certificate, &sni.key)?);
-    }
-    Ok(all)
 }
 
 /// Where root was asked to serve a Maildir, the process becomes the Maildir's owner. What is

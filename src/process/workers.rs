@@ -13,6 +13,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::config::Config;
+use crate::net::tls::Identities;
 use crate::process::ServeError;
 use crate::process::child::{Child, Event, Said, Who};
 use crate::process::message::{FromWorker, Setup, ToWorker, WorkerSetup};
@@ -166,7 +167,8 @@ async fn start(
     });
     let who = Who::Worker(place.clone());
     let wrap = |said: FromWorker| Said::Worker(said);
-    Child::start(who, number, (&setup, &[]), &[], events, wrap).await
+    let setup = (&setup, &Identities::default());
+    Child::start(who, number, setup, &[], events, wrap).await
 }
 
 /// Looks at the directories themselves: mail that lies elsewhere by way of a symbolic link has a place of its own. Gives

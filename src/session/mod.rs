@@ -124,6 +124,8 @@ pub struct Situation {
     pub mechanisms: Arc<[Mechanism]>,
     /// The TLS connection, where a mechanism that binds to it is offered.
     pub channel: Option<Channel>,
+    /// The certificates that the client has shown, its own first; they were found good.
+    pub shown: Vec<Vec<u8>>,
     /// The client's address, for the log and for auth.
     pub peer: String,
 }

@@ -296,6 +296,11 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
             peer: self.situation.peer.clone(),
             purpose: Purpose::Session,
             channel: self.situation.channel.clone(),
+            shown: match mechanism {
+                Mechanism::External => self.situation.shown.clone(),
+                _ => Vec::new(),
+            },
+            certified: None,
         };
         let mut attempt = self.auth.begin(mechanism, line);
         let mut step = attempt.step(initial).await;
@@ -362,7 +367,11 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
     fn offered(&self) -> impl Iterator<Item = Mechanism> {
         let is_bound = self.situation.channel.is_some();
         let all = self.situation.mechanisms.iter().copied();
-        all.filter(move |mechanism| is_bound || !mechanism.is_bound())
+        let is_certified = !self.situation.shown.is_empty();
+        all.filter(move |mechanism| {
+            (is_bound || !mechanism.is_bound())
+                && (is_certified || *mechanism != Mechanism::External)
+        })
     }
 
     fn capabilities(&self) -> Vec<std::borrow::Cow<'static, str>> {

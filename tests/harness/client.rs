@@ -92,13 +92,37 @@ impl Client {
 
     /// Starts TLS on what was a plain connection, with these versions.
     pub fn secure(&mut self, versions: &[&'static rustls::SupportedProtocolVersion]) {
+        self.secure_by(tls::client(versions));
+    }
+
+    /// The same, asking for this name.
+    pub fn secure_as(
+        &mut self,
+        name: &str,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+    ) {
+        let name = name.to_owned().try_into().unwrap();
+        let client = ClientConnection::new(tls::config(versions), name);
+        self.secure_by(client.unwrap());
+    }
+
+    /// The same, with a client side of the caller's own.
+    pub fn secure_by(&mut self, client: ClientConnection) {
         assert!(self.input.is_empty(), "bytes before TLS: {:?}", self.input);
         let Stream::Plain(stream) = std::mem::replace(&mut self.stream, Stream::Closed) else {
             panic!("TLS is already on");
         };
-        let mut stream = StreamOwned::new(tls::client(versions), stream);
+        let mut stream = StreamOwned::new(client, stream);
         stream.flush().unwrap();
         self.stream = Stream::Tls(Box::new(stream));
+    }
+
+    /// The server's certificate (DER).
+    pub fn certificate(&self) -> Vec<u8> {
+        let Stream::Tls(stream) = &self.stream else {
+            panic!("there is no TLS");
+        };
+        stream.conn.peer_certificates().unwrap()[0].to_vec()
     }
 
     /// Turns compression on (RFC 4978).
@@ -450,6 +474,8 @@ impl Client {
             {
                 false
             }
+            // TLS has been refused.
+            Err(error) if self.doomed && error.kind() == std::io::ErrorKind::InvalidData => false,
             // The whole process was stopped for a while and goes on.
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => self.fill(wanted),
             Err(error) => panic!(

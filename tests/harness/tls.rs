@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme};
 
 /// A client side ready for its handshake, with these protocol versions only.
@@ -15,6 +15,22 @@ pub fn client(versions: &[&'static rustls::SupportedProtocolVersion]) -> ClientC
 /// The name that clients ask for.
 pub fn server_name() -> ServerName<'static> {
     ServerName::try_from("localhost").unwrap()
+}
+
+/// The same, with a certificate of the client's own.
+pub fn client_with(
+    certificate: CertificateDer<'static>,
+    key: PrivateKeyDer<'static>,
+) -> ClientConnection {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Anyone(provider)))
+        .with_client_auth_cert(vec![certificate], key)
+        .unwrap();
+    ClientConnection::new(Arc::new(config), server_name()).unwrap()
 }
 
 /// What many connections can share.

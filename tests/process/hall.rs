@@ -15,6 +15,8 @@ pub const ANN: u32 = 61_001;
 pub const BERT: u32 = 61_002;
 pub const VMAIL: u32 = 61_003;
 
+const USERS: &str = "kind = \"passwd-file\"\npath = \"HOME/users\"\n";
+
 /// A running server and its files.
 pub struct Hall {
     pub home: tempfile::TempDir,
@@ -45,12 +47,31 @@ impl Shown {
 impl Hall {
     /// One whose users stand in a file. `None`, and a line that says so, where the tests do not run as root.
     pub fn open() -> Option<Hall> {
-        Hall::with("kind = \"passwd-file\"\npath = \"HOME/users\"\n", "")
+        Hall::with(USERS, "")
+    }
+
+    /// One with more lines in sections of its configuration: their names, and the lines. `HOME` stands for its home.
+    pub fn set(more: &[(&str, &str)]) -> Option<Hall> {
+        Hall::prepared(more, |_| {})
+    }
+
+    /// The same, with something done in its home before it begins.
+    pub fn prepared(more: &[(&str, &str)], prepare: impl Fn(&Path)) -> Option<Hall> {
+        Hall::made(USERS, "", more, prepare)
     }
 
     /// One with this source of users, begun after a few lines of sh(1) in a view of the files that is its own. `HOME`
     /// stands for its home.
     pub fn with(source: &str, before: &str) -> Option<Hall> {
+        Hall::made(source, before, &[], |_| {})
+    }
+
+    fn made(
+        source: &str,
+        before: &str,
+        more: &[(&str, &str)],
+        prepare: impl Fn(&Path),
+    ) -> Option<Hall> {
         let unshare = Command::new("unshare").args(["--mount", "true"]).status();
         let may_not = match before {
             _ if !is_root() => Some("only root can start processes of several users"),
@@ -63,11 +84,16 @@ impl Hall {
             return None;
         }
         // Ports chosen beforehand may be taken by the time the server wants them.
-        let hall = (0..5).find_map(|_| Hall::try_open(source, before));
+        let hall = (0..5).find_map(|_| Hall::try_open(source, before, more, &prepare));
         Some(hall.expect("the server does not start"))
     }
 
-    fn try_open(source: &str, before: &str) -> Option<Hall> {
+    fn try_open(
+        source: &str,
+        before: &str,
+        more: &[(&str, &str)],
+        prepare: &impl Fn(&Path),
+    ) -> Option<Hall> {
         let home = tempfile::Builder::new()
             .prefix("culver-hall-")
             .tempdir()
@@ -90,7 +116,7 @@ impl Hall {
         );
         fs::write(at("users"), users).unwrap();
         let [imap, imaps] = ports;
-        let config = format!(
+        let mut config = format!(
             "[listen]\nimap = [\"127.0.0.1:{imap}\"]\nimaps = [\"127.0.0.1:{imaps}\"]\n\
              auth = [{{ path = \"{dir}/spool/auth\", user = \"{BERT}\", mode = \"0660\" }}, \"{dir}/auth\",\n\
              {{ path = \"{dir}/userdb\", kind = \"userdb\" }}]\n\
@@ -101,10 +127,19 @@ impl Hall {
              [[auth.source]]\n{source}",
             source = source.replace("HOME", &dir.to_string()),
         );
+        for (section, lines) in more {
+            let begin = format!("[{section}]\n");
+            let lines = lines.replace("HOME", &dir.to_string());
+            match config.contains(&begin) {
+                true => config = config.replace(&begin, &format!("{begin}{lines}\n")),
+                false => config.push_str(&format!("{begin}{lines}\n")),
+            }
+        }
         fs::write(at("culver.toml"), config).unwrap();
         for secret in ["users", "key.pem", "culver.toml"] {
             fs::set_permissions(at(secret), Permissions::from_mode(0o600)).unwrap();
         }
+        prepare(home.path());
         let mut command = match before {
             "" => Command::new(culver_program()),
             before => {

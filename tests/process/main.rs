@@ -5,14 +5,19 @@
 mod harness;
 
 mod captive;
+mod certified;
 mod deliver;
 mod ends;
 mod exec;
 mod hall;
+mod hostile;
 mod lmtp;
 mod lmtp_ends;
 mod mail;
 mod mta;
+mod proxied;
+mod renewal;
+mod strangers;
 mod system;
 mod taken;
 mod timing;

@@ -62,6 +62,8 @@ impl House {
             peer: "203.0.113.7".to_owned(),
             purpose: Purpose::Session,
             channel,
+            shown: Vec::new(),
+            certified: None,
         };
         let plus = line.channel.is_some();
         let mechanism = Mechanism::Scram(Scram { hash, plus });

@@ -34,6 +34,8 @@ fn credentials(user: &str, password: &str) -> Credentials {
             peer: "203.0.113.7:4711".to_owned(),
             purpose: Purpose::Session,
             channel: None,
+            shown: Vec::new(),
+            certified: None,
         },
     }
 }

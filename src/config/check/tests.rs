@@ -110,16 +110,16 @@ fn owners_are_known_and_not_root() {
 #[test]
 fn what_leaves_the_server_less_strict_is_an_error_and_the_rest_a_warning() {
     finds(
-        "[listen]\nproxy-protocol-from = [\"10.0.0.0/8\"]\n",
-        "error: listen.proxy-protocol-from: not supported by this version yet",
-    );
-    finds(
         "[listen]\nmetrics = \"127.0.0.1:9143\"\n",
         "warning: listen.metrics: not supported by this version yet",
     );
     finds(
         "[auth]\nmechanisms = [\"EXTERNAL\"]\n",
         "error: auth.mechanisms: none that works: nobody could log in",
+    );
+    finds(
+        "[tls]\nclient-ca = \"/ca.pem\"\n",
+        "warning: tls.client-ca: only EXTERNAL asks for it, and auth.mechanisms has none",
     );
     finds(
         "[auth]\nmechanisms = [\"PLAIN\", \"SCRAM-SHA-256\"]\n",

@@ -23,6 +23,12 @@ fn pem_files(directory: &Path, stem: &str, names: &[&str]) -> (PathBuf, PathBuf)
     (certificate, key)
 }
 
+/// A stranger's share of the limits.
+fn place() -> Place {
+    let admission = crate::net::limits::Admission::new(1, 1);
+    admission.admit("192.0.2.1".parse().unwrap()).unwrap()
+}
+
 /// A client that trusts exactly this certificate.
 fn trusting(identity: &Material) -> ClientConfig {
     let mut roots = RootCertStore::empty();
@@ -50,14 +56,22 @@ async fn handshake(
         .unwrap();
     let accepted = listener.accept().await.unwrap().0;
     let deadline = Instant::now() + Duration::from_secs(60);
+    let place = place();
     tokio::join!(
         TlsConnector::from(Arc::new(client)).connect(ServerName::try_from(name).unwrap(), tcp),
-        accept(&server, accepted, deadline),
+        accept(server, accepted, &place, deadline),
     )
 }
 
+fn shown(certificates: &[&Material]) -> Identities {
+    Identities {
+        certificates: certificates.iter().copied().cloned().collect(),
+        authorities: Vec::new(),
+    }
+}
+
 fn only(identity: &Material) -> Arc<ServerConfig> {
-    server_config(std::slice::from_ref(identity), MinimumVersion::Tls12).unwrap()
+    server_config(&shown(&[identity]), MinimumVersion::Tls12).unwrap()
 }
 
 #[tokio::test]
@@ -97,7 +111,7 @@ async fn the_minimum_version_is_kept() {
         client.unwrap().get_ref().1.protocol_version(),
         Some(ProtocolVersion::TLSv1_2)
     );
-    let strict = server_config(&[identity], MinimumVersion::Tls13).unwrap();
+    let strict = server_config(&shown(&[&identity]), MinimumVersion::Tls13).unwrap();
     let (client, server) = handshake(strict, old, "localhost").await;
     assert!(client.is_err() && server.is_err());
 }
@@ -131,7 +145,9 @@ async fn a_client_that_says_nothing_meets_the_deadline() {
         .unwrap();
     let tcp = listener.accept().await.unwrap().0;
     let deadline = Instant::now() + Duration::from_secs(60);
-    let error = accept(&only(&identity), tcp, deadline).await.unwrap_err();
+    let error = accept(only(&identity), tcp, &place(), deadline)
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     assert!(Instant::now() >= deadline);
 }
@@ -145,7 +161,7 @@ async fn a_further_name_gets_its_own_certificate() {
     };
     let first = load("a", &["a.example"]);
     let second = load("b", &["b.example", "*.c.example"]);
-    let config = server_config(&[first.clone(), second.clone()], MinimumVersion::Tls12).unwrap();
+    let config = server_config(&shown(&[&first, &second]), MinimumVersion::Tls12).unwrap();
     for (name, served) in [
         ("a.example", &first),
         ("b.example", &second),
@@ -260,4 +276,28 @@ fn one_file_may_hold_both() {
     let text = fs::read_to_string(&key).unwrap() + &fs::read_to_string(&certificate).unwrap();
     fs::write(&both, text).unwrap();
     Material::load(&both, &both).unwrap();
+}
+
+#[test]
+fn a_certificate_out_of_its_time_is_told() {
+    let identity = Material::self_signed(&["localhost"]).unwrap();
+    let path = Path::new("/cert.pem");
+    let now = Timestamp::now();
+    identity.check_time(path, now).unwrap();
+    for days in [-2, 900] {
+        let then = now + jiff::SignedDuration::from_hours(24 * days);
+        let error = identity.check_time(path, then).unwrap_err();
+        assert!(error.to_string().contains("/cert.pem is good from 20"));
+    }
+}
+
+#[test]
+fn authorities_are_certificates_that_can_be_used() {
+    let directory = tempfile::tempdir().unwrap();
+    let (certificate, key) = pem_files(directory.path(), "authority", &["localhost"]);
+    assert_eq!(load_authorities(&certificate).unwrap().len(), 1);
+    assert!(matches!(
+        load_authorities(&key),
+        Err(TlsError::NoCertificate(_))
+    ));
 }

@@ -88,6 +88,7 @@ fn secure() -> Situation {
         login_allowed: true,
         mechanisms: [Mechanism::Plain, Mechanism::Login].into(),
         channel: None,
+        shown: Vec::new(),
         peer: "192.0.2.1".into(),
     }
 }
@@ -99,6 +100,7 @@ fn in_clear() -> Situation {
         login_allowed: false,
         mechanisms: [Mechanism::Plain, Mechanism::Login].into(),
         channel: None,
+        shown: Vec::new(),
         peer: "192.0.2.1".into(),
     }
 }

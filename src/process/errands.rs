@@ -1,4 +1,4 @@
-//! Files of users that auth may not open: master does, and gives it what it has opened.
+//! What auth has master do because it may not do it itself: open a file of users.
 
 use std::fs::File;
 use std::io;
@@ -16,9 +16,10 @@ use crate::process::message::ToAuth;
 /// How long a file of users may take to be opened.
 const OPEN_LIMIT: Duration = Duration::from_secs(10);
 
-/// Answers auth's question of this number. What hangs here holds up nobody else.
-pub async fn give(auth: Child<ToAuth>, question: u32, source: Option<Source>, user: String) {
-    let opening = spawn_blocking(move || open(source.as_ref(), &user));
+/// Opens the file of a source, as it is for this user, and gives it to auth, or the reason why not. What hangs there
+/// holds up nobody else.
+pub async fn open(auth: Child<ToAuth>, question: u32, source: Option<Source>, user: String) {
+    let opening = spawn_blocking(move || open_file(source.as_ref(), &user));
     let opened = match timeout(OPEN_LIMIT, opening).await {
         Ok(Ok(opened)) => opened,
         _ => Err(io::Error::from_raw_os_error(libc::ETIMEDOUT)),
@@ -30,8 +31,7 @@ pub async fn give(auth: Child<ToAuth>, question: u32, source: Option<Source>, us
     auth.tell(ToAuth::Here(question, error), file);
 }
 
-/// The file of a source of users, as it is for this user.
-fn open(source: Option<&Source>, user: &str) -> io::Result<File> {
+fn open_file(source: Option<&Source>, user: &str) -> io::Result<File> {
     let Some(Source::PasswdFile { path, .. }) = source else {
         return Err(io::ErrorKind::NotFound.into());
     };
