@@ -5,14 +5,14 @@
 //!
 //! ```text
 //! main → cli → process, config, auth
-//! process → config, net, auth, session, mailbox
+//! process → config, net, auth, session, lmtp, mailbox
 //! session → auth (what goes in and comes out), search, mailbox, message, imap
 //! auth → config (values), imap (Secret)
 //! search → mailbox (Snapshot, open), message, imap
 //! mailbox → index, spool, message, imap
 //! index → spool, imap
 //! spool, message → imap (types only)
-//! imap, config, net → nothing
+//! imap, lmtp, config, net → nothing
 //! ```
 //!
 //! - [`imap`]: the protocol as values; no I/O.
@@ -22,6 +22,7 @@
 //! - [`mailbox`]: what all connections of one user share, in memory.
 //! - [`search`]: SEARCH over the message files, in parallel.
 //! - [`session`]: one connection, from greeting to BYE.
+//! - [`lmtp`]: how an MTA brings mail.
 //! - [`auth`]: who may log in.
 //! - [`net`]: listeners, TLS, orderly shutdown.
 //! - [`config`]: `culver.toml`, typed, with every mistake's place.
@@ -36,6 +37,7 @@ pub mod cli;
 pub mod config;
 pub mod imap;
 pub mod index;
+pub mod lmtp;
 pub mod mailbox;
 pub mod message;
 pub mod net;

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 const COMMANDS: &str = include_str!("../man/culver.1");
+const DELIVER: &str = include_str!("../man/culver-deliver.1");
 const KEYS: &str = include_str!("../man/culver.toml.5");
 
 type Names = BTreeSet<String>;
@@ -30,11 +31,18 @@ fn items(page: &str) -> impl Iterator<Item = Vec<&str>> {
         })
 }
 
-/// Commands and flags: an item of `Cm` begins a command, those of `Fl` after it are its own.
+/// Commands and flags: an item of `Cm` begins a command, those of `Fl` after it are its own. `deliver` has a page of
+/// its own.
 fn commands_of_the_manual() -> Names {
+    let mut names = commands_of(COMMANDS, "");
+    names.extend(commands_of(DELIVER, "deliver"));
+    names
+}
+
+fn commands_of(page: &str, first: &str) -> Names {
     let mut names = Names::new();
-    let mut command = String::new();
-    for words in items(COMMANDS) {
+    let mut command = first.to_owned();
+    for words in items(page) {
         if words.first() == Some(&"Cm") {
             let name = words.iter().skip(1);
             let name: Vec<&str> = name

@@ -28,12 +28,17 @@ const MAX_PASSWORD: usize = 4096;
 /// Checks at once where they are done elsewhere, and some may hang there.
 const CHECKS: usize = 512;
 
+/// Users looked up at once without a password.
+const LOOKUPS: usize = 64;
+
 /// Asks the sources.
 pub struct Authenticator {
     inner: Arc<Inner>,
     penalty: Penalty,
     /// As many permits as there may be checks at once: one for each core, but for those that only wait for others.
     pool: Arc<Semaphore>,
+    /// As many permits as there may be lookups at once.
+    lookups: Arc<Semaphore>,
 }
 
 struct Inner {
@@ -106,6 +111,7 @@ impl Authenticator {
             inner: Arc::new(inner),
             penalty,
             pool: Arc::new(Semaphore::new(at_once)),
+            lookups: Arc::new(Semaphore::new(LOOKUPS)),
         }
     }
 
@@ -113,6 +119,21 @@ impl Authenticator {
     pub fn user_name(&self, credentials: &Credentials) -> Option<String> {
         let (user, target) = self.inner.names(credentials)?;
         Some(target.unwrap_or(user))
+    }
+
+    /// Says who has this name, for mail that comes: granted is who is there, denied who is not. Who may not log in gets
+    /// mail all the same, as with Dovecot.
+    pub async fn find(&self, name: String) -> Verdict {
+        let inner = Arc::clone(&self.inner);
+        let Ok(permit) = Arc::clone(&self.lookups).acquire_owned().await else {
+            return Verdict::Unavailable;
+        };
+        let found = tokio::task::spawn_blocking(move || {
+            let found = inner.find(&name);
+            drop(permit);
+            found
+        });
+        found.await.unwrap_or(Verdict::Unavailable)
     }
 
     /// Says who has these credentials. A refusal takes its time.
@@ -235,6 +256,19 @@ impl Inner {
         })
     }
 
+    fn find(&self, name: &str) -> Verdict {
+        let Some(name) = self.normal(name) else {
+            return Verdict::Denied;
+        };
+        let mut tally = Tally::default();
+        let mut users = self.users.iter();
+        match users.find_map(|source| Some((source, source.lookup(&name, &mut tally)?))) {
+            Some((source, entry)) => admit(source.user_name(&name), entry),
+            None if tally.unavailable => Verdict::Unavailable,
+            None => Verdict::Denied,
+        }
+    }
+
     /// A master user's login as `target`, who must exist.
     fn log_in_as(&self, asked: Asked<'_>, target: &str, tally: &mut Tally) -> Option<Verdict> {
         let verdict = self.log_in(&self.masters, asked, tally)?;
@@ -283,10 +317,15 @@ fn from_allowed(entry: &Entry, peer: Option<IpAddr>) -> bool {
 
 fn grant(user: String, entry: Entry, purpose: Purpose) -> Verdict {
     // Who may have no session may send mail all the same, as with Dovecot.
-    let no_session = entry.disabled.filter(|_| purpose == Purpose::Session);
-    if let Some(reason) = entry.expired.or(no_session) {
+    let no_session = (entry.disabled.clone()).filter(|_| purpose == Purpose::Session);
+    if let Some(reason) = entry.expired.clone().or(no_session) {
         return Verdict::Disabled(reason);
     }
+    admit(user, entry)
+}
+
+/// Somebody whom nothing keeps out.
+fn admit(user: String, entry: Entry) -> Verdict {
     let user = match entry.renamed {
         Some(name) if is_user_name(&name) => name,
         Some(name) => {

@@ -3,9 +3,10 @@
 //!
 //! What was typed is taken apart here and touches nothing; each command then has a file of its own.
 //! Facts go to standard output, everything else to standard error. Exit codes: 0 done, 1 failed,
-//! 2 usage or configuration.
+//! 2 usage or configuration; `deliver`, which MTAs start, has those of sysexits.
 
 mod config;
+mod deliver;
 mod password;
 mod serve;
 
@@ -32,6 +33,8 @@ enum Failure {
     Said,
     /// Exit code 2, with a line for each mistake.
     Usage(String),
+    /// Another exit code, with a line for standard error.
+    Code(u8, String),
 }
 
 /// IMAP server over Maildir
@@ -71,6 +74,18 @@ Environment:
     /// Hash a password, or try one on a hash
     #[command(subcommand)]
     Password(PasswordCommand),
+    /// Deliver one message from standard input, for MTAs
+    ///
+    /// It works without the server, and beside it. Started as root it becomes the user first. The
+    /// mail goes to the INBOX where nothing names another mailbox that is there. The name
+    /// culver-lda does the same.
+    #[command(after_help = "\
+Examples:
+  culver deliver -d ann@example.org < message
+  culver deliver -f \"$SENDER\" -a \"$RECIPIENT\" < message
+
+Exits with 0 delivered, 64 usage, 67 no such user, 75 try again, 77 no permission.")]
+    Deliver(DeliverArgs),
     /// One of the server's processes; the server starts it
     #[command(hide = true)]
     Role {
@@ -130,6 +145,28 @@ struct ServeArgs {
     #[arg(long, value_name = "PEM", requires_all = ["maildir", "certificate"], conflicts_with_all = ["stdio", "config"])]
     key: Option<PathBuf>,
     /// The configuration file [default: /etc/culver/culver.toml]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+struct DeliverArgs {
+    /// Whose mail it is; a sub-address names a mailbox [default: who runs this]
+    #[arg(short = 'd', value_name = "USER")]
+    user: Option<String>,
+    /// Who has sent it, for the log
+    #[arg(short = 'f', value_name = "SENDER")]
+    sender: Option<String>,
+    /// The address that it was sent to; a sub-address in it names a mailbox
+    #[arg(short = 'a', value_name = "RECIPIENT")]
+    recipient: Option<String>,
+    /// The mailbox, in UTF-8
+    #[arg(short = 'm', value_name = "MAILBOX")]
+    mailbox: Option<String>,
+    /// Exit with 77, not 75, where the quota is exceeded, so that the MTA returns the message
+    #[arg(short = 'e')]
+    reject: bool,
+    /// The configuration file [default: /etc/culver/culver.toml, if it is there]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -204,7 +241,9 @@ Example:
 
 /// Does what the arguments say.
 pub fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let arguments = deliver::by_name(std::env::args_os().collect());
+    let usage = deliver::usage_code(&arguments);
+    let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
             let is_help = matches!(
@@ -220,7 +259,7 @@ pub fn run() -> ExitCode {
                 say(&in_one_line(&error.render().to_string()));
             }
             return match error.use_stderr() {
-                true => ExitCode::from(2),
+                true => ExitCode::from(usage),
                 false => ExitCode::SUCCESS,
             };
         }
@@ -239,6 +278,7 @@ pub fn run() -> ExitCode {
         Command::Password(PasswordCommand::Verify { hash, user }) => {
             password::verify(&hash, user.as_deref())
         }
+        Command::Deliver(args) => deliver::run(args),
         Command::Role { .. } => role::run().map_err(serve::failure),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -256,6 +296,10 @@ pub fn run() -> ExitCode {
         Err(Failure::Usage(lines)) => {
             say(&lines);
             ExitCode::from(2)
+        }
+        Err(Failure::Code(code, line)) => {
+            say(&line);
+            ExitCode::from(code)
         }
     }
 }
@@ -288,8 +332,10 @@ fn gather(path: &str, command: &clap::Command, names: &mut Vec<String>) {
         path => format!("{path} {name}"),
     };
     for argument in command.get_arguments() {
-        if let Some(long) = argument.get_long() {
-            names.push(within(&format!("--{long}")));
+        match (argument.get_long(), argument.get_short()) {
+            (Some(long), _) => names.push(within(&format!("--{long}"))),
+            (None, Some(short)) => names.push(within(&format!("-{short}"))),
+            (None, None) => {}
         }
     }
     let shown = command.get_subcommands();

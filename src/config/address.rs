@@ -10,16 +10,16 @@ use toml::de::DeValue;
 use super::system::Id;
 use super::value::{Complaint, Value, expected, from_string, quoted};
 
-/// A socket file of the authentication service: a bare path, or a table with owner and mode.
+/// A socket file that an MTA connects to: a bare path, or a table with owner and mode.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AuthSocket {
+pub struct SocketFile {
     /// The socket file.
     pub path: PathBuf,
     /// Who owns it; `None`: root.
     pub user: Option<Id>,
     /// Its group; `None`: root's.
     pub group: Option<Id>,
-    /// Its permission bits, 0 to 0o777; `None`: 0600.
+    /// Its permission bits, 0 to 0o777; `None`: what is spoken there decides.
     pub mode: Option<u32>,
 }
 
@@ -27,7 +27,7 @@ pub struct AuthSocket {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
     /// A socket file.
-    Path(PathBuf),
+    Socket(SocketFile),
     /// An address and port.
     Address(SocketAddr),
 }
@@ -87,6 +87,15 @@ impl std::fmt::Display for Network {
     }
 }
 
+impl std::fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Endpoint::Socket(socket) => write!(f, "{}", socket.path.display()),
+            Endpoint::Address(address) => write!(f, "{address}"),
+        }
+    }
+}
+
 /// Reads `address:port`; `localhost` stands for 127.0.0.1.
 pub fn parse_address(text: &str) -> Result<SocketAddr, String> {
     if let Some(port) = text.strip_prefix("localhost:")
@@ -116,9 +125,16 @@ impl Value for SocketAddr {
 
 impl Value for Endpoint {
     fn read(from: &Spanned<DeValue<'_>>, complaints: &mut Vec<Complaint>) -> Option<Endpoint> {
-        from_string(from, "a path or an address", complaints, |text| {
+        if from.get_ref().is_table() {
+            return SocketFile::read(from, complaints).map(Endpoint::Socket);
+        }
+        let expected = "a path, a table with one, or an address";
+        from_string(from, expected, complaints, |text| {
             if text.starts_with('/') && !text.contains('\0') {
-                return Ok(Endpoint::Path(PathBuf::from(text)));
+                return Ok(Endpoint::Socket(SocketFile {
+                    path: PathBuf::from(text),
+                    ..SocketFile::default()
+                }));
             }
             parse_address(text).map(Endpoint::Address).map_err(|_| {
                 format!("{text:?} is neither a path (which begins with /) nor an address like \"127.0.0.1:24\"")
@@ -127,10 +143,10 @@ impl Value for Endpoint {
     }
 
     fn write(&self) -> Option<String> {
-        Some(match self {
-            Endpoint::Path(path) => quoted(&path.to_string_lossy()),
-            Endpoint::Address(address) => quoted(&address.to_string()),
-        })
+        match self {
+            Endpoint::Socket(socket) => socket.write(),
+            Endpoint::Address(address) => Some(quoted(&address.to_string())),
+        }
     }
 }
 
@@ -149,19 +165,19 @@ impl Value for Network {
     }
 }
 
-impl Value for AuthSocket {
-    fn read(from: &Spanned<DeValue<'_>>, complaints: &mut Vec<Complaint>) -> Option<AuthSocket> {
+impl Value for SocketFile {
+    fn read(from: &Spanned<DeValue<'_>>, complaints: &mut Vec<Complaint>) -> Option<SocketFile> {
         let Some(table) = from.get_ref().as_table() else {
             if !from.get_ref().is_str() {
                 return expected(from, "a path or a table with one", complaints);
             }
-            return PathBuf::read(from, complaints).map(|path| AuthSocket {
+            return PathBuf::read(from, complaints).map(|path| SocketFile {
                 path,
-                ..AuthSocket::default()
+                ..SocketFile::default()
             });
         };
         let before = complaints.len();
-        let mut socket = AuthSocket::default();
+        let mut socket = SocketFile::default();
         for (name, value) in table {
             match &**name.get_ref() {
                 "path" => socket.path = PathBuf::read(value, complaints).unwrap_or_default(),

@@ -151,7 +151,6 @@ pub fn unsupported(config: &Config) -> Vec<Finding> {
         }
     }
     let warnings = [
-        (!config.listen.lmtp.is_empty(), "listen.lmtp"),
         (config.listen.metrics.is_some(), "listen.metrics"),
         (config.mail.index.is_some(), "mail.index"),
         (config.mail.shared_storage, "mail.shared-storage"),

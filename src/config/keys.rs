@@ -5,7 +5,7 @@
 
 use super::value::Value;
 use super::{
-    AuthSocket, Capabilities, ClientCapabilities, Config, Limits, Listen, Log, Mail, Quota, Sni,
+    Capabilities, ClientCapabilities, Config, Limits, Listen, Log, Mail, Quota, Sni, SocketFile,
     Source, Tls, Users,
 };
 
@@ -50,7 +50,7 @@ impl Section for Listen {
         visitor.key("imap", &mut self.imap);
         visitor.key("imaps", &mut self.imaps);
         visitor.key("lmtp", &mut self.lmtp);
-        visitor.key::<Vec<AuthSocket>>("auth", &mut self.auth);
+        visitor.key::<Vec<SocketFile>>("auth", &mut self.auth);
         visitor.key("metrics", &mut self.metrics);
         visitor.key("proxy-protocol-from", &mut self.proxy_protocol_from);
     }

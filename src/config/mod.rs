@@ -21,7 +21,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use self::address::{AuthSocket, Endpoint, Network};
+pub use self::address::{Endpoint, Network, SocketFile};
 pub use self::amount::{Size, Time};
 pub use self::keys::names;
 pub use self::parse::{ConfigError, Mistake};
@@ -70,7 +70,7 @@ pub struct Listen {
     /// Where an MTA delivers by LMTP.
     pub lmtp: Vec<Endpoint>,
     /// Sockets on which an MTA asks for SASL, in Dovecot's auth-client protocol.
-    pub auth: Vec<AuthSocket>,
+    pub auth: Vec<SocketFile>,
     /// Where figures are served as OpenMetrics.
     pub metrics: Option<SocketAddr>,
     /// Whose PROXY headers (versions 1 and 2) are believed.

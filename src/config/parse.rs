@@ -299,7 +299,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::config::{Endpoint, Fsync, Id, Layout, Size, Source, Time};
+    use crate::config::{Endpoint, Fsync, Id, Layout, Size, SocketFile, Source, Time};
     use std::time::Duration;
 
     fn mistakes(text: &str) -> Vec<String> {
@@ -350,10 +350,11 @@ idle-timeout = "45m"
         )
         .expect("no mistakes");
         assert_eq!(config.listen.imap.len(), 2);
-        assert_eq!(
-            config.listen.lmtp[0],
-            Endpoint::Path(PathBuf::from("/run/culver/lmtp"))
-        );
+        let lmtp = Endpoint::Socket(SocketFile {
+            path: PathBuf::from("/run/culver/lmtp"),
+            ..SocketFile::default()
+        });
+        assert_eq!(config.listen.lmtp[0], lmtp);
         assert_eq!(config.listen.auth[1].mode, Some(0o660));
         assert_eq!(config.listen.auth[1].group, Some(Id::Number(12)));
         assert_eq!(config.mail.layout, Layout::Fs);

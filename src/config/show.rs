@@ -141,7 +141,7 @@ mod tests {
 [listen]
 imap = ["127.0.0.1:143"]
 imaps = []
-lmtp = ["/run/culver/lmtp", "127.0.0.1:24"]
+lmtp = [{ path = "/run/culver/lmtp", user = "postfix", mode = "0600" }, "127.0.0.1:24"]
 auth = ["/run/culver/auth", { path = "/var/spool/postfix/private/auth", user = "postfix", group = 115, mode = "0660" }]
 metrics = "127.0.0.1:9143"
 proxy-protocol-from = ["10.0.0.0/8"]

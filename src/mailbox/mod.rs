@@ -8,6 +8,7 @@ pub mod annotations;
 mod arrivals;
 mod attachments;
 mod closing;
+pub mod delivery;
 mod disk;
 mod durability;
 pub mod events;

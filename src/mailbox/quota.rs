@@ -292,7 +292,7 @@ impl Quota {
         }
     }
 
-    fn fault(&self, doing: &str, error: std::io::Error) -> Fault {
+    pub(super) fn fault(&self, doing: &str, error: std::io::Error) -> Fault {
         Fault::from_io(
             format!("{doing} in {}", self.tree.location().root.display()),
             error,

@@ -24,13 +24,16 @@ use crate::auth::{
 use crate::process::ServeError;
 use crate::process::confine;
 use crate::process::link::{Link, unexpected};
-use crate::process::message::{Ask, AuthSetup, Connection, FromAuth, Reply, ToAuth};
+use crate::process::message::{Ask, AuthSetup, Connection, FromAuth, Reply, Seek, Sought, ToAuth};
 use crate::process::privileges;
 use crate::process::settings::{self, mechanisms};
 use crate::process::start::{THREADS_GRACE, Threads, deaf, finish, start, tell_confinement};
 
 /// Logins that may be under way at a time for one login process.
 const ATTEMPTS_MAX: usize = 16_384;
+
+/// Recipients that may be looked up at a time for one lmtp process; others wait.
+const SEEKING_MAX: usize = 256;
 
 /// How long the check of a password of the system may take; its process then ends itself, too.
 pub const PROOF_LIMIT: Duration = Duration::from_secs(60);
@@ -110,6 +113,18 @@ async fn hear(outside: &ByMaster, mtas: &Arc<Mtas>) -> io::Result<()> {
                     auth: Arc::clone(&mtas.auth),
                 };
                 logins.spawn(serve(Arc::new(desk)));
+            }
+            ToAuth::Lmtp(number) => {
+                let Some(link) = descriptors.pop() else {
+                    return Err(unexpected("an lmtp process without a link"));
+                };
+                let window = Window {
+                    number,
+                    lmtp: Link::new(link)?,
+                    master: Arc::clone(&outside.master),
+                    auth: Arc::clone(&mtas.auth),
+                };
+                logins.spawn(inform(Arc::new(window)));
             }
             ToAuth::Socket => {
                 let Some(socket) = descriptors.pop() else {
@@ -264,6 +279,53 @@ async fn attempt(
         }
     }
     connection
+}
+
+/// Where one lmtp process is answered.
+struct Window {
+    number: u32,
+    lmtp: Link,
+    master: Arc<Link>,
+    auth: Arc<Authenticator>,
+}
+
+/// Answers an lmtp process until its link ends, which it does with the first thing that may not be said.
+async fn inform(window: Arc<Window>) {
+    let mut seeking = JoinSet::new();
+    loop {
+        let seek = tokio::select! {
+            biased;
+            Some(_) = seeking.join_next() => continue,
+            seek = window.lmtp.receive(), if seeking.len() < SEEKING_MAX => seek,
+        };
+        match seek {
+            Ok(Some((Seek(recipient, name), _))) => {
+                let window = Arc::clone(&window);
+                seeking.spawn(async move {
+                    let answer = match window.auth.find(name).await {
+                        Verdict::Granted(granted) => {
+                            let found = FromAuth::Found(window.number, recipient, granted);
+                            if let Err(error) = window.master.send(&found, &[]).await {
+                                error!("master cannot be told: {error}");
+                            }
+                            return;
+                        }
+                        Verdict::Denied => Sought::Nobody(recipient),
+                        Verdict::Disabled(_) | Verdict::Unavailable => {
+                            Sought::Unavailable(recipient)
+                        }
+                    };
+                    // An lmtp process that is gone needs no answer.
+                    let _ = window.lmtp.send(&answer, &[]).await;
+                });
+            }
+            Ok(None) => return,
+            Err(error) => {
+                error!("lmtp cannot be understood: {error}");
+                return;
+            }
+        }
+    }
 }
 
 /// What a question for a descriptor waits for.

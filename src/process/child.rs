@@ -18,7 +18,7 @@ use tracing::error;
 use crate::net::tls::Material;
 use crate::process::auth::PROOF_LIMIT;
 use crate::process::link::{self, Link};
-use crate::process::message::{FromAuth, FromLogin, FromWorker, Setup};
+use crate::process::message::{FromAuth, FromLmtp, FromLogin, FromWorker, Setup};
 use crate::process::place::Place;
 
 /// What is run: the program that runs, even if a newer one has taken its name.
@@ -40,6 +40,8 @@ pub enum Who {
     Login,
     /// Auth.
     Auth,
+    /// Lmtp.
+    Lmtp,
     /// The worker for this place.
     Worker(Place),
     /// One that checks a password.
@@ -51,6 +53,7 @@ impl fmt::Display for Who {
         match self {
             Who::Login => f.write_str("the login process"),
             Who::Auth => f.write_str("the auth process"),
+            Who::Lmtp => f.write_str("the lmtp process"),
             Who::Worker(place) => write!(f, "the worker of {place}"),
             Who::Proof => f.write_str("a process that checks a password"),
         }
@@ -77,6 +80,8 @@ pub enum Said {
     Login(FromLogin),
     /// Auth.
     Auth(FromAuth),
+    /// Lmtp.
+    Lmtp(FromLmtp),
     /// A worker.
     Worker(FromWorker),
 }
@@ -119,6 +124,7 @@ impl<M: Serialize + Send + Sync + 'static> Child<M> {
         let name = match who {
             Who::Login => "login",
             Who::Auth => "auth",
+            Who::Lmtp => "lmtp",
             Who::Worker(_) => "worker",
             Who::Proof => "proof",
         };

@@ -1,40 +1,37 @@
 //! The role master: it opens ports, holds certificates, starts all other processes and brings them together. Where it
 //! is root, it stays so, and therefore reads nothing that a stranger wrote: what it is told is who has logged in.
 
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use rustix::fs::{FileType, Mode, OFlags};
 use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{error, info, warn};
 
 use crate::auth::Granted;
-use crate::config::{Config, Source, Variables};
+use crate::config::{Config, Source};
 use crate::net::shutdown::{Hangup, SESSIONS_GRACE, Signals};
 use crate::net::tls::Material;
 use crate::process::ServeError;
 use crate::process::child::{Child, Event, Gone, Said, Who};
+use crate::process::doors::{Doors, For};
 use crate::process::link;
 use crate::process::message::{
-    AuthSetup, Connection, FromAuth, FromLogin, FromProof, LoginSetup, ProofSetup, Setup, ToAuth,
-    ToLogin, ToProof,
+    AuthSetup, Connection, FromAuth, FromLmtp, FromLogin, FromProof, LmtpSetup, LoginSetup,
+    ProofSetup, Recipient, Setup, ToAuth, ToLmtp, ToLogin, ToProof, ToWorker,
 };
 use crate::process::place::Places;
 use crate::process::ports::Port;
-use crate::process::privileges::{self, Ids};
+use crate::process::privileges;
+use crate::process::roles::Roles;
 use crate::process::settings::{self, at_most};
 use crate::process::single::LOCAL_NAMES;
-use crate::process::sockets;
 use crate::process::start::{
     FLUSH_GRACE, THREADS_GRACE, Threads, certificates, finish, hostname, start,
     warn_of_few_descriptors,
 };
+use crate::process::users_file;
 use crate::process::workers::Workers;
 
 /// Events that may wait.
@@ -45,9 +42,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Passwords that may be checked at a time.
 const PROOFS_MAX: usize = 256;
-
-/// How long a file of users may take to be opened.
-const OPEN_LIMIT: Duration = Duration::from_secs(10);
 
 /// How often sockets that could not be opened are tried again.
 const SOCKETS_PAUSE: Duration = Duration::from_secs(10);
@@ -60,7 +54,7 @@ const SOCKETS_PAUSE: Duration = Duration::from_secs(10);
 pub fn serve(config: Config) -> Result<(), ServeError> {
     privileges::keep_descriptors();
     let places = Places::new(&config)?;
-    let roles = Roles::new()?;
+    let roles = Roles::new(!config.listen.lmtp.is_empty());
     let hostname = hostname(&config);
     let mut names = vec![hostname.as_str()];
     names.extend(LOCAL_NAMES);
@@ -79,8 +73,7 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
     }
     if let Some(missing) = roles.missing {
         warn!(
-            "there is no user {missing}: login and auth run as nobody; \
-             better: adduser --system --group culver-login; adduser --system --group culver-auth"
+            "there is no user {missing}: nobody stands in; better: adduser --system --group {missing}"
         );
     }
     warn_of_few_descriptors(&config.limits);
@@ -89,6 +82,7 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
             Signals::catch(Hangup::IsNoted).map_err(ServeError::system("catch signals"))?;
         let (events, happened) = mpsc::channel(EVENTS);
         let workers = Workers::new(at_most(config.limits.connections));
+        let doors = Doors::new(&config);
         let mut master = Master {
             config,
             roles,
@@ -98,50 +92,18 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
             events,
             login: None,
             auth: None,
+            lmtp: None,
             workers,
             next: 0,
             served: Vec::new(),
             proofs: 0,
-            sockets: Vec::new(),
+            doors,
         };
         master.begin().await?;
         master.run(happened, signals).await
     });
     finish(&log, runtime, THREADS_GRACE);
     result
-}
-
-/// Whom login and auth become.
-struct Roles {
-    login: Option<Ids>,
-    auth: Option<Ids>,
-    /// A user that there should be and is not.
-    missing: Option<&'static str>,
-}
-
-impl Roles {
-    fn new() -> Result<Roles, ServeError> {
-        if !privileges::is_root() {
-            return Ok(Roles {
-                login: None,
-                auth: None,
-                missing: None,
-            });
-        }
-        let mut missing = None;
-        let mut find = |name| match privileges::system_user_named(name) {
-            Some(ids) => Some(ids),
-            None => {
-                missing = Some(name);
-                Some(privileges::NOBODY)
-            }
-        };
-        Ok(Roles {
-            login: find("culver-login"),
-            auth: find("culver-auth"),
-            missing,
-        })
-    }
 }
 
 struct Master {
@@ -153,15 +115,16 @@ struct Master {
     events: mpsc::Sender<Event>,
     login: Option<Child<ToLogin>>,
     auth: Option<Child<ToAuth>>,
+    lmtp: Option<Child<ToLmtp>>,
     workers: Workers,
     /// The next process's number.
     next: u32,
-    /// Which of login and auth have come to serve, at whatever time.
+    /// Which of login, auth and lmtp have come to serve, at whatever time.
     served: Vec<Who>,
     /// How many passwords are being checked.
     proofs: usize,
-    /// Where MTAs ask auth, by their place in the configuration.
-    sockets: Vec<(usize, UnixListener)>,
+    /// Where MTAs come in.
+    doors: Doors,
 }
 
 impl Master {
@@ -169,8 +132,9 @@ impl Master {
     async fn begin(&mut self) -> Result<(), ServeError> {
         let doing = "start a process";
         self.start_auth().await.map_err(ServeError::system(doing))?;
-        if !self.open_sockets(true) {
-            self.wake_for_sockets();
+        self.open_doors(true);
+        if self.doors.have(For::Lmtp) {
+            self.start_lmtp().await.map_err(ServeError::system(doing))?;
         }
         self.start_login().await.map_err(ServeError::system(doing))
     }
@@ -192,11 +156,7 @@ impl Master {
                 Some(Event::Said(who, number, said)) => self.hear(&who, number, said).await,
                 Some(Event::Gone(gone)) => self.lose(gone)?,
                 Some(Event::Again(who)) => self.again(&who).await,
-                Some(Event::Sockets) => {
-                    if !self.open_sockets(false) {
-                        self.wake_for_sockets();
-                    }
-                }
+                Some(Event::Sockets) => self.open_doors(false),
                 None => break,
             }
         }
@@ -217,49 +177,43 @@ impl Master {
         let number = self.number();
         let wrap = |said: FromAuth| Said::Auth(said);
         let auth = Child::start(Who::Auth, number, (&setup, &[]), &[], &self.events, wrap).await?;
-        for (_, socket) in &self.sockets {
-            auth.tell(ToAuth::Socket, Some(socket.try_clone()?.into()));
+        for socket in self.doors.copies(For::Auth)? {
+            auth.tell(ToAuth::Socket, Some(socket));
         }
         self.auth = Some(auth);
+        // An lmtp process that is there already hears of it, too.
+        if let Some(lmtp) = &self.lmtp {
+            let (here, there) = link::pair()?;
+            lmtp.tell(ToLmtp::Auth, Some(here));
+            self.introduce(ToAuth::Lmtp(lmtp.number), there);
+        }
         // A login process that is there already hears of it.
         if let Some(login) = &self.login {
             let (here, there) = link::pair()?;
             login.tell(ToLogin::Auth, Some(here));
-            self.introduce(login.number, there);
+            self.introduce(ToAuth::Login(login.number), there);
         }
         Ok(())
     }
 
-    /// Opens the sockets for MTAs that are not open yet; `false`: some still are not. Their directories may come later
-    /// than the server does.
-    fn open_sockets(&mut self, first: bool) -> bool {
-        let mut all = true;
-        for (number, socket) in self.config.listen.auth.iter().enumerate() {
-            if self.sockets.iter().any(|(open, _)| *open == number) {
-                continue;
-            }
-            let path = socket.path.display();
-            let opened = sockets::listen(socket).and_then(|listener| {
-                let copy = listener.try_clone()?;
-                Ok((listener, copy))
-            });
-            match opened {
-                Ok((listener, copy)) => {
-                    info!(%path, "listening for MTAs");
-                    self.sockets.push((number, listener));
-                    if let Some(auth) = &self.auth {
-                        auth.tell(ToAuth::Socket, Some(copy.into()));
-                    }
-                }
-                Err(error) => {
-                    all = false;
-                    if first {
-                        warn!(%path, "no socket for MTAs yet, trying again: {error}");
-                    }
-                }
-            }
+    /// Opens the sockets for MTAs that are not open yet, and gives them to those who serve them; tries again later with
+    /// what still is not.
+    fn open_doors(&mut self, first: bool) {
+        for (purpose, socket) in self.doors.open(first) {
+            match purpose {
+                For::Auth => self
+                    .auth
+                    .as_ref()
+                    .map(|auth| auth.tell(ToAuth::Socket, Some(socket))),
+                For::Lmtp => self
+                    .lmtp
+                    .as_ref()
+                    .map(|lmtp| lmtp.tell(ToLmtp::Socket, Some(socket))),
+            };
         }
-        all
+        if !self.doors.are_open() {
+            self.wake_for_sockets();
+        }
     }
 
     fn wake_for_sockets(&self) {
@@ -291,7 +245,26 @@ impl Master {
         let setup = (&setup, self.certificates.as_slice());
         let login = Child::start(Who::Login, number, setup, &descriptors, &self.events, wrap);
         self.login = Some(login.await?);
-        self.introduce(number, there);
+        self.introduce(ToAuth::Login(number), there);
+        Ok(())
+    }
+
+    async fn start_lmtp(&mut self) -> io::Result<()> {
+        let (here, there) = link::pair()?;
+        let setup = Setup::Lmtp(LmtpSetup {
+            ids: self.roles.lmtp,
+            config: settings::for_lmtp(&self.config),
+            host: hostname(&self.config),
+        });
+        let sockets = self.doors.copies(For::Lmtp)?;
+        let mut descriptors: Vec<BorrowedFd<'_>> = vec![here.as_fd()];
+        descriptors.extend(sockets.iter().map(AsFd::as_fd));
+        let number = self.number();
+        let wrap = |said: FromLmtp| Said::Lmtp(said);
+        let setup = (&setup, [].as_slice());
+        let lmtp = Child::start(Who::Lmtp, number, setup, &descriptors, &self.events, wrap);
+        self.lmtp = Some(lmtp.await?);
+        self.introduce(ToAuth::Lmtp(number), there);
         Ok(())
     }
 
@@ -323,16 +296,18 @@ impl Master {
         self.config.auth.source.get(number)
     }
 
-    /// Tells auth of a login process.
-    fn introduce(&self, number: u32, link: OwnedFd) {
+    /// Tells auth of a process that asks it.
+    fn introduce(&self, who: ToAuth, link: OwnedFd) {
         if let Some(auth) = &self.auth {
-            auth.tell(ToAuth::Login(number), Some(link));
+            auth.tell(who, Some(link));
         }
     }
 
     async fn hear(&mut self, who: &Who, number: u32, said: Said) {
         match said {
-            Said::Login(FromLogin::Ready) | Said::Auth(FromAuth::Ready) => {
+            Said::Login(FromLogin::Ready)
+            | Said::Auth(FromAuth::Ready)
+            | Said::Lmtp(FromLmtp::Ready) => {
                 if !self.served.contains(who) {
                     self.served.push(who.clone());
                 }
@@ -341,24 +316,14 @@ impl Master {
             Said::Auth(FromAuth::Granted(login, connection, granted)) => {
                 self.let_in(login, connection, granted).await;
             }
+            Said::Auth(FromAuth::Found(lmtp, recipient, granted)) => {
+                self.let_mail_in(lmtp, recipient, granted).await;
+            }
             Said::Auth(FromAuth::Open(question, source, user)) => {
-                let auth = self.auth.as_ref().map(Child::teller);
-                let source = self.source(source).cloned();
-                // What hangs there holds up nobody else.
-                tokio::spawn(async move {
-                    let opening = spawn_blocking(move || open(source.as_ref(), &user));
-                    let opened = match timeout(OPEN_LIMIT, opening).await {
-                        Ok(Ok(opened)) => opened,
-                        _ => Err(io::Error::from_raw_os_error(libc::ETIMEDOUT)),
-                    };
-                    let (error, file) = match opened {
-                        Ok(file) => (None, Some(file.into())),
-                        Err(error) => (error.raw_os_error(), None),
-                    };
-                    if let Some(auth) = auth {
-                        auth.tell(ToAuth::Here(question, error), file);
-                    }
-                });
+                if let Some(auth) = self.auth.as_ref().map(Child::teller) {
+                    let source = self.source(source).cloned();
+                    tokio::spawn(users_file::give(auth, question, source, user));
+                }
             }
             Said::Auth(FromAuth::Prove(question, source)) => {
                 let (error, link) = match self.start_proof(source).await {
@@ -382,10 +347,10 @@ impl Master {
             return;
         }
         let user = granted.user.clone();
-        let line = self.seat(granted).await;
+        let line = self.seat(granted, ToWorker::Serve).await;
         let Some(login) = &self.login else { return };
         match line {
-            Ok(line) => {
+            Ok((_, line)) => {
                 login.tell(ToLogin::Enter(connection), Some(line));
             }
             Err(error) => {
@@ -395,14 +360,37 @@ impl Master {
         }
     }
 
-    /// A line to the worker that serves this user.
-    async fn seat(&mut self, granted: Granted) -> Result<OwnedFd, ServeError> {
+    /// Brings somebody's mail and a worker together.
+    async fn let_mail_in(&mut self, lmtp: u32, recipient: Recipient, granted: Granted) {
+        if self.lmtp.as_ref().is_none_or(|here| here.number != lmtp) {
+            return;
+        }
+        let user = granted.user.clone();
+        let line = self.seat(granted, ToWorker::Receive).await;
+        let Some(lmtp) = &self.lmtp else { return };
+        match line {
+            Ok((worker, line)) => {
+                lmtp.tell(ToLmtp::Enter(recipient, worker), Some(line));
+            }
+            Err(error) => {
+                error!(user, "mail refused: {error}");
+                lmtp.tell(ToLmtp::Refuse(recipient), None);
+            }
+        }
+    }
+
+    /// A line to the worker that serves this user, which is told what for, and its number.
+    async fn seat(
+        &mut self,
+        granted: Granted,
+        order: fn(Granted) -> ToWorker,
+    ) -> Result<(u32, OwnedFd), ServeError> {
         let (place, granted, root) = self.places.of(&self.config, granted)?;
         let number = self.number();
         let (config, events) = (&self.config, &self.events);
         let line = self
             .workers
-            .line(config, (place, root), granted, number, events);
+            .line(config, (place, root), order(granted), number, events);
         line.await
     }
 
@@ -421,6 +409,9 @@ impl Master {
             Who::Auth if self.auth.as_ref().is_some_and(|auth| auth.number == number) => {
                 self.auth = None;
             }
+            Who::Lmtp if self.lmtp.as_ref().is_some_and(|lmtp| lmtp.number == number) => {
+                self.lmtp = None;
+            }
             Who::Worker(_) => {
                 if self.workers.lose(number) {
                     error!("{who} has ended, and its sessions with it: {how}");
@@ -431,7 +422,7 @@ impl Master {
                 self.proofs = self.proofs.saturating_sub(1);
                 return Ok(());
             }
-            Who::Login | Who::Auth => return Ok(()),
+            Who::Login | Who::Auth | Who::Lmtp => return Ok(()),
         }
         if !self.served.contains(&who) {
             return Err(ServeError::Usage(format!("{who} could not begin: {how}")));
@@ -450,6 +441,7 @@ impl Master {
         let started = match who {
             Who::Login => self.start_login().await,
             Who::Auth => self.start_auth().await,
+            Who::Lmtp => self.start_lmtp().await,
             Who::Worker(_) | Who::Proof => return,
         };
         if let Err(error) = started {
@@ -467,14 +459,18 @@ impl Master {
         if let Some(login) = &self.login {
             login.tell(ToLogin::Stop, None);
         }
+        if let Some(lmtp) = &self.lmtp {
+            lmtp.tell(ToLmtp::Stop, None);
+        }
         self.workers.stop();
         let deadline = Instant::now() + SESSIONS_GRACE + FLUSH_GRACE;
         let all = async {
-            while self.login.is_some() || !self.workers.is_empty() {
+            while self.login.is_some() || self.lmtp.is_some() || !self.workers.is_empty() {
                 match happened.recv().await {
                     Some(Event::Gone(Gone {
                         who: Who::Login, ..
                     })) => self.login = None,
+                    Some(Event::Gone(Gone { who: Who::Lmtp, .. })) => self.lmtp = None,
                     Some(Event::Gone(Gone {
                         who: Who::Worker(_),
                         number,
@@ -497,21 +493,5 @@ impl Master {
         if let Some(auth) = &self.auth {
             auth.tell(ToAuth::Stop, None);
         }
-    }
-}
-
-/// The file of a source of users, as it is for this user.
-fn open(source: Option<&Source>, user: &str) -> io::Result<File> {
-    let Some(Source::PasswdFile { path, .. }) = source else {
-        return Err(io::ErrorKind::NotFound.into());
-    };
-    let variables = Variables { user, home: None };
-    let path = PathBuf::from(path.expand(&variables).map_err(io::Error::other)?);
-    // Whatever else stands there must not hold up the server.
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = rustix::fs::open(path, flags, Mode::empty())?;
-    match FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) {
-        FileType::RegularFile => Ok(file.into()),
-        _ => Err(io::ErrorKind::InvalidInput.into()),
     }
 }

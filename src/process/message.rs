@@ -3,16 +3,19 @@
 //! ```text
 //!             ┌──────── master ────────┐
 //!     ToLogin │          │ ToAuth      │ ToWorker
-//!             ▼          ▼ FromAuth    ▼ FromWorker
-//!           login ◀───▶ auth         worker
+//!      ToLmtp ▼          ▼ FromAuth    ▼ FromWorker
+//!     login, lmtp ◀───▶ auth         worker
 //!             │  Ask, Reply            ▲
+//!             │  Seek, Sought          │
 //!             └────────────────────────┘
 //!              a line for each session: Entry, Way back
+//!              a line for each recipient: Bring, Brought
 //! ```
 //!
-//! A process says nothing to master but what stands here, login that it is there and nothing else: what it wants it asks of
-//! auth, and who has logged in auth tells master, so that a login process that was taken over can name nobody. Octets that clients
-//! wrote cross from login to auth and to a worker alone.
+//! A process says nothing to master but what stands here, login and lmtp that they are there and nothing else: what they want
+//! they ask of auth, and who has logged in or gets mail auth tells master, so that a login process that was taken over can
+//! name nobody, and an lmtp process can bring mail, to those that auth knows, and see none. Octets that clients
+//! wrote cross from login to auth and to a worker alone, and so do those of mail from lmtp.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -38,6 +41,8 @@ pub enum Setup {
     Worker(WorkerSetup),
     /// See [`ProofSetup`]. With it comes the link to auth.
     Proof(ProofSetup),
+    /// See [`LmtpSetup`]. With it come the link to auth, and a socket for each place where it listens.
+    Lmtp(LmtpSetup),
 }
 
 /// How the check of one password begins.
@@ -60,6 +65,17 @@ pub struct LoginSetup {
     pub ports: Vec<(SocketAddr, bool)>,
     /// How many certificates follow, a message each; that for everybody first.
     pub certificates: usize,
+}
+
+/// How the lmtp process begins.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct LmtpSetup {
+    /// Whom it becomes; `None`: there is nobody to become.
+    pub ids: Option<Ids>,
+    /// What it needs of the configuration, as TOML.
+    pub config: String,
+    /// This host's name.
+    pub host: String,
 }
 
 /// How the auth process begins.
@@ -104,6 +120,44 @@ pub enum FromLogin {
     Ready,
 }
 
+/// The number of a recipient, given by the lmtp process.
+pub type Recipient = u64;
+
+/// Master → lmtp.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum ToLmtp {
+    /// Another auth process is there; its link comes along.
+    Auth,
+    /// Another socket is there, and comes along.
+    Socket,
+    /// This recipient is there: the line to the worker of this number comes along.
+    Enter(Recipient, u32),
+    /// The recipient is there, but cannot be served.
+    Refuse(Recipient),
+    /// No more connections; what has come as a whole is to be brought.
+    Stop,
+}
+
+/// Lmtp → master.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum FromLmtp {
+    /// It serves.
+    Ready,
+}
+
+/// Lmtp → auth: who has this name?
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Seek(pub Recipient, pub String);
+
+/// Auth → lmtp. Who was found is told master.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Sought {
+    /// There is no such user.
+    Nobody(Recipient),
+    /// A source cannot answer.
+    Unavailable(Recipient),
+}
+
 /// Login → auth.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Ask {
@@ -133,6 +187,8 @@ pub enum Reply {
 pub enum ToAuth {
     /// A login process of this number is there; its link comes along.
     Login(u32),
+    /// An lmtp process of this number is there; its link comes along.
+    Lmtp(u32),
     /// A socket that MTAs connect to comes along.
     Socket,
     /// The answer to the question of this number: the file comes along, or the link to who checks a password; or why
@@ -149,6 +205,8 @@ pub enum FromAuth {
     Ready,
     /// A connection of the login process of this number is this user's.
     Granted(u32, Connection, Granted),
+    /// A recipient of the lmtp process of this number is this user.
+    Found(u32, Recipient, Granted),
     /// Asks for the file of a source of users, by its place in the configuration, as it is for this user. The first
     /// number is the question's.
     Open(u32, u32, String),
@@ -162,6 +220,8 @@ pub enum FromAuth {
 pub enum ToWorker {
     /// A connection of this user is coming, on the line that comes along.
     Serve(Granted),
+    /// Mail for this user is coming, on the line that comes along.
+    Receive(Granted),
     /// Nobody will come any more; those that are there may stay.
     Leave,
     /// Sessions are to end.
@@ -196,6 +256,45 @@ pub struct Entry {
     pub opening: Opening,
     /// The client's address.
     pub peer: SocketAddr,
+}
+
+/// Lmtp → worker, on the line of a recipient: mail for that user, and nothing else.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Bring {
+    /// First: the mailbox that the address names, in UTF-8. Answered by [`Brought::Ready`].
+    Open(Option<String>),
+    /// More of a message.
+    Octets(Vec<u8>),
+    /// That was all of it. Answered by [`Brought::Whole`].
+    End,
+    /// The message of this number is for this recipient too. Answered by [`Brought::Placed`].
+    Place(u64),
+}
+
+/// Worker → lmtp, on the same line.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Brought {
+    /// There is a mailbox for what comes.
+    Ready,
+    /// The message is on the disk; its number.
+    Whole(u64),
+    /// It is in the mailbox, for good.
+    Placed,
+    /// It is not.
+    Refused(Refused),
+}
+
+/// Why a worker does not take mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Refused {
+    /// The user has as much as is allowed.
+    OverQuota,
+    /// There is no room on the disk.
+    DiskFull,
+    /// It is too large.
+    TooLarge,
+    /// Anything else.
+    Fault,
 }
 
 /// Worker → login, on the same line: the client has given up who it was (RFC 8437).

@@ -1,17 +1,21 @@
 //! Who runs as whom, and what a whole server is put together from.
 //!
 //! By a configuration a server is several processes: [`master`] starts all others ([`child`], [`role`]) and brings
-//! them together, [`login`] speaks with strangers, [`auth`] knows who may come in, and a [`worker`] serves a user's
+//! them together, [`login`] speaks with strangers, [`lmtp`] with MTAs, [`auth`] knows who may come in, and a [`worker`] serves a user's
 //! mail; [`message`] has all that they may say to one another. `serve MAILDIR` is one process, [`single`]. All begin in
 //! the same order: rights are dropped, then files and system calls, and then threads are started and the log; so
 //! nothing that needs root happens after the drop, and no thread exists before it.
 
 mod accounts;
 mod auth;
+mod bring;
 mod child;
 mod confine;
 mod connection;
+pub mod deliver;
+mod doors;
 mod link;
+mod lmtp;
 mod log;
 mod login;
 pub mod master;
@@ -22,7 +26,9 @@ mod ports;
 mod privileges;
 mod proof;
 mod pump;
+mod receive;
 pub mod role;
+mod roles;
 mod screen;
 mod service;
 mod settings;
@@ -30,6 +36,7 @@ pub mod single;
 mod sockets;
 mod start;
 mod users;
+mod users_file;
 mod way;
 mod worker;
 mod workers;

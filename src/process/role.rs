@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use crate::process::ServeError;
 use crate::process::link::{is_link, receive_first};
 use crate::process::message::Setup;
-use crate::process::{auth, login, proof, worker};
+use crate::process::{auth, lmtp, login, proof, worker};
 
 /// Does what master wants, to the end.
 ///
@@ -38,6 +38,7 @@ pub fn run() -> Result<(), ServeError> {
         Setup::Auth(_) => c"culver-auth",
         Setup::Worker(_) => c"culver-worker",
         Setup::Proof(_) => c"culver-proof",
+        Setup::Lmtp(_) => c"culver-lmtp",
     };
     rustix::thread::set_name(name).map_err(|error| ServeError::system(doing)(error.into()))?;
     match setup {
@@ -45,5 +46,6 @@ pub fn run() -> Result<(), ServeError> {
         Setup::Auth(setup) => auth::run(setup, master),
         Setup::Worker(setup) => worker::run(setup, master),
         Setup::Proof(setup) => proof::run(&setup, descriptors),
+        Setup::Lmtp(setup) => lmtp::run(setup, master, descriptors),
     }
 }

@@ -7,7 +7,7 @@ use tracing::{error, info, warn};
 
 use crate::net::stream::Stream;
 use crate::process::connection::Inside;
-use crate::process::users::{Unserved, Users};
+use crate::process::users::{Purpose, Unserved, Users};
 use crate::session::{self, Code, Handover, Limits, Released, Stop};
 
 /// What all sessions of a process share.
@@ -29,7 +29,7 @@ impl Service {
         peer: SocketAddr,
     ) -> Option<Released<S>> {
         let user = handover.passage.user.clone();
-        match self.users.enter(&handover.passage).await {
+        match self.users.enter(&handover.passage, Purpose::Session).await {
             Ok(seat) => {
                 info!(user, %peer, "logged in");
                 let account = Arc::clone(seat.user());

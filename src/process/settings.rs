@@ -70,6 +70,16 @@ pub fn for_login(config: &Config) -> String {
     own.to_toml(false)
 }
 
+/// What the lmtp process needs: how large a message may be.
+pub fn for_lmtp(config: &Config) -> String {
+    let mut own = Config {
+        log: config.log.clone(),
+        ..Config::default()
+    };
+    own.mail.max_message_size = config.mail.max_message_size;
+    own.to_toml(false)
+}
+
 /// What the auth process needs: the sources of users.
 pub fn for_auth(config: &Config) -> String {
     let mut own = Config {
@@ -124,7 +134,7 @@ mod tests {
         let login = read(&for_login(&all)).unwrap();
         let auth = read(&for_auth(&all)).unwrap();
         let worker = read(&for_worker(&all)).unwrap();
-        for text in [for_login(&all), for_worker(&all)] {
+        for text in [for_login(&all), for_worker(&all), for_lmtp(&all)] {
             assert!(!text.contains("geheim") && !text.contains("/k"), "{text}");
         }
         assert_eq!(

@@ -13,17 +13,14 @@ use std::path::PathBuf;
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid, chownat, fstat, open};
 use rustix::process::geteuid;
 
-use crate::config::{AuthSocket, Id};
+use crate::config::{Id, SocketFile};
 
-/// The mode of a socket for which none is asked.
-const MODE: u32 = 0o600;
-
-/// Listens on a socket file, in place of one that nobody listens on any more.
+/// Listens on a socket file, in place of one that nobody listens on any more. `mode` is that of one for which none is asked.
 ///
 /// # Errors
 ///
 /// `AddrInUse` where somebody does; and what the system says.
-pub fn listen(socket: &AuthSocket) -> io::Result<UnixListener> {
+pub fn listen(socket: &SocketFile, mode: u32) -> io::Result<UnixListener> {
     if UnixStream::connect(&socket.path).is_ok() {
         return Err(io::ErrorKind::AddrInUse.into());
     }
@@ -31,7 +28,7 @@ pub fn listen(socket: &AuthSocket) -> io::Result<UnixListener> {
     draft.push(format!(".{}", std::process::id()));
     let draft = PathBuf::from(draft);
     let listener = UnixListener::bind(&draft)?;
-    let ready = prepare(socket, &draft).and_then(|()| fs::rename(&draft, &socket.path));
+    let ready = prepare(socket, mode, &draft).and_then(|()| fs::rename(&draft, &socket.path));
     if let Err(error) = ready {
         // What cannot be used is not left there.
         let _ = fs::remove_file(&draft);
@@ -41,7 +38,7 @@ pub fn listen(socket: &AuthSocket) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-fn prepare(socket: &AuthSocket, draft: &PathBuf) -> io::Result<()> {
+fn prepare(socket: &SocketFile, mode: u32, draft: &PathBuf) -> io::Result<()> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let made = open(draft, flags, Mode::empty())?;
     let stat = fstat(&made)?;
@@ -55,7 +52,7 @@ fn prepare(socket: &AuthSocket, draft: &PathBuf) -> io::Result<()> {
     let by_number = format!("/proc/self/fd/{}", made.as_raw_fd());
     fs::set_permissions(
         by_number,
-        Permissions::from_mode(socket.mode.unwrap_or(MODE)),
+        Permissions::from_mode(socket.mode.unwrap_or(mode)),
     )?;
     let number = |id: &Option<Id>, find: fn(&Id) -> io::Result<Option<u32>>| match id {
         Some(id) => match find(id)? {
@@ -80,27 +77,32 @@ mod tests {
 
     use super::*;
 
+    const MODE: u32 = 0o600;
+
     #[test]
     fn a_socket_has_its_mode_and_takes_a_stale_ones_place() {
         let home = tempfile::tempdir().unwrap();
-        let mut socket = AuthSocket {
+        let mut socket = SocketFile {
             path: home.path().join("auth"),
-            ..AuthSocket::default()
+            ..SocketFile::default()
         };
         for mode in [None, Some(0o660)] {
             socket.mode = mode;
-            let listener = listen(&socket).unwrap();
+            let listener = listen(&socket, MODE).unwrap();
             let metadata = fs::metadata(&socket.path).unwrap();
             assert_eq!(metadata.mode() & 0o777, mode.unwrap_or(MODE));
-            let error = listen(&socket).unwrap_err();
+            let error = listen(&socket, MODE).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
             drop(listener);
         }
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
         socket.user = Some(Id::Name("no-such-user-here".to_owned()));
-        assert!(listen(&socket).is_err());
+        assert!(listen(&socket, MODE).is_err());
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
         socket.path = home.path().join("not/there");
-        assert_eq!(listen(&socket).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(
+            listen(&socket, MODE).unwrap_err().kind(),
+            io::ErrorKind::NotFound
+        );
     }
 }

@@ -35,7 +35,9 @@ struct Entry {
     /// Set once it is open; connections that come meanwhile wait for the one that opens it.
     user: Arc<OnceCell<Arc<User>>>,
     connections: usize,
-    /// Since when there are none.
+    /// Those who bring mail, of whom there may be any number.
+    visits: usize,
+    /// Since when there are neither.
     idle_since: Instant,
 }
 
@@ -50,6 +52,15 @@ pub enum Unserved {
     Failed(#[from] ServeError),
 }
 
+/// What somebody is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A session.
+    Session,
+    /// To bring mail.
+    Mail,
+}
+
 /// One connection of a user. Dropping it leaves the account.
 pub struct Seat {
     user: Arc<User>,
@@ -60,6 +71,7 @@ pub struct Seat {
 struct Counted {
     users: Arc<Users>,
     name: String,
+    purpose: Purpose,
 }
 
 impl Users {
@@ -73,7 +85,11 @@ impl Users {
     }
 
     /// Lets one more connection of a user in, and opens the account if it is the first.
-    pub async fn enter(self: &Arc<Self>, granted: &Granted) -> Result<Seat, Unserved> {
+    pub async fn enter(
+        self: &Arc<Self>,
+        granted: &Granted,
+        purpose: Purpose,
+    ) -> Result<Seat, Unserved> {
         let cell = {
             let mut accounts = self.lock();
             let entry = accounts
@@ -81,18 +97,20 @@ impl Users {
                 .or_insert_with(|| Entry {
                     user: Arc::default(),
                     connections: 0,
+                    visits: 0,
                     idle_since: Instant::now(),
                 });
-            if entry.connections >= self.per_user {
+            if purpose == Purpose::Session && entry.connections >= self.per_user {
                 return Err(Unserved::TooMany);
             }
-            entry.connections += 1;
+            *entry.count(purpose) += 1;
             Arc::clone(&entry.user)
         };
         // From here on the connection is counted, and whatever happens uncounts it.
         let counted = Counted {
             users: Arc::clone(self),
             name: granted.user.clone(),
+            purpose,
         };
         let mut user = cell
             .get_or_try_init(|| self.open(granted))
@@ -165,7 +183,7 @@ impl Users {
     fn unused(&self) -> Vec<(String, Arc<User>)> {
         let mut accounts = self.lock();
         // Those that could not be opened have nothing to close.
-        accounts.retain(|_, entry| entry.connections > 0 || entry.user.initialized());
+        accounts.retain(|_, entry| entry.is_in_use() || entry.user.initialized());
         accounts
             .iter()
             .filter(|(_, entry)| entry.is_unused())
@@ -187,7 +205,18 @@ async fn is_current(user: &Arc<User>) -> bool {
 
 impl Entry {
     fn is_unused(&self) -> bool {
-        self.connections == 0 && self.idle_since.elapsed() >= STAYS
+        !self.is_in_use() && self.idle_since.elapsed() >= STAYS
+    }
+
+    fn is_in_use(&self) -> bool {
+        self.connections > 0 || self.visits > 0
+    }
+
+    fn count(&mut self, purpose: Purpose) -> &mut usize {
+        match purpose {
+            Purpose::Session => &mut self.connections,
+            Purpose::Mail => &mut self.visits,
+        }
     }
 }
 
@@ -201,7 +230,8 @@ impl Seat {
 impl Drop for Counted {
     fn drop(&mut self) {
         if let Some(entry) = self.users.lock().get_mut(&self.name) {
-            entry.connections = entry.connections.saturating_sub(1);
+            let count = entry.count(self.purpose);
+            *count = count.saturating_sub(1);
             entry.idle_since = Instant::now();
         }
     }
@@ -241,7 +271,11 @@ mod tests {
     async fn a_failed_opening_is_uncounted_and_tried_again() {
         let (users, asked) = nowhere(1);
         for round in 1..4 {
-            let error = users.enter(&granted("ana")).await.err().unwrap();
+            let error = users
+                .enter(&granted("ana"), Purpose::Session)
+                .await
+                .err()
+                .unwrap();
             assert!(matches!(error, Unserved::Failed(_)), "{error}");
             assert_eq!(asked.load(Ordering::Relaxed), round);
         }
@@ -259,12 +293,15 @@ mod tests {
         };
         let users = Users::new(2, Box::new(open));
         let ana = granted("ana");
-        let first = users.enter(&ana).await.unwrap();
-        let second = users.enter(&ana).await.unwrap();
+        let first = users.enter(&ana, Purpose::Session).await.unwrap();
+        let second = users.enter(&ana, Purpose::Session).await.unwrap();
         assert!(Arc::ptr_eq(first.user(), second.user()));
-        assert!(matches!(users.enter(&ana).await, Err(Unserved::TooMany)));
+        assert!(matches!(
+            users.enter(&ana, Purpose::Session).await,
+            Err(Unserved::TooMany)
+        ));
         drop(first);
-        drop(users.enter(&ana).await.unwrap());
+        drop(users.enter(&ana, Purpose::Session).await.unwrap());
         drop(second);
 
         let closing = tokio::spawn(Arc::clone(&users).close_unused());
@@ -286,23 +323,33 @@ mod tests {
         };
         let users = Users::new(9, Box::new(open));
         let ana = granted("ana");
-        let old = users.enter(&ana).await.unwrap();
+        let old = users.enter(&ana, Purpose::Session).await.unwrap();
         std::fs::rename(&maildir, home.path().join("aside")).unwrap();
-        let new = users.enter(&ana).await.unwrap();
+        let new = users.enter(&ana, Purpose::Session).await.unwrap();
         assert!(!Arc::ptr_eq(old.user(), new.user()));
         assert!(maildir.join("cur").is_dir());
-        let next = users.enter(&ana).await.unwrap();
+        let next = users.enter(&ana, Purpose::Session).await.unwrap();
         assert!(Arc::ptr_eq(new.user(), next.user()));
         std::fs::remove_dir_all(&maildir).unwrap();
-        let last = users.enter(&ana).await.unwrap();
+        let last = users.enter(&ana, Purpose::Session).await.unwrap();
         assert!(last.user().is_current() && !new.user().is_current());
     }
 
     #[tokio::test]
-    async fn the_limit_is_per_user() {
+    async fn the_limit_is_per_user_and_none_for_mail() {
         let (users, asked) = nowhere(0);
-        let error = users.enter(&granted("ana")).await.err().unwrap();
+        let error = users
+            .enter(&granted("ana"), Purpose::Session)
+            .await
+            .err()
+            .unwrap();
         assert!(matches!(error, Unserved::TooMany), "{error}");
         assert_eq!(asked.load(Ordering::Relaxed), 0);
+        let error = users
+            .enter(&granted("ana"), Purpose::Mail)
+            .await
+            .err()
+            .unwrap();
+        assert!(matches!(error, Unserved::Failed(_)), "{error}");
     }
 }

@@ -103,7 +103,7 @@ async fn receive(line: &UnixStream, buffer: &mut [u8]) -> io::Result<(usize, Vec
 }
 
 /// A length in four octets, the lowest first, and the message.
-async fn write(line: &mut UnixStream, message: &impl Serialize) -> io::Result<()> {
+pub(super) async fn write(line: &mut UnixStream, message: &impl Serialize) -> io::Result<()> {
     let message = postcard::to_allocvec(message).map_err(io::Error::other)?;
     let message = Zeroizing::new(message);
     let length = u32::try_from(message.len()).map_err(io::Error::other)?;
@@ -111,7 +111,7 @@ async fn write(line: &mut UnixStream, message: &impl Serialize) -> io::Result<()
     line.write_all(&message).await
 }
 
-async fn read<M: DeserializeOwned>(line: &mut UnixStream) -> io::Result<M> {
+pub(super) async fn read<M: DeserializeOwned>(line: &mut UnixStream) -> io::Result<M> {
     let mut length = [0; 4];
     line.read_exact(&mut length).await?;
     let length = u64::from(u32::from_le_bytes(length));

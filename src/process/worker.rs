@@ -25,6 +25,7 @@ use crate::process::confine;
 use crate::process::link::{Link, unexpected};
 use crate::process::message::{Entry, FromWorker, ToWorker, WorkerSetup};
 use crate::process::privileges;
+use crate::process::receive::Mail;
 use crate::process::service::Service;
 use crate::process::settings::{self, at_most, session_limits};
 use crate::process::start::{
@@ -91,6 +92,7 @@ pub fn run(setup: WorkerSetup, master: OwnedFd) -> Result<(), ServeError> {
         let master = Link::new(master).map_err(ServeError::system("reach master"))?;
         let (stop_sender, stop) = watch::channel(false);
         let (own_uid, limits) = (privileges::own_uid(), session_limits(&config));
+        let most = config.mail.max_message_size.limit();
         let users = Users::new(
             at_most(config.limits.connections_per_user),
             Box::new(move |granted| {
@@ -103,12 +105,13 @@ pub fn run(setup: WorkerSetup, master: OwnedFd) -> Result<(), ServeError> {
             limits,
             stop,
         };
+        let mail = Arc::new(Mail::new(Arc::clone(&users), most));
         let closing = tokio::spawn(Arc::clone(&users).close_unused());
         let mut sessions = JoinSet::new();
         let ready = FromWorker::Ready(reached);
         let ready = master.send(&ready, &[]).await;
         ready.map_err(ServeError::system("reach master"))?;
-        let heard = hear(&master, service, &mut sessions).await;
+        let heard = hear(&master, service, mail, &mut sessions).await;
         closing.abort();
         stop_sender.send_replace(true);
         let deadline = Instant::now() + SESSIONS_GRACE;
@@ -138,7 +141,12 @@ pub fn identities(directories: &[PathBuf]) -> Vec<(u64, u64)> {
 }
 
 /// Does what master says, until that is to leave or to stop.
-async fn hear(master: &Link, service: Service, sessions: &mut JoinSet<()>) -> io::Result<()> {
+async fn hear(
+    master: &Link,
+    service: Service,
+    mail: Arc<Mail>,
+    sessions: &mut JoinSet<()>,
+) -> io::Result<()> {
     let mut look = interval(LOOK);
     let mut served = 0u64;
     let mut idle = Some(Instant::now());
@@ -159,6 +167,20 @@ async fn hear(master: &Link, service: Service, sessions: &mut JoinSet<()>) -> io
                     sessions.spawn(async move {
                         if let Err(error) = serve(service, granted, line).await {
                             debug!("session not begun: {error}");
+                        }
+                    });
+                }
+                Some((ToWorker::Receive(granted), mut descriptors)) => {
+                    served += 1;
+                    let Some(line) = descriptors.pop() else {
+                        warn!("mail has lost its way: out of descriptors");
+                        continue;
+                    };
+                    idle = None;
+                    let mail = Arc::clone(&mail);
+                    sessions.spawn(async move {
+                        if let Err(error) = mail.receive(granted, line).await {
+                            debug!("mail given up: {error}");
                         }
                     });
                 }

@@ -12,7 +12,6 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::auth::Granted;
 use crate::config::Config;
 use crate::process::ServeError;
 use crate::process::child::{Child, Event, Said, Who};
@@ -56,8 +55,8 @@ impl Workers {
         self.all.is_empty()
     }
 
-    /// A line to the worker that serves in this place, which is started with this number if it is not there. `root` is
-    /// the user's mail.
+    /// A line to the worker that serves in this place, which is told `order`, and its number; it is started with this one
+    /// if it is not there. `root` is the user's mail.
     ///
     /// # Errors
     ///
@@ -66,10 +65,10 @@ impl Workers {
         &mut self,
         config: &Config,
         (place, root): (Place, PathBuf),
-        granted: Granted,
+        order: ToWorker,
         number: u32,
         events: &mpsc::Sender<Event>,
-    ) -> Result<OwnedFd, ServeError> {
+    ) -> Result<(u32, OwnedFd), ServeError> {
         let doing = "start a worker";
         let (place, here) = look(place, root)
             .await
@@ -110,11 +109,10 @@ impl Workers {
             }
         };
         let (here, there) = UnixStream::pair().map_err(ServeError::system(doing))?;
-        let serve = ToWorker::Serve(granted);
         match self.all.get_mut(&number) {
-            Some(worker) if worker.child.tell(serve, Some(there.into())) => {
+            Some(worker) if worker.child.tell(order, Some(there.into())) => {
                 worker.given += 1;
-                Ok(here.into())
+                Ok((number, here.into()))
             }
             _ => Err(ServeError::Usage("the worker does not listen".to_owned())),
         }

@@ -279,6 +279,20 @@ impl Complete {
         self.placed = true;
         Ok(())
     }
+
+    /// Puts it into `new/` or `cur/` of any mailbox, as often as is wanted: a hard link, or a copy where there can be
+    /// none. Under a name chosen by the caller, never over an existing entry (`AlreadyExists`). The directory is not
+    /// synced yet.
+    pub fn place_also(&self, folder: &Folder, sub: Sub, name: &FileName) -> io::Result<()> {
+        let (tmp, own) = (self.in_tmp.tmp.as_fd(), &self.in_tmp.name);
+        match folder.link(tmp, own, sub, name) {
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                let file = File::from(dir::open_at(tmp, own, OFlags::RDONLY | OFlags::NOFOLLOW)?);
+                Delivery::copy_of(folder, &file)?.place_as(folder, sub, name)
+            }
+            linked => linked,
+        }
+    }
 }
 
 impl Drop for Complete {

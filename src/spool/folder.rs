@@ -323,15 +323,7 @@ impl Folder {
         if !dir::kind(&stat).is_file() {
             return Err(io::ErrorKind::CrossesDevices.into());
         }
-        let new = dir::path_of(new.bytes());
-        target.placing(to, |dir| {
-            match rustix::fs::linkat(&source.dir, old, dir, new, AtFlags::empty()) {
-                Err(Errno::PERM | Errno::MLINK | Errno::OPNOTSUPP | Errno::NOSYS) => {
-                    Err(io::ErrorKind::CrossesDevices.into())
-                }
-                result => Ok(result?),
-            }
-        })
+        target.link(source.dir.as_fd(), old, to, new)
     }
 
     /// Unlinks an expunged message.
@@ -400,6 +392,26 @@ impl Folder {
     ) -> io::Result<()> {
         let new = dir::path_of(new.bytes());
         self.placing(sub, |dir| dir::rename(from, name, dir, new))
+    }
+
+    /// Hard-links a file into `new/` or `cur/`, never over an existing entry; makes the directory if it is missing.
+    /// `CrossesDevices` as [`Folder::link_into`] has it.
+    pub(super) fn link(
+        &self,
+        from: BorrowedFd<'_>,
+        name: &Path,
+        sub: Sub,
+        new: &FileName,
+    ) -> io::Result<()> {
+        let new = dir::path_of(new.bytes());
+        self.placing(sub, |dir| {
+            match rustix::fs::linkat(from, name, dir, new, AtFlags::empty()) {
+                Err(Errno::PERM | Errno::MLINK | Errno::OPNOTSUPP | Errno::NOSYS) => {
+                    Err(io::ErrorKind::CrossesDevices.into())
+                }
+                result => Ok(result?),
+            }
+        })
     }
 
     /// Does what makes an entry in `new/` or `cur/`; once more if the directory was missing.

@@ -31,6 +31,7 @@ fn every_limit_of_the_manual_is_reached_here() {
         include_str!("limits_of_messages.rs"),
         include_str!("rfc5465/mod.rs"),
         include_str!("store.rs"),
+        include_str!("../process/lmtp.rs"),
     ]
     .concat();
     assert!(manual().count() > 30);

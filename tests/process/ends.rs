@@ -94,7 +94,7 @@ fn at_sigterm_all_end_in_order() {
         hall.stranger(),
     ];
     let pids: Vec<u32> = hall.processes().iter().map(|one| one.pid).collect();
-    assert_eq!(pids.len(), 4);
+    assert_eq!(pids.len(), 5);
     signal(hall.master(), Signal::TERM);
     for client in &mut clients {
         assert!(rest(client).last().unwrap().starts_with("* BYE"));

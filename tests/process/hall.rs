@@ -85,6 +85,7 @@ impl Hall {
             "ann:{{PLAIN}}p:{ANN}:{ANN}::{dir}/ann::\nbert:{{PLAIN}}p:{BERT}:{BERT}::{dir}/bert::\n\
              carl@example.org:{{PLAIN}}p:::::\ndora@example.org:{{PLAIN}}p:::::\n\
              emil@example.net:{{PLAIN}}p:::::\n\
+             full@example.org:{{PLAIN}}p::::::userdb_quota_rule=*:bytes=1000\n\
              root:{{PLAIN}}p:0:0::{dir}/root::\ndaemon:{{PLAIN}}p:2:2::{dir}/daemon::\n"
         );
         fs::write(at("users"), users).unwrap();
@@ -92,6 +93,7 @@ impl Hall {
         let config = format!(
             "[listen]\nimap = [\"127.0.0.1:{imap}\"]\nimaps = [\"127.0.0.1:{imaps}\"]\n\
              auth = [{{ path = \"{dir}/spool/auth\", user = \"{BERT}\", mode = \"0660\" }}, \"{dir}/auth\"]\n\
+             lmtp = [\"{dir}/lmtp\"]\n\
              [tls]\ncertificate = \"{dir}/cert.pem\"\nkey = \"{dir}/key.pem\"\n\
              [auth]\nfailure-delay = \"0s\"\n\
              [users]\nuid = \"{VMAIL}\"\ngid = \"{VMAIL}\"\nhome = \"{dir}/vmail/%d/%n\"\n\

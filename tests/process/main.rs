@@ -5,8 +5,11 @@
 mod harness;
 
 mod captive;
+mod deliver;
 mod ends;
 mod hall;
+mod lmtp;
+mod lmtp_ends;
 mod mail;
 mod mta;
 mod system;

@@ -155,9 +155,14 @@ fn a_users_worker_reads_that_users_mail_and_nothing_else() {
 }
 
 #[test]
-fn login_opens_nothing_at_all() {
+fn login_and_lmtp_open_nothing_at_all() {
     let Some(busy) = Busy::open() else { return };
-    let login = busy.process("culver-login", None);
+    for name in ["culver-login", "culver-lmtp"] {
+        opens_nothing(&busy, &busy.process(name, None));
+    }
+}
+
+fn opens_nothing(busy: &Busy, login: &Shown) {
     let captive = Captive::take(login.pid);
     let message = busy.message("ann/Maildir");
     for path in [
@@ -177,7 +182,7 @@ fn login_opens_nothing_at_all() {
     for family in [libc::AF_INET, libc::AF_INET6, libc::AF_UNIX] {
         refused("a socket", captive.socket(family));
     }
-    no_way_out(&captive, &login, &busy.hall);
+    no_way_out(&captive, login, &busy.hall);
 }
 
 #[test]

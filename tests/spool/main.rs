@@ -5,6 +5,7 @@ mod harness;
 
 mod broken;
 mod crash;
+mod deliver;
 mod faults;
 mod fifty;
 mod foreign;

@@ -304,3 +304,32 @@ fn the_dummy_can_be_hashed() {
     let stored = Stored::parse(DUMMY, Scheme::Crypt).unwrap();
     assert_eq!(stored.verify("", b"secret"), Ok(false));
 }
+
+#[tokio::test]
+async fn mail_is_for_whoever_is_there() {
+    let (directory, auth) = with_users("username-format = \"%Lu\"");
+    for name in ["ann", "bob", "closed", "near", "empty", "odd"] {
+        let typed = format!("{}@Example.org", name.to_uppercase());
+        let Verdict::Granted(granted) = auth.find(typed).await else {
+            panic!("{name}");
+        };
+        assert_eq!(granted.user, format!("{name}@example.org"));
+    }
+    let Verdict::Granted(ann) = auth.find("alias@example.org".to_owned()).await else {
+        panic!("alias");
+    };
+    assert_eq!(ann.user, "ann@example.org");
+    for nobody in [
+        "nobody@example.org",
+        "../ann@example.org",
+        "",
+        "a\0b",
+        "a+b",
+    ] {
+        let found = auth.find(nobody.to_owned()).await;
+        assert_eq!(found, Verdict::Denied, "{nobody}");
+    }
+    fs::remove_file(directory.path().join("users")).unwrap();
+    let found = auth.find("ann@example.org".to_owned()).await;
+    assert_eq!(found, Verdict::Unavailable);
+}

@@ -114,8 +114,8 @@ fn what_leaves_the_server_less_strict_is_an_error_and_the_rest_a_warning() {
         "error: listen.proxy-protocol-from: not supported by this version yet",
     );
     finds(
-        "[listen]\nlmtp = [\"/run/culver/lmtp\"]\n",
-        "warning: listen.lmtp: not supported by this version yet",
+        "[listen]\nmetrics = \"127.0.0.1:9143\"\n",
+        "warning: listen.metrics: not supported by this version yet",
     );
     finds(
         "[auth]\nmechanisms = [\"EXTERNAL\"]\n",

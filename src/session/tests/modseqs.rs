@@ -1,6 +1,10 @@
 //! Clients of a mailbox that keeps no mod-sequences for a moment, or none any more.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+
 use super::*;
+use crate::spool::filename::FileName;
 
 impl House {
     /// Another program's lock, and a flag that it sets under it.
@@ -8,13 +12,14 @@ impl House {
         let lock = self.maildir().join("dovecot-uidlist.lock");
         std::fs::write(&lock, "foreign").unwrap();
         let cur = self.maildir().join("cur");
-        let mut names: Vec<PathBuf> = std::fs::read_dir(cur)
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .collect();
-        names.sort();
-        let flagged = format!("{}F", names[0].display());
-        std::fs::rename(&names[0], flagged).unwrap();
+        let names = std::fs::read_dir(&cur).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name());
+        let first = names
+            .filter_map(|name| FileName::new(name.as_encoded_bytes()))
+            .min_by(FileName::arrival_order)
+            .unwrap();
+        let first = cur.join(OsStr::from_bytes(first.bytes()));
+        std::fs::rename(&first, format!("{}F", first.display())).unwrap();
         lock
     }
 }

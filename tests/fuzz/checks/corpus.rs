@@ -44,6 +44,11 @@ fn index() {
 }
 
 #[test]
+fn lmtp() {
+    run("lmtp", crate::lmtp::check);
+}
+
+#[test]
 fn message() {
     run("message", crate::message::check);
 }

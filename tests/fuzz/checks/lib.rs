@@ -12,6 +12,7 @@ mod corpus;
 pub mod date;
 pub mod grammar;
 pub mod index;
+pub mod lmtp;
 pub mod message;
 pub mod mutf7;
 pub mod reader;

@@ -1,0 +1,86 @@
+//! `culver deliver`, which is `culver-lda` by another name. Its exit codes are those that MTAs understand (sysexits.h).
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use super::{DeliverArgs, Failure, config};
+use crate::config::{Config, DEFAULT_PATH};
+use crate::process::deliver::{self, Order, Undelivered};
+
+/// Another name of the program, by which it is this command.
+const NAME: &str = "culver-lda";
+
+/// The command.
+const COMMAND: &str = "deliver";
+
+const USAGE: u8 = 64;
+const NO_USER: u8 = 67;
+const TRY_AGAIN: u8 = 75;
+const NO_PERMISSION: u8 = 77;
+
+/// The arguments as they would be under the program's own name.
+pub(super) fn by_name(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let name = arguments.first().map(Path::new).and_then(Path::file_name);
+    if name == Some(OsStr::new(NAME)) {
+        arguments.insert(1, COMMAND.into());
+    }
+    arguments
+}
+
+/// The exit code where the arguments make no sense: MTAs would take the usual one for something else.
+pub(super) fn usage_code(arguments: &[OsString]) -> u8 {
+    match arguments.get(1).is_some_and(|word| word == COMMAND) {
+        true => USAGE,
+        false => 2,
+    }
+}
+
+pub(super) fn run(args: DeliverArgs) -> Result<(), Failure> {
+    let config = match args.config.or_else(config::from_environment) {
+        Some(file) => config::load(&file),
+        None if Path::new(DEFAULT_PATH).exists() => config::load(Path::new(DEFAULT_PATH)),
+        None => Ok(Config::default()),
+    };
+    // What is wrong with it will be mended, and the message waits for that.
+    let config = config.map_err(|failure| match failure {
+        Failure::Failed(text) | Failure::Usage(text) => Failure::Code(TRY_AGAIN, text),
+        Failure::Said => Failure::Code(TRY_AGAIN, String::new()),
+        failure => failure,
+    })?;
+    let order = Order {
+        user: args.user,
+        sender: args.sender,
+        recipient: args.recipient,
+        mailbox: args.mailbox,
+    };
+    deliver::deliver(config, &order).map_err(|error| {
+        let code = match &error {
+            Undelivered::Usage(_) => USAGE,
+            Undelivered::NoUser(_) => NO_USER,
+            Undelivered::NoPermission(_) | Undelivered::TooLarge(_) => NO_PERMISSION,
+            Undelivered::OverQuota if args.reject => NO_PERMISSION,
+            Undelivered::OverQuota | Undelivered::TryAgain(_) => TRY_AGAIN,
+        };
+        Failure::Code(code, error.to_string())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_is_the_command() {
+        let of = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+        let lda = by_name(of(&["/usr/lib/dovecot/culver-lda", "-d", "ann"]));
+        assert_eq!(
+            lda,
+            of(&["/usr/lib/dovecot/culver-lda", "deliver", "-d", "ann"])
+        );
+        assert_eq!(usage_code(&lda), USAGE);
+        let own = by_name(of(&["culver", "deliver"]));
+        assert_eq!(own, of(&["culver", "deliver"]));
+        assert_eq!(usage_code(&own), USAGE);
+        assert_eq!(usage_code(&of(&["culver", "serve"])), 2);
+    }
+}

@@ -1,0 +1,391 @@
+//! One connection, from the greeting to its end (RFC 2033): commands in their order, and a reply for each recipient once
+//! the message is in the mailbox. Replies to commands that were sent together go out together (PIPELINING, RFC 2920).
+
+use std::io;
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use rustix::rand::{GetRandomFlags, getrandom};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tracing::info;
+
+use super::command::{self, Address, Command, Mail};
+use super::data::Dots;
+use super::line::{End, Line, PIECE};
+use super::trace::Trace;
+use super::{Desk, Refusal, Transfer};
+
+/// The most recipients of a message; RFC 5321 §4.5.3.1.8 asks for as many.
+pub const RECIPIENTS_MAX: usize = 100;
+
+/// So many lines that are no command, one after the other, and the connection ends.
+pub const WRONG_MAX: usize = 10;
+
+/// What all connections share, and who is at the other end of this one.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// This host's name.
+    pub host: String,
+    /// The largest message, in octets.
+    pub most: Option<u64>,
+    /// The client's address, where it has one.
+    pub peer: Option<IpAddr>,
+}
+
+/// Serves a client to the end of its connection. When `stop` says so, a message that is not whole yet is given up.
+///
+/// # Errors
+///
+/// What the stream says.
+pub async fn serve<S, D>(
+    stream: S,
+    desk: &D,
+    setting: &Setting,
+    stop: watch::Receiver<bool>,
+) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+    D: Desk,
+{
+    let mut session = Session {
+        line: Line::new(stream, stop),
+        desk,
+        setting,
+        client: None,
+        envelope: None,
+        chunks: None,
+        wrong: 0,
+    };
+    session
+        .line
+        .say(&format!("220 {} Culver ready.", setting.host));
+    let last = match session.run().await {
+        Ok(()) => "221 2.0.0 Bye".to_owned(),
+        Err(End::Said(last)) => last,
+        Err(End::Lost(error)) => return Err(error),
+    };
+    session.line.say(&last);
+    session.line.flush().await
+}
+
+struct Session<'a, S, D: Desk> {
+    line: Line<S>,
+    desk: &'a D,
+    setting: &'a Setting,
+    /// Who the client says it is.
+    client: Option<String>,
+    /// From MAIL to the end of the message.
+    envelope: Option<Envelope<D::Recipient>>,
+    /// From the first BDAT to the last.
+    chunks: Option<Chunks<D::Transfer>>,
+    wrong: usize,
+}
+
+/// A message's envelope.
+struct Envelope<R> {
+    mail: Mail,
+    recipients: Vec<(Address, R)>,
+}
+
+/// A message that has begun to come.
+struct Chunks<T> {
+    id: String,
+    addresses: Vec<Address>,
+    transfer: T,
+    size: u64,
+}
+
+impl<S, D> Session<'_, S, D>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+    D: Desk,
+{
+    async fn run(&mut self) -> Result<(), End> {
+        loop {
+            let parsed = match self.line.next().await? {
+                Some(Ok(line)) => command::parse(&line),
+                Some(Err(wrong)) => Err(wrong),
+                None => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+            };
+            let command = match parsed {
+                Ok(Command::Quit) => return Ok(()),
+                Ok(command) => command,
+                Err(wrong) => {
+                    self.wrong += 1;
+                    if self.wrong >= WRONG_MAX {
+                        let host = &self.setting.host;
+                        return Err(End::Said(format!(
+                            "421 4.7.0 {host} Too many invalid commands."
+                        )));
+                    }
+                    self.line.say(wrong.0);
+                    continue;
+                }
+            };
+            self.wrong = 0;
+            self.obey(command).await?;
+        }
+    }
+
+    async fn obey(&mut self, command: Command) -> Result<(), End> {
+        match command {
+            Command::Lhlo(client) => {
+                self.client = client;
+                self.reset();
+                self.greet();
+            }
+            Command::Mail(mail) => {
+                let reply = self.begin(mail);
+                self.line.say(reply);
+            }
+            Command::Rcpt(address) => self.add(address).await,
+            Command::Data => return self.data().await,
+            Command::Bdat(size, last) => return self.chunk(size, last).await,
+            Command::Rset => {
+                self.reset();
+                self.line.say("250 2.0.0 OK");
+            }
+            Command::Noop => self.line.say("250 2.0.0 OK"),
+            Command::Vrfy => self.line.say("252 2.3.3 Try RCPT instead"),
+            // Has been obeyed.
+            Command::Quit => {}
+        }
+        Ok(())
+    }
+
+    fn greet(&mut self) {
+        let size = match self.setting.most {
+            Some(most) => format!("SIZE {most}"),
+            None => "SIZE".to_owned(),
+        };
+        let host = &self.setting.host;
+        for word in [
+            host,
+            "8BITMIME",
+            "CHUNKING",
+            "ENHANCEDSTATUSCODES",
+            "PIPELINING",
+            &size,
+        ] {
+            self.line.say(&format!("250-{word}"));
+        }
+        self.line.say("250 SMTPUTF8");
+    }
+
+    fn reset(&mut self) {
+        self.envelope = None;
+        self.chunks = None;
+    }
+
+    fn begin(&mut self, mail: Mail) -> &'static str {
+        if self.envelope.is_some() || self.chunks.is_some() {
+            return "503 5.5.0 MAIL already given";
+        }
+        if self.is_too_large(mail.size.unwrap_or(0)) {
+            return "552 5.3.4 Message too large";
+        }
+        self.envelope = Some(Envelope {
+            mail,
+            recipients: Vec::new(),
+        });
+        "250 2.1.0 OK"
+    }
+
+    async fn add(&mut self, address: Address) {
+        let Some(envelope) = self.envelope.as_mut() else {
+            self.line.say("503 5.5.0 MAIL needed first");
+            return;
+        };
+        if envelope.recipients.len() >= RECIPIENTS_MAX {
+            self.line.say("452 4.5.3 Too many recipients");
+            return;
+        }
+        let found = self.desk.find(&address.user, address.detail.as_deref());
+        let reply = match found.await {
+            Ok(recipient) => {
+                envelope.recipients.push((address, recipient));
+                "250 2.1.5 OK".to_owned()
+            }
+            Err(refusal) => refused(&address, refusal, "4.3.0"),
+        };
+        self.line.say(&reply);
+    }
+
+    /// DATA: the message up to its dot, and a reply for each recipient.
+    async fn data(&mut self) -> Result<(), End> {
+        let Some(mut chunks) = (match self.chunks {
+            Some(_) => None,
+            None => self.open().await?,
+        }) else {
+            self.line.say("503 5.5.0 No valid recipients");
+            return Ok(());
+        };
+        self.line.say("354 OK");
+        let (mut dots, mut piece) = (Dots::default(), Vec::with_capacity(PIECE));
+        while !dots.is_over() {
+            let octets = self.line.some().await?;
+            let taken = dots.take(octets, &mut piece);
+            self.line.taken(taken);
+            let most = self.setting.most;
+            chunks.take(&piece, most).await;
+            piece.clear();
+        }
+        self.conclude(chunks).await;
+        Ok(())
+    }
+
+    /// BDAT (RFC 3030): a chunk, and after the last one a reply for each recipient. "the receiver-SMTP […] MUST […]
+    /// discard" one that may not come now.
+    async fn chunk(&mut self, size: u64, last: bool) -> Result<(), End> {
+        let begun = match self.chunks.take() {
+            Some(chunks) => Some(chunks),
+            None => self.open().await?,
+        };
+        let Some(mut chunks) = begun else {
+            self.swallow(size, None).await?;
+            self.line.say("503 5.5.0 No valid recipients");
+            return Ok(());
+        };
+        self.swallow(size, Some(&mut chunks)).await?;
+        if last {
+            self.conclude(chunks).await;
+        } else if self.is_too_large(chunks.size) {
+            self.line.say("552 5.3.4 Message too large");
+        } else {
+            self.line.say(&format!("250 2.0.0 Added {size} octets"));
+            self.chunks = Some(chunks);
+        }
+        Ok(())
+    }
+
+    /// So many octets, for a message or for nobody.
+    async fn swallow(
+        &mut self,
+        size: u64,
+        mut chunks: Option<&mut Chunks<D::Transfer>>,
+    ) -> Result<(), End> {
+        let (mut left, most) = (size, self.setting.most);
+        while left > 0 {
+            let octets = self.line.some().await?;
+            let wanted = usize::try_from(left).unwrap_or(usize::MAX);
+            let octets = octets.get(..wanted).unwrap_or(octets);
+            let taken = octets.len();
+            if let Some(chunks) = chunks.as_deref_mut() {
+                chunks.take(octets, most).await;
+            }
+            self.line.taken(taken);
+            left = left.saturating_sub(u64::try_from(taken).unwrap_or(u64::MAX));
+        }
+        Ok(())
+    }
+
+    /// Begins a message with its trace; `None` where nobody is to get it.
+    async fn open(&mut self) -> Result<Option<Chunks<D::Transfer>>, End> {
+        if self
+            .envelope
+            .as_ref()
+            .is_none_or(|envelope| envelope.recipients.is_empty())
+        {
+            return Ok(None);
+        }
+        let Some(Envelope { mail, recipients }) = self.envelope.take() else {
+            return Ok(None);
+        };
+        let id = fresh_id()?;
+        let (addresses, recipients): (Vec<Address>, Vec<D::Recipient>) =
+            recipients.into_iter().unzip();
+        let only = match addresses.as_slice() {
+            [only] => Some(only.text.as_str()),
+            _ => None,
+        };
+        let trace = Trace {
+            sender: &mail.sender,
+            recipient: only,
+            client: self.client.as_deref(),
+            address: self.setting.peer,
+            host: &self.setting.host,
+            id: &id,
+            time: Timestamp::now(),
+        };
+        let header = trace.header();
+        let mut transfer = self.desk.begin(recipients);
+        transfer.write(header.as_bytes()).await;
+        Ok(Some(Chunks {
+            id,
+            addresses,
+            transfer,
+            size: 0,
+        }))
+    }
+
+    /// The message has come as a whole.
+    async fn conclude(&mut self, chunks: Chunks<D::Transfer>) {
+        let Chunks {
+            id,
+            addresses,
+            transfer,
+            size,
+        } = chunks;
+        let results = match self.is_too_large(size) {
+            true => vec![Err(Refusal::TooLarge); addresses.len()],
+            false => transfer.end().await,
+        };
+        let mut results = results.into_iter();
+        for address in addresses {
+            // Of whom nothing is known nothing is claimed.
+            let result = results.next().unwrap_or(Err(Refusal::Temporary));
+            let to = &address.text;
+            let reply = match result {
+                Ok(()) => {
+                    info!(id, to, size, "mail delivered");
+                    format!("250 2.0.0 <{to}> {id} Saved")
+                }
+                Err(refusal) => {
+                    info!(id, to, size, "mail not delivered: {refusal:?}");
+                    refused(&address, refusal, "4.2.0")
+                }
+            };
+            self.line.say(&reply);
+        }
+    }
+
+    fn is_too_large(&self, size: u64) -> bool {
+        self.setting.most.is_some_and(|most| size > most)
+    }
+}
+
+impl<T: Transfer> Chunks<T> {
+    /// More of it has come. What is too much goes nowhere.
+    async fn take(&mut self, octets: &[u8], most: Option<u64>) {
+        let length = u64::try_from(octets.len()).unwrap_or(u64::MAX);
+        self.size = self.size.saturating_add(length);
+        if !octets.is_empty() && most.is_none_or(|most| self.size <= most) {
+            self.transfer.write(octets).await;
+        }
+    }
+}
+
+/// What a recipient's refusal is called.
+fn refused(address: &Address, refusal: Refusal, temporary: &str) -> String {
+    let (to, user) = (&address.text, &address.user);
+    match refusal {
+        Refusal::Unknown => format!("550 5.1.1 <{to}> User doesn't exist: {user}"),
+        Refusal::OverQuota => {
+            format!("552 5.2.2 <{to}> Quota exceeded (mailbox for user is full)")
+        }
+        Refusal::DiskFull => format!("452 4.3.1 <{to}> Out of disk space"),
+        Refusal::TooLarge => format!("552 5.3.4 <{to}> Message too large"),
+        Refusal::Temporary => format!("451 {temporary} <{to}> Temporary internal error"),
+    }
+}
+
+/// A transfer's name in the log, the reply and the trace.
+fn fresh_id() -> io::Result<String> {
+    let mut octets = [0u8; 16];
+    getrandom(&mut octets, GetRandomFlags::empty())?;
+    Ok(base64_simd::STANDARD_NO_PAD.encode_to_string(octets))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,323 @@
+//! Dialogues with a mail system that keeps what it gets in memory.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+use super::*;
+use crate::lmtp::line::LINE_MAX;
+
+/// To whom, and what.
+type Mails = Vec<(String, Vec<u8>)>;
+
+/// Knows `ann`, `bob`, `full` and `later`, with or without a domain.
+#[derive(Clone, Default)]
+struct Town(Arc<Mutex<Mails>>);
+
+struct Cart {
+    town: Town,
+    recipients: Vec<String>,
+    octets: Vec<u8>,
+}
+
+impl Desk for Town {
+    type Recipient = String;
+    type Transfer = Cart;
+
+    async fn find(&self, user: &str, mailbox: Option<&str>) -> Result<String, Refusal> {
+        match user.split('@').next().unwrap_or_default() {
+            "ann" | "bob" | "full" => Ok(format!("{user}/{}", mailbox.unwrap_or("INBOX"))),
+            "later" => Err(Refusal::Temporary),
+            _ => Err(Refusal::Unknown),
+        }
+    }
+
+    fn begin(&self, recipients: Vec<String>) -> Cart {
+        Cart {
+            town: self.clone(),
+            recipients,
+            octets: Vec::new(),
+        }
+    }
+}
+
+impl Transfer for Cart {
+    type Recipient = String;
+
+    async fn write(&mut self, octets: &[u8]) {
+        self.octets.extend_from_slice(octets);
+    }
+
+    async fn end(self) -> Vec<Result<(), Refusal>> {
+        let bring = |recipient: &String| {
+            if recipient.starts_with("full") {
+                return Err(Refusal::OverQuota);
+            }
+            let mail = (recipient.clone(), self.octets.clone());
+            self.town.0.lock().unwrap().push(mail);
+            Ok(())
+        };
+        self.recipients.iter().map(bring).collect()
+    }
+}
+
+/// All that is said to a client that says this and hangs up, and what was brought, without its trace.
+async fn dialogue(said: &[u8], most: Option<u64>) -> (Vec<String>, Vec<(String, String)>) {
+    let (client, server) = duplex(1 << 12);
+    let town = Town::default();
+    let setting = Setting {
+        host: "mx.test".to_owned(),
+        most,
+        peer: None,
+    };
+    let (_stop, stopping) = watch::channel(false);
+    let (mut read, mut write) = tokio::io::split(client);
+    let octets = said.to_vec();
+    let writing = async move {
+        // The server may hang up first.
+        let _ = write.write_all(&octets).await;
+        let _ = write.shutdown().await;
+    };
+    let serving = serve(server, &town, &setting, stopping);
+    let mut heard = Vec::new();
+    let reading = async {
+        let (_, _) = tokio::join!(serving, writing);
+    };
+    let (_, _) = tokio::join!(reading, async { read.read_to_end(&mut heard).await });
+    let heard = String::from_utf8(heard).unwrap();
+    let lines = heard.split_terminator("\r\n").map(str::to_owned).collect();
+    let brought = town.0.lock().unwrap().clone();
+    let without_trace = |octets: Vec<u8>| {
+        let text = String::from_utf8_lossy(&octets).into_owned();
+        let (_, rest) = text.split_once(" +0000\r\n").unwrap();
+        rest.to_owned()
+    };
+    let brought = brought
+        .into_iter()
+        .map(|(to, octets)| (to, without_trace(octets)));
+    (lines, brought.collect())
+}
+
+/// Replies with what differs each time taken out.
+fn plain(lines: Vec<String>) -> Vec<String> {
+    let plain = |line: String| match line.strip_suffix(" Saved") {
+        Some(rest) => format!("{} Saved", rest.rsplit_once(' ').unwrap().0),
+        None => line,
+    };
+    lines.into_iter().map(plain).collect()
+}
+
+fn pair(to: &str, text: &str) -> (String, String) {
+    (to.to_owned(), text.to_owned())
+}
+
+#[tokio::test]
+async fn a_reply_for_each_recipient() {
+    let said = b"LHLO client.test\r\nMAIL FROM:<a@b>\r\nRCPT TO:<ann@x>\r\nRCPT TO:<nobody@x>\r\n\
+        RCPT TO:<full@x>\r\nRCPT TO:<later@x>\r\nRCPT TO:<bob+Box@x>\r\nRCPT TO:<ann@x>\r\nDATA\r\n\
+        one\r\n..two\r\n.\r\nNOOP\r\nQUIT\r\n";
+    let (lines, brought) = dialogue(said, None).await;
+    assert_eq!(
+        plain(lines),
+        [
+            "220 mx.test Culver ready.",
+            "250-mx.test",
+            "250-8BITMIME",
+            "250-CHUNKING",
+            "250-ENHANCEDSTATUSCODES",
+            "250-PIPELINING",
+            "250-SIZE",
+            "250 SMTPUTF8",
+            "250 2.1.0 OK",
+            "250 2.1.5 OK",
+            "550 5.1.1 <nobody@x> User doesn't exist: nobody@x",
+            "250 2.1.5 OK",
+            "451 4.3.0 <later@x> Temporary internal error",
+            "250 2.1.5 OK",
+            "250 2.1.5 OK",
+            "354 OK",
+            "250 2.0.0 <ann@x> Saved",
+            "552 5.2.2 <full@x> Quota exceeded (mailbox for user is full)",
+            "250 2.0.0 <bob+Box@x> Saved",
+            "250 2.0.0 <ann@x> Saved",
+            "250 2.0.0 OK",
+            "221 2.0.0 Bye",
+        ]
+    );
+    let text = "one\r\n.two\r\n";
+    assert_eq!(
+        brought,
+        [
+            pair("ann@x/INBOX", text),
+            pair("bob@x/Box", text),
+            pair("ann@x/INBOX", text)
+        ]
+    );
+}
+
+#[tokio::test]
+async fn chunks() {
+    let said =
+        b"MAIL FROM:<a@b>\r\nRCPT TO:<ann>\r\nBDAT 5\r\n.\r\n.\rBDAT 0\r\nDATA\r\nMAIL FROM:<c@d>\r\n\
+        BDAT 3 LAST\r\n\nx\0RSET\r\nBDAT 6 LAST\r\nQUIT\r\nQUIT\r\n";
+    let (lines, brought) = dialogue(said, None).await;
+    assert_eq!(
+        plain(lines),
+        [
+            "220 mx.test Culver ready.",
+            "250 2.1.0 OK",
+            "250 2.1.5 OK",
+            "250 2.0.0 Added 5 octets",
+            "250 2.0.0 Added 0 octets",
+            "503 5.5.0 No valid recipients",
+            "503 5.5.0 MAIL already given",
+            "250 2.0.0 <ann> Saved",
+            "250 2.0.0 OK",
+            "503 5.5.0 No valid recipients",
+            "221 2.0.0 Bye",
+        ]
+    );
+    assert_eq!(brought, [pair("ann/INBOX", ".\r\n.\r\nx\0")]);
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_swallowed() {
+    let said = b"MAIL FROM:<a@b> SIZE=11\r\nMAIL FROM:<a@b> SIZE=10\r\nRCPT TO:<ann>\r\nRCPT TO:<bob>\r\n\
+        DATA\r\n12345678901\r\nQUIT\r\n.\r\nMAIL FROM:<a@b>\r\nRCPT TO:<ann>\r\nBDAT 11\r\n12345678901\
+        MAIL FROM:<a@b>\r\nRCPT TO:<ann>\r\nBDAT 11 LAST\r\n12345678901\
+        MAIL FROM:<a@b>\r\nRCPT TO:<ann>\r\nDATA\r\n12345678\r\n.\r\nQUIT\r\n";
+    let (lines, brought) = dialogue(said, Some(10)).await;
+    assert_eq!(
+        plain(lines),
+        [
+            "220 mx.test Culver ready.",
+            "552 5.3.4 Message too large",
+            "250 2.1.0 OK",
+            "250 2.1.5 OK",
+            "250 2.1.5 OK",
+            "354 OK",
+            "552 5.3.4 <ann> Message too large",
+            "552 5.3.4 <bob> Message too large",
+            "250 2.1.0 OK",
+            "250 2.1.5 OK",
+            "552 5.3.4 Message too large",
+            "250 2.1.0 OK",
+            "250 2.1.5 OK",
+            "552 5.3.4 <ann> Message too large",
+            "250 2.1.0 OK",
+            "250 2.1.5 OK",
+            "354 OK",
+            "250 2.0.0 <ann> Saved",
+            "221 2.0.0 Bye",
+        ]
+    );
+    assert_eq!(brought, [pair("ann/INBOX", "12345678\r\n")]);
+}
+
+#[tokio::test]
+async fn nothing_is_smuggled() {
+    for end in [
+        "\n.\n",
+        "\n.\r\n",
+        "\r\n.\n",
+        "\r.\r",
+        "\r\n.\r",
+        "\n.\r",
+        "\r\n\0.\r\n",
+    ] {
+        let smuggled = format!("a{end}MAIL FROM:<evil@x>\r\nRCPT TO:<bob>\r\nDATA\r\nb\r\n");
+        let said = format!("MAIL FROM:<a@b>\r\nRCPT TO:<ann>\r\nDATA\r\n{smuggled}.\r\nQUIT\r\n");
+        let (lines, brought) = dialogue(said.as_bytes(), None).await;
+        assert_eq!(lines.len(), 6, "{end:?}: {lines:?}");
+        let [(to, text)] = brought.try_into().unwrap();
+        assert_eq!(to, "ann/INBOX", "{end:?}");
+        assert!(text.contains("MAIL FROM:<evil@x>"), "{end:?}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_does_not_end_is_nobodys() {
+    for tail in [
+        "DATA\r\nhalf\r\n.",
+        "BDAT 5\r\nwhole",
+        "BDAT 50 LAST\r\nhalf",
+    ] {
+        let said = format!("MAIL FROM:<a@b>\r\nRCPT TO:<ann>\r\n{tail}");
+        let (lines, brought) = dialogue(said.as_bytes(), None).await;
+        assert!(brought.is_empty(), "{tail:?}");
+        assert!(
+            !lines.iter().any(|line| line.ends_with("Saved")),
+            "{lines:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn lines_that_are_none() {
+    let long = "x".repeat(LINE_MAX * 3);
+    let said = format!("{long}\r\nNOOP\nNO\0OP\r\nEHLO x\r\nNOOP\r\nDATA\r\nQUIT\r\n");
+    let (lines, _) = dialogue(said.as_bytes(), None).await;
+    assert_eq!(
+        lines[1..],
+        [
+            "500 5.5.2 Line too long",
+            "500 5.5.2 A line ends with CRLF",
+            "500 5.5.2 Invalid command syntax",
+            "500 5.5.1 Unknown command",
+            "250 2.0.0 OK",
+            "503 5.5.0 No valid recipients",
+            "221 2.0.0 Bye",
+        ]
+    );
+    let (lines, _) = dialogue("x\r\n".repeat(20).as_bytes(), None).await;
+    assert_eq!(lines.len(), 1 + WRONG_MAX);
+    assert_eq!(
+        lines.last().unwrap(),
+        "421 4.7.0 mx.test Too many invalid commands."
+    );
+}
+
+#[tokio::test]
+async fn there_are_only_so_many_recipients() {
+    let said = format!(
+        "MAIL FROM:<a@b>\r\n{}QUIT\r\n",
+        "RCPT TO:<ann>\r\n".repeat(RECIPIENTS_MAX + 1)
+    );
+    let (lines, _) = dialogue(said.as_bytes(), None).await;
+    let ok = lines.iter().filter(|line| *line == "250 2.1.5 OK");
+    assert_eq!(ok.count(), RECIPIENTS_MAX);
+    assert!(lines.contains(&"452 4.5.3 Too many recipients".to_owned()));
+}
+
+#[tokio::test]
+async fn a_server_that_stops_gives_up_what_is_not_whole() {
+    let (client, server) = duplex(1 << 12);
+    let town = Town::default();
+    let setting = Setting {
+        host: "mx.test".to_owned(),
+        most: None,
+        peer: None,
+    };
+    let (stop, stopping) = watch::channel(false);
+    let (mut read, mut write) = tokio::io::split(client);
+    let talking = async {
+        write
+            .write_all(b"MAIL FROM:<a@b>\r\nRCPT TO:<ann>\r\nDATA\r\nhalf\r\n")
+            .await
+            .unwrap();
+        let mut heard = Vec::new();
+        while !heard.ends_with(b"354 OK\r\n") {
+            read.read_buf(&mut heard).await.unwrap();
+        }
+        stop.send_replace(true);
+        heard.clear();
+        read.read_to_end(&mut heard).await.unwrap();
+        assert_eq!(heard, b"421 4.3.2 Shutting down\r\n");
+    };
+    let serving = async {
+        // The stream closes with it.
+        serve(server, &town, &setting, stopping).await.unwrap();
+    };
+    tokio::join!(talking, serving);
+    assert!(town.0.lock().unwrap().is_empty());
+}

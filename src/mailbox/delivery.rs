@@ -1,0 +1,305 @@
+//! Mail that an MTA brings. It is written as APPEND writes it, to `tmp/` while it comes, and then placed in `new/` of one
+//! mailbox or several, as any MTA would place it: without the uidlist's lock, for it needs no UID yet. Whoever has the
+//! mailbox open hears of it as of all mail, and gives it its UID and keywords.
+//!
+//! Nothing is acknowledged here before the file and its name are on the disk, whatever `[mail] fsync` says: who brings
+//! mail forgets it then.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::imap::flag::SystemFlags;
+use crate::imap::name::MailboxName;
+use crate::mailbox::fault::{Fault, blocking};
+use crate::mailbox::quota::{Amount, Quota};
+use crate::mailbox::user::User;
+use crate::spool::deliver::{Complete, Delivery};
+use crate::spool::filename::Letters;
+use crate::spool::folder::{Folder, Sub};
+use crate::spool::quota::Change;
+
+/// A mailbox that mail is brought to. Nobody need have it open.
+pub struct Target {
+    folder: Arc<Folder>,
+    quota: Arc<Quota>,
+}
+
+/// Mail on its way. Dropping it leaves nothing.
+pub struct Incoming {
+    folder: Arc<Folder>,
+    /// Away while a piece is being written, and after one could not be.
+    delivery: Option<Delivery>,
+}
+
+/// Mail that is whole and synced, and in no mailbox yet. What is in none when it is dropped is gone.
+pub struct Whole {
+    complete: Arc<Complete>,
+}
+
+impl User {
+    /// The mailbox that mail is for: the one of this name, in UTF-8 as IMAP has it, if there is one and it can be
+    /// written; else INBOX.
+    pub async fn target(self: &Arc<Self>, wanted: Option<&str>) -> Result<Target, Fault> {
+        let name = wanted.and_then(|text| MailboxName::from_utf8(text, self.separator()).ok());
+        let name = match name.filter(|name| self.tree.check(name).is_ok()) {
+            Some(name) => Some(self.canonical(name).await?),
+            None => None,
+        };
+        let user = Arc::clone(self);
+        let folder = blocking("opening a mailbox", move || {
+            let found = name.and_then(|name| match user.tree.folder(&name) {
+                Ok(folder) => folder.is_writable().then_some(folder),
+                Err(error) => {
+                    tracing::debug!("no mail goes to {name}: {error}");
+                    None
+                }
+            });
+            match found {
+                Some(folder) => Ok(folder),
+                None => user.tree.folder(&MailboxName::inbox()),
+            }
+        })
+        .await?;
+        let folder = folder.map_err(|error| self.quota.fault("opening a mailbox", error))?;
+        Ok(Target {
+            folder: Arc::new(folder),
+            quota: Arc::clone(&self.quota),
+        })
+    }
+}
+
+impl Incoming {
+    /// Begins one in the `tmp/` of the first mailbox that it is for.
+    pub async fn begin(target: &Target) -> Result<Incoming, Fault> {
+        let folder = Arc::clone(&target.folder);
+        let create = Arc::clone(&folder);
+        let delivery = blocking("creating a message", move || Delivery::create(&create)).await?;
+        let delivery = delivery.map_err(|error| fault(&folder, "creating a message", error))?;
+        Ok(Incoming {
+            folder,
+            delivery: Some(delivery),
+        })
+    }
+
+    /// Writes the next octets; CRLF is stored as LF, as Dovecot does.
+    pub async fn write(&mut self, octets: Vec<u8>) -> Result<(), Fault> {
+        let mut delivery = self.take()?;
+        let (delivery, written) = blocking("writing a message", move || {
+            let written = delivery.write(&octets);
+            (delivery, written)
+        })
+        .await?;
+        written.map_err(|error| fault(&self.folder, "writing a message", error))?;
+        self.delivery = Some(delivery);
+        Ok(())
+    }
+
+    /// Ends it: all of it is on the disk.
+    pub async fn end(mut self) -> Result<Whole, Fault> {
+        let delivery = self.take()?;
+        let complete = blocking("finishing a message", move || delivery.finish(None)).await?;
+        let complete =
+            complete.map_err(|error| fault(&self.folder, "finishing a message", error))?;
+        Ok(Whole {
+            complete: Arc::new(complete),
+        })
+    }
+
+    fn take(&mut self) -> Result<Delivery, Fault> {
+        let cut_off = || {
+            let error = io::Error::other("an earlier piece was not written");
+            fault(&self.folder, "writing a message", error)
+        };
+        self.delivery.take().ok_or_else(cut_off)
+    }
+}
+
+impl Whole {
+    /// Octets of the file.
+    pub fn size(&self) -> u64 {
+        self.complete.size()
+    }
+
+    /// Places it in a mailbox, durably: where it is for several, the file is the same one in all of them if it can be.
+    /// [`Fault::OverQuota`] if the account has no room for it; it is then not there.
+    pub async fn place(&self, target: &Target) -> Result<(), Fault> {
+        let mut room = target.quota.room(Amount::default());
+        room.take(Amount {
+            storage: self.size(),
+            messages: 1,
+        })
+        .await?;
+        let counted = target.quota.enter().await;
+        let (complete, folder) = (Arc::clone(&self.complete), Arc::clone(&target.folder));
+        let quota = Arc::clone(&target.quota);
+        let placed = blocking("delivering a message", move || {
+            let _counted = counted;
+            place(&complete, &folder)?;
+            let mut change = Change::default();
+            change.add(complete.size());
+            quota.note(change);
+            Ok(())
+        })
+        .await?;
+        placed.map_err(|error| fault(&target.folder, "delivering a message", error))
+    }
+}
+
+/// **Blocking**.
+fn place(complete: &Complete, folder: &Folder) -> io::Result<()> {
+    let name = complete.fresh_name(Sub::New, SystemFlags::default(), Letters::default())?;
+    complete.place_also(folder, Sub::New, &name)?;
+    let Err(error) = folder.sync(Sub::New) else {
+        return Ok(());
+    };
+    // It is not acknowledged and so will come again. What somebody has seen meanwhile stays, and is there twice then.
+    if let Err(error) = folder.unlink(Sub::New, &name) {
+        tracing::error!("a message that could not be made durable stays in the mailbox: {error}");
+    }
+    Err(error)
+}
+
+fn fault(folder: &Folder, doing: &str, error: io::Error) -> Fault {
+    Fault::from_io(format!("{doing} in {}", folder.path().display()), error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::MetadataExt;
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+    use crate::mailbox::quota::Limits;
+    use crate::mailbox::user::{Account, DiskNames, Fsync, Layout, Location};
+
+    fn user(root: PathBuf, quota: Limits) -> Arc<User> {
+        User::open(Account {
+            location: Location {
+                root,
+                control: None,
+                layout: Layout::MaildirPlusPlus,
+                names: DiskNames::Utf7,
+                follow_links_out: false,
+            },
+            fsync: Fsync::Never,
+            attachment_keywords: false,
+            auto_create: Vec::new(),
+            quota,
+        })
+        .unwrap()
+    }
+
+    async fn written(target: &Target, octets: &[&[u8]]) -> Whole {
+        let mut incoming = Incoming::begin(target).await.unwrap();
+        for octets in octets {
+            incoming.write(octets.to_vec()).await.unwrap();
+        }
+        incoming.end().await.unwrap()
+    }
+
+    fn files(dir: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(dir).unwrap();
+        entries.map(|entry| entry.unwrap().path()).collect()
+    }
+
+    #[tokio::test]
+    async fn mail_for_many_is_one_file() {
+        let home = tempfile::tempdir().unwrap();
+        let at = |name: &str| home.path().join(name);
+        let (ann, bob) = (
+            user(at("ann"), Limits::default()),
+            user(at("bob"), Limits::default()),
+        );
+        ann.create(&MailboxName::from_utf8("Lists.Übung", '.').unwrap())
+            .await
+            .unwrap();
+        let targets = [
+            ann.target(None).await.unwrap(),
+            bob.target(Some("none")).await.unwrap(),
+            ann.target(Some("Lists.Übung")).await.unwrap(),
+        ];
+        let whole = written(&targets[0], &[b"Subject: x\r", b"\n\r\none\rtwo\nthree\r"]).await;
+        for target in &targets {
+            whole.place(target).await.unwrap();
+        }
+        drop(whole);
+        let places = ["ann/new", "bob/new", "ann/.Lists.&ANw-bung/new"].map(at);
+        let mut inodes = Vec::new();
+        for place in &places {
+            let [file] = files(place).try_into().unwrap();
+            assert_eq!(
+                fs::read(&file).unwrap(),
+                b"Subject: x\n\none\rtwo\nthree\r".to_vec()
+            );
+            let stat = fs::metadata(&file).unwrap();
+            assert_eq!(stat.nlink(), 3);
+            inodes.push(stat.ino());
+            let name = file.file_name().unwrap().to_string_lossy().into_owned();
+            assert!(name.contains(",S=") && !name.contains(":2,"), "{name}");
+        }
+        inodes.dedup();
+        assert_eq!(inodes.len(), 1);
+        assert!(files(&at("ann/tmp")).is_empty());
+    }
+
+    #[tokio::test]
+    async fn names_that_are_none_are_the_inbox() {
+        let home = tempfile::tempdir().unwrap();
+        let ann = user(home.path().join("ann"), Limits::default());
+        ann.create(&MailboxName::from_utf8("There", '.').unwrap())
+            .await
+            .unwrap();
+        let names = [
+            "",
+            ".",
+            "..",
+            "../x",
+            "/etc",
+            "a\0b",
+            "%2f",
+            "not there",
+            "a/b",
+            "inbox",
+        ];
+        for name in names {
+            let target = ann.target(Some(name)).await.unwrap();
+            assert_eq!(target.folder.path(), home.path().join("ann"), "{name}");
+        }
+        let there = ann.target(Some("There")).await.unwrap();
+        assert_eq!(there.folder.path(), home.path().join("ann/.There"));
+    }
+
+    #[tokio::test]
+    async fn there_is_no_more_than_the_quota_and_what_came_is_counted() {
+        let home = tempfile::tempdir().unwrap();
+        let limits = Limits {
+            storage: Some(25),
+            messages: None,
+        };
+        let ann = user(home.path().join("ann"), limits);
+        let target = ann.target(None).await.unwrap();
+        let whole = written(&target, &[b"ten octets"]).await;
+        whole.place(&target).await.unwrap();
+        whole.place(&target).await.unwrap();
+        let refused = whole.place(&target).await.unwrap_err();
+        assert!(matches!(refused, Fault::OverQuota), "{refused}");
+        assert_eq!(files(&home.path().join("ann/new")).len(), 2);
+        let state = ann.quota().state().await.unwrap().unwrap();
+        assert_eq!((state.usage.storage, state.usage.messages), (20, 2));
+    }
+
+    #[tokio::test]
+    async fn what_is_given_up_leaves_nothing() {
+        let home = tempfile::tempdir().unwrap();
+        let ann = user(home.path().join("ann"), Limits::default());
+        let target = ann.target(None).await.unwrap();
+        let mut incoming = Incoming::begin(&target).await.unwrap();
+        incoming.write(b"half".to_vec()).await.unwrap();
+        drop(incoming);
+        drop(written(&target, &[b"whole"]).await);
+        for sub in ["tmp", "new", "cur"] {
+            assert!(files(&home.path().join("ann").join(sub)).is_empty());
+        }
+    }
+}

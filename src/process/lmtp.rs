@@ -1,0 +1,333 @@
+//! The role lmtp: MTAs that bring mail. It speaks with them, asks auth who is there, and passes what comes on to the
+//! workers that master gives it lines to. It can name no file, it sees no mail but what is just coming, and whom it brings
+//! that to others decide.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rustix::net::{AddressFamily, getsockname};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::{Notify, Semaphore, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tracing::{debug, error, info, warn};
+
+use crate::lmtp::session::{self, Setting};
+use crate::lmtp::{Desk, Refusal};
+use crate::net::shutdown::{SESSIONS_GRACE, drain, note_end};
+use crate::process::ServeError;
+use crate::process::bring::{Carrying, Recipient};
+use crate::process::confine;
+use crate::process::link::{Link, unexpected};
+use crate::process::message::{self, FromLmtp, LmtpSetup, Seek, Sought, ToLmtp};
+use crate::process::privileges;
+use crate::process::settings;
+use crate::process::start::{THREADS_GRACE, Threads, deaf, finish, start, tell_confinement};
+use crate::process::way;
+
+/// Connections at a time; others wait for a place.
+const CONNECTIONS_MAX: usize = 200;
+
+/// How long it may take to find out who a recipient is.
+const FIND_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long accepting rests after trouble.
+const REST: Duration = Duration::from_secs(1);
+
+/// Serves MTAs until master says stop.
+///
+/// # Errors
+///
+/// Whatever keeps it from beginning, and a link that ends or says what may not be said.
+pub fn run(setup: LmtpSetup, master: OwnedFd, descriptors: Vec<OwnedFd>) -> Result<(), ServeError> {
+    let config = settings::read(&setup.config)?;
+    privileges::set_limits().map_err(ServeError::system("set the limits of the process"))?;
+    let left = setup.ids.map(|_| privileges::leave_files());
+    privileges::become_role(setup.ids).map_err(ServeError::system("drop root's rights"))?;
+    let files = confine::to_directories(&[], &[]);
+    let files = files.map_err(ServeError::system("leave all files behind"))?;
+    let confined = confine::to_calls(confine::Calls::Open)
+        .map_err(ServeError::system("filter system calls"))?;
+    let (log, runtime) = start(config.log.level, Threads::Few)?;
+    tell_confinement("files", files);
+    tell_confinement("system calls", confined);
+    if let Some(Err(error)) = left {
+        warn!("MTAs are not served in an empty directory: {error}");
+    }
+    let result = runtime.block_on(async {
+        deaf()?;
+        let mut descriptors = descriptors.into_iter();
+        let auth = descriptors.next();
+        let auth = auth.ok_or_else(|| ServeError::Usage("a socket is missing".to_owned()))?;
+        let exchange = Exchange::new(auth).map_err(ServeError::system("reach auth"))?;
+        let master = Link::new(master).map_err(ServeError::system("reach master"))?;
+        let (stop_sender, stop) = watch::channel(false);
+        let mut reception = Reception {
+            exchange,
+            host: setup.host,
+            most: config.mail.max_message_size.limit(),
+            places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+            stop,
+            accepting: JoinSet::new(),
+        };
+        for socket in descriptors {
+            let opened = reception.listen(socket);
+            opened.map_err(ServeError::system("listen for MTAs"))?;
+        }
+        let ready = master.send(&FromLmtp::Ready, &[]).await;
+        ready.map_err(ServeError::system("reach master"))?;
+        let orders = orders(&master, &mut reception).await;
+        stop_sender.send_replace(true);
+        // Those who accept wait for those whom they have accepted.
+        let cut_off = drain(&mut reception.accepting, SESSIONS_GRACE).await;
+        if cut_off > 0 {
+            warn!("cut off: MTAs that did not hear the end in time");
+        }
+        orders.map_err(ServeError::system("hear master"))
+    });
+    finish(&log, runtime, THREADS_GRACE);
+    result
+}
+
+/// Does what master says, until that is to stop.
+async fn orders(master: &Link, reception: &mut Reception) -> io::Result<()> {
+    let exchange = Arc::clone(&reception.exchange);
+    loop {
+        let order = tokio::select! {
+            order = master.receive() => order?,
+            () = exchange.lost.notified() => return Err(unexpected("auth")),
+        };
+        let Some((order, mut descriptors)) = order else {
+            return Ok(());
+        };
+        match (order, descriptors.pop()) {
+            (ToLmtp::Auth, Some(link)) => exchange.reach(link)?,
+            (ToLmtp::Auth, None) => warn!("auth has begun anew, but there is no way to it"),
+            (ToLmtp::Socket, Some(socket)) => reception.listen(socket)?,
+            (ToLmtp::Socket, None) => warn!("a socket is missing: out of descriptors"),
+            (ToLmtp::Enter(recipient, worker), Some(line)) => {
+                exchange.answer(recipient, Ok((worker, line)));
+            }
+            (ToLmtp::Enter(recipient, _), None) | (ToLmtp::Refuse(recipient), _) => {
+                exchange.answer(recipient, Err(Refusal::Temporary));
+            }
+            (ToLmtp::Stop, _) => return Ok(()),
+        }
+    }
+}
+
+/// Where MTAs come in.
+struct Reception {
+    exchange: Arc<Exchange>,
+    host: String,
+    most: Option<u64>,
+    places: Arc<Semaphore>,
+    stop: watch::Receiver<bool>,
+    accepting: JoinSet<()>,
+}
+
+/// A socket that is listened on.
+enum Socket {
+    Unix(UnixListener),
+    Tcp(TcpListener),
+}
+
+impl Reception {
+    /// Serves all that connect to a socket.
+    fn listen(&mut self, socket: OwnedFd) -> io::Result<()> {
+        let is_unix = getsockname(&socket)?.address_family() == AddressFamily::UNIX;
+        let socket = match is_unix {
+            true => Socket::Unix(UnixListener::from_std(socket.into())?),
+            false => Socket::Tcp(TcpListener::from_std(socket.into())?),
+        };
+        let (exchange, places) = (Arc::clone(&self.exchange), Arc::clone(&self.places));
+        let (mut stop, stopping) = (self.stop.clone(), self.stop.clone());
+        let setting = Setting {
+            host: self.host.clone(),
+            most: self.most,
+            peer: None,
+        };
+        self.accepting.spawn(async move {
+            let mut connections = JoinSet::new();
+            let accept = async {
+                loop {
+                    // Who finds no place waits for one.
+                    let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+                        return;
+                    };
+                    while let Some(ended) = connections.try_join_next() {
+                        note_end(ended);
+                    }
+                    let served = match &socket {
+                        Socket::Unix(socket) => socket.accept().await.map(|(stream, _)| {
+                            let connection = (stream, None);
+                            let common = (Arc::clone(&exchange), &setting, &stopping, place);
+                            serve(&mut connections, connection, common);
+                        }),
+                        Socket::Tcp(socket) => socket.accept().await.map(|(stream, peer)| {
+                            // Replies are small, and waited for. If it cannot be, they take longer.
+                            let _ = stream.set_nodelay(true);
+                            let connection = (stream, Some(peer.ip().to_canonical()));
+                            let common = (Arc::clone(&exchange), &setting, &stopping, place);
+                            serve(&mut connections, connection, common);
+                        }),
+                    };
+                    if let Err(error) = served {
+                        warn!("an MTA cannot be heard: {error}");
+                        sleep(REST).await;
+                    }
+                }
+            };
+            tokio::select! {
+                () = accept => {}
+                _ = stop.wait_for(|stopping| *stopping) => {}
+            }
+            drop(socket);
+            while let Some(ended) = connections.join_next().await {
+                note_end(ended);
+            }
+        });
+        Ok(())
+    }
+}
+
+/// What connections share, and a place for one.
+type Common<'a> = (
+    Arc<Exchange>,
+    &'a Setting,
+    &'a watch::Receiver<bool>,
+    tokio::sync::OwnedSemaphorePermit,
+);
+
+/// Begins to serve a connection.
+fn serve<S>(
+    connections: &mut JoinSet<()>,
+    (stream, peer): (S, Option<IpAddr>),
+    (exchange, setting, stop, place): Common<'_>,
+) where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    let setting = Setting {
+        peer,
+        ..setting.clone()
+    };
+    let stop = stop.clone();
+    connections.spawn(async move {
+        info!(peer = ?setting.peer, "an MTA is here");
+        if let Err(error) = session::serve(stream, &exchange, &setting, stop).await {
+            debug!(peer = ?setting.peer, "an MTA has gone: {error}");
+        }
+        drop(place);
+    });
+}
+
+/// What is known of a recipient who was asked about: the worker's number and a line to it.
+type Found = Result<(u32, OwnedFd), Refusal>;
+
+/// Asks auth who recipients are, and tells those who wait for it: what auth says, or master.
+struct Exchange {
+    auth: Mutex<Arc<Link>>,
+    waiting: Mutex<HashMap<message::Recipient, oneshot::Sender<Found>>>,
+    next: AtomicU64,
+    /// There is no speaking with auth any more.
+    lost: Notify,
+}
+
+impl Exchange {
+    fn new(auth: OwnedFd) -> io::Result<Arc<Exchange>> {
+        let link = Arc::new(Link::new(auth)?);
+        let exchange = Arc::new(Exchange {
+            auth: Mutex::new(Arc::clone(&link)),
+            waiting: Mutex::default(),
+            next: AtomicU64::default(),
+            lost: Notify::new(),
+        });
+        tokio::spawn(Arc::clone(&exchange).hear(link));
+        Ok(exchange)
+    }
+
+    /// Turns to another auth process.
+    fn reach(self: &Arc<Self>, auth: OwnedFd) -> io::Result<()> {
+        let link = Arc::new(Link::new(auth)?);
+        *self.auth.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&link);
+        tokio::spawn(Arc::clone(self).hear(link));
+        Ok(())
+    }
+
+    /// Passes on what auth says.
+    async fn hear(self: Arc<Self>, auth: Arc<Link>) {
+        loop {
+            match auth.receive().await {
+                Ok(Some((Sought::Nobody(recipient), _))) => {
+                    self.answer(recipient, Err(Refusal::Unknown));
+                }
+                Ok(Some((Sought::Unavailable(recipient), _))) => {
+                    self.answer(recipient, Err(Refusal::Temporary));
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    error!("auth cannot be understood: {error}");
+                    self.lost.notify_one();
+                    break;
+                }
+            }
+        }
+        // Who waits learns that there is nobody to answer: the other end of the channel is gone.
+        self.waiting().clear();
+    }
+
+    fn answer(&self, recipient: message::Recipient, found: Found) {
+        if let Some(waiting) = self.waiting().remove(&recipient) {
+            // One that has left waits for nothing, and the line to the worker closes.
+            let _ = waiting.send(found);
+        }
+    }
+
+    async fn ask(&self, recipient: message::Recipient, user: &str) -> Found {
+        let link = Arc::clone(&self.auth.lock().unwrap_or_else(PoisonError::into_inner));
+        let (sender, found) = oneshot::channel();
+        self.waiting().insert(recipient, sender);
+        let seek = Seek(recipient, user.to_owned());
+        let asked = async {
+            link.send(&seek, &[]).await?;
+            found.await.map_err(io::Error::other)
+        };
+        let found = timeout(FIND_LIMIT, asked).await;
+        match found.unwrap_or_else(|late| Err(late.into())) {
+            Ok(found) => found,
+            Err(error) => {
+                self.waiting().remove(&recipient);
+                warn!("who a recipient is cannot be found out: {error}");
+                Err(Refusal::Temporary)
+            }
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<message::Recipient, oneshot::Sender<Found>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Desk for Arc<Exchange> {
+    type Recipient = Recipient;
+    type Transfer = Carrying;
+
+    async fn find(&self, user: &str, mailbox: Option<&str>) -> Result<Recipient, Refusal> {
+        let recipient = self.next.fetch_add(1, Ordering::Relaxed);
+        let (worker, line) = self.ask(recipient, user).await?;
+        let line = way::line(line).map_err(|error| {
+            warn!("no line to a worker: {error}");
+            Refusal::Temporary
+        })?;
+        Recipient::open(worker, line, mailbox).await
+    }
+
+    fn begin(&self, recipients: Vec<Recipient>) -> Carrying {
+        Carrying::new(recipients)
+    }
+}

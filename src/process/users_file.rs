@@ -1,0 +1,47 @@
+//! Files of users that auth may not open: master does, and gives it what it has opened.
+
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rustix::fs::{FileType, Mode, OFlags};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use crate::config::{Source, Variables};
+use crate::process::child::Child;
+use crate::process::message::ToAuth;
+
+/// How long a file of users may take to be opened.
+const OPEN_LIMIT: Duration = Duration::from_secs(10);
+
+/// Answers auth's question of this number. What hangs here holds up nobody else.
+pub async fn give(auth: Child<ToAuth>, question: u32, source: Option<Source>, user: String) {
+    let opening = spawn_blocking(move || open(source.as_ref(), &user));
+    let opened = match timeout(OPEN_LIMIT, opening).await {
+        Ok(Ok(opened)) => opened,
+        _ => Err(io::Error::from_raw_os_error(libc::ETIMEDOUT)),
+    };
+    let (error, file) = match opened {
+        Ok(file) => (None, Some(file.into())),
+        Err(error) => (error.raw_os_error(), None),
+    };
+    auth.tell(ToAuth::Here(question, error), file);
+}
+
+/// The file of a source of users, as it is for this user.
+fn open(source: Option<&Source>, user: &str) -> io::Result<File> {
+    let Some(Source::PasswdFile { path, .. }) = source else {
+        return Err(io::ErrorKind::NotFound.into());
+    };
+    let variables = Variables { user, home: None };
+    let path = PathBuf::from(path.expand(&variables).map_err(io::Error::other)?);
+    // Whatever else stands there must not hold up the server.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = rustix::fs::open(path, flags, Mode::empty())?;
+    match FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) {
+        FileType::RegularFile => Ok(file.into()),
+        _ => Err(io::ErrorKind::InvalidInput.into()),
+    }
+}
