@@ -1,6 +1,7 @@
 //! `culver deliver`, which is `culver-lda` by another name. Its exit codes are those that MTAs understand (sysexits.h).
 
 use std::ffi::{OsStr, OsString};
+use std::panic::catch_unwind;
 use std::path::Path;
 
 use super::{DeliverArgs, Failure, config};
@@ -53,7 +54,12 @@ pub(super) fn run(args: DeliverArgs) -> Result<(), Failure> {
         recipient: args.recipient,
         mailbox: args.mailbox,
     };
-    deliver::deliver(config, &order).map_err(|error| {
+    // A fault of the program's own must not look like a refusal for good either.
+    let delivered = catch_unwind(|| deliver::deliver(config, &order)).unwrap_or_else(|_| {
+        let text = "a fault of the program's own";
+        Err(Undelivered::TryAgain(text.to_owned()))
+    });
+    delivered.map_err(|error| {
         let code = match &error {
             Undelivered::Usage(_) => USAGE,
             Undelivered::NoUser(_) => NO_USER,

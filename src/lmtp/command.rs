@@ -182,7 +182,8 @@ enum NoPath {
     Bad,
 }
 
-/// A path in its brackets, without a source route (RFC 5321 §4.1.1.3), and what follows it.
+/// A path in its brackets, without a source route (RFC 5321 §4.1.1.3), and what follows it. What stands in it may be
+/// broken: to refuse a sender for that would send the message back to it.
 fn path(text: &str) -> Result<(&str, &str), NoPath> {
     let inner = text.strip_prefix('<').ok_or(NoPath::Open)?;
     let mut quoted = false;
@@ -197,7 +198,8 @@ fn path(text: &str) -> Result<(&str, &str), NoPath> {
         }
         false
     });
-    let (at, _) = end.ok_or(NoPath::Bad)?;
+    let end = end.map(|(at, _)| at).or_else(|| inner.find('>'));
+    let at = end.ok_or(NoPath::Bad)?;
     let (path, rest) = inner.split_at(at);
     let rest = rest.strip_prefix('>').unwrap_or_default();
     let path = match path.strip_prefix('@') {
@@ -205,9 +207,7 @@ fn path(text: &str) -> Result<(&str, &str), NoPath> {
         None => path,
     };
     let apart = rest.is_empty() || rest.starts_with(' ');
-    // Outside of quotation marks there are none of these, and so none in a header field that repeats the path.
-    let plain = quoted || path.contains('"') || !path.contains([' ', '<', '(', ')', ',', ';']);
-    match apart && plain && path.len() <= PATH_MAX {
+    match apart && path.len() <= PATH_MAX {
         true => Ok((path, rest)),
         false => Err(NoPath::Bad),
     }
@@ -295,6 +295,7 @@ mod tests {
             ),
             ("MAIL FROM:<@one,@two:a@b>", mail("a@b", None)),
             ("MAIL FROM:<\"a> b\"@c>", mail("\"a> b\"@c", None)),
+            ("MAIL FROM:<a\"b,c d@e>", mail("a\"b,c d@e", None)),
             ("MAIL FROM:<a@b> SIZE=x", Err(SYNTAX)),
             ("MAIL FROM:<a@b> BODY=BINARYMIME", Err(UNSUPPORTED)),
             ("MAIL FROM:<a@b> AUTH=<>", Err(UNSUPPORTED)),

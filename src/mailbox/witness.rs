@@ -59,6 +59,7 @@ impl Turn<'_> {
             return Ok(true); // it has heard already what it cannot answer
         }
         let (news, seen, doubled) = (inbox.take(), self.disk.seen, self.disk.doubled.clone());
+        let new_listed = self.disk.new_listed;
         let looked = self.look_at(&news, take_over);
         self.disk.rescan |= looked.is_err();
         let listed = looked?;
@@ -66,6 +67,7 @@ impl Turn<'_> {
             inbox.put_back(news, listed);
             // The second look that twins are owed is not the one that follows at once.
             (self.disk.seen, self.disk.doubled) = (seen, doubled);
+            self.disk.new_listed = new_listed;
         }
         Ok(self.wants_lock)
     }

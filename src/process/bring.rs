@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::net::UnixStream;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::warn;
 
 use crate::lmtp::{Refusal, Transfer};
@@ -16,8 +16,15 @@ use crate::process::link::unexpected;
 use crate::process::message::{Bring, Brought, Refused};
 use crate::process::way;
 
-/// How long a worker may take for a step: its disk may be busy.
-const STEP_LIMIT: Duration = Duration::from_secs(4 * 60);
+/// How long a worker may take to open a mailbox.
+const OPEN_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long it may take for more of a message: its disk may be busy.
+const WRITE_LIMIT: Duration = Duration::from_secs(4 * 60);
+
+/// How long all may take from the end of a message: Postfix and Exim wait for ten minutes, and bring it again if they have
+/// heard nothing.
+const END_LIMIT: Duration = Duration::from_secs(8 * 60);
 
 /// Somebody who gets mail.
 pub struct Recipient {
@@ -34,7 +41,7 @@ impl Recipient {
         mailbox: Option<&str>,
     ) -> Result<Recipient, Refusal> {
         let open = Bring::Open(mailbox.map(str::to_owned));
-        match step(&mut line, open).await {
+        match step(&mut line, open, Instant::now() + OPEN_LIMIT).await {
             Ok(Brought::Ready) => Ok(Recipient { worker, line }),
             answer => Err(refusal(answer)),
         }
@@ -104,7 +111,7 @@ impl Group {
             return;
         };
         let piece = Bring::Octets(octets.to_vec());
-        let sent = timeout(STEP_LIMIT, way::write(line, &piece)).await;
+        let sent = timeout(WRITE_LIMIT, way::write(line, &piece)).await;
         if let Err(error) = sent.unwrap_or_else(|late| Err(late.into())) {
             warn!("a worker does not take a message: {error}");
             self.lost = Some(Refusal::Temporary);
@@ -113,9 +120,10 @@ impl Group {
 
     /// Each recipient's place, and what became of the message there.
     async fn end(mut self) -> Vec<(usize, Result<(), Refusal>)> {
+        let deadline = Instant::now() + END_LIMIT;
         let whole = match (self.lost, self.lines.first_mut()) {
             (Some(lost), _) => Err(lost),
-            (None, Some((_, line))) => match step(line, Bring::End).await {
+            (None, Some((_, line))) => match step(line, Bring::End, deadline).await {
                 Ok(Brought::Whole(number)) => Ok(number),
                 answer => Err(refusal(answer)),
             },
@@ -125,7 +133,7 @@ impl Group {
         // The first line comes last: with it the worker forgets the message.
         for (place, mut line) in self.lines.drain(..).rev() {
             let result = match whole {
-                Ok(number) => match step(&mut line, Bring::Place(number)).await {
+                Ok(number) => match step(&mut line, Bring::Place(number), deadline).await {
                     Ok(Brought::Placed) => Ok(()),
                     answer => Err(refusal(answer)),
                 },
@@ -138,12 +146,12 @@ impl Group {
 }
 
 /// Says something and hears what comes of it.
-async fn step(line: &mut UnixStream, said: Bring) -> io::Result<Brought> {
+async fn step(line: &mut UnixStream, said: Bring, deadline: Instant) -> io::Result<Brought> {
     let step = async {
         way::write(line, &said).await?;
         way::read(line).await
     };
-    timeout(STEP_LIMIT, step).await?
+    timeout_at(deadline, step).await?
 }
 
 /// What an answer means that is not the one that was hoped for.

@@ -169,7 +169,10 @@ async fn mail_is_found_before_its_event_comes() {
     let known = {
         let mut disk = inbox.enter_queue().await.unwrap();
         inbox.watch_now(&mut disk);
-        // As after own renames, of which `new/` has not been listed since.
+        // As after own renames long ago, of which `new/` has not been listed since.
+        let long_ago = std::time::SystemTime::now() - Duration::from_secs(60);
+        let new = fs::File::open(account.root().join("new")).unwrap();
+        new.set_modified(long_ago).unwrap();
         disk.seen = Some(disk.stamps().unwrap());
         (disk.new_listed, disk.rescan) = (None, false);
         disk.seen.unwrap()[0].modified
