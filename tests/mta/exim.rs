@@ -26,7 +26,7 @@ impl Mta for Exim {
         let config = format!(
             "primary_hostname = mx.test.example\nlocal_interfaces = 127.0.0.1\ndaemon_smtp_ports = {port}\n\
              spool_directory = {home}/spool\nlog_file_path = {home}/exim.%slog\ntls_advertise_hosts =\n\
-             acl_smtp_rcpt = check_rcpt\nacl_smtp_data = accept\nnever_users =\nqueue_only_load =\n\
+             acl_smtp_rcpt = check_rcpt\nacl_smtp_data = accept\nnever_users =\n\
              disable_ipv6 = true\nkeep_environment =\n\
              begin acl\ncheck_rcpt:\n  accept authenticated = *\n  deny message = relay not permitted\n\
              begin routers\n\

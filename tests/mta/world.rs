@@ -149,6 +149,17 @@ impl<M: Mta> World<M> {
         panic!("{user} has {last:?} and not {expected:?}");
     }
 
+    /// Waits until the sender has been told so often that something could not be delivered.
+    pub fn await_notices(&self, count: usize) {
+        wait_until("a notice", || {
+            let subjects = self.subjects(crate::SENDER);
+            let is_notice =
+                |one: &&String| one.starts_with("Undelivered") || one.contains("failed");
+            assert!(subjects.len() <= count, "{subjects:?}");
+            subjects.iter().filter(is_notice).count() == count
+        });
+    }
+
     /// Waits until mail for an address has been put off so often.
     pub fn await_deferred(&self, to: &str, times: usize) {
         wait_until("mail put off", || {
@@ -183,7 +194,7 @@ fn start(view: &View, imap: u16, said: &Arc<Mutex<String>>) -> Guard {
     collect(child.stderr.take().unwrap(), said);
     let culver = Guard(child);
     view.await_port(imap);
-    for socket in ["run/auth"] {
+    for socket in ["run/auth", "run/lmtp"] {
         wait_until("a socket", || {
             std::os::unix::net::UnixStream::connect(view.at(socket)).is_ok()
         });
