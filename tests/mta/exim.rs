@@ -27,20 +27,20 @@ impl Mta for Exim {
             "primary_hostname = mx.test.example\nlocal_interfaces = 127.0.0.1\ndaemon_smtp_ports = {port}\n\
              spool_directory = {home}/spool\nlog_file_path = {home}/exim.%slog\ntls_advertise_hosts =\n\
              acl_smtp_rcpt = check_rcpt\nacl_smtp_data = accept\nnever_users =\n\
-             disable_ipv6 = true\nkeep_environment =\n\
+             disable_ipv6 = true\nkeep_environment =\nsmtp_accept_queue_per_connection = 0\n\
              begin acl\ncheck_rcpt:\n  accept authenticated = *\n  deny message = relay not permitted\n\
              begin routers\n\
              known:\n  driver = redirect\n  data = :fail: no such user\n  \
              condition = ${{if inlist{{$local_part@$domain}}{{{boxes}}}{{no}}{{yes}}}}\n\
              lmtp:\n  driver = accept\n  domains = lmtp.example\n  transport = lmtp\n\
-             pipe:\n  driver = accept\n  domains = pipe.example\n  transport = pipe\n\
-             own:\n  driver = accept\n  domains = own.example\n  transport = own\n\
+             pipe:\n  driver = accept\n  domains = pipe.example\n  local_parts = ann : full : tiny : ghost\n  transport = pipe\n\
+             own:\n  driver = accept\n  domains = own.example\n  local_parts = ann : bert\n  transport = own\n\
              begin transports\n\
              lmtp:\n  driver = lmtp\n  socket = {home}/run/lmtp\n  batch_max = 100\n\
              pipe:\n  driver = pipe\n  user = vmail\n  return_path_add\n  delivery_date_add\n  log_output\n  \
-             command = {culver} deliver --config {home}/culver.toml -f $sender_address -d $local_part@$domain\n\
+             command = {culver} deliver --config {home}/culver.toml -d $local_part_data@$domain_data\n\
              own:\n  driver = appendfile\n  user = vmail\n  maildir_format\n  create_directory\n  \
-             directory = {home}/vmail/$domain/$local_part/Maildir\n\
+             directory = {home}/vmail/$domain_data/$local_part_data/Maildir\n\
              begin retry\n* * F,1d,1h\n\
              begin authenticators\n\
              plain:\n  driver = dovecot\n  public_name = PLAIN\n  server_socket = {home}/run/auth\n  \

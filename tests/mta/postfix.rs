@@ -30,7 +30,7 @@ impl Mta for Postfix {
              minimal_backoff_time = 3600s\nculver_destination_recipient_limit = 1\n",
         );
         let master = format!(
-            "127.0.0.1:{port} inet n - n - - smtpd\ncleanup unix n - n - 0 cleanup\nqmgr unix n - n 300 1 qmgr\n\
+            "127.0.0.1:{port} inet n - n - - smtpd\npickup unix n - n 3600 1 pickup\ncleanup unix n - n - 0 cleanup\nqmgr unix n - n 300 1 qmgr\n\
              tlsmgr unix - - n 1000? 1 tlsmgr\nrewrite unix - - n - - trivial-rewrite\nbounce unix - - n - 0 bounce\n\
              defer unix - - n - 0 bounce\ntrace unix - - n - 0 bounce\nproxymap unix - - n - - proxymap\n\
              flush unix n - n 1000? 0 flush\nshowq unix n - n - - showq\nerror unix - - n - - error\n\

@@ -125,7 +125,7 @@ impl<M: Mta> World<M> {
         client.greeting();
         client.ok(&format!("LOGIN {user} secret"));
         client.ok("EXAMINE INBOX");
-        let lines = client.ok("FETCH 1:* BODY.PEEK[HEADER.FIELDS (SUBJECT)]");
+        let lines = client.ok("UID FETCH 1:* BODY.PEEK[HEADER.FIELDS (SUBJECT)]");
         let subject = |line: String| {
             let (_, rest) = line.split_once("Subject: ")?;
             Some(rest.split(['\r', '\n']).next()?.to_owned())
