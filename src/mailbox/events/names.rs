@@ -11,6 +11,9 @@ use crate::mailbox::fault::{Fault, blocking};
 use crate::mailbox::user::{Folder, User};
 use crate::spool::tree::Origin;
 
+/// Looks at an account that others change meanwhile, until one is taken as it is.
+const LOOKS: usize = 4;
+
 /// The account's names at one moment.
 #[derive(Debug, Default)]
 pub(super) struct Names {
@@ -36,6 +39,18 @@ impl Names {
     /// Looks at the account.
     pub async fn read(user: &User) -> Result<Names, Fault> {
         let _held = user.hold_names().await;
+        // What others rename between the list of names and the look at each would be taken for another mailbox.
+        for _ in 1..LOOKS {
+            let names = Names::look(user).await?;
+            let mut selectable = names.folders.iter().filter(|folder| folder.selectable);
+            if selectable.all(|folder| names.identities.contains_key(&folder.name)) {
+                return Ok(names);
+            }
+        }
+        Names::look(user).await
+    }
+
+    async fn look(user: &User) -> Result<Names, Fault> {
         let folders = user.list().await?;
         let subscribed = user.subscriptions().await?.into_iter().collect();
         let selectable = folders.iter().filter(|folder| folder.selectable);
