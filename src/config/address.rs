@@ -129,7 +129,13 @@ impl Value for SocketAddr {
 impl Value for Endpoint {
     fn read(from: &Spanned<DeValue<'_>>, complaints: &mut Vec<Complaint>) -> Option<Endpoint> {
         if from.get_ref().is_table() {
-            return SocketFile::read(from, complaints).map(Endpoint::Socket);
+            let socket = SocketFile::read(from, complaints)?;
+            if socket.kind != AuthProtocol::default() {
+                let text = "kind: is for listen.auth alone".to_owned();
+                complaints.push((from.span(), text));
+                return None;
+            }
+            return Some(Endpoint::Socket(socket));
         }
         let expected = "a path, a table with one, or an address";
         from_string(from, expected, complaints, |text| {

@@ -1,8 +1,7 @@
 //! The role master: it opens ports, holds certificates, starts all other processes and brings them together. Where it
 //! is root, it stays so, and therefore reads nothing that a stranger wrote: what it is told is who has logged in.
 
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -10,42 +9,35 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{error, info, warn};
 
 use crate::auth::Granted;
-use crate::config::{Config, Source};
+use crate::config::Config;
 use crate::net::shutdown::{Hangup, SESSIONS_GRACE, Signals};
 use crate::net::tls::Identities;
 use crate::process::ServeError;
-use crate::process::accounts;
 use crate::process::certificates;
 use crate::process::child::{Child, Event, Gone, Said, Who};
 use crate::process::doors::{Doors, For};
 use crate::process::errands;
-use crate::process::link;
 use crate::process::message::{
-    AuthSetup, Connection, FromAuth, FromLmtp, FromLogin, FromProof, LmtpSetup, LoginSetup,
-    ProofSetup, Recipient, Setup, ToAuth, ToLmtp, ToLogin, ToProof, ToWorker,
+    Connection, FromAuth, FromLmtp, FromLogin, Recipient, ToAuth, ToLmtp, ToLogin, ToWorker,
 };
 use crate::process::place::Places;
 use crate::process::ports::Port;
 use crate::process::privileges;
 use crate::process::roles::Roles;
-use crate::process::settings::{self, at_most};
+use crate::process::settings::at_most;
 use crate::process::single::LOCAL_NAMES;
 use crate::process::start::{
     FLUSH_GRACE, THREADS_GRACE, Threads, finish, hostname, start, warn_of_few_descriptors,
 };
 use crate::process::workers::Workers;
 
+mod children;
+
 /// Events that may wait.
 const EVENTS: usize = 256;
 
 /// A process that ends by itself is started again after this long.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// Passwords that may be checked at a time.
-const PROOFS_MAX: usize = 256;
-
-/// How often sockets that could not be opened are tried again.
-const SOCKETS_PAUSE: Duration = Duration::from_secs(10);
 
 /// Serves by a configuration until a signal says stop.
 ///
@@ -168,176 +160,6 @@ impl Master {
     fn number(&mut self) -> u32 {
         self.next = self.next.wrapping_add(1);
         self.next
-    }
-
-    async fn start_auth(&mut self) -> io::Result<()> {
-        let believed = self.believed();
-        let setup = Setup::Auth(AuthSetup {
-            ids: self.roles.auth,
-            config: settings::for_auth(&self.config),
-            identities: believed.pieces().count(),
-        });
-        let number = self.number();
-        let wrap = |said: FromAuth| Said::Auth(said);
-        let setup = (&setup, &believed);
-        let auth = Child::start(Who::Auth, number, setup, &[], &self.events, wrap);
-        let auth = auth.await?;
-        for (purpose, socket) in self.doors.copies()? {
-            if let For::Auth(protocol) = purpose {
-                auth.tell(ToAuth::Socket(protocol), Some(socket));
-            }
-        }
-        self.auth = Some(auth);
-        // An lmtp process that is there already hears of it, too.
-        if let Some(lmtp) = &self.lmtp {
-            let (here, there) = link::pair()?;
-            lmtp.tell(ToLmtp::Auth, Some(here));
-            self.introduce(ToAuth::Lmtp(lmtp.number), there);
-        }
-        // A login process that is there already hears of it.
-        if let Some(login) = &self.login {
-            let (here, there) = link::pair()?;
-            login.tell(ToLogin::Auth, Some(here));
-            self.introduce(ToAuth::Login(login.number), there);
-        }
-        Ok(())
-    }
-
-    /// Opens the sockets for MTAs that are not open yet, and gives them to those who serve them; tries again later with
-    /// what still is not.
-    fn open_doors(&mut self, first: bool) {
-        for (purpose, socket) in self.doors.open(first) {
-            match purpose {
-                For::Auth(protocol) => self
-                    .auth
-                    .as_ref()
-                    .map(|auth| auth.tell(ToAuth::Socket(protocol), Some(socket))),
-                For::Lmtp => self
-                    .lmtp
-                    .as_ref()
-                    .map(|lmtp| lmtp.tell(ToLmtp::Socket, Some(socket))),
-            };
-        }
-        if !self.doors.are_open() {
-            self.wake_for_sockets();
-        }
-    }
-
-    fn wake_for_sockets(&self) {
-        let events = self.events.clone();
-        tokio::spawn(async move {
-            sleep(SOCKETS_PAUSE).await;
-            // Master is gone, too, if nobody hears it.
-            let _ = events.send(Event::Sockets).await;
-        });
-    }
-
-    /// What auth gets of the certificates: those whom it believes who a client is.
-    fn believed(&self) -> Identities {
-        Identities {
-            certificates: Vec::new(),
-            authorities: self.identities.authorities.clone(),
-        }
-    }
-
-    /// Gives new certificates to those who use them.
-    fn renew(&mut self, identities: Identities) {
-        self.identities = identities;
-        if let Some(login) = &self.login {
-            for piece in self.identities.pieces() {
-                login.tell(ToLogin::Renew(piece), None);
-            }
-            login.tell(ToLogin::Renewed, None);
-        }
-        if let Some(auth) = &self.auth {
-            for piece in self.believed().pieces() {
-                auth.tell(ToAuth::Renew(piece), None);
-            }
-            auth.tell(ToAuth::Renewed, None);
-        }
-    }
-
-    async fn start_login(&mut self) -> io::Result<()> {
-        let (here, there) = link::pair()?;
-        let ports = self.ports.iter();
-        let setup = Setup::Login(LoginSetup {
-            ids: self.roles.login,
-            config: settings::for_login(&self.config),
-            ports: ports
-                .clone()
-                .map(|port| (port.address, port.security.is_implicit()))
-                .collect(),
-            identities: self.identities.pieces().count(),
-        });
-        let mut descriptors: Vec<BorrowedFd<'_>> = vec![here.as_fd()];
-        descriptors.extend(ports.map(|port| port.socket.as_fd()));
-        self.next = self.next.wrapping_add(1);
-        let number = self.next;
-        let wrap = |said: FromLogin| Said::Login(said);
-        let setup = (&setup, &self.identities);
-        let login = Child::start(Who::Login, number, setup, &descriptors, &self.events, wrap);
-        self.login = Some(login.await?);
-        self.introduce(ToAuth::Login(number), there);
-        Ok(())
-    }
-
-    async fn start_lmtp(&mut self) -> io::Result<()> {
-        let (here, there) = link::pair()?;
-        let setup = Setup::Lmtp(LmtpSetup {
-            ids: self.roles.lmtp,
-            config: settings::for_lmtp(&self.config),
-            host: hostname(&self.config),
-        });
-        let mut sockets = self.doors.copies()?;
-        sockets.retain(|(purpose, _)| *purpose == For::Lmtp);
-        let mut descriptors: Vec<BorrowedFd<'_>> = vec![here.as_fd()];
-        descriptors.extend(sockets.iter().map(|(_, socket)| socket.as_fd()));
-        let number = self.number();
-        let wrap = |said: FromLmtp| Said::Lmtp(said);
-        let setup = (&setup, &Identities::default());
-        let lmtp = Child::start(Who::Lmtp, number, setup, &descriptors, &self.events, wrap);
-        self.lmtp = Some(lmtp.await?);
-        self.introduce(ToAuth::Lmtp(number), there);
-        Ok(())
-    }
-
-    /// Somebody who checks one password by a source, at the other end of a link.
-    async fn start_proof(&mut self, source: u32) -> io::Result<OwnedFd> {
-        if self.proofs >= PROOFS_MAX {
-            return Err(io::Error::from_raw_os_error(libc::EAGAIN));
-        }
-        let setup = Setup::Proof(match self.source(source) {
-            Some(Source::Pam { service }) => ProofSetup::Pam(service.clone()),
-            Some(Source::Passwd) => ProofSetup::Shadow,
-            Some(Source::Exec { command, user }) => ProofSetup::Exec {
-                command: command.clone(),
-                ids: accounts::runs_as(user.as_ref(), self.roles.auth)?,
-            },
-            _ => return Err(io::ErrorKind::NotFound.into()),
-        });
-        let (here, there) = link::pair()?;
-        let number = self.number();
-        let wrap = |said: FromProof| match said {};
-        let (who, descriptors) = (Who::Proof, [there.as_fd()]);
-        let setup = (&setup, &Identities::default());
-        // It ends by itself.
-        let _: Child<ToProof> =
-            Child::start(who, number, setup, &descriptors, &self.events, wrap).await?;
-        self.proofs += 1;
-        Ok(here)
-    }
-
-    /// A source of users by its place in the configuration.
-    fn source(&self, number: u32) -> Option<&Source> {
-        let number = usize::try_from(number).ok()?;
-        Some(&self.config.auth.source.get(number)?.source)
-    }
-
-    /// Tells auth of a process that asks it.
-    fn introduce(&self, who: ToAuth, link: OwnedFd) {
-        if let Some(auth) = &self.auth {
-            auth.tell(who, Some(link));
-        }
     }
 
     async fn hear(&mut self, who: &Who, number: u32, said: Said) {
