@@ -17,6 +17,9 @@ pub const USER: &str = "u";
 /// And the password.
 pub const PASSWORD: &str = "p";
 
+/// The first uid of users that have one of their own.
+const OWN_UIDS: u32 = 62_000;
+
 /// Which server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -47,6 +50,7 @@ pub struct Setup {
     settings: String,
     account: [String; 2],
     users: Vec<(String, Arc<Maildir>)>,
+    apart: bool,
     mail_settings: String,
     dovecot_settings: String,
     fields: String,
@@ -63,6 +67,7 @@ impl Setup {
             settings: String::new(),
             account: [USER, PASSWORD].map(str::to_owned),
             users: Vec::new(),
+            apart: false,
             mail_settings: String::new(),
             dovecot_settings: String::new(),
             fields: String::new(),
@@ -98,6 +103,12 @@ impl Setup {
     /// Several users in place of the one, each with a Maildir. Culver then runs by a configuration file.
     pub fn user(mut self, name: &str, maildir: &Arc<Maildir>) -> Setup {
         self.users.push((name.to_owned(), Arc::clone(maildir)));
+        self
+    }
+
+    /// Each of the several users has a uid of their own. Needs root.
+    pub fn apart(mut self) -> Setup {
+        self.apart = true;
         self
     }
 
@@ -279,17 +290,22 @@ impl Setup {
 
     /// Writes the passwd-file.
     fn users_file(&self, maildir: &Maildir, home: &Path) -> PathBuf {
-        let id = mail_uid();
-        let line = |name: &str, password: &str, maildir: &Maildir| {
+        let line = |name: &str, password: &str, maildir: &Maildir, id: u32| {
             let home = maildir.home().display();
             let fields = &self.fields;
             format!("{name}:{{PLAIN}}{password}:{id}:{id}::{home}::{fields}\n")
         };
         let lines: String = match &*self.users {
-            [] => line(&self.account[0], &self.account[1], maildir),
-            users => users
-                .iter()
-                .map(|(name, own)| line(name, PASSWORD, own))
+            [] => line(&self.account[0], &self.account[1], maildir, mail_uid()),
+            users => (OWN_UIDS..)
+                .zip(users)
+                .map(|(id, (name, mail))| {
+                    let id = if self.apart { id } else { mail_uid() };
+                    if self.apart {
+                        give(mail.home(), id);
+                    }
+                    line(name, PASSWORD, mail, id)
+                })
                 .collect(),
         };
         let path = home.join("users");
@@ -610,6 +626,13 @@ fn announced(text: &str, word: &str) -> Option<SocketAddr> {
         (words.next()? == word).then_some(())?;
         words.next()?.parse().ok()
     })
+}
+
+/// Makes a directory and all that is in it somebody's.
+fn give(path: &Path, id: u32) {
+    let mut chown = Command::new("chown");
+    chown.arg("-R").arg(format!("{id}:{id}")).arg(path);
+    assert!(chown.status().unwrap().success());
 }
 
 pub fn free_port() -> u16 {
