@@ -441,7 +441,9 @@ imap = ["[::]:143", ":144", 7]
     fn a_source_has_the_keys_of_its_kind() {
         assert_eq!(
             mistakes("[[auth.source]]\nkind = \"pam\"\npath = \"/x\"\n"),
-            [r#"3:1: unknown key "path" in [auth.source]; known are: kind, service"#]
+            [
+                r#"3:1: unknown key "path" in [auth.source]; known are: kind, service, result-success, result-failure, result-internalfail, skip"#
+            ]
         );
         let found = mistakes("[[auth.source]]\nkind = \"passwd-file\"\n");
         assert_eq!(found, [r#"1:1: "path" is missing in [[auth.source]]"#]);

@@ -197,6 +197,11 @@ password = "{PLAIN}x"
 [[auth.source]]
 kind = "exec"
 command = ["/usr/bin/checker", "-v"]
+user = "checker"
+result-success = "continue-ok"
+result-failure = "return-fail"
+result-internalfail = "return"
+skip = "authenticated"
 
 [users]
 uid = "vmail"
