@@ -438,6 +438,12 @@ imap = ["[::]:143", ":144", 7]
     }
 
     #[test]
+    fn what_is_spoken_where_mail_comes_is_no_choice() {
+        let found = mistakes("[listen]\nlmtp = [{ path = \"/run/lmtp\", kind = \"userdb\" }]\n");
+        assert_eq!(found, ["2:9: lmtp: kind: is for listen.auth alone"]);
+    }
+
+    #[test]
     fn a_source_has_the_keys_of_its_kind() {
         assert_eq!(
             mistakes("[[auth.source]]\nkind = \"pam\"\npath = \"/x\"\n"),

@@ -98,10 +98,6 @@ fn owners_are_known_and_not_root() {
         "error: users.uid: root may not own mail",
     );
     finds(
-        "[listen]\nlmtp = [{ path = \"/run/lmtp\", kind = \"userdb\" }]\n",
-        "kind: is for listen.auth alone",
-    );
-    finds(
         "[users]\nuid = 33\n",
         "error: users.uid: 33 is below users.first-uid, 500",
     );
