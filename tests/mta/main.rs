@@ -172,11 +172,10 @@ fn a_full_disk_puts_off<M: Mta>() {
         world.await_deferred(one, 1);
     }
     std::fs::remove_file(filler).unwrap();
-    world.mta.flush(&world.view);
+    world.flush_until_empty();
     for one in to {
         world.await_subjects(one, &["1"]);
     }
-    world.await_empty();
     assert_eq!(world.subjects(SENDER), Vec::<String>::new());
 }
 
@@ -194,11 +193,10 @@ fn a_server_that_is_stopped_puts_off<M: Mta>() {
         world.mta.waiting(&world.view) == 1
     });
     world.resume();
-    world.mta.flush(&world.view);
+    world.flush_until_empty();
     for user in all {
         world.await_subjects(user, &["1"]);
     }
-    world.await_empty();
     assert_eq!(world.subjects(SENDER), Vec::<String>::new());
 }
 

@@ -42,7 +42,7 @@ pub struct World<M: Mta> {
     pub mta: M,
     pub culver: Option<Guard>,
     pub view: View,
-    imap: u16,
+    pub imap: u16,
     said: Arc<Mutex<String>>,
 }
 
@@ -164,6 +164,14 @@ impl<M: Mta> World<M> {
     pub fn await_deferred(&self, to: &str, times: usize) {
         wait_until("mail put off", || {
             self.mta.has_deferred(&self.view, to) >= times
+        });
+    }
+
+    /// Has all that waits tried again, until nothing does: what is just being tried is passed over.
+    pub fn flush_until_empty(&self) {
+        wait_until("an empty queue", || {
+            self.mta.flush(&self.view);
+            self.mta.waiting(&self.view) == 0
         });
     }
 
