@@ -367,7 +367,8 @@ impl Setup {
         }
         let mut command = self.program("/usr/sbin/dovecot");
         command.arg("-F").arg("-c").arg(conf);
-        if is_root() {
+        // Who becomes several users must be root.
+        if is_root() && !self.apart {
             command.uid(MAIL_UID).gid(MAIL_UID);
         }
         command

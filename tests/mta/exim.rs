@@ -16,10 +16,10 @@ pub struct Exim {
 }
 
 impl Mta for Exim {
-    fn start(view: &View) -> Exim {
+    fn start(view: &View, boxes: &[(String, &str)]) -> Exim {
         let port = free_port();
         let home = view.home.path().display();
-        let boxes: Vec<String> = crate::world::BOXES
+        let boxes: Vec<String> = boxes
             .iter()
             .map(|(name, domain)| format!("{name}@{domain}"))
             .collect();

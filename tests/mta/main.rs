@@ -7,6 +7,7 @@ mod harness;
 mod exim;
 mod postfix;
 mod smtp;
+mod together;
 mod view;
 mod world;
 

@@ -29,8 +29,9 @@ pub struct View {
 }
 
 impl View {
-    /// `None`, and a line that says so, where none can be had.
-    pub fn open() -> Option<View> {
+    /// One in which these lines of sh(1) have been run; `HOME` stands for its home. `None`, and a line that says so, where
+    /// none can be had.
+    pub fn open(before: &str) -> Option<View> {
         let packages = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .parent()?
             .join("mtas");
@@ -53,9 +54,10 @@ impl View {
              lowerdir={packages}/etc:/etc,upperdir={home}/etc/upper,workdir={home}/etc/work /etc\n\
              printf '{USERS}' >> /etc/passwd\nprintf '{GROUPS}' >> /etc/group\n\
              mkdir -p {home}/tiny\nmount -t tmpfs -o size=64k,mode=0700,uid={VMAIL},gid={VMAIL} tmpfs {home}/tiny\n\
-             echo here\nexec sleep infinity",
+             {before}\necho here\nexec sleep infinity",
             packages = packages.display(),
             home = home.path().display(),
+            before = before.replace("HOME", &home.path().display().to_string()),
         );
         let mut holder = Command::new("unshare")
             .args(["--mount", "--propagation", "private", "--pid", "--fork"])

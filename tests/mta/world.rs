@@ -25,9 +25,21 @@ pub const BOXES: [(&str, &str); 11] = [
     ("bert", "own.example"),
 ];
 
+/// What a host has beside these.
+#[derive(Default)]
+pub struct Host {
+    /// Further lines of sh(1), run first: who is a user of the system. `HOME` stands for its home.
+    pub before: String,
+    /// Further virtual users: local part and domain.
+    pub boxes: Vec<(String, &'static str)>,
+    /// Further lines of the configuration file; sources of users behind the passwd-file among them.
+    pub settings: String,
+}
+
 /// An MTA that runs in a view.
 pub trait Mta: Sized {
-    fn start(view: &View) -> Self;
+    /// Starts it on a host with these boxes.
+    fn start(view: &View, boxes: &[(String, &'static str)]) -> Self;
     fn port(&self) -> u16;
     /// Has it try all that waits again.
     fn flush(&self, view: &View);
@@ -48,14 +60,21 @@ pub struct World<M: Mta> {
 
 impl<M: Mta> World<M> {
     pub fn open() -> Option<World<M>> {
-        let view = View::open()?;
+        World::on(Host::default())
+    }
+
+    /// One on a host that has more.
+    pub fn on(host: Host) -> Option<World<M>> {
+        let view = View::open(&host.before)?;
+        let boxes = BOXES.map(|(name, domain)| (name.to_owned(), domain));
+        let boxes: Vec<_> = boxes.into_iter().chain(host.boxes).collect();
         let home = view.home.path().display();
         fs::set_permissions(view.home.path(), Permissions::from_mode(0o755)).unwrap();
         fs::create_dir(view.at("run")).unwrap();
         fs::set_permissions(view.at("run"), Permissions::from_mode(0o755)).unwrap();
         let mut users = String::new();
-        for (name, domain) in BOXES {
-            let (home, more) = match name {
+        for (name, domain) in &boxes {
+            let (home, more) = match name.as_str() {
                 "ghost" => continue,
                 "tiny" => (format!("{home}/tiny/{domain}"), ""),
                 "full" => (
@@ -70,7 +89,7 @@ impl<M: Mta> World<M> {
                 &format!("vmail/{domain}"),
                 &format!("vmail/{domain}/{name}"),
             ] {
-                if name != "tiny" && !view.at(dir).is_dir() {
+                if *name != "tiny" && !view.at(dir).is_dir() {
                     fs::create_dir(view.at(dir)).unwrap();
                     chown(view.at(dir), Some(VMAIL), Some(VMAIL)).unwrap();
                 }
@@ -85,13 +104,14 @@ impl<M: Mta> World<M> {
              auth = [{{ path = \"{home}/run/auth\", mode = \"0666\" }}]\n\
              [auth]\nfailure-delay = \"0s\"\n\
              [users]\nuid = \"{VMAIL}\"\ngid = \"{VMAIL}\"\nhome = \"{home}/vmail/%d/%n\"\n\
-             [[auth.source]]\nkind = \"passwd-file\"\npath = \"{home}/users\"\n",
+             [[auth.source]]\nkind = \"passwd-file\"\npath = \"{home}/users\"\n{settings}",
+            settings = host.settings,
         );
         fs::write(view.at("culver.toml"), config).unwrap();
         let said = Arc::default();
         let culver = Some(start(&view, imap, &said));
         Some(World {
-            mta: M::start(&view),
+            mta: M::start(&view, &boxes),
             culver,
             view,
             imap,
