@@ -252,7 +252,8 @@ impl ExtraKeywords {
         lines.iter().for_each(|line| line.write(&mut text));
         let after = self.whole.saturating_add(text.len() as u64);
         let anew = self.spoiled || self.is_to_be_mended();
-        if self.file.is_none() || anew || after > LARGEST {
+        // An empty one does not even say what it is.
+        if self.file.is_none() || self.whole == 0 || anew || after > LARGEST {
             return self.write(folder);
         }
         let written = self.append_text(folder, &text);

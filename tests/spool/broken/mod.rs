@@ -5,6 +5,7 @@
 //! A table says what can be known from the file, not what the code makes of it.
 
 mod counters;
+mod extra_keywords;
 mod keywords;
 mod subscriptions;
 mod uidlists;
