@@ -7,22 +7,17 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use tokio::sync::broadcast;
-use tokio::time::Instant;
 
 use crate::imap::metadata::EntryName;
 use crate::imap::name::MailboxName;
 use crate::imap::response::ListAttribute;
 use crate::mailbox::fault::{Fault, blocking};
-use crate::mailbox::queue::LOCK_WAIT;
+use crate::mailbox::patience::{LOCK_WAIT, Patience};
 use crate::mailbox::user::User;
 use crate::spool::metadata::{self, Outcome};
 pub use crate::spool::metadata::{Annotations, MOST_ENTRIES, SPECIAL_USE, Subject};
-
-/// Between two tries for a file's lock.
-const RETRY: Duration = Duration::from_millis(100);
 
 /// So many changes a session can be behind; of more between two of its commands it hears the last.
 const KEPT: usize = 256;
@@ -216,7 +211,7 @@ impl User {
         changes: Vec<(String, Option<Vec<u8>>)>,
     ) -> Result<Vec<String>, Fault> {
         let changes: Arc<[_]> = changes.into();
-        let deadline = Instant::now() + LOCK_WAIT;
+        let mut patience = Patience::new(LOCK_WAIT);
         loop {
             let (tree, wanted) = (Arc::clone(&self.tree), subject.clone());
             let changes = Arc::clone(&changes);
@@ -227,7 +222,7 @@ impl User {
             match outcome.map_err(|error| fault("changing", subject, error))? {
                 Outcome::Done(changed) => return Ok(changed),
                 Outcome::TooMany => return Err(Fault::TooManyAnnotations),
-                Outcome::Busy if Instant::now() < deadline => tokio::time::sleep(RETRY).await,
+                Outcome::Busy if !patience.is_over() => patience.pause().await,
                 Outcome::Busy => return Err(Fault::Locked),
             }
         }

@@ -5,14 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedMutexGuard, watch as states};
-use tokio::time::Instant;
 
 use crate::imap::sequence::{NumberSet, Uid};
 use crate::mailbox::disk::Disk;
 use crate::mailbox::durability::Durability;
 use crate::mailbox::fault::{Fault, blocking};
+use crate::mailbox::patience::{LOCK_WAIT, Patience};
 use crate::mailbox::previews::Previews;
-use crate::mailbox::queue::{LOCK_RETRY, LOCK_WAIT};
 use crate::mailbox::quota::Quota;
 use crate::mailbox::snapshot::{Message, Snapshot};
 use crate::mailbox::turn::Turn;
@@ -106,7 +105,7 @@ impl Mailbox {
 
     /// Reads what there is; waits for the lock only where a uidlist has to be made.
     async fn load(folder: Arc<Folder>, tree: Arc<Tree>) -> Result<(Disk, Snapshot), Fault> {
-        let deadline = Instant::now() + LOCK_WAIT;
+        let mut patience = Patience::new(LOCK_WAIT);
         let mut watch = Watch::default();
         loop {
             let (folder, tree) = (Arc::clone(&folder), Arc::clone(&tree));
@@ -134,11 +133,11 @@ impl Mailbox {
             if let Some(loaded) = loaded? {
                 return Ok(loaded);
             }
-            if Instant::now() >= deadline {
+            if patience.is_over() {
                 return Err(Fault::Locked);
             }
             watch = back;
-            tokio::time::sleep(LOCK_RETRY).await;
+            patience.pause().await;
         }
     }
 

@@ -27,6 +27,7 @@ pub mod mailbox;
 mod modseqs;
 pub mod names;
 pub mod news;
+mod patience;
 pub mod previews;
 mod queue;
 pub mod quota;

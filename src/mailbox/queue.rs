@@ -10,23 +10,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::OwnedMutexGuard;
-use tokio::time::Instant;
 
 use crate::mailbox::disk::Disk;
 use crate::mailbox::fault::{Fault, blocking};
 use crate::mailbox::mailbox::Mailbox;
+use crate::mailbox::patience::{LOCK_WAIT, Patience};
 use crate::mailbox::turn::Turn;
 use crate::spool::folder::Folder;
 use crate::spool::lock::{Lock, Try, Watch};
 
-/// How long a foreign lock is waited for, as long as Dovecot does.
-pub(super) const LOCK_WAIT: Duration = Duration::from_secs(120);
-
 /// How long a look waits for it, before it goes on without.
 const LOOK_WAIT: Duration = Duration::from_secs(1);
-
-/// Between two tries for a foreign lock.
-pub(super) const LOCK_RETRY: Duration = Duration::from_millis(100);
 
 /// What a turn does.
 type Act<R> = Box<dyn FnOnce(&mut Turn<'_>) -> Result<R, Fault> + Send>;
@@ -37,19 +31,15 @@ type PairAct<R> = Box<dyn FnOnce(&mut Turn<'_>, &mut Turn<'_>) -> Result<R, Faul
 /// A lock wanted, over its tries.
 struct Wanted {
     watch: Watch,
-    deadline: Instant,
+    patience: Patience,
 }
 
 impl Wanted {
-    fn new(patience: Duration) -> Wanted {
+    fn new(limit: Duration) -> Wanted {
         Wanted {
             watch: Watch::default(),
-            deadline: Instant::now() + patience,
+            patience: Patience::new(limit),
         }
-    }
-
-    fn is_over(&self) -> bool {
-        Instant::now() >= self.deadline
     }
 
     /// One try. A folder that cannot be written has no lock to take.
@@ -166,7 +156,9 @@ impl Mailbox {
                     false => wanted.attempt(mailbox.folder()),
                 };
                 let held = match tried {
-                    Ok(Held::Busy) if !wanted.is_over() => return Tried::Busy(act, wanted),
+                    Ok(Held::Busy) if !wanted.patience.is_over() => {
+                        return Tried::Busy(act, wanted);
+                    }
                     Ok(Held::Busy) if without != Without::GoesOn => {
                         return Tried::Done(Err(Fault::Locked));
                     }
@@ -182,7 +174,7 @@ impl Mailbox {
                 Tried::Done(result) => return result,
                 Tried::Busy(back, still) => (act, wanted) = (back, still),
             }
-            tokio::time::sleep(LOCK_RETRY).await;
+            wanted.patience.pause().await;
         }
     }
 
@@ -252,7 +244,7 @@ impl Mailbox {
                 let mut held = Vec::with_capacity(2);
                 for (want, mailbox) in wanted.iter_mut().zip(order) {
                     match want.attempt(mailbox.folder()) {
-                        Ok(Held::Busy) if want.is_over() => {
+                        Ok(Held::Busy) if want.patience.is_over() => {
                             return Tried::Done(Err(Fault::Locked));
                         }
                         Ok(Held::Busy) => break,
@@ -295,7 +287,9 @@ impl Mailbox {
                 Tried::Done(result) => return result,
                 Tried::Busy(back, still) => (act, wanted) = (back, still),
             }
-            tokio::time::sleep(LOCK_RETRY).await;
+            // Whichever it is that somebody holds.
+            let [first, _] = &mut wanted;
+            first.patience.pause().await;
         }
     }
 }

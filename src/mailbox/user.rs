@@ -4,10 +4,8 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use tokio::sync::Mutex;
-use tokio::time::Instant;
 
 use crate::imap::name::{MailboxName, NameError};
 pub use crate::imap::response::ListAttribute;
@@ -17,15 +15,12 @@ use crate::mailbox::closing::{Slot, close_unused};
 use crate::mailbox::events::Events;
 use crate::mailbox::fault::{Fault, blocking};
 use crate::mailbox::mailbox::Mailbox;
-use crate::mailbox::queue::LOCK_WAIT;
+use crate::mailbox::patience::{LOCK_WAIT, Patience};
 use crate::mailbox::quota::{Limits, Quota};
 use crate::mailbox::special_use::SpecialUses;
 use crate::spool::tree::Tree;
 pub use crate::spool::tree::{DiskNames, Layout, Location};
 use crate::spool::{metadata, subscriptions};
-
-/// Between two tries for the subscriptions' lock.
-const SUBSCRIPTIONS_RETRY: Duration = Duration::from_millis(100);
 
 /// How sure a client may be that what it was told survives a power cut (`[mail] fsync`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -343,7 +338,7 @@ impl User {
 
     /// SUBSCRIBE (`NonExistent` for a mailbox that is not there) and UNSUBSCRIBE.
     pub async fn subscribe(&self, name: &MailboxName, subscribed: bool) -> Result<(), Fault> {
-        let deadline = Instant::now() + LOCK_WAIT;
+        let mut patience = Patience::new(LOCK_WAIT);
         loop {
             let (tree, wanted) = (Arc::clone(&self.tree), name.clone());
             let result = blocking("changing subscriptions", move || {
@@ -358,14 +353,13 @@ impl User {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     return Err(Fault::NonExistent(name.to_string()));
                 }
-                Err(error)
-                    if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < deadline => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && !patience.is_over() => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Err(Fault::Locked);
                 }
                 Err(error) => return Err(Fault::from_io("changing subscriptions", error)),
             }
-            tokio::time::sleep(SUBSCRIPTIONS_RETRY).await;
+            patience.pause().await;
         }
     }
 
