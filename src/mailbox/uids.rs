@@ -7,6 +7,7 @@ use crate::imap::sequence::Uid;
 use crate::mailbox::disk::Listed;
 use crate::mailbox::fault::Fault;
 use crate::mailbox::turn::Turn;
+use crate::mailbox::witness::Sightings;
 use crate::spool::filename::FileName;
 use crate::spool::folder::Sub;
 use crate::spool::uidlist::{self, Change, Fields, Read, Record, UidList};
@@ -265,6 +266,29 @@ impl Turn<'_> {
             self.show(Listed::of(record), new.sub, new.name, true);
         }
         Ok(())
+    }
+
+    /// Has those records be dead whose files are not among those seen: whoever comes back under such a name gets another
+    /// UID. What the history does not tell whoever opens the mailbox next, the file must not tell otherwise.
+    pub(super) fn bury_listed(&mut self, seen: &Sightings) {
+        let buried = self
+            .disk
+            .listed
+            .extract_if(|base, _| !seen.contains_key(base));
+        let buried: Vec<_> = buried.map(|(base, listed)| (base, listed.uid)).collect();
+        // Without the lock somebody may be about to bring the file.
+        if buried.is_empty() || self.lock.is_none() {
+            return;
+        }
+        let history = &self.draft.vanished;
+        let told = history.since(history.begins()).unwrap_or_default();
+        let is_told = buried.iter().all(|(_, uid)| told.contains(uid.get()));
+        self.disk
+            .expunged
+            .extend(buried.into_iter().map(|(base, _)| base));
+        if !is_told && let Err(fault) = self.rewrite_uidlist(true) {
+            tracing::warn!(%fault, "dead records stay in dovecot-uidlist");
+        }
     }
 
     /// What has come back has a record of its former UID, which nobody may take for its own any more: it goes before the

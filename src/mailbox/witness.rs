@@ -298,9 +298,7 @@ impl Turn<'_> {
             self.drop_gone(&gone);
         }
         if !self.disk.rescan {
-            self.disk
-                .listed
-                .retain(|base, _| strangers.contains_key(base));
+            self.bury_listed(&strangers);
         }
         self.disk.rescan |= unsettled;
         self.meet(strangers)?;
