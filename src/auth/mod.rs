@@ -11,6 +11,7 @@ mod cram_md5;
 mod crypt;
 mod digest;
 pub mod hash;
+mod lanes;
 pub mod mta;
 mod names;
 mod passwd_file;
@@ -23,7 +24,9 @@ mod scram;
 mod scram_keys;
 mod source;
 mod sources;
+mod stand_ins;
 mod system;
+mod turns;
 pub mod userdb;
 mod verified;
 
