@@ -49,6 +49,7 @@ impl Authenticator {
             let master = matches!(source, config::Source::PasswdFile { master: true, .. });
             let whose = if master { &mut masters } else { &mut users };
             whose.push(Ordered {
+                number,
                 source: Source::new(number, source, first_uid, outside),
                 rules: *rules,
                 master,
@@ -76,6 +77,7 @@ impl Authenticator {
                 master_separator: None,
             },
             users: vec![Ordered {
+                number: 0,
                 source: Source::Single { user, password },
                 rules: config::Rules::default(),
                 master: false,
@@ -145,9 +147,16 @@ impl Authenticator {
     /// What is known of a user, whoever asks: granted is who is there, also who may not log in, for they get mail all the
     /// same, as with Dovecot. [`Verdict::Denied`]: there is none of that name.
     pub async fn lookup(&self, user: String) -> Verdict {
-        let lookup = move |sources: &Sources| sources.lookup(&user);
-        let found = self.on_a_thread(&self.lookups, lookup).await;
+        let found = self.inquire(move |sources| sources.lookup(&user)).await;
         found.unwrap_or(Verdict::Unavailable)
+    }
+
+    /// Asks what is not about a login.
+    pub(super) async fn inquire<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Sources) -> T + Send + 'static,
+    ) -> Option<T> {
+        self.on_a_thread(&self.lookups, question).await
     }
 
     /// Asks about a login, when it is its turn; the default where there is no answer.

@@ -26,6 +26,7 @@ mod source;
 mod sources;
 mod stand_ins;
 mod system;
+mod trial;
 mod turns;
 pub mod userdb;
 mod verified;
@@ -42,6 +43,7 @@ pub use self::chain::Authenticator;
 pub use self::scram::Channel;
 pub use self::scram_keys::Hash;
 pub use self::source::{Outside, Proof, Question};
+pub use self::trial::{Answer, Known, Trial};
 
 /// What a client has sent to log in.
 #[derive(Clone, Debug)]

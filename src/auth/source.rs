@@ -104,6 +104,10 @@ pub(super) struct Tally {
     /// Hashes that were not computed, because the user is not known or the password was remembered. Whoever is refused
     /// waits for them, so that each refusal takes as long.
     pub owed: Vec<Stored>,
+    /// Which sources know the user, by their places in the configuration.
+    pub found: Vec<usize>,
+    /// Why the user may have no session, where that is so.
+    pub closed: Option<String>,
 }
 
 impl Tally {
@@ -222,6 +226,15 @@ impl Source {
             Source::Exec { outside, number } => {
                 know(outside.as_ref(), *number, (user, login), means, tally)
             }
+        }
+    }
+
+    /// Whether there is such a user; `None`: only who has the password is told.
+    pub fn knows(&self, user: &str, means: &Means) -> Option<bool> {
+        let mut tally = Tally::default();
+        match self {
+            Source::Exec { .. } => None,
+            _ => Some(self.lookup(user, None, means, &mut tally).is_some()),
         }
     }
 

@@ -22,6 +22,8 @@ const MAX_PASSWORD: usize = 4096;
 
 /// A source, and its part in the chain.
 pub(super) struct Ordered {
+    /// Its place in the configuration.
+    pub number: usize,
     pub source: Source,
     pub rules: Rules,
     /// It knows those who log in as others.
@@ -80,7 +82,7 @@ struct About<'a> {
 }
 
 /// Asks a source about somebody who has not proven anything yet.
-type Ask<'a> = dyn FnMut(&Source, &mut Tally) -> Option<Entry> + 'a;
+pub(super) type Ask<'a> = dyn FnMut(&Ordered, &mut Tally) -> Option<Entry> + 'a;
 
 impl Sources {
     /// Who has this password.
@@ -94,7 +96,7 @@ impl Sources {
                     caller,
                 };
                 let mut ask =
-                    |source: &Source, tally: &mut Tally| source.log_in(asked, &self.means, tally);
+                    |one: &Ordered, tally: &mut Tally| one.source.log_in(asked, &self.means, tally);
                 self.log_in(named, caller, &mut tally, &mut ask)
             }
             _ => None,
@@ -114,9 +116,9 @@ impl Sources {
         let user = named.map_or("", |named| &named.user);
         let salt = self.pretence.salt(hash, user);
         let mut keys = None;
-        let mut ask = |source: &Source, tally: &mut Tally| {
+        let mut ask = |one: &Ordered, tally: &mut Tally| {
             let (means, kind) = ((&self.means, caller.lane), (hash, salt.as_slice()));
-            let (entry, found) = source.scram(user, kind, means, tally)?;
+            let (entry, found) = one.source.scram(user, kind, means, tally)?;
             keys = Some(found);
             Some(entry)
         };
@@ -141,8 +143,8 @@ impl Sources {
     pub fn certified(&self, named: Option<&Named>, caller: Caller) -> Outcome {
         let mut tally = Tally::default();
         let user = named.map_or("", |named| &named.user);
-        let mut ask = |source: &Source, tally: &mut Tally| {
-            source.lookup(user, Some(caller), &self.means, tally)
+        let mut ask = |one: &Ordered, tally: &mut Tally| {
+            one.source.lookup(user, Some(caller), &self.means, tally)
         };
         let granted = named.and_then(|named| self.log_in(named, caller, &mut tally, &mut ask));
         outcome(named, granted, &tally)
@@ -157,7 +159,7 @@ impl Sources {
     }
 
     /// The same by a name as the sources know it. They are asked as if the user had logged in.
-    fn find(&self, user: &str, tally: &mut Tally) -> Option<Verdict> {
+    pub(super) fn find(&self, user: &str, tally: &mut Tally) -> Option<Verdict> {
         let proven = State {
             proven: true,
             success: false,
@@ -166,7 +168,7 @@ impl Sources {
         self.walk(&self.users, about, proven, tally, &mut nobody).0
     }
 
-    fn log_in(
+    pub(super) fn log_in(
         &self,
         named: &Named,
         caller: Caller,
@@ -228,12 +230,8 @@ impl Sources {
         let user = about.user;
         let mut name = user.to_owned();
         let mut all = Entry::default();
-        for Ordered {
-            source,
-            rules,
-            master,
-        } in sources
-        {
+        for one in sources {
+            let Ordered { source, rules, .. } = one;
             let is_skipped = match rules.skip {
                 Skip::Never => false,
                 Skip::Authenticated => state.success,
@@ -245,7 +243,7 @@ impl Sources {
             let before = std::mem::take(&mut tally.unavailable);
             let entry = match state.proven {
                 true => source.lookup(user, None, &self.means, tally),
-                false => ask(source, tally),
+                false => ask(one, tally),
             };
             let cannot_say = std::mem::replace(&mut tally.unavailable, before);
             tally.unavailable |= cannot_say;
@@ -265,6 +263,7 @@ impl Sources {
                     return (Some(Verdict::Disabled(reason.clone())), State::default());
                 }
                 name = source.user_name(user);
+                tally.found.push(one.number);
                 all.add(entry);
             }
             match rule {
@@ -278,10 +277,11 @@ impl Sources {
                 Rule::Continue => state.proven |= is_found,
                 Rule::ContinueFail => {}
             }
-            if state.proven && *master {
+            if state.proven && one.master {
                 break;
             }
         }
+        tally.closed = all.disabled.clone();
         let purpose = about.login.map(|caller| caller.purpose);
         let verdict = state.success.then(|| grant(name, all, purpose));
         (verdict, state)
@@ -289,7 +289,7 @@ impl Sources {
 }
 
 /// Whether a login from `peer` is good for this user.
-fn from_allowed(entry: &Entry, peer: Option<IpAddr>) -> bool {
+pub(super) fn from_allowed(entry: &Entry, peer: Option<IpAddr>) -> bool {
     let Some(allowed) = &entry.allowed else {
         return true;
     };
@@ -301,7 +301,7 @@ fn from_allowed(entry: &Entry, peer: Option<IpAddr>) -> bool {
 }
 
 /// Asks nobody: the password is proven.
-fn nobody(_: &Source, _: &mut Tally) -> Option<Entry> {
+fn nobody(_: &Ordered, _: &mut Tally) -> Option<Entry> {
     None
 }
 

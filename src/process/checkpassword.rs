@@ -115,8 +115,8 @@ pub fn ask(command: &[String], ids: Option<Ids>, question: &Question) -> io::Res
 fn give(command: &mut Command, numbers: [RawFd; 3]) {
     let place = move || {
         for (from, to) in numbers.into_iter().zip([HEARS, WRITES, ITSELF]) {
-            // SAFETY: dup2(2) is safe between fork and exec. Here the process has this one thread, and nobody in it owns
-            // the numbers that are taken: what is given stands above them.
+            // SAFETY: dup2(2) is safe between fork and exec. The child has this one thread, and whoever owned the numbers
+            // that are taken has them in its parent: what is given stands above them.
             if unsafe { libc::dup2(from, to) } < 0 {
                 return Err(io::Error::last_os_error());
             }

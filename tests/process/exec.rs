@@ -11,7 +11,7 @@ use crate::harness::server::culver_program;
 use crate::harness::{is_root, wait_until};
 
 /// A program that knows `ann`, by the password `right`. With others it does what programs should not.
-fn before() -> String {
+pub fn before() -> String {
     format!(
         r#"cat > HOME/check <<'END'
 #!/bin/sh

@@ -18,7 +18,7 @@ use crate::auth::{Proof, Purpose, Question, hash};
 use crate::config::Config;
 
 /// Rounds beside which nothing else counts.
-const ROUNDS: u32 = 400_000;
+const ROUNDS: u32 = 200_000;
 
 /// A hash of `secret` in many rounds, as crypt(3) has it, without the name of a scheme.
 fn bare() -> String {
@@ -26,12 +26,16 @@ fn bare() -> String {
     crate::auth::crypt::crypt(b"secret", &setting).unwrap()
 }
 
-/// How long a refusal takes.
+/// How long a refusal takes, if nothing else is done meanwhile: the fastest of a few.
 async fn refusal(auth: &Authenticator, user: &str) -> Duration {
-    let start = Instant::now();
-    let verdict = auth.check(credentials(user, "wrong")).await;
-    assert_eq!(verdict, Verdict::Denied, "{user}");
-    start.elapsed()
+    let mut fastest = Duration::MAX;
+    for _ in 0..4 {
+        let start = Instant::now();
+        let verdict = auth.check(credentials(user, "wrong")).await;
+        assert_eq!(verdict, Verdict::Denied, "{user}");
+        fastest = fastest.min(start.elapsed());
+    }
+    fastest
 }
 
 #[track_caller]
@@ -66,10 +70,14 @@ async fn which_source_knows_somebody_is_not_told() {
             alike(refusal(&auth, user).await, nobody);
         }
         // Who is let in pays for no other's hash.
-        let start = Instant::now();
-        let bob = auth.check(credentials("bob", "1")).await;
-        assert!(matches!(bob, Verdict::Granted(_)));
-        assert!(start.elapsed() < nobody / 2);
+        let mut fastest = Duration::MAX;
+        for _ in 0..3 {
+            let start = Instant::now();
+            let bob = auth.check(credentials("bob", "1")).await;
+            assert!(matches!(bob, Verdict::Granted(_)));
+            fastest = fastest.min(start.elapsed());
+        }
+        assert!(fastest < nobody / 2);
     }
 }
 
