@@ -19,7 +19,7 @@ pub(super) fn user(name: &str, file: Option<PathBuf>, json: bool) -> Result<(), 
     })?;
     let sources = || facts.sources.iter().map(|number| source(&config, *number));
     if json {
-        let sources: Vec<Value> = sources().map(Named::as_json).collect();
+        let sources: Vec<Value> = sources().map(Named::into_json).collect();
         return config::print_json(&json!({
             "user": facts.user,
             "uid": facts.uid,
@@ -87,7 +87,7 @@ pub(super) fn test(
     let answers = answers.map(|(number, answer)| (source(&config, *number), said(answer)));
     if json {
         let sources = answers.map(|(source, (answer, why))| {
-            let mut value = source.as_json();
+            let mut value = source.into_json();
             value["answer"] = json!(answer);
             value["reason"] = json!(why);
             value
@@ -157,7 +157,7 @@ fn source(config: &Config, place: usize) -> Named {
 }
 
 impl Named {
-    fn as_json(self) -> Value {
+    fn into_json(self) -> Value {
         json!({ "number": self.number, "kind": self.kind, "what": self.what })
     }
 }

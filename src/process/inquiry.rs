@@ -53,8 +53,8 @@ pub enum Unknown {
     #[error("{0}: a source of users cannot be asked")]
     Unavailable(String),
     /// The user is there, but a login would not be served.
-    #[error("{0}: {1}")]
-    Unserved(String, ServeError),
+    #[error("{0}")]
+    Unserved(String),
     /// The configuration or the system is in the way.
     #[error(transparent)]
     Failed(#[from] ServeError),
@@ -78,7 +78,7 @@ pub fn user(config: &Config, name: &str) -> Result<Facts, Unknown> {
         Some(Verdict::Denied) => return Err(Unknown::Nobody(name.to_owned())),
         _ => return Err(Unknown::Unavailable(name.to_owned())),
     };
-    let unserved = |error| Unknown::Unserved(granted.user.clone(), error);
+    let unserved = |error: ServeError| Unknown::Unserved(format!("{}: {error}", granted.user));
     if privileges::is_root() {
         // As master would seat such a user.
         let seated = Places::new(config)?.of(config, granted.clone());
