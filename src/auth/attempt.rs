@@ -142,11 +142,10 @@ impl Attempt {
                 let named = self.name(user.as_bytes(), act_as);
                 let challenge = self.auth.challenge(named, hash, &self.line).await;
                 let (Some(challenge), Some(exchange)) = (challenge, &mut self.exchange) else {
-                    return Step::Verdict(self.tell(Verdict::Unavailable));
+                    let nobody_says = self.auth.conclude(Outcome::default(), &self.line);
+                    let verdict = nobody_says.await;
+                    return Step::Verdict(self.tell(verdict));
                 };
-                if challenge.outcome.verdict == Verdict::Unavailable {
-                    return Step::Verdict(self.tell(Verdict::Unavailable));
-                }
                 self.outcome = Some(challenge.outcome);
                 match exchange.challenge(challenge.keys) {
                     sasl::Step::Challenge(challenge) => Step::Challenge(challenge),

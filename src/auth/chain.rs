@@ -1,26 +1,28 @@
 //! Who has logged in: the sources are asked, and refusals are held back.
 //!
 //! Files are read and hashes computed on the blocking pool, as many at once as there are
-//! cores. A name that nobody has costs a hash too, so that time does not tell who exists.
+//! cores for those who are known, and as many for all others. A name that nobody has costs what users cost, so that time
+//! does not tell who exists.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::Semaphore;
 
+use super::lanes::{Known, Lane, Lanes};
 use super::names::{Named, Names};
 use super::penalty::{self, Penalty};
 use super::pretence::Pretence;
 use super::scram_keys::Hash;
-use super::source::{Means, Outside, Source, cores};
+use super::source::{Caller, Means, Outside, Source};
 use super::sources::{Challenge, Ordered, Outcome, Sources};
+use super::turns::cores;
 use super::{Credentials, Line, Purpose, Verdict};
 use crate::config;
 use crate::imap::core::Secret;
 
-/// Checks at once where they are done elsewhere, and some may hang there.
-const CHECKS: usize = 512;
+/// Checks of a lane at once where they are done elsewhere, and some may hang there.
+const CHECKS: usize = 256;
 
 /// Users looked up at once without a password.
 const LOOKUPS: usize = 64;
@@ -29,8 +31,10 @@ const LOOKUPS: usize = 64;
 pub struct Authenticator {
     sources: Arc<Sources>,
     penalty: Penalty,
+    /// Who need not wait for strangers.
+    known: Known,
     /// As many permits as there may be checks at once: one for each core, but for those that only wait for others.
-    pool: Arc<Semaphore>,
+    checks: Lanes<Arc<Semaphore>>,
     /// As many permits as there may be lookups at once.
     lookups: Arc<Semaphore>,
 }
@@ -45,6 +49,7 @@ impl Authenticator {
             let master = matches!(source, config::Source::PasswdFile { master: true, .. });
             let whose = if master { &mut masters } else { &mut users };
             whose.push(Ordered {
+                number,
                 source: Source::new(number, source, first_uid, outside),
                 rules: *rules,
                 master,
@@ -72,6 +77,7 @@ impl Authenticator {
                 master_separator: None,
             },
             users: vec![Ordered {
+                number: 0,
                 source: Source::Single { user, password },
                 rules: config::Rules::default(),
                 master: false,
@@ -84,12 +90,14 @@ impl Authenticator {
     }
 
     fn of(sources: Sources, penalty: Penalty) -> Authenticator {
-        let waits = sources.users.iter().any(|one| one.source.waits());
+        let mut all = sources.users.iter().chain(&sources.masters);
+        let waits = all.any(|one| one.source.waits());
         let at_once = if waits { CHECKS } else { cores() };
         Authenticator {
             sources: Arc::new(sources),
             penalty,
-            pool: Arc::new(Semaphore::new(at_once)),
+            known: Known::default(),
+            checks: Lanes::new(|| Arc::new(Semaphore::new(at_once))),
             lookups: Arc::new(Semaphore::new(LOOKUPS)),
         }
     }
@@ -101,18 +109,17 @@ impl Authenticator {
 
     /// Says who has these credentials. A refusal takes its time.
     pub async fn check(&self, credentials: Credentials) -> Verdict {
-        let line = credentials.line.clone();
-        let at = at(&line);
-        let checked = self.ask(&self.pool, move |sources| {
-            let named = sources
-                .names
-                .named(&credentials.user, credentials.authorize_as.as_deref());
-            sources.check(named.as_ref(), credentials.password.expose(), at)
+        let Credentials {
+            user,
+            authorize_as,
+            password,
+            line,
+        } = credentials;
+        let named = self.named(&user, authorize_as.as_deref());
+        let outcome = self.ask(named, &line, move |sources, named, caller| {
+            sources.check(named, password.expose(), caller)
         });
-        match checked.await {
-            Some(outcome) => self.conclude(outcome, &line).await,
-            None => Verdict::Unavailable,
-        }
+        self.conclude(outcome.await, &line).await
     }
 
     /// What a client of SCRAM has to prove; `None`: nobody can say.
@@ -122,35 +129,61 @@ impl Authenticator {
         hash: Hash,
         line: &Line,
     ) -> Option<Challenge> {
-        let at = at(line);
-        self.ask(&self.pool, move |sources| {
-            sources.challenge(named.as_ref(), hash, at)
-        })
-        .await
+        let challenge = move |sources: &Sources, named: Option<&Named>, caller: Caller| {
+            Some(sources.challenge(named, hash, caller))
+        };
+        let challenge = self.ask(named, line, challenge).await;
+        challenge.filter(|challenge| challenge.outcome.verdict != Verdict::Unavailable)
     }
 
     /// Says whether somebody who is this user for certain may log in.
     pub(super) async fn certified(&self, named: Option<Named>, line: &Line) -> Verdict {
-        let at = at(line);
-        let asked = self.ask(&self.pool, move |sources| {
-            sources.certified(named.as_ref(), at)
+        let outcome = self.ask(named, line, |sources, named, caller| {
+            sources.certified(named, caller)
         });
-        match asked.await {
-            Some(outcome) => self.conclude(outcome, line).await,
-            None => Verdict::Unavailable,
-        }
+        self.conclude(outcome.await, line).await
     }
 
     /// What is known of a user, whoever asks: granted is who is there, also who may not log in, for they get mail all the
     /// same, as with Dovecot. [`Verdict::Denied`]: there is none of that name.
     pub async fn lookup(&self, user: String) -> Verdict {
-        let lookup = move |sources: &Sources| sources.lookup(&user);
-        let found = self.ask(&self.lookups, lookup).await;
+        let found = self.inquire(move |sources| sources.lookup(&user)).await;
         found.unwrap_or(Verdict::Unavailable)
     }
 
+    /// Asks what is not about a login.
+    pub(super) async fn inquire<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Sources) -> T + Send + 'static,
+    ) -> Option<T> {
+        self.on_a_thread(&self.lookups, question).await
+    }
+
+    /// Asks about a login, when it is its turn; the default where there is no answer.
+    async fn ask<T: Default + Send + 'static>(
+        &self,
+        named: Option<Named>,
+        line: &Line,
+        question: impl FnOnce(&Sources, Option<&Named>, Caller) -> T + Send + 'static,
+    ) -> T {
+        let peer = penalty::address(&line.peer);
+        let lane = named
+            .as_ref()
+            .map(|named| self.known.lane(peer, &named.user));
+        let caller = Caller {
+            peer,
+            purpose: line.purpose,
+            lane: lane.unwrap_or(Lane::Strangers),
+        };
+        let pool = self.checks.of(caller.lane);
+        let answer = self.on_a_thread(pool, move |sources| {
+            question(sources, named.as_ref(), caller)
+        });
+        answer.await.unwrap_or_default()
+    }
+
     /// Asks on the blocking pool; `None`: a panic, which ends in no more than a refusal to answer.
-    async fn ask<T: Send + 'static>(
+    async fn on_a_thread<T: Send + 'static>(
         &self,
         pool: &Arc<Semaphore>,
         question: impl FnOnce(&Sources) -> T + Send + 'static,
@@ -168,25 +201,34 @@ impl Authenticator {
 
     /// A verdict, once it has taken its time.
     pub(super) async fn conclude(&self, outcome: Outcome, line: &Line) -> Verdict {
-        let (peer, purpose) = at(line);
-        let peer = peer.filter(|_| purpose != Purpose::Submission { penalty: false });
+        let peer = penalty::address(&line.peer);
+        let good = match &outcome.verdict {
+            Verdict::Granted(_) => Some(true),
+            Verdict::Denied => Some(false),
+            Verdict::Disabled(_) | Verdict::Unavailable => None,
+        };
+        if let (Some(user), Some(good)) = (&outcome.who, good) {
+            self.known.note(peer, user, good);
+        }
+        let peer = peer.filter(|_| line.purpose != Purpose::Submission { penalty: false });
         match outcome.verdict {
             Verdict::Granted(_) => self.penalty.succeeded(peer),
-            Verdict::Denied => {
+            // Where a source cannot say, another has perhaps said no: it is a guess like others.
+            Verdict::Denied | Verdict::Unavailable => {
                 let delay = self.penalty.failed(peer, Instant::now());
                 if !outcome.no_delay {
                     tokio::time::sleep(delay).await;
                 }
             }
-            Verdict::Disabled(_) | Verdict::Unavailable => {}
+            Verdict::Disabled(_) => {}
         }
         outcome.verdict
     }
 }
 
-fn at(line: &Line) -> (Option<IpAddr>, Purpose) {
-    (penalty::address(&line.peer), line.purpose)
-}
-
+#[cfg(test)]
+mod discreet;
+#[cfg(test)]
+mod rules;
 #[cfg(test)]
 mod tests;

@@ -289,6 +289,16 @@ impl Stored {
         }
     }
 
+    /// Whether [`Stored::scram`] gives keys.
+    pub fn gives_scram(&self, hash: Hash) -> bool {
+        matches!(
+            (self.scheme, hash),
+            (Scheme::Plain, _)
+                | (Scheme::ScramSha1, Hash::Sha1)
+                | (Scheme::ScramSha256, Hash::Sha256)
+        )
+    }
+
     /// The keys for SCRAM; `None`: what is stored does not give any. Of a password in clear they are made, with `salt`.
     ///
     /// # Errors

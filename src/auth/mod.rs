@@ -11,6 +11,7 @@ mod cram_md5;
 mod crypt;
 mod digest;
 pub mod hash;
+mod lanes;
 pub mod mta;
 mod names;
 mod passwd_file;
@@ -23,7 +24,10 @@ mod scram;
 mod scram_keys;
 mod source;
 mod sources;
+mod stand_ins;
 mod system;
+mod trial;
+mod turns;
 pub mod userdb;
 mod verified;
 
@@ -39,6 +43,7 @@ pub use self::chain::Authenticator;
 pub use self::scram::Channel;
 pub use self::scram_keys::Hash;
 pub use self::source::{Outside, Proof, Question};
+pub use self::trial::{Answer, Known, Trial};
 
 /// What a client has sent to log in.
 #[derive(Clone, Debug)]

@@ -14,7 +14,7 @@ use std::time::Duration;
 use rustix::rand::{GetRandomFlags, getrandom};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
@@ -24,7 +24,7 @@ use super::{Attempt, Authenticator, Line, Mechanism, Secret, Step, Verdict, sasl
 /// The longest line of a client, in octets.
 const LINE_MAX: usize = 16 << 10;
 
-/// Requests that may be under way on one connection.
+/// Requests that may be under way on one connection, those too that were given up and have not ended yet.
 const REQUESTS_MAX: usize = 1000;
 
 /// How long a client may take to answer a challenge.
@@ -65,6 +65,18 @@ struct Begin {
     final_in_ok: bool,
     /// In base64; `None`: the client waits for a challenge.
     response: Option<Zeroizing<Vec<u8>>>,
+}
+
+/// A request that is under way. Dropping it gives it up.
+struct UnderWay {
+    responses: mpsc::Sender<Secret>,
+    task: AbortHandle,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 /// Serves an MTA until it hangs up, or says what is not in the protocol. `number` tells connections apart.
@@ -130,7 +142,8 @@ async fn hear<R: AsyncRead + Unpin>(
     mechanisms: &[Mechanism],
     lines: mpsc::Sender<String>,
 ) -> io::Result<()> {
-    let mut under_way: HashMap<Id, mpsc::Sender<Secret>> = HashMap::new();
+    let mut under_way: HashMap<Id, UnderWay> = HashMap::new();
+    // Dropped at the end, and with them all that nobody waits for any more.
     let mut tasks = JoinSet::new();
     let mut line = Zeroizing::new(Vec::new());
     let most = u64::try_from(LINE_MAX).unwrap_or(u64::MAX);
@@ -140,8 +153,11 @@ async fn hear<R: AsyncRead + Unpin>(
         let mut limited = (&mut input).take(left);
         tokio::select! {
             biased;
-            Some(ended) = tasks.join_next() => {
-                if let Ok(id) = ended {
+            Some(ended) = tasks.join_next_with_id() => {
+                // The number may be another's by now.
+                if let Ok((task, id)) = ended
+                    && under_way.get(&id).is_some_and(|one| one.task.id() == task)
+                {
                     under_way.remove(&id);
                 }
                 continue;
@@ -161,13 +177,13 @@ async fn hear<R: AsyncRead + Unpin>(
                 let (Some(mechanism), false) = (offered, under_way.contains_key(&begin.id)) else {
                     return Ok(());
                 };
-                if under_way.len() >= REQUESTS_MAX {
+                if tasks.len() >= REQUESTS_MAX {
                     return Ok(());
                 }
                 let (responses, heard) = mpsc::channel(1);
-                under_way.insert(begin.id, responses);
-                let (auth, lines) = (Arc::clone(&auth), lines.clone());
-                tasks.spawn(login(auth, mechanism, begin, heard, lines));
+                let (id, auth, lines) = (begin.id, Arc::clone(&auth), lines.clone());
+                let task = tasks.spawn(login(auth, mechanism, begin, heard, lines));
+                under_way.insert(id, UnderWay { responses, task });
             }
             Some(Request::Continue(id, response)) => {
                 let expected = under_way.get(&id);
@@ -177,6 +193,7 @@ async fn hear<R: AsyncRead + Unpin>(
                         "code=invalid_base64\treason=Invalid base64 data in continued response",
                     ),
                     (Some(request), Some(response)) => request
+                        .responses
                         .try_send(response)
                         .is_err()
                         .then_some("reason=Unexpected continuation"),
@@ -186,7 +203,6 @@ async fn hear<R: AsyncRead + Unpin>(
                     say(&lines, format!("FAIL\t{id}\t{why}\n")).await;
                 }
             }
-            // The task sees that nobody will say anything any more.
             Some(Request::Cancel(id)) => {
                 under_way.remove(&id);
             }

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::passwd_line::{self, Entry};
+use super::stand_ins::StandIns;
 use crate::config::{Template, Variables};
 
 /// The largest file that is read, in octets: some half a million users.
@@ -60,6 +61,7 @@ pub struct PasswdFile {
 struct Loaded {
     stamp: Stamp,
     lines: Arc<Lines>,
+    stand_ins: Arc<StandIns>,
 }
 
 /// Inode, size, and modification time to the nanosecond.
@@ -108,15 +110,16 @@ impl PasswdFile {
         })
     }
 
-    /// The password field, scheme included, of any user, so that one can be tried in vain for a name that is not there.
-    pub fn any_password(&self) -> Option<String> {
+    /// Who stand for those who are not in the file that `user` would be in; where that file is not there, those of
+    /// another. `None`: no file has been read.
+    pub fn stand_ins(&self, user: &str) -> Option<Arc<StandIns>> {
+        let variables = Variables { user, home: None };
+        let path = self.path.expand(&variables).map(PathBuf::from);
         let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut lines = files.values().flat_map(|file| file.lines.values());
-        let password = lines.find_map(|line| {
-            let password = line.split(|byte| *byte == b':').next()?;
-            password.starts_with(b"{").then_some(password)
-        })?;
-        String::from_utf8(password.to_vec()).ok()
+        let own = path.ok().and_then(|path| files.get(&path));
+        let other = || files.iter().min_by_key(|(path, _)| path.as_path());
+        let file = own.or_else(|| other().map(|(_, file)| file))?;
+        Some(Arc::clone(&file.stand_ins))
     }
 
     /// The lines of the file as it is now.
@@ -174,15 +177,19 @@ fn load(file: File, stamp: Stamp, path: &Path) -> io::Result<Loaded> {
         }
         lines.insert(user.to_vec(), rest.to_vec());
     }
+    let users = lines.iter();
+    let stand_ins = StandIns::of(users.map(|(user, line)| (user.as_slice(), line.as_slice())));
     Ok(Loaded {
         stamp,
         lines: Arc::new(lines),
+        stand_ins: Arc::new(stand_ins),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::hash::Stored;
 
     fn source(directory: &Path, name: &str) -> PasswdFile {
         let path = format!("{}/{name}", directory.display());
@@ -207,7 +214,6 @@ mod tests {
         assert_eq!(password("dora").as_deref(), Some(""));
         assert_eq!(password(""), None);
         assert_eq!(password("# comment"), None);
-        assert!(source.any_password().is_some());
     }
 
     #[test]
@@ -237,5 +243,25 @@ mod tests {
         assert!(source.lookup("ann@b.org").unwrap().is_none());
         assert!(source.lookup("ann@../a.org").unwrap().is_none());
         assert!(source.lookup("ann").unwrap().is_none());
+    }
+
+    #[test]
+    fn who_stands_for_nobody_is_of_the_same_domain() {
+        let directory = tempfile::tempdir().unwrap();
+        for domain in ["a", "b"] {
+            let line = format!("ann@{domain}:{{PLAIN}}{domain}\n");
+            fs::write(directory.path().join(domain), line).unwrap();
+        }
+        let source = source(directory.path(), "%d");
+        let password = |user: &str| {
+            assert!(source.lookup(user).unwrap().is_none());
+            let all = source.stand_ins(user);
+            all.map(|all| all.of_name(user, |_| true).cloned().unwrap())
+        };
+        assert_eq!(password("x@c"), None);
+        assert_eq!(password("x@b"), Some(Stored::plain(b"b")));
+        assert_eq!(password("x@a"), Some(Stored::plain(b"a")));
+        assert_eq!(password("x@b"), Some(Stored::plain(b"b")));
+        assert_eq!(password("x@c"), Some(Stored::plain(b"a")));
     }
 }

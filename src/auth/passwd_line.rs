@@ -185,7 +185,7 @@ fn take<'a>(
 }
 
 /// The password without libpam-pwdfile's mark, and the scheme that this one names.
-fn password_field(field: &str) -> (String, Option<Scheme>) {
+pub(super) fn password_field(field: &str) -> (String, Option<Scheme>) {
     const MARKS: [(&str, Scheme); 3] = [
         ("[13]", Scheme::DesCrypt),
         ("[34]", Scheme::PlainMd5),

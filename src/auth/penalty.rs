@@ -87,7 +87,7 @@ pub fn address(peer: &str) -> Option<IpAddr> {
 }
 
 /// What counts as one address: of IPv6 the first half, for the other is the client's to choose.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)))

@@ -9,7 +9,7 @@ use sha2::Sha256;
 use super::digest::random;
 use super::hash::Stored;
 use super::scram_keys::{Hash, Keys, ROUNDS, SALT};
-use super::source::Means;
+use super::turns::Turns;
 
 /// What is the host's own and lasts; nobody elsewhere is told it (machine-id(5)).
 const MACHINE_ID: &str = "/etc/machine-id";
@@ -30,36 +30,42 @@ impl Pretence {
         Pretence { key }
     }
 
-    /// A salt for this name.
-    pub fn salt(&self, user: &str) -> [u8; SALT] {
+    /// A salt for this name. Another for each hash, for so it is with users whose keys are stored.
+    pub fn salt(&self, hash: Hash, user: &str) -> [u8; SALT] {
+        let whole = self.mac(b"salt", hash, user);
         let mut salt = [0; SALT];
-        for (to, from) in salt
-            .iter_mut()
-            .zip(mac(&self.key, &[b"salt", user.as_bytes()]))
-        {
+        for (to, from) in salt.iter_mut().zip(whole) {
             *to = from;
         }
         salt
     }
 
-    /// Keys that no password has, made as long as those of `known` take.
-    pub fn keys(&self, hash: Hash, known: Option<&Stored>, user: &str, means: &Means) -> Keys {
-        let salt = self.salt(user);
+    /// Keys that no password has, made in the time that it takes with `model`.
+    pub fn keys(&self, hash: Hash, model: Option<&Stored>, user: &str, turns: &Turns) -> Keys {
+        let salt = self.salt(hash, user);
         // In as many rounds as the others, and of as much salt.
-        let model = known.and_then(|known| means.hash(|| known.scram(hash, &salt)).ok()?);
+        let model = model.and_then(|model| turns.hash(|| model.scram(hash, &salt)).ok()?);
         let (rounds, length) = match &model {
             Some(keys) => (keys.rounds, keys.salt.len()),
             None => (ROUNDS, SALT),
         };
-        let longer = mac(&self.key, &[b"more salt", user.as_bytes()]);
+        let longer = self.mac(b"more salt", hash, user);
         let salt = salt.iter().chain(&longer).cycle().take(length);
-        let secret = mac(&self.key, &[b"key", user.as_bytes()]);
+        let secret = self.mac(b"key", hash, user);
         Keys {
             rounds,
             salt: salt.copied().collect(),
             stored: hash.mac(&self.key, &secret),
             server: hash.mac(&secret, &self.key),
         }
+    }
+
+    fn mac(&self, what: &[u8], hash: Hash, user: &str) -> [u8; 32] {
+        let hash: &[u8] = match hash {
+            Hash::Sha1 => b"SHA-1",
+            Hash::Sha256 => b"SHA-256",
+        };
+        mac(&self.key, &[what, hash, user.as_bytes()])
     }
 }
 

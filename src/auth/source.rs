@@ -8,20 +8,18 @@ use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
-use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
-use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::hash::{Scheme, Stored};
+use super::hash::{DUMMY, Scheme, Stored};
+use super::lanes::{Lane, Lanes};
 use super::passwd_file::PasswdFile;
 use super::passwd_line::{self, Entry};
 use super::scram_keys::{Hash, Keys};
+use super::turns::Turns;
 use super::verified::Verified;
 use super::{AccountFields, Purpose, Verdict, system};
 use crate::config;
@@ -50,7 +48,7 @@ pub trait Outside: Send + Sync {
 pub struct Question {
     /// The user's name.
     pub user: String,
-    /// The password; `None`: only what is known of the user is asked.
+    /// The password; `None`: only what is known of the user is asked, or whether one of the system may log in.
     pub password: Option<Zeroizing<Vec<u8>>>,
     /// The client's address.
     pub peer: Option<IpAddr>,
@@ -103,7 +101,13 @@ pub(super) enum Source {
 pub(super) struct Tally {
     pub unavailable: bool,
     pub no_delay: bool,
-    pub hashed: bool,
+    /// Hashes that were not computed, because the user is not known or the password was remembered. Whoever is refused
+    /// waits for them, so that each refusal takes as long.
+    pub owed: Vec<Stored>,
+    /// Which sources know the user, by their places in the configuration.
+    pub found: Vec<usize>,
+    /// Why the user may have no session, where that is so.
+    pub closed: Option<String>,
 }
 
 impl Tally {
@@ -119,10 +123,7 @@ impl Tally {
 /// What all sources share.
 pub(super) struct Means {
     verified: Verified,
-    /// As many permits as there are cores, for hashes.
-    hashing: Semaphore,
-    /// For checks elsewhere, some of which may hang.
-    proving: Semaphore,
+    turns: Lanes<Turns>,
 }
 
 impl Means {
@@ -130,35 +131,22 @@ impl Means {
     pub fn new(cache: Duration) -> Means {
         Means {
             verified: Verified::new(cache),
-            hashing: Semaphore::new(cores()),
-            proving: Semaphore::new(PROOFS),
+            turns: Lanes::new(Turns::new),
         }
     }
 
-    /// Computes a hash, when it is its turn. Not for a thread of the runtime.
-    pub fn hash<T>(&self, compute: impl FnOnce() -> T) -> T {
-        // The semaphore is never closed, so there is always a permit.
-        let _permit = Handle::current().block_on(self.hashing.acquire());
-        compute()
-    }
-
-    /// Has a password checked elsewhere, if its turn comes soon enough. Not for a thread of the runtime.
-    fn prove(&self, ask: impl FnOnce() -> io::Result<Proof>) -> io::Result<Proof> {
-        let turn = async { timeout(PROOF_TURN, self.proving.acquire()).await };
-        let Ok(_permit) = Handle::current().block_on(turn) else {
-            return Err(io::Error::other("too many are being checked"));
-        };
-        ask()
+    /// Whose turn it is.
+    pub fn turns(&self, lane: Lane) -> &Turns {
+        self.turns.of(lane)
     }
 }
 
-/// How many checks elsewhere there are at once, and how long one waits for its turn.
-const PROOFS: usize = 64;
-const PROOF_TURN: Duration = Duration::from_secs(10);
-
-/// How many hashes are computed at once.
-pub(super) fn cores() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
+/// Who wants to log in.
+#[derive(Clone, Copy)]
+pub(super) struct Caller {
+    pub peer: Option<IpAddr>,
+    pub purpose: Purpose,
+    pub lane: Lane,
 }
 
 /// Who asks for what.
@@ -166,8 +154,7 @@ pub(super) fn cores() -> usize {
 pub(super) struct Asked<'a> {
     pub user: &'a str,
     pub password: &'a [u8],
-    pub peer: Option<IpAddr>,
-    pub purpose: Purpose,
+    pub caller: Caller,
 }
 
 impl Source {
@@ -201,8 +188,15 @@ impl Source {
         matches!(self, Source::System { .. } | Source::Exec { .. })
     }
 
-    /// What the source says of `user`; `None`: nothing, or it cannot say, which is counted.
-    pub fn lookup(&self, user: &str, tally: &mut Tally) -> Option<Entry> {
+    /// What the source says of `user`; `None`: nothing, or it cannot say, which is counted. `login`: who logs in by other
+    /// means than a password, where that is so; users of the system are then asked whether they may.
+    pub fn lookup(
+        &self,
+        user: &str,
+        login: Option<Caller>,
+        means: &Means,
+        tally: &mut Tally,
+    ) -> Option<Entry> {
         match self {
             Source::PasswdFile(file) => file.lookup(user).unwrap_or_else(|error| {
                 tracing::error!("{error}");
@@ -216,23 +210,31 @@ impl Source {
                 password: password.clone(),
                 ..Entry::default()
             }),
-            Source::System { first_uid, .. } => {
-                let account =
-                    system_account(user, tally).filter(|account| serves(account, *first_uid));
-                account.map(|account| Entry {
-                    account,
-                    ..Entry::default()
-                })
+            Source::System {
+                outside,
+                number,
+                first_uid,
+            } => {
+                let account = system_account(user, tally);
+                let account = account.filter(|account| serves(account, *first_uid))?;
+                let entry = match login {
+                    Some(_) => know(outside.as_ref(), *number, (user, login), means, tally)?,
+                    None => Entry::default(),
+                };
+                Some(Entry { account, ..entry })
             }
             Source::Exec { outside, number } => {
-                let question = Question {
-                    user: user.to_owned(),
-                    password: None,
-                    peer: None,
-                    purpose: Purpose::Session,
-                };
-                answered(user, outside.prove(*number, question), tally)
+                know(outside.as_ref(), *number, (user, login), means, tally)
             }
+        }
+    }
+
+    /// Whether there is such a user; `None`: only who has the password is told.
+    pub fn knows(&self, user: &str, means: &Means) -> Option<bool> {
+        let mut tally = Tally::default();
+        match self {
+            Source::Exec { .. } => None,
+            _ => Some(self.lookup(user, None, means, &mut tally).is_some()),
         }
     }
 
@@ -240,23 +242,22 @@ impl Source {
     pub fn scram(
         &self,
         user: &str,
-        hash: Hash,
-        salt: &[u8],
-        means: &Means,
+        (hash, salt): (Hash, &[u8]),
+        (means, lane): (&Means, Lane),
         tally: &mut Tally,
     ) -> Option<(Entry, Keys)> {
-        let entry = self.lookup(user, tally)?;
-        tally.no_delay |= entry.no_delay;
-        if let Source::Single { password, .. } = self {
-            let stored = Stored::plain(password.expose());
-            return Some((entry, means.hash(|| stored.scram(hash, salt)).ok()??));
-        }
-        if entry.password.is_empty() || matches!(self, Source::System { .. } | Source::Exec { .. })
-        {
+        if self.waits() {
             return None;
         }
-        let stored = Stored::parse(&entry.password, self.scheme(&entry));
-        match stored.and_then(|stored| means.hash(|| stored.scram(hash, salt))) {
+        let entry = self.lookup(user, None, means, tally)?;
+        tally.no_delay |= entry.no_delay;
+        let stored = match self {
+            Source::Single { password, .. } => Ok(Stored::plain(password.expose())),
+            _ if entry.password.is_empty() => return None,
+            _ => Stored::parse(&entry.password, self.scheme(&entry)),
+        };
+        let turns = means.turns(lane);
+        match stored.and_then(|stored| turns.hash(|| stored.scram(hash, salt))) {
             Ok(keys) => Some((entry, keys?)),
             Err(error) => {
                 tracing::error!("user {user}: {error}");
@@ -298,7 +299,14 @@ impl Source {
             entry.account = account?;
             return Some(entry);
         }
-        let entry = self.lookup(asked.user, tally)?;
+        let before = tally.unavailable;
+        let Some(entry) = self.lookup(asked.user, None, means, tally) else {
+            // A file that cannot be read takes no longer for somebody.
+            if tally.unavailable == before {
+                tally.owed.extend(self.stand_in(asked.user));
+            }
+            return None;
+        };
         tally.no_delay |= entry.no_delay;
         self.verify(asked, &entry, means, tally).then_some(entry)
     }
@@ -306,20 +314,21 @@ impl Source {
     fn verify(&self, asked: Asked<'_>, entry: &Entry, means: &Means, tally: &mut Tally) -> bool {
         let Asked { user, password, .. } = asked;
         if let Source::Single { password: own, .. } = self {
-            tally.hashed = true;
             return own.expose().ct_eq(password).into();
         }
         if entry.password.is_empty() {
+            tally.owed.extend(self.stand_in(user));
             return entry.no_password;
         }
         let now = Instant::now();
+        let stored = Stored::parse(&entry.password, self.scheme(entry));
         let known = means.verified.find(user, &entry.password, password, now);
         if known.is_some() {
+            tally.owed.extend(stored);
             return true;
         }
-        tally.hashed = true;
-        let stored = Stored::parse(&entry.password, self.scheme(entry));
-        match stored.and_then(|stored| means.hash(|| stored.verify(user, password))) {
+        let turns = means.turns(asked.caller.lane);
+        match stored.and_then(|stored| turns.hash(|| stored.verify(user, password))) {
             Ok(true) => {
                 means
                     .verified
@@ -335,12 +344,32 @@ impl Source {
         }
     }
 
-    /// The password field of any user, so that one can be tried in vain for a name that is not there.
-    pub fn any_password(&self) -> Option<String> {
+    /// The password to try in vain for a name that is not there.
+    fn stand_in(&self, user: &str) -> Option<Stored> {
+        let Source::PasswdFile(file) = self else {
+            return None;
+        };
+        match file.stand_ins(user) {
+            Some(all) => all.of_name(user, |_| true).cloned(),
+            None => Stored::parse(DUMMY, Scheme::Crypt).ok(),
+        }
+    }
+
+    /// The password that keys for SCRAM are made of for a name that is not there, and how many users are like that.
+    pub fn scram_stand_in(&self, user: &str, hash: Hash) -> Option<(usize, Stored)> {
         match self {
-            Source::PasswdFile(file) => file.any_password(),
-            Source::Static { password } => Some(password.clone()),
-            Source::Single { .. } | Source::System { .. } | Source::Exec { .. } => None,
+            Source::PasswdFile(file) => {
+                let all = file.stand_ins(user)?;
+                let one = all.of_name(user, |stored| stored.gives_scram(hash))?;
+                Some((all.count, one.clone()))
+            }
+            Source::Single { password, .. } => Some((1, Stored::plain(password.expose()))),
+            Source::Static { password } => {
+                let stored = Stored::parse(password, Scheme::Plain).ok();
+                let stored = stored.filter(|stored| stored.gives_scram(hash));
+                stored.map(|stored| (1, stored))
+            }
+            Source::System { .. } | Source::Exec { .. } => None,
         }
     }
 
@@ -354,7 +383,7 @@ impl Source {
 }
 
 /// Has a password checked elsewhere, or remembers that it was, and what was said of the user. What was remembered is not
-/// known to have changed until it is forgotten.
+/// known to have changed until it is forgotten; and it was said of this address and purpose alone.
 fn prove(
     outside: &dyn Outside,
     number: usize,
@@ -365,26 +394,56 @@ fn prove(
     let Asked {
         user,
         password,
-        peer,
-        purpose,
+        caller: Caller {
+            peer,
+            purpose,
+            lane,
+        },
     } = asked;
-    let (place, now) = (format!("source {number}"), Instant::now());
+    let service = match purpose {
+        Purpose::Session => "session",
+        Purpose::Submission { .. } => "submission",
+    };
+    let (place, now) = (
+        format!("source {number} {service} {peer:?}"),
+        Instant::now(),
+    );
     if let Some(known) = means.verified.find(user, &place, password, now) {
         return Some(known);
     }
-    tally.hashed = true;
     let question = Question {
         user: user.to_owned(),
         password: Some(Zeroizing::new(password.to_vec())),
         peer,
         purpose,
     };
-    let entry = answered(user, means.prove(|| outside.prove(number, question)), tally)?;
+    let proof = means.turns(lane).prove(|| outside.prove(number, question));
+    let entry = answered(user, proof, tally)?;
     if entry.expired.is_none() {
         let seen = (user, place.as_str(), password);
         means.verified.insert(seen, entry.clone(), now);
     }
     Some(entry)
+}
+
+/// Has another say what is known of a user, who logs in by other means than a password where `login` says so.
+fn know(
+    outside: &dyn Outside,
+    number: usize,
+    (user, login): (&str, Option<Caller>),
+    means: &Means,
+    tally: &mut Tally,
+) -> Option<Entry> {
+    let question = Question {
+        user: user.to_owned(),
+        password: None,
+        peer: login.and_then(|caller| caller.peer),
+        purpose: login.map_or(Purpose::Session, |caller| caller.purpose),
+    };
+    // Those who ask without being users need not wait for strangers.
+    let lane = login.map_or(Lane::Known, |caller| caller.lane);
+    let proof = means.turns(lane).prove(|| outside.prove(number, question));
+    answered(user, proof, tally)
 }
 
 /// What another has said of a user; nothing, or nobody can say, which is counted.

@@ -94,6 +94,6 @@ pub(super) fn show(file: Option<PathBuf>, defaults: bool, json: bool) -> Result<
     print_json(&value)
 }
 
-fn print_json(value: &Value) -> Result<(), Failure> {
+pub(super) fn print_json(value: &Value) -> Result<(), Failure> {
     print(&format!("{value:#}\n"))
 }

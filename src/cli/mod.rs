@@ -9,9 +9,10 @@ mod config;
 mod deliver;
 mod password;
 mod serve;
+mod user;
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -74,6 +75,28 @@ Environment:
     /// Hash a password, or try one on a hash
     #[command(subcommand)]
     Password(PasswordCommand),
+    /// Show what a login as a user would give
+    ///
+    /// The sources of users are asked as for a login, without a password, the server or its help.
+    #[command(after_help = "\
+Examples:
+  culver user ann@example.org
+  culver user ann --json --config ./culver.toml
+
+Exits with 1 if there is no such user, or no mail for it.")]
+    User {
+        /// The name, as it would be typed
+        user: String,
+        /// The configuration file [default: CULVER_CONFIG, else /etc/culver/culver.toml]
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Print what was found as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Try who may log in
+    #[command(subcommand)]
+    Auth(AuthCommand),
     /// Deliver one message from standard input, for MTAs
     ///
     /// It works without the server, and beside it. Started as root it becomes the user first. The
@@ -239,6 +262,31 @@ Example:
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum AuthCommand {
+    /// Try a password in every source of users; exits with 1 if it does not let the user in
+    ///
+    /// Each source says what it answers, also where an earlier one decides. The password is read from
+    /// the terminal without echo, or is the first line of standard input.
+    #[command(after_help = "\
+Examples:
+  culver auth test ann@example.org
+  echo secret | culver auth test ann --address 192.0.2.7 --json")]
+    Test {
+        /// The name, as it would be typed; user*master where there are master users
+        user: String,
+        /// The client's address, for sources that go by it [default: none]
+        #[arg(long, value_name = "IP")]
+        address: Option<IpAddr>,
+        /// The configuration file [default: CULVER_CONFIG, else /etc/culver/culver.toml]
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Print the answers as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
 /// Does what the arguments say.
 pub fn run() -> ExitCode {
     let arguments = deliver::by_name(std::env::args_os().collect());
@@ -278,6 +326,13 @@ pub fn run() -> ExitCode {
         Command::Password(PasswordCommand::Verify { hash, user }) => {
             password::verify(&hash, user.as_deref())
         }
+        Command::User { user, config, json } => user::user(&user, config, json),
+        Command::Auth(AuthCommand::Test {
+            user,
+            address,
+            config,
+            json,
+        }) => user::test(&user, address, config, json),
         Command::Deliver(args) => deliver::run(args),
         Command::Role { name } => match role::run(&name) {
             Ok(0) => Ok(()),

@@ -52,7 +52,7 @@ fn usage(error: HashError) -> Failure {
 }
 
 /// Reads the password; from a terminal twice if `twice`.
-fn read(twice: bool) -> Result<Zeroizing<Vec<u8>>, Failure> {
+pub(super) fn read(twice: bool) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let stdin = io::stdin();
     if !isatty(&stdin) {
         return first_line(stdin.lock());

@@ -96,17 +96,46 @@ pub fn of_granted(config: &Config, own_uid: u32, granted: &Granted) -> Result<Ac
     Ok(account)
 }
 
+/// What there is to be said of a user.
+pub struct Described {
+    /// Who owns the mail; `None`: whoever runs the server.
+    pub uid: Option<u32>,
+    /// Its group.
+    pub gid: Option<u32>,
+    /// The home, where there is one.
+    pub home: Option<String>,
+    /// The mail.
+    pub account: Account,
+}
+
+/// Says all of it.
+///
+/// # Errors
+///
+/// There is no telling, or the user may not have mail.
+pub fn describe(config: &Config, granted: &Granted) -> Result<Described, ServeError> {
+    let fields = &granted.account;
+    let owner = mail_owner(config)?;
+    let uid = fields.uid.or(owner.map(|ids| ids.uid));
+    if let Some(uid) = uid {
+        check_uid(uid, config.users.first_uid)?;
+    }
+    Ok(Described {
+        uid,
+        gid: fields.gid.or(owner.map(|ids| ids.gid)),
+        home: home(config, granted)?,
+        account: of_granted(config, uid.unwrap_or_default(), granted)?,
+    })
+}
+
 /// What other programs are told of a user; `None`: there is no telling, or the user may not have mail.
 pub fn described(config: &Config, granted: &Granted) -> Option<Vec<(&'static str, String)>> {
-    let fields = &granted.account;
-    let owner = mail_owner(config).ok()?;
-    let uid = fields.uid.or(owner.map(|ids| ids.uid));
-    let gid = fields.gid.or(owner.map(|ids| ids.gid));
-    if let Some(uid) = uid {
-        check_uid(uid, config.users.first_uid).ok()?;
-    }
-    let home = home(config, granted).ok()?;
-    let account = of_granted(config, uid.unwrap_or_default(), granted).ok()?;
+    let Described {
+        uid,
+        gid,
+        home,
+        account,
+    } = describe(config, granted).ok()?;
     let mut said = Vec::new();
     said.extend(uid.map(|uid| ("uid", uid.to_string())));
     said.extend(gid.map(|gid| ("gid", gid.to_string())));

@@ -31,6 +31,7 @@ use crate::process::ServeError;
 use crate::process::accounts;
 use crate::process::certificates;
 use crate::process::confine;
+use crate::process::errands;
 use crate::process::link::{Link, unexpected};
 use crate::process::message::{Ask, AuthSetup, Connection, FromAuth, Reply, Seek, Sought, ToAuth};
 use crate::process::privileges;
@@ -45,6 +46,9 @@ const SEEKING_MAX: usize = 256;
 
 /// How long the check of a password of the system may take; its process then ends itself, too.
 pub const PROOF_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long master may take to open a file or to start a process.
+const ANSWER_LIMIT: Duration = Duration::from_secs(2 * errands::OPEN_LIMIT.as_secs());
 
 /// Connections of MTAs at a time; each of Postfix's smtpd keeps one.
 const MTAS_MAX: usize = 2000;
@@ -410,7 +414,7 @@ struct ByMaster {
 
 impl Outside for ByMaster {
     fn open(&self, source: usize, user: &str, path: &Path) -> io::Result<File> {
-        match File::open(path) {
+        match errands::open_regular(path) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 let ask = |question| Ok(FromAuth::Open(question, number(source)?, user.to_owned()));
                 self.runtime.block_on(self.ask(ask)).map(File::from)
@@ -445,7 +449,13 @@ impl ByMaster {
             self.asked().remove(&number);
             return Err(error);
         }
-        answer.await.map_err(io::Error::other)?
+        match timeout(ANSWER_LIMIT, answer).await {
+            Ok(answered) => answered.map_err(io::Error::other)?,
+            Err(_) => {
+                self.asked().remove(&number);
+                Err(io::ErrorKind::TimedOut.into())
+            }
+        }
     }
 
     fn answer(&self, question: u32, error: Option<i32>, descriptor: Option<OwnedFd>) {

@@ -17,7 +17,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
 use crate::config::{Sni, Tls};
@@ -28,6 +28,10 @@ use crate::process::link::receive_first;
 
 /// How often files are looked at. What has changed is read when it has not changed any more for as long.
 const PAUSE: Duration = Duration::from_secs(2);
+
+/// What was refused is read again after so long, though nothing has changed: its time may have come, or what refused it
+/// may not have been in the files.
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// How long the start waits for files to be read.
 const READ_LIMIT: Duration = Duration::from_secs(20);
@@ -123,12 +127,15 @@ pub async fn watch(config: Tls, mut serving: Identities, events: mpsc::Sender<Ev
     // What was read at the start may have changed by now: it is read once more.
     let mut read = None;
     let mut refused = None;
+    // When it was refused.
+    let mut tried: Option<Instant> = None;
     loop {
         sleep(PAUSE).await;
         let seen = look(&paths).await;
         let settled = seen == known;
         known = seen;
-        if !settled || read.as_ref() == Some(&known) {
+        let is_due = tried.is_some_and(|tried| tried.elapsed() >= AGAIN);
+        if !settled || (read.as_ref() == Some(&known) && !is_due) {
             continue;
         }
         let found = renewed(&config).await;
@@ -139,6 +146,7 @@ pub async fn watch(config: Tls, mut serving: Identities, events: mpsc::Sender<Ev
             continue;
         }
         read = Some(after);
+        tried = found.is_err().then(Instant::now);
         let found = found.map(|found| keep_made(&config, found, &serving));
         match found {
             Ok(found) if found == serving => refused = None,
@@ -201,4 +209,50 @@ fn look_at(path: &Path) -> Option<[u64; 5]> {
     let changed = found.ctime_nsec().cast_unsigned();
     let at = found.ctime().cast_unsigned();
     Some([found.dev(), found.ino(), found.size(), at, changed])
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair};
+
+    use super::*;
+
+    /// A certificate that is good in so many seconds.
+    fn write(config: &Tls, seconds: i64) {
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let from = Timestamp::now().as_second() + seconds;
+        let epoch = rcgen::date_time_ymd(1970, 1, 1);
+        params.not_before = epoch + Duration::from_secs(from.cast_unsigned());
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        fs::write(config.certificate.as_ref().unwrap(), certificate.pem()).unwrap();
+        fs::write(config.key.as_ref().unwrap(), key.serialize_pem()).unwrap();
+    }
+
+    /// Nothing changes in the files, but its time comes. Time goes on by itself where nothing but time is waited for.
+    #[tokio::test(start_paused = true)]
+    async fn what_was_refused_is_tried_again() {
+        let home = tempfile::tempdir().unwrap();
+        let config = Tls {
+            certificate: Some(home.path().join("cert.pem")),
+            key: Some(home.path().join("key.pem")),
+            ..Tls::default()
+        };
+        write(&config, -10);
+        let serving = read(&config, &[]).unwrap();
+        write(&config, 3);
+        let (events, mut happened) = mpsc::channel(1);
+        let watching = tokio::spawn(watch(config, serving.clone(), events));
+        let start = std::time::Instant::now();
+        let event = loop {
+            match happened.try_recv() {
+                Ok(event) => break event,
+                Err(_) => assert!(start.elapsed() < Duration::from_secs(20)),
+            }
+            sleep(PAUSE).await;
+        };
+        assert!(matches!(event, Event::Certificates(found) if found != serving));
+        assert!(start.elapsed() > Duration::from_secs(1));
+        watching.abort();
+    }
 }

@@ -21,7 +21,7 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 use zeroize::Zeroizing;
 
 use crate::auth::{Proof, Purpose, Question};
-use crate::process::privileges::{Ids, own_gid, own_uid};
+use crate::process::privileges::{self, Ids, own_gid, own_uid};
 
 /// What a program may say of a user, in octets.
 const REPLY_MAX: u64 = 64 << 10;
@@ -115,8 +115,8 @@ pub fn ask(command: &[String], ids: Option<Ids>, question: &Question) -> io::Res
 fn give(command: &mut Command, numbers: [RawFd; 3]) {
     let place = move || {
         for (from, to) in numbers.into_iter().zip([HEARS, WRITES, ITSELF]) {
-            // SAFETY: dup2(2) is safe between fork and exec. Here the process has this one thread, and nobody in it owns
-            // the numbers that are taken: what is given stands above them.
+            // SAFETY: dup2(2) is safe between fork and exec. The child has this one thread, and whoever owned the numbers
+            // that are taken has them in its parent: what is given stands above them.
             if unsafe { libc::dup2(from, to) } < 0 {
                 return Err(io::Error::last_os_error());
             }
@@ -158,6 +158,10 @@ fn proof(status: ExitStatus, answer: &[u8], known: bool) -> Proof {
 /// names; and whom the program has become, where that is another than it was. The exit code is returned.
 #[allow(unsafe_code, reason = "a descriptor is known by its number alone")]
 pub fn reply() -> u8 {
+    // Its environment has what the program says of the user, and may have the password.
+    if privileges::hide().is_err() {
+        return 111;
+    }
     let text = |name: &str| env::var_os(name).map(OsString::into_string);
     let mut fields = Vec::new();
     for (name, field) in [("USER", "user"), ("HOME", "userdb_home")] {

@@ -21,6 +21,7 @@ use crate::mailbox::fault::Fault;
 use crate::mailbox::user::{Account, User};
 use crate::process::ServeError;
 use crate::process::accounts;
+use crate::process::errands;
 use crate::process::place::Places;
 use crate::process::privileges;
 use crate::process::start::{THREADS_GRACE, Threads, finish, own_user, start};
@@ -268,7 +269,7 @@ struct ByItself;
 
 impl Outside for ByItself {
     fn open(&self, _source: usize, _user: &str, path: &Path) -> io::Result<File> {
-        File::open(path)
+        errands::open_regular(path)
     }
 
     fn prove(&self, _source: usize, _question: Question) -> io::Result<Proof> {

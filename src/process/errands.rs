@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{FileType, Mode, OFlags};
@@ -14,7 +14,7 @@ use crate::process::child::Child;
 use crate::process::message::ToAuth;
 
 /// How long a file of users may take to be opened.
-const OPEN_LIMIT: Duration = Duration::from_secs(10);
+pub const OPEN_LIMIT: Duration = Duration::from_secs(10);
 
 /// Opens the file of a source, as it is for this user, and gives it to auth, or the reason why not. What hangs there
 /// holds up nobody else.
@@ -37,6 +37,15 @@ fn open_file(source: Option<&Source>, user: &str) -> io::Result<File> {
     };
     let variables = Variables { user, home: None };
     let path = PathBuf::from(path.expand(&variables).map_err(io::Error::other)?);
+    open_regular(&path)
+}
+
+/// Opens a file of users for reading, and nothing that is none.
+///
+/// # Errors
+///
+/// What the system says, and `InvalidInput` for what is not a regular file.
+pub fn open_regular(path: &Path) -> io::Result<File> {
     // Whatever else stands there must not hold up the server.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = rustix::fs::open(path, flags, Mode::empty())?;

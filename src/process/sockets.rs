@@ -7,10 +7,12 @@ use std::fs::{self, Permissions};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid, chownat, fstat, open};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use rustix::process::geteuid;
 
 use crate::config::{Id, SocketFile};
@@ -21,7 +23,7 @@ use crate::config::{Id, SocketFile};
 ///
 /// `AddrInUse` where somebody does; and what the system says.
 pub fn listen(socket: &SocketFile, mode: u32) -> io::Result<UnixListener> {
-    if UnixStream::connect(&socket.path).is_ok() {
+    if is_heard(&socket.path) {
         return Err(io::ErrorKind::AddrInUse.into());
     }
     let mut draft = socket.path.clone().into_os_string();
@@ -36,6 +38,15 @@ pub fn listen(socket: &SocketFile, mode: u32) -> io::Result<UnixListener> {
     }
     listener.set_nonblocking(true)?;
     Ok(listener)
+}
+
+/// Whether somebody listens there. Who does not accept just now (connect(2), EAGAIN) does all the same.
+fn is_heard(path: &Path) -> bool {
+    let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let connected = socket_with(family, kind, flags, None)
+        .and_then(|socket| connect(&socket, &SocketAddrUnix::new(path)?));
+    matches!(connected, Ok(()) | Err(Errno::AGAIN))
 }
 
 fn prepare(socket: &SocketFile, mode: u32, draft: &PathBuf) -> io::Result<()> {
@@ -104,5 +115,35 @@ mod tests {
             listen(&socket, MODE).unwrap_err().kind(),
             io::ErrorKind::NotFound
         );
+    }
+
+    #[test]
+    fn somebody_who_listens_but_does_not_accept_holds_up_nobody() {
+        let home = tempfile::tempdir().unwrap();
+        let socket = SocketFile {
+            path: home.path().join("auth"),
+            ..SocketFile::default()
+        };
+        let address = SocketAddrUnix::new(&socket.path).unwrap();
+        let new = || {
+            let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
+            socket_with(family, kind, SocketFlags::NONBLOCK, None).unwrap()
+        };
+        let busy = new();
+        rustix::net::bind(&busy, &address).unwrap();
+        rustix::net::listen(&busy, 0).unwrap();
+        let mut waiting = Vec::new();
+        loop {
+            let next = new();
+            if connect(&next, &address).is_err() {
+                break;
+            }
+            waiting.push(next);
+        }
+        let (sender, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || sender.send(listen(&socket, MODE).map(drop)));
+        let told = told.recv_timeout(std::time::Duration::from_secs(10));
+        let error = told.expect("it waits").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
     }
 }

@@ -1,5 +1,7 @@
 //! EXTERNAL (RFC 4422 appendix A): who a client is, its certificate says. It may show one, and need not.
 
+use std::path::Path;
+
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
 };
@@ -8,6 +10,7 @@ use rustls::version::TLS13;
 
 use crate::hall::Hall;
 use crate::harness::{Client, Kind, tls};
+use crate::system::before;
 
 /// Somebody who signs certificates of clients.
 struct Authority {
@@ -34,13 +37,11 @@ impl Authority {
 
     /// A hall that believes it.
     fn hall(&self) -> Option<Hall> {
-        let more = [
-            ("tls", "client-ca = \"HOME/ca.pem\""),
-            ("auth", "mechanisms = [\"PLAIN\", \"EXTERNAL\"]"),
-        ];
-        Hall::prepared(&more, |home| {
-            std::fs::write(home.join("ca.pem"), &self.pem).unwrap();
-        })
+        Hall::prepared(&BELIEVES, |home| self.prepare(home))
+    }
+
+    fn prepare(&self, home: &Path) {
+        std::fs::write(home.join("ca.pem"), &self.pem).unwrap();
     }
 
     /// Makes a connection secure with a certificate for this name.
@@ -59,6 +60,11 @@ impl Authority {
         (client, greeting)
     }
 }
+
+const BELIEVES: [(&str, &str); 2] = [
+    ("tls", "client-ca = \"HOME/ca.pem\""),
+    ("auth", "mechanisms = [\"PLAIN\", \"EXTERNAL\"]"),
+];
 
 const DENIED: &str = "NO [AUTHENTICATIONFAILED]";
 
@@ -156,4 +162,33 @@ fn another_authority_is_believed_without_a_reload() {
         let (mut client, _) = next.client(&hall, "ann");
         client.outcome("AUTHENTICATE EXTERNAL =").starts_with("OK")
     });
+}
+
+/// Whose account in the system is closed is not let in by a certificate either.
+#[test]
+fn users_of_the_system_whose_account_is_closed_are_not_let_in() {
+    let authority = Authority::new();
+    let closed = "NO [AUTHORIZATIONFAILED]";
+    for (kind, carl, ida) in [("passwd", closed, closed), ("pam", closed, "OK")] {
+        let source = format!("kind = \"{kind}\"\n");
+        let prepare = |home: &Path| authority.prepare(home);
+        let homes = "mkdir HOME/dora HOME/ida\nchown 61012 HOME/dora\nchown 61017 HOME/ida\n";
+        let before = before() + homes;
+        let Some(hall) = Hall::with_all(&source, &before, &BELIEVES, prepare) else {
+            return;
+        };
+        for (user, outcome) in [
+            ("ann", "OK"),
+            // There is no password, and none is asked for.
+            ("dora", "OK"),
+            ("carl", carl),
+            ("ida", ida),
+            ("root", DENIED),
+            ("nobody-at-all", DENIED),
+        ] {
+            let (mut client, _) = authority.client(&hall, user);
+            let said = client.outcome("AUTHENTICATE EXTERNAL =");
+            assert!(said.starts_with(outcome), "{kind} {user}: {said}");
+        }
+    }
 }

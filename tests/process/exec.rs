@@ -1,13 +1,17 @@
 //! Programs that know users (checkpassword), and the socket on which others ask what is known of them.
 
 use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 use crate::hall::{ANN, BERT, Hall, children, show};
-use crate::harness::wait_until;
+use crate::harness::server::culver_program;
+use crate::harness::{is_root, wait_until};
 
 /// A program that knows `ann`, by the password `right`. With others it does what programs should not.
-fn before() -> String {
+pub fn before() -> String {
     format!(
         r#"cat > HOME/check <<'END'
 #!/bin/sh
@@ -136,4 +140,39 @@ fn others_ask_what_is_known_of_a_user() {
             "NOTFOUND\t2"
         ]
     );
+}
+
+/// What hears the program's answer, with it in its environment, nobody else of the same user can look into.
+#[test]
+fn who_passes_the_answer_on_is_not_looked_into() {
+    if !is_root() {
+        eprintln!("skipped: only root can start processes of several users");
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let fifo = home.path().join("fifo");
+    Command::new("mkfifo").arg(&fifo).status().unwrap();
+    std::os::unix::fs::chown(&fifo, Some(BERT), Some(BERT)).unwrap();
+    let open = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(home.path(), open).unwrap();
+    // More than fits, so that it waits.
+    let long = "x".repeat(100_000);
+    let mut reply = Command::new("sh")
+        .args(["-c", "exec \"$0\" role reply 4>\"$1\""])
+        .arg(culver_program())
+        .arg(&fifo)
+        .env("EXTRA", "SAID")
+        .env("SAID", long)
+        .uid(BERT)
+        .gid(BERT)
+        .spawn()
+        .unwrap();
+    let mut answer = std::fs::File::open(&fifo).unwrap();
+    let mut first = [0];
+    answer.read_exact(&mut first).unwrap();
+    let shown = std::fs::metadata(format!("/proc/{}/environ", reply.id())).unwrap();
+    assert_eq!(shown.uid(), 0);
+    let mut rest = String::new();
+    answer.read_to_string(&mut rest).unwrap();
+    assert!(rest.len() > 100_000 && reply.wait().unwrap().success());
 }

@@ -60,6 +60,16 @@ impl Hall {
         Hall::made(USERS, "", more, prepare)
     }
 
+    /// One with this source of users, and with all that the others may have.
+    pub fn with_all(
+        source: &str,
+        before: &str,
+        more: &[(&str, &str)],
+        prepare: impl Fn(&Path),
+    ) -> Option<Hall> {
+        Hall::made(source, before, more, prepare)
+    }
+
     /// One with this source of users, begun after a few lines of sh(1) in a view of the files that is its own. `HOME`
     /// stands for its home.
     pub fn with(source: &str, before: &str) -> Option<Hall> {

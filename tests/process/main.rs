@@ -11,6 +11,7 @@ mod ends;
 mod exec;
 mod hall;
 mod hostile;
+mod inquiry;
 mod lmtp;
 mod lmtp_ends;
 mod mail;

@@ -6,19 +6,30 @@ use crate::harness::{message, wait_until};
 /// `secret`, by crypt(3) with `$6$`.
 const HASH: &str = "$6$./q00xZ.qcMRoCOb$8YoWIjjHHoJlPVgbfcJL3hDAA0Qn6y7pdBFdL9Fbq9LZbVKK9YPs.0xkMTg2XIGG7Vnn2G1bWOWVdh0..Sc78/";
 
-/// Ann and Bert have a password, Carl's account has expired, Dora has none; PAM goes by shadow(5), but hangs for Emil.
-fn before() -> String {
+/// Ann and Bert have a password, Carl's account has expired, Dora has none, Ida's is locked; PAM goes by shadow(5), but
+/// hangs for Emil, refuses Fritz and Gina before it asks for a password, and cannot say of Hugo.
+pub fn before() -> String {
     format!(
         "cat /etc/passwd > HOME/passwd\ncat >> HOME/passwd <<'END'\n\
          ann:x:{ANN}:{ANN}::HOME/ann:/bin/sh\nbert:x:{BERT}:{BERT}::HOME/bert:/bin/sh\n\
          carl:x:61011:61011::HOME/carl:/bin/sh\ndora:x:61012:61012::HOME/dora:/bin/sh\n\
-         emil:x:61013:61013::HOME/emil:/bin/sh\nEND\n\
+         emil:x:61013:61013::HOME/emil:/bin/sh\nfritz:x:61014:61014::HOME/fritz:/bin/sh\n\
+         gina:x:61015:61015::HOME/gina:/bin/sh\nhugo:x:61016:61016::HOME/hugo:/bin/sh\n\
+         ida:x:61017:61017::HOME/ida:/bin/sh\nEND\n\
          cat > HOME/shadow <<'END'\nroot:{HASH}:19000:0:99999:7:::\nann:{HASH}:19000:0:99999:7:::\n\
          bert:{HASH}:19000:0:99999:7:::\ncarl:{HASH}:19000:0:99999:7::19001:\ndora:!:19000:0:99999:7:::\n\
-         emil:{HASH}:19000:0:99999:7:::\nEND\nchmod 600 HOME/shadow\n\
+         emil:{HASH}:19000:0:99999:7:::\nfritz:{HASH}:19000:0:99999:7:::\n\
+         gina:{HASH}:19000:0:99999:7:::\nhugo:{HASH}:19000:0:99999:7:::\n\
+         ida:!{HASH}:19000:0:99999:7:::\nEND\nchmod 600 HOME/shadow\n\
          mkdir HOME/pam.d\ncat > HOME/pam.d/culver <<'END'\n\
          auth [success=ignore default=1] pam_succeed_if.so quiet user = emil\n\
          auth required pam_exec.so quiet /bin/sleep 1000\n\
+         auth [success=ignore default=1] pam_succeed_if.so quiet user = fritz\n\
+         auth requisite pam_debug.so auth=perm_denied\n\
+         auth [success=ignore default=1] pam_succeed_if.so quiet user = gina\n\
+         auth requisite pam_debug.so auth=acct_expired\n\
+         auth [success=ignore default=1] pam_succeed_if.so quiet user = hugo\n\
+         auth requisite pam_debug.so auth=authinfo_unavail\n\
          auth required pam_unix.so\naccount required pam_unix.so\nEND\n\
          mount --bind HOME/passwd /etc/passwd\nmount --bind HOME/shadow /etc/shadow\n\
          mount --bind HOME/pam.d /etc/pam.d\n"
@@ -48,6 +59,11 @@ fn by_pam_with_their_own_rights() {
         ("\"\" secret", "NO [AUTHENTICATIONFAILED]"),
         ("dora \"\"", "NO [AUTHENTICATIONFAILED]"),
         ("carl secret", "NO [AUTHORIZATIONFAILED]"),
+        // That is told to nobody but who has the password.
+        ("carl wrong", "NO [AUTHENTICATIONFAILED]"),
+        ("fritz secret", "NO [AUTHENTICATIONFAILED]"),
+        ("gina secret", "NO [AUTHENTICATIONFAILED]"),
+        ("hugo secret", "NO [UNAVAILABLE]"),
         // Root has a password, which is not tried out here.
         ("root secret", "NO [AUTHENTICATIONFAILED]"),
     ] {
@@ -98,8 +114,17 @@ fn by_their_hashes() {
         return;
     };
     hall.stranger().ok("LOGIN ann secret");
-    for login in ["ann wrong", "dora secret", "dora !", "nobody-at-all secret"] {
+    for login in [
+        "ann wrong",
+        "dora secret",
+        "dora !",
+        "ida secret",
+        "carl wrong",
+        "nobody-at-all secret",
+    ] {
         let said = hall.stranger().outcome(&format!("LOGIN {login}"));
         assert_eq!(said, "NO [AUTHENTICATIONFAILED]", "{login}");
     }
+    let said = hall.stranger().outcome("LOGIN carl secret");
+    assert_eq!(said, "NO [AUTHORIZATIONFAILED]");
 }

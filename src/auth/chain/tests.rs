@@ -25,7 +25,7 @@ alias@example.org:{PLAIN}a::::::user=ann@example.org
 astray@example.org:{PLAIN}a::::::user=%n+x
 ";
 
-fn credentials(user: &str, password: &str) -> Credentials {
+pub(super) fn credentials(user: &str, password: &str) -> Credentials {
     Credentials {
         user: user.as_bytes().to_vec(),
         authorize_as: None,
@@ -68,11 +68,11 @@ impl Outside for Here {
     }
 }
 
-fn here() -> Arc<dyn Outside> {
+pub(super) fn here() -> Arc<dyn Outside> {
     Arc::new(Here)
 }
 
-fn authenticator(directory: &Path, extra: &str, files: &[&str]) -> Authenticator {
+pub(super) fn authenticator(directory: &Path, extra: &str, files: &[&str]) -> Authenticator {
     let mut text = format!("[auth]\n{extra}\n");
     for file in files {
         let path = directory.join(file);
@@ -333,185 +333,6 @@ async fn mail_is_for_whoever_is_there() {
     fs::remove_file(directory.path().join("users")).unwrap();
     let found = auth.lookup("ann@example.org".to_owned()).await;
     assert_eq!(found, Verdict::Unavailable);
-}
-
-/// Sources by the passwords of `ann` and of `bob` in each, and by their rules.
-async fn by_rules(sources: &[(&str, &str)], password: &str) -> Verdict {
-    let directory = tempfile::tempdir().unwrap();
-    let mut text = "[auth]\nmaster-separator = \"*\"\nfailure-delay = \"0s\"\n".to_owned();
-    for (number, (line, rules)) in sources.iter().enumerate() {
-        let path = directory.path().join(number.to_string());
-        if *line != "missing" {
-            fs::write(&path, line).unwrap();
-        }
-        text += &format!(
-            "[[auth.source]]\nkind = \"passwd-file\"\npath = {:?}\n{rules}\n",
-            path.display().to_string()
-        );
-    }
-    let auth = Authenticator::new(&Config::parse(&text).expect(&text).auth, 0, &here());
-    let user = if text.contains("master = true") {
-        "ann*root"
-    } else {
-        "ann"
-    };
-    auth.check(credentials(user, password)).await
-}
-
-/// <https://doc.dovecot.org/2.3/configuration_manual/authentication/password_databases_passdb/>, "Result values".
-#[tokio::test(start_paused = true)]
-async fn what_follows_from_what_a_source_says() {
-    const ANN: &str = "ann:{PLAIN}1";
-    for (sources, password, granted) in [
-        // Who is let in by one is not kept out by the next, unless it is to be asked.
-        (&[(ANN, ""), ("", "")][..], "1", true),
-        (
-            &[(ANN, "result-success = \"return-fail\""), (ANN, "")],
-            "1",
-            false,
-        ),
-        (
-            &[(ANN, "result-success = \"return\""), (ANN, "")],
-            "1",
-            false,
-        ),
-        (
-            &[(ANN, "result-success = \"continue\""), ("", "")],
-            "1",
-            false,
-        ),
-        (
-            &[(ANN, "result-success = \"continue-ok\""), ("", "")],
-            "1",
-            true,
-        ),
-        (
-            &[
-                (ANN, "result-success = \"continue-ok\""),
-                ("", "result-failure = \"return-fail\""),
-            ],
-            "1",
-            false,
-        ),
-        (
-            &[
-                (ANN, "result-success = \"continue-ok\""),
-                ("", "result-failure = \"return\""),
-            ],
-            "1",
-            true,
-        ),
-        // Once it was right, the next one's password does not matter, but that it knows the user.
-        (
-            &[(ANN, "result-success = \"continue\""), ("ann:{PLAIN}2", "")],
-            "1",
-            true,
-        ),
-        (
-            &[
-                (ANN, "result-success = \"continue-fail\""),
-                ("ann:{PLAIN}2", ""),
-            ],
-            "1",
-            false,
-        ),
-        (
-            &[(ANN, "result-success = \"continue-fail\""), (ANN, "")],
-            "1",
-            true,
-        ),
-        (
-            &[(ANN, "result-success = \"continue\""), ("ann:{PLAIN}2", "")],
-            "2",
-            true,
-        ),
-        // A wrong one.
-        (&[(ANN, ""), ("ann:{PLAIN}2", "")], "2", true),
-        (
-            &[
-                (ANN, "result-failure = \"return-fail\""),
-                ("ann:{PLAIN}2", ""),
-            ],
-            "2",
-            false,
-        ),
-        (
-            &[(ANN, "result-failure = \"return\""), ("ann:{PLAIN}2", "")],
-            "2",
-            false,
-        ),
-        // Both have to know it: the second is asked only of those who were let in.
-        (
-            &[
-                (ANN, "result-success = \"continue-ok\""),
-                (ANN, "skip = \"unauthenticated\""),
-            ],
-            "2",
-            false,
-        ),
-        (
-            &[
-                (ANN, "result-success = \"continue-ok\""),
-                (
-                    "",
-                    "skip = \"authenticated\"\nresult-failure = \"return-fail\"",
-                ),
-            ],
-            "1",
-            true,
-        ),
-        // One that cannot say.
-        (
-            &[("missing", "result-internalfail = \"return-ok\"")],
-            "x",
-            true,
-        ),
-        (&[("missing", ""), (ANN, "")], "1", true),
-    ] {
-        let verdict = by_rules(sources, password).await;
-        let is_granted = matches!(verdict, Verdict::Granted(_));
-        assert_eq!(is_granted, granted, "{sources:?} {password}: {verdict:?}");
-    }
-    let fail = "result-internalfail = \"return-fail\"";
-    let verdict = by_rules(&[("missing", fail), (ANN, "")], "1").await;
-    assert_eq!(verdict, Verdict::Unavailable);
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_several_sources_say_of_a_user_comes_together() {
-    let sources = [
-        (
-            "ann:{PLAIN}1:5:6::/one::userdb_mail=maildir:/m",
-            "result-success = \"continue\"",
-        ),
-        ("ann:{PLAIN}2:7:8:::", ""),
-    ];
-    let Verdict::Granted(granted) = by_rules(&sources, "1").await else {
-        panic!("not granted");
-    };
-    let account = granted.account;
-    assert_eq!((account.uid, account.gid), (Some(7), Some(8)));
-    assert_eq!(account.home.as_deref(), Some(Path::new("/one")));
-    assert_eq!(account.mail.as_deref(), Some("/m"));
-}
-
-/// Dovecot's `pass = yes`: the users' sources are asked too, and what they say of a login counts.
-#[tokio::test(start_paused = true)]
-async fn a_master_whom_the_other_sources_are_asked_after() {
-    let masters = (
-        "root:{PLAIN}m",
-        "master = true\nresult-success = \"continue\"",
-    );
-    let gone = Verdict::Disabled("Gone".to_owned());
-    let closed = ("ann:{PLAIN}1::::::nologin reason=Gone", "");
-    assert_eq!(by_rules(&[closed, masters], "m").await, gone);
-    assert_eq!(by_rules(&[closed, masters], "1").await, Verdict::Denied);
-    assert_eq!(
-        by_rules(&[("bob:x", ""), masters], "m").await,
-        Verdict::Denied
-    );
-    let own = by_rules(&[("ann:{PLAIN}1", ""), masters], "m").await;
-    assert!(matches!(own, Verdict::Granted(granted) if granted.master.as_deref() == Some("root")));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,7 @@
 //! Dialogues that a running Dovecot 2.3 was seen in, and what it does not take.
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::io::{DuplexStream, duplex};
 use tokio::task::JoinHandle;
@@ -254,4 +255,62 @@ fn values_are_escaped() {
     let all = "a\0b\u{1}c\td\ne\rf";
     assert_eq!(escaped(all), "a\u{1}0b\u{1}1c\u{1}td\u{1}ne\u{1}rf");
     assert_eq!(unescaped(escaped(all).as_bytes()), all.as_bytes());
+}
+
+/// Answers no question before it is told to.
+#[derive(Default)]
+struct Slow {
+    asked: AtomicUsize,
+    go: AtomicBool,
+}
+
+impl Outside for Slow {
+    fn open(&self, _: usize, _: &str, path: &std::path::Path) -> io::Result<fs::File> {
+        fs::File::open(path)
+    }
+
+    fn prove(&self, _: usize, _: Question) -> io::Result<Proof> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        while !self.go.load(Ordering::SeqCst) {
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
+        Ok(Proof::Wrong)
+    }
+}
+
+/// Requests that were cancelled, and those of an MTA that has gone, do nothing any more.
+#[tokio::test]
+async fn what_nobody_waits_for_is_not_done() {
+    let text =
+        "[auth]\nfailure-delay = \"0s\"\n[[auth.source]]\nkind = \"exec\"\ncommand = [\"x\"]\n";
+    let slow = Arc::new(Slow::default());
+    let outside: Arc<dyn Outside> = slow.clone();
+    let config = Config::parse(text).unwrap().auth;
+    let auth = Arc::new(Authenticator::new(&config, 0, &outside));
+    let waiting = Arc::downgrade(&auth);
+    let (client, server) = duplex(1 << 20);
+    let served = tokio::spawn(serve(server, auth, &Mechanism::ALL, 1));
+    let mut client = BufReader::new(client);
+    // Each is cancelled once it is under way, and its number used again.
+    for _ in 0..400 {
+        let lines = "AUTH\t1\tPLAIN\tservice=smtp\tresp=AGFubgB4\nAUTH\t2\tLOGIN\tservice=smtp\n";
+        client.get_mut().write_all(lines.as_bytes()).await.unwrap();
+        let mut said = String::new();
+        while !said.starts_with("CONT\t2\t") {
+            said.clear();
+            client.read_line(&mut said).await.unwrap();
+        }
+        let cancel = b"CANCEL\t1\nCANCEL\t2\n";
+        client.get_mut().write_all(cancel).await.unwrap();
+    }
+    let last = "AUTH\t1\tPLAIN\tservice=smtp\tresp=AGFubgB4\n";
+    client.get_mut().write_all(last.as_bytes()).await.unwrap();
+    // It goes, and with it whatever still waits for its turn.
+    drop(client);
+    served.await.unwrap().unwrap();
+    let still = waiting.strong_count();
+    // Only what was being asked by then.
+    let asked = slow.asked.load(Ordering::SeqCst);
+    slow.go.store(true, Ordering::SeqCst);
+    assert!(still == 0 && asked <= 64, "{still} {asked}");
 }

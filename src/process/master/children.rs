@@ -9,14 +9,14 @@ use tokio::time::sleep;
 use super::Master;
 use crate::config::Source;
 use crate::net::tls::Identities;
-use crate::process::accounts;
 use crate::process::child::{Child, Event, Said, Who};
 use crate::process::doors::For;
 use crate::process::link;
 use crate::process::message::{
-    AuthSetup, FromAuth, FromLmtp, FromLogin, FromProof, LmtpSetup, LoginSetup, ProofSetup, Setup,
-    ToAuth, ToLmtp, ToLogin, ToProof,
+    AuthSetup, FromAuth, FromLmtp, FromLogin, FromProof, LmtpSetup, LoginSetup, Setup, ToAuth,
+    ToLmtp, ToLogin, ToProof,
 };
+use crate::process::proof;
 use crate::process::settings;
 use crate::process::start::hostname;
 
@@ -162,15 +162,8 @@ impl Master {
         if self.proofs >= PROOFS_MAX {
             return Err(io::Error::from_raw_os_error(libc::EAGAIN));
         }
-        let setup = Setup::Proof(match self.source(source) {
-            Some(Source::Pam { service }) => ProofSetup::Pam(service.clone()),
-            Some(Source::Passwd) => ProofSetup::Shadow,
-            Some(Source::Exec { command, user }) => ProofSetup::Exec {
-                command: command.clone(),
-                ids: accounts::runs_as(user.as_ref(), self.roles.auth)?,
-            },
-            _ => return Err(io::ErrorKind::NotFound.into()),
-        });
+        let setup = proof::setup(self.source(source), self.roles.auth)?;
+        let setup = Setup::Proof(setup);
         let (here, there) = link::pair()?;
         let number = self.number();
         let wrap = |said: FromProof| match said {};
