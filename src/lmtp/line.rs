@@ -1,9 +1,11 @@
 //! The stream of a connection: lines out of it and octets, replies into it, and the limits of both.
 
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::join;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -17,6 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 /// How long it may take to hear a reply.
 const WRITE_LIMIT: Duration = Duration::from_secs(60);
+
+/// Replies that are ready wait so long for others to go along.
+const SOON: Duration = Duration::from_millis(50);
 
 /// Octets read at a time.
 pub(super) const PIECE: usize = 64 << 10;
@@ -69,6 +74,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
         timeout(WRITE_LIMIT, write).await??;
         self.unsent.clear();
         self.stream.flush().await
+    }
+
+    /// Waits for work that the client waits for. If it takes long, what was said before is sent meanwhile.
+    pub async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> io::Result<T> {
+        let mut work = pin!(work);
+        if let Ok(done) = timeout(SOON, &mut work).await {
+            return Ok(done);
+        }
+        let (flushed, done) = join!(self.flush(), work);
+        flushed.map(|()| done)
     }
 
     /// The next line without its end, or what is wrong with it; `None`: the client has hung up.

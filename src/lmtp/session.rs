@@ -3,24 +3,33 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rustix::rand::{GetRandomFlags, getrandom};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
-use tracing::info;
+use tokio::time::{Instant, timeout};
+use tracing::{info, warn};
 
 use super::command::{self, Address, Command, Mail};
 use super::data::Dots;
 use super::line::{End, Line, PIECE};
 use super::trace::Trace;
-use super::{Desk, Refusal, Transfer};
+use super::{Desk, Refusal, Transfer, Wanted};
 
 /// The most recipients of a message; RFC 5321 §4.5.3.1.8 asks for as many.
 pub const RECIPIENTS_MAX: usize = 100;
 
 /// So many lines that are no command, one after the other, and the connection ends.
 pub const WRONG_MAX: usize = 10;
+
+/// How long it may take to find a recipient: a client waits for five minutes.
+const FIND_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long bringing a message to all may take from its end: Exim waits for five minutes and Postfix for ten, and they
+/// bring it again if they have heard nothing.
+const END_LIMIT: Duration = Duration::from_secs(4 * 60);
 
 /// What all connections share, and who is at the other end of this one.
 #[derive(Clone, Debug)]
@@ -139,7 +148,7 @@ where
                 let reply = self.begin(mail);
                 self.line.say(reply);
             }
-            Command::Rcpt(address) => self.add(address).await,
+            Command::Rcpt(address) => self.add(address).await?,
             Command::Data => return self.data().await,
             Command::Bdat(size, last) => return self.chunk(size, last).await,
             Command::Rset => {
@@ -192,17 +201,32 @@ where
         "250 2.1.0 OK"
     }
 
-    async fn add(&mut self, address: Address) {
+    async fn add(&mut self, address: Address) -> Result<(), End> {
         let Some(envelope) = self.envelope.as_mut() else {
             self.line.say("503 5.5.0 MAIL needed first");
-            return;
+            return Ok(());
         };
         if envelope.recipients.len() >= RECIPIENTS_MAX {
             self.line.say("452 4.5.3 Too many recipients");
-            return;
+            return Ok(());
         }
-        let found = self.desk.find(&address.user, address.detail.as_deref());
-        let reply = match found.await {
+        let found = match &address.user {
+            Some(user) => {
+                let wanted = Wanted {
+                    user,
+                    mailbox: address.detail.as_deref(),
+                    size: envelope.mail.size,
+                };
+                let find = timeout(FIND_LIMIT, self.desk.find(wanted));
+                let found = self.line.meanwhile(find).await?;
+                found.unwrap_or_else(|_| {
+                    warn!(to = address.text, "a recipient is not found in time");
+                    Err(Refusal::Temporary)
+                })
+            }
+            None => Err(Refusal::Unknown),
+        };
+        let reply = match found {
             Ok(recipient) => {
                 envelope.recipients.push((address, recipient));
                 "250 2.1.5 OK".to_owned()
@@ -210,6 +234,7 @@ where
             Err(refusal) => refused(&address, refusal, "4.3.0"),
         };
         self.line.say(&reply);
+        Ok(())
     }
 
     /// DATA: the message up to its dot, and a reply for each recipient.
@@ -223,16 +248,17 @@ where
         };
         self.line.say("354 OK");
         let (mut dots, mut piece) = (Dots::default(), Vec::with_capacity(PIECE));
+        let mut came = Instant::now();
         while !dots.is_over() {
             let octets = self.line.some().await?;
+            came = Instant::now();
             let taken = dots.take(octets, &mut piece);
             self.line.taken(taken);
-            let most = self.setting.most;
-            chunks.take(&piece, most).await;
+            let take = chunks.take(&piece, self.setting.most);
+            self.line.meanwhile(take).await?;
             piece.clear();
         }
-        self.conclude(chunks).await;
-        Ok(())
+        self.conclude(chunks, came + END_LIMIT).await
     }
 
     /// BDAT (RFC 3030): a chunk, and after the last one a reply for each recipient. "the receiver-SMTP […] MUST […]
@@ -247,10 +273,11 @@ where
             self.line.say("503 5.5.0 No valid recipients");
             return Ok(());
         };
-        self.swallow(size, Some(&mut chunks)).await?;
+        let came = self.swallow(size, Some(&mut chunks)).await?;
         if last {
-            self.conclude(chunks).await;
-        } else if self.is_too_large(chunks.size) {
+            return self.conclude(chunks, came + END_LIMIT).await;
+        }
+        if self.is_too_large(chunks.size) {
             self.line.say("552 5.3.4 Message too large");
         } else {
             self.line.say(&format!("250 2.0.0 Added {size} octets"));
@@ -259,15 +286,17 @@ where
         Ok(())
     }
 
-    /// So many octets, for a message or for nobody.
+    /// So many octets, for a message or for nobody. Gives when the last of them had come.
     async fn swallow(
         &mut self,
         size: u64,
         mut chunks: Option<&mut Chunks<D::Transfer>>,
-    ) -> Result<(), End> {
+    ) -> Result<Instant, End> {
         let (mut left, most) = (size, self.setting.most);
+        let mut came = Instant::now();
         while left > 0 {
             let octets = self.line.some().await?;
+            came = Instant::now();
             let wanted = usize::try_from(left).unwrap_or(usize::MAX);
             let octets = octets.get(..wanted).unwrap_or(octets);
             let taken = octets.len();
@@ -277,7 +306,7 @@ where
             self.line.taken(taken);
             left = left.saturating_sub(u64::try_from(taken).unwrap_or(u64::MAX));
         }
-        Ok(())
+        Ok(came)
     }
 
     /// Begins a message with its trace; `None` where nobody is to get it.
@@ -319,8 +348,14 @@ where
         }))
     }
 
-    /// The message has come as a whole.
-    async fn conclude(&mut self, chunks: Chunks<D::Transfer>) {
+    /// The message has come as a whole. Whoever says that it was brought does so at once, for the client forgets it then.
+    async fn conclude(
+        &mut self,
+        chunks: Chunks<D::Transfer>,
+        deadline: Instant,
+    ) -> Result<(), End> {
+        // To one that is gone it is not brought: it comes again.
+        self.line.flush().await?;
         let Chunks {
             id,
             addresses,
@@ -329,7 +364,7 @@ where
         } = chunks;
         let results = match self.is_too_large(size) {
             true => vec![Err(Refusal::TooLarge); addresses.len()],
-            false => transfer.end().await,
+            false => transfer.end(deadline).await,
         };
         let mut results = results.into_iter();
         for address in addresses {
@@ -348,6 +383,7 @@ where
             };
             self.line.say(&reply);
         }
+        Ok(self.line.flush().await?)
     }
 
     fn is_too_large(&self, size: u64) -> bool {
@@ -368,11 +404,15 @@ impl<T: Transfer> Chunks<T> {
 
 /// What a recipient's refusal is called.
 fn refused(address: &Address, refusal: Refusal, temporary: &str) -> String {
-    let (to, user) = (&address.text, &address.user);
+    let to = &address.text;
+    let user = address.user.as_ref().unwrap_or(to);
     match refusal {
         Refusal::Unknown => format!("550 5.1.1 <{to}> User doesn't exist: {user}"),
         Refusal::OverQuota => {
             format!("552 5.2.2 <{to}> Quota exceeded (mailbox for user is full)")
+        }
+        Refusal::FullForNow => {
+            format!("452 4.2.2 <{to}> Quota exceeded (mailbox for user is full), try again")
         }
         Refusal::DiskFull => format!("452 4.3.1 <{to}> Out of disk space"),
         Refusal::TooLarge => format!("552 5.3.4 <{to}> Message too large"),

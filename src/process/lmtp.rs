@@ -2,27 +2,26 @@
 //! workers that master gives it lines to. It can name no file, it sees no mail but what is just coming, and whom it brings
 //! that to others decide.
 
-use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::net::{AddressFamily, getsockname};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{Notify, Semaphore, oneshot, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
-use tracing::{debug, error, info, warn};
+use tokio::time::sleep;
+use tracing::{debug, info, warn};
 
 use crate::lmtp::session::{self, Setting};
-use crate::lmtp::{Desk, Refusal};
+use crate::lmtp::{Desk, Refusal, Wanted};
 use crate::net::shutdown::{SESSIONS_GRACE, drain, note_end};
 use crate::process::ServeError;
 use crate::process::bring::{Carrying, Recipient};
 use crate::process::confine;
+use crate::process::inquiry::Inquiries;
 use crate::process::link::{Link, unexpected};
 use crate::process::message::{self, FromLmtp, LmtpSetup, Seek, Sought, ToLmtp};
 use crate::process::privileges;
@@ -32,9 +31,6 @@ use crate::process::way;
 
 /// Connections at a time; others wait for a place.
 const CONNECTIONS_MAX: usize = 200;
-
-/// How long it may take to find out who a recipient is.
-const FIND_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long accepting rests after trouble.
 const REST: Duration = Duration::from_secs(1);
@@ -64,7 +60,7 @@ pub fn run(setup: LmtpSetup, master: OwnedFd, descriptors: Vec<OwnedFd>) -> Resu
         let mut descriptors = descriptors.into_iter();
         let auth = descriptors.next();
         let auth = auth.ok_or_else(|| ServeError::Usage("a socket is missing".to_owned()))?;
-        let exchange = Exchange::new(auth).map_err(ServeError::system("reach auth"))?;
+        let exchange = Exchange::new(auth, read).map_err(ServeError::system("reach auth"))?;
         let master = Link::new(master).map_err(ServeError::system("reach master"))?;
         let (stop_sender, stop) = watch::channel(false);
         let mut reception = Reception {
@@ -100,7 +96,7 @@ async fn orders(master: &Link, reception: &mut Reception) -> io::Result<()> {
     loop {
         let order = tokio::select! {
             order = master.receive() => order?,
-            () = exchange.lost.notified() => return Err(unexpected("auth")),
+            () = exchange.lost() => return Err(unexpected("auth")),
         };
         let Some((order, mut descriptors)) = order else {
             return Ok(());
@@ -230,86 +226,13 @@ fn serve<S>(
 type Found = Result<(u32, OwnedFd), Refusal>;
 
 /// Asks auth who recipients are, and tells those who wait for it: what auth says, or master.
-struct Exchange {
-    auth: Mutex<Arc<Link>>,
-    waiting: Mutex<HashMap<message::Recipient, oneshot::Sender<Found>>>,
-    next: AtomicU64,
-    /// There is no speaking with auth any more.
-    lost: Notify,
-}
+type Exchange = Inquiries<Sought, Found>;
 
-impl Exchange {
-    fn new(auth: OwnedFd) -> io::Result<Arc<Exchange>> {
-        let link = Arc::new(Link::new(auth)?);
-        let exchange = Arc::new(Exchange {
-            auth: Mutex::new(Arc::clone(&link)),
-            waiting: Mutex::default(),
-            next: AtomicU64::default(),
-            lost: Notify::new(),
-        });
-        tokio::spawn(Arc::clone(&exchange).hear(link));
-        Ok(exchange)
-    }
-
-    /// Turns to another auth process.
-    fn reach(self: &Arc<Self>, auth: OwnedFd) -> io::Result<()> {
-        let link = Arc::new(Link::new(auth)?);
-        *self.auth.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&link);
-        tokio::spawn(Arc::clone(self).hear(link));
-        Ok(())
-    }
-
-    /// Passes on what auth says.
-    async fn hear(self: Arc<Self>, auth: Arc<Link>) {
-        loop {
-            match auth.receive().await {
-                Ok(Some((Sought::Nobody(recipient), _))) => {
-                    self.answer(recipient, Err(Refusal::Unknown));
-                }
-                Ok(Some((Sought::Unavailable(recipient), _))) => {
-                    self.answer(recipient, Err(Refusal::Temporary));
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    error!("auth cannot be understood: {error}");
-                    self.lost.notify_one();
-                    break;
-                }
-            }
-        }
-        // Who waits learns that there is nobody to answer: the other end of the channel is gone.
-        self.waiting().clear();
-    }
-
-    fn answer(&self, recipient: message::Recipient, found: Found) {
-        if let Some(waiting) = self.waiting().remove(&recipient) {
-            // One that has left waits for nothing, and the line to the worker closes.
-            let _ = waiting.send(found);
-        }
-    }
-
-    async fn ask(&self, recipient: message::Recipient, user: &str) -> Found {
-        let link = Arc::clone(&self.auth.lock().unwrap_or_else(PoisonError::into_inner));
-        let (sender, found) = oneshot::channel();
-        self.waiting().insert(recipient, sender);
-        let seek = Seek(recipient, user.to_owned());
-        let asked = async {
-            link.send(&seek, &[]).await?;
-            found.await.map_err(io::Error::other)
-        };
-        let found = timeout(FIND_LIMIT, asked).await;
-        match found.unwrap_or_else(|late| Err(late.into())) {
-            Ok(found) => found,
-            Err(error) => {
-                self.waiting().remove(&recipient);
-                warn!("who a recipient is cannot be found out: {error}");
-                Err(Refusal::Temporary)
-            }
-        }
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, HashMap<message::Recipient, oneshot::Sender<Found>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+/// Whom auth answers, and what.
+fn read(sought: Sought) -> (message::Recipient, Found) {
+    match sought {
+        Sought::Nobody(recipient) => (recipient, Err(Refusal::Unknown)),
+        Sought::Unavailable(recipient) => (recipient, Err(Refusal::Temporary)),
     }
 }
 
@@ -317,14 +240,18 @@ impl Desk for Arc<Exchange> {
     type Recipient = Recipient;
     type Transfer = Carrying;
 
-    async fn find(&self, user: &str, mailbox: Option<&str>) -> Result<Recipient, Refusal> {
-        let recipient = self.next.fetch_add(1, Ordering::Relaxed);
-        let (worker, line) = self.ask(recipient, user).await?;
-        let line = way::line(line).map_err(|error| {
-            warn!("no line to a worker: {error}");
+    async fn find(&self, wanted: Wanted<'_>) -> Result<Recipient, Refusal> {
+        let mut inquiry = self.begin();
+        let trouble = |error: io::Error| {
+            warn!("who a recipient is cannot be found out: {error}");
             Refusal::Temporary
-        })?;
-        Recipient::open(worker, line, mailbox).await
+        };
+        let seek = Seek(inquiry.number(), wanted.user.to_owned());
+        inquiry.say(&seek).await.map_err(trouble)?;
+        let found = inquiry.answer().await;
+        let (worker, line) = found.ok_or_else(|| trouble(unexpected("auth has ended")))??;
+        let line = way::line(line).map_err(trouble)?;
+        Recipient::open(worker, line, wanted).await
     }
 
     fn begin(&self, recipients: Vec<Recipient>) -> Carrying {

@@ -18,6 +18,7 @@ mod connection;
 pub mod deliver;
 mod doors;
 mod errands;
+mod inquiry;
 mod link;
 mod lmtp;
 mod log;

@@ -182,6 +182,18 @@ impl Folder {
         }
     }
 
+    /// Whether new mail can be put there.
+    pub fn takes_new(&self) -> io::Result<()> {
+        let access = Access::WRITE_OK | Access::EXEC_OK;
+        let new = self.sub(Sub::New);
+        Ok(rustix::fs::accessat(
+            &new.dir,
+            ".",
+            access,
+            AtFlags::EACCESS,
+        )?)
+    }
+
     /// Whether the directory has been removed (no link is left).
     pub fn is_removed(&self) -> io::Result<bool> {
         Ok(dir::stat(&self.dir)?.st_nlink == 0)

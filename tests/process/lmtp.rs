@@ -1,8 +1,8 @@
 //! Mail by LMTP, into the mail of users of several uids.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
@@ -251,6 +251,61 @@ fn a_full_disk_is_its_owners_and_for_a_while() {
 }
 
 #[test]
+fn a_mailbox_that_cannot_be_written_is_its_owners_trouble() {
+    let Some(hall) = Hall::open() else { return };
+    let (carl, dora) = ("carl@example.org", "dora@example.org");
+    let mut mta = Mta::open(&hall);
+    mta.bring(&[carl, dora], "Subject: x\r\n\r\n");
+    let later = format!("451 4.3.0 <{carl}> Temporary internal error");
+    for sub in ["tmp", "new"] {
+        let closed = hall.at(CARLS).join(sub);
+        fs::set_permissions(&closed, Permissions::from_mode(0o500)).unwrap();
+        mta.say("MAIL FROM:<sender@remote.test> SIZE=1000");
+        assert_eq!(mta.say(&format!("RCPT TO:<{carl}>")), later, "{sub}");
+        mta.say("RSET");
+        let replies = mta.bring(&[dora], "Subject: x\r\n\r\n");
+        assert_eq!(replies, [format!("250 2.0.0 <{dora}> Saved")]);
+        fs::set_permissions(&closed, Permissions::from_mode(0o700)).unwrap();
+    }
+    // One that becomes so after that.
+    mta.envelope(&[dora, carl, dora]);
+    let closed = hall.at(CARLS).join("new");
+    fs::set_permissions(&closed, Permissions::from_mode(0o500)).unwrap();
+    mta.say("DATA");
+    mta.send(b"Subject: x\r\n\r\n.\r\n");
+    let saved = format!("250 2.0.0 <{dora}> Saved");
+    let later = format!("451 4.2.0 <{carl}> Temporary internal error");
+    assert_eq!(
+        [(); 3].map(|()| mta.outcome()),
+        [saved.clone(), later, saved]
+    );
+    assert_eq!(mail(&hall, DORAS).len(), 5);
+}
+
+#[test]
+fn a_quota_that_is_changed_holds_at_once() {
+    let Some(hall) = Hall::open() else { return };
+    let full = "full@example.org";
+    let mut client = hall.client(full);
+    let text = format!("Subject: x\r\n\r\n{}\r\n", "y".repeat(400));
+    let mut mta = Mta::open(&hall);
+    let first = mta.bring(&[full], &text);
+    assert_eq!(first, [format!("250 2.0.0 <{full}> Saved")]);
+    let users = fs::read_to_string(hall.at("users")).unwrap();
+    fs::write(hall.at("users"), users.replace("bytes=1000", "bytes=1M")).unwrap();
+    let mut last = Vec::new();
+    wait_until("the new limit", || {
+        last = mta.bring(&[full], &text);
+        last[0].ends_with("Saved")
+    });
+    let quota = client.ok("GETQUOTAROOT INBOX");
+    assert!(
+        quota.iter().any(|line| line.contains(" 1024)")),
+        "{quota:?}"
+    );
+}
+
+#[test]
 fn many_at_once_bring_each_message_once() {
     let Some(hall) = Hall::open() else { return };
     let mut client = hall.client("ann");
@@ -329,6 +384,11 @@ fn names_lead_nowhere_but_to_users() {
             "500 5.5.2 Invalid command syntax",
             "{line:?}"
         );
+    }
+    for name in [&b"an\xff"[..], b"\xffann", b"ann\xf6@example.org"].repeat(4) {
+        mta.send(&[b"RCPT TO:<", name, b">\r\n"].concat());
+        let reply = mta.reply();
+        assert!(reply.starts_with("550 5.1.1 <"), "{name:?}: {reply}");
     }
     mta.say("RSET");
     for name in [

@@ -10,7 +10,7 @@ use crate::lmtp::line::LINE_MAX;
 /// To whom, and what.
 type Mails = Vec<(String, Vec<u8>)>;
 
-/// Knows `ann`, `bob`, `full` and `later`, with or without a domain.
+/// Knows `ann`, `bob`, `full` and `later`, with or without a domain, and never finds `never`.
 #[derive(Clone, Default)]
 struct Town(Arc<Mutex<Mails>>);
 
@@ -24,9 +24,11 @@ impl Desk for Town {
     type Recipient = String;
     type Transfer = Cart;
 
-    async fn find(&self, user: &str, mailbox: Option<&str>) -> Result<String, Refusal> {
+    async fn find(&self, wanted: Wanted<'_>) -> Result<String, Refusal> {
+        let (user, mailbox) = (wanted.user, wanted.mailbox.unwrap_or("INBOX"));
         match user.split('@').next().unwrap_or_default() {
-            "ann" | "bob" | "full" => Ok(format!("{user}/{}", mailbox.unwrap_or("INBOX"))),
+            "ann" | "bob" | "full" => Ok(format!("{user}/{mailbox}")),
+            "never" => std::future::pending().await,
             "later" => Err(Refusal::Temporary),
             _ => Err(Refusal::Unknown),
         }
@@ -48,7 +50,9 @@ impl Transfer for Cart {
         self.octets.extend_from_slice(octets);
     }
 
-    async fn end(self) -> Vec<Result<(), Refusal>> {
+    async fn end(self, deadline: Instant) -> Vec<Result<(), Refusal>> {
+        let left = deadline - Instant::now();
+        assert!(left <= END_LIMIT && left + Duration::from_secs(5) > END_LIMIT);
         let bring = |recipient: &String| {
             if recipient.starts_with("full") {
                 return Err(Refusal::OverQuota);
@@ -287,6 +291,75 @@ async fn there_are_only_so_many_recipients() {
     let ok = lines.iter().filter(|line| *line == "250 2.1.5 OK");
     assert_eq!(ok.count(), RECIPIENTS_MAX);
     assert!(lines.contains(&"452 4.5.3 Too many recipients".to_owned()));
+}
+
+#[tokio::test]
+async fn octets_that_are_no_letters_cost_nobody_the_connection() {
+    let said = [
+        b"LHLO \xff\r\nMAIL FROM:<\xff@x>\r\n".as_slice(),
+        &b"RCPT TO:<an\xff@x>\r\n".repeat(WRONG_MAX + 1),
+        b"RCPT TO:<ann+\xff@x>\r\nDATA\r\n\xff\r\n.\r\nQUIT\r\n",
+    ];
+    let (lines, brought) = dialogue(&said.concat(), None).await;
+    let lines = plain(lines);
+    let nobody = "550 5.1.1 <an\u{fffd}@x> User doesn't exist: an\u{fffd}@x";
+    assert_eq!(lines[9..9 + WRONG_MAX + 1], vec![nobody; WRONG_MAX + 1]);
+    assert_eq!(
+        lines[9 + WRONG_MAX + 1..],
+        [
+            "250 2.1.5 OK",
+            "354 OK",
+            "250 2.0.0 <ann+\u{fffd}@x> Saved",
+            "221 2.0.0 Bye"
+        ]
+    );
+    assert_eq!(brought, [pair("ann@x/INBOX", "\u{fffd}\r\n")]);
+}
+
+/// Says this and hears what is answered up to a line, and how long that took.
+async fn heard_until(said: &[u8], last: &str) -> (String, Duration) {
+    let (client, server) = duplex(1 << 16);
+    let town = Town::default();
+    let setting = Setting {
+        host: "mx.test".to_owned(),
+        most: None,
+        peer: None,
+    };
+    let (_stop, stopping) = watch::channel(false);
+    let (mut read, mut write) = tokio::io::split(client);
+    write.write_all(said).await.unwrap();
+    let begun = Instant::now();
+    let mut heard = Vec::new();
+    let hearing = async {
+        while !heard.ends_with(format!("{last}\r\n").as_bytes()) {
+            assert!(read.read_buf(&mut heard).await.unwrap() > 0);
+        }
+    };
+    tokio::select! {
+        () = hearing => {}
+        served = serve(server, &town, &setting, stopping) => panic!("{served:?}"),
+    }
+    (String::from_utf8(heard).unwrap(), begun.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_not_found_in_time_is_refused_alone() {
+    let said = b"MAIL FROM:<a@b>\r\nRCPT TO:<ann>\r\nRCPT TO:<never>\r\nRCPT TO:<bob>\r\n";
+    let (heard, took) = heard_until(said, "internal error\r\n250 2.1.5 OK").await;
+    assert!(heard.contains("250 2.1.5 OK\r\n451 4.3.0 <never> Temporary internal error\r\n"));
+    assert_eq!((heard.lines().count(), took.as_secs()), (5, 60));
+    // What is known already is not kept back for it.
+    let (_, took) = heard_until(said, "250 2.1.5 OK").await;
+    assert!(took < Duration::from_secs(1), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_mail_was_brought_is_said_at_once() {
+    let said =
+        b"MAIL FROM:<a@b>\r\nRCPT TO:<ann>\r\nDATA\r\n.\r\nMAIL FROM:<a@b>\r\nRCPT TO:<never>\r\n";
+    let (heard, took) = heard_until(said, "Saved").await;
+    assert!(heard.contains("354 OK\r\n250 2.0.0 <ann> "), "{heard}");
+    assert_eq!(took, Duration::ZERO);
 }
 
 #[tokio::test]

@@ -7,9 +7,10 @@
 use std::sync::{Arc, Mutex};
 
 use culver::lmtp::session::{Setting, serve};
-use culver::lmtp::{Desk, Refusal, Transfer};
+use culver::lmtp::{Desk, Refusal, Transfer, Wanted};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex, split};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// To whom, and what.
 type Brought = Vec<(Vec<String>, Vec<u8>)>;
@@ -28,7 +29,8 @@ impl Desk for Town {
     type Recipient = String;
     type Transfer = Cart;
 
-    async fn find(&self, user: &str, mailbox: Option<&str>) -> Result<String, Refusal> {
+    async fn find(&self, wanted: Wanted<'_>) -> Result<String, Refusal> {
+        let (user, mailbox) = (wanted.user, wanted.mailbox);
         assert!(!user.contains(['\r', '\n', '\0']));
         match user.starts_with('x') {
             true => Err(Refusal::Unknown),
@@ -53,7 +55,7 @@ impl Transfer for Cart {
         self.octets.extend_from_slice(octets);
     }
 
-    async fn end(self) -> Vec<Result<(), Refusal>> {
+    async fn end(self, _deadline: Instant) -> Vec<Result<(), Refusal>> {
         let results = self.recipients.iter().map(|_| Ok(())).collect();
         let message = (self.recipients, self.octets);
         self.town.0.lock().unwrap().push(message);
