@@ -1,6 +1,8 @@
 //! The grammar of LMTP's commands (RFC 2033 §4, RFC 5321 §4.1): a line in, a value out. It knows what is said, not
 //! whether it may be said now.
 
+use super::xclient::{self, Attribute};
+
 /// A command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -20,6 +22,8 @@ pub enum Command {
     Noop,
     /// VRFY.
     Vrfy,
+    /// XCLIENT: what is said of whom the client speaks for.
+    Xclient(Vec<Attribute>),
     /// QUIT.
     Quit,
 }
@@ -88,13 +92,14 @@ pub fn parse(line: &[u8]) -> Result<Command, Wrong> {
         "RSET" => bare(Command::Rset),
         "NOOP" => Ok(Command::Noop),
         "VRFY" => Ok(Command::Vrfy),
+        "XCLIENT" => xclient::parse(rest).map(Command::Xclient).ok_or(SYNTAX),
         "QUIT" => bare(Command::Quit),
         _ => Err(UNKNOWN),
     }
 }
 
 /// Whether a name is one, or an address literal: what may stand in a Received field.
-fn is_host(name: &str) -> bool {
+pub(super) fn is_host(name: &str) -> bool {
     let inner = name
         .strip_prefix('[')
         .and_then(|name| name.strip_suffix(']'));
@@ -336,6 +341,12 @@ mod tests {
             ("NOOP whatever", Ok(Command::Noop)),
             ("VRFY ann", Ok(Command::Vrfy)),
             ("QUIT", Ok(Command::Quit)),
+            (
+                "xclient PORT=1",
+                Ok(Command::Xclient(vec![Attribute::Other])),
+            ),
+            ("XCLIENT", Err(SYNTAX)),
+            ("XCLIENT PORT", Err(SYNTAX)),
         ] {
             assert_eq!(parse(line.as_bytes()), parsed, "{line}");
         }

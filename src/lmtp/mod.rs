@@ -1,7 +1,8 @@
 //! LMTP (RFC 2033): how an MTA brings mail. One connection from greeting to 221, over any stream; what the mail system can
 //! do stands behind [`Desk`] and [`Transfer`]. Nothing here opens a file, and no message is ever held as a whole.
 //!
-//! It answers as Dovecot's does. Offered beyond that: SIZE (RFC 1870) and SMTPUTF8 (RFC 6531).
+//! It answers as Dovecot's does. Offered beyond that: SIZE (RFC 1870) and SMTPUTF8 (RFC 6531); and to those who are
+//! believed for whom they speak, XCLIENT.
 
 use tokio::time::Instant;
 
@@ -10,6 +11,7 @@ pub mod data;
 mod line;
 pub mod session;
 pub mod trace;
+pub mod xclient;
 
 /// Why somebody gets no mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,6 +16,7 @@ use super::command::{self, Address, Command, Mail};
 use super::data::Dots;
 use super::line::{End, Line, PIECE};
 use super::trace::Trace;
+use super::xclient::{ATTRIBUTES, Attribute};
 use super::{Desk, Refusal, Transfer, Wanted};
 
 /// The most recipients of a message; RFC 5321 §4.5.3.1.8 asks for as many.
@@ -40,6 +41,8 @@ pub struct Setting {
     pub most: Option<u64>,
     /// The client's address, where it has one.
     pub peer: Option<IpAddr>,
+    /// Whether it is believed for whom it speaks (XCLIENT).
+    pub xclient: bool,
 }
 
 /// Serves a client to the end of its connection. When `stop` says so, a message that is not whole yet is given up.
@@ -61,14 +64,16 @@ where
         line: Line::new(stream, stop),
         desk,
         setting,
+        origin: Origin {
+            address: setting.peer,
+            helo: None,
+        },
         client: None,
         envelope: None,
         chunks: None,
         wrong: 0,
     };
-    session
-        .line
-        .say(&format!("220 {} Culver ready.", setting.host));
+    session.welcome();
     let last = match session.run().await {
         Ok(()) => "221 2.0.0 Bye".to_owned(),
         Err(End::Said(last)) => last,
@@ -82,6 +87,7 @@ struct Session<'a, S, D: Desk> {
     line: Line<S>,
     desk: &'a D,
     setting: &'a Setting,
+    origin: Origin,
     /// Who the client says it is.
     client: Option<String>,
     /// From MAIL to the end of the message.
@@ -89,6 +95,13 @@ struct Session<'a, S, D: Desk> {
     /// From the first BDAT to the last.
     chunks: Option<Chunks<D::Transfer>>,
     wrong: usize,
+}
+
+/// Where mail comes from: the client, or whom it speaks for.
+struct Origin {
+    address: Option<IpAddr>,
+    /// Who that says it is; else what the client says of itself counts.
+    helo: Option<String>,
 }
 
 /// A message's envelope.
@@ -156,11 +169,40 @@ where
                 self.line.say("250 2.0.0 OK");
             }
             Command::Noop => self.line.say("250 2.0.0 OK"),
+            Command::Xclient(attributes) => self.speak_for(attributes),
             Command::Vrfy => self.line.say("252 2.3.3 Try RCPT instead"),
             // Has been obeyed.
             Command::Quit => {}
         }
         Ok(())
+    }
+
+    fn welcome(&mut self) {
+        let host = &self.setting.host;
+        self.line.say(&format!("220 {host} Culver ready."));
+    }
+
+    /// XCLIENT: begins anew, for somebody else. What an earlier one said holds, but for what this one says.
+    fn speak_for(&mut self, attributes: Vec<Attribute>) {
+        if !self.setting.xclient {
+            self.line.say("550 5.7.0 Insufficient authorization");
+            return;
+        }
+        if self.envelope.is_some() || self.chunks.is_some() {
+            self.line.say("503 5.5.1 Mail transaction in progress");
+            return;
+        }
+        let proxy = self.setting.peer;
+        info!(?proxy, "an MTA speaks for a client: {attributes:?}");
+        for attribute in attributes {
+            match attribute {
+                Attribute::Address(address) => self.origin.address = address,
+                Attribute::Helo(helo) => self.origin.helo = helo,
+                Attribute::Name(_) | Attribute::Login(_) | Attribute::Other => {}
+            }
+        }
+        self.client = None;
+        self.welcome();
     }
 
     fn greet(&mut self) {
@@ -178,6 +220,9 @@ where
             &size,
         ] {
             self.line.say(&format!("250-{word}"));
+        }
+        if self.setting.xclient {
+            self.line.say(&format!("250-XCLIENT {ATTRIBUTES}"));
         }
         self.line.say("250 SMTPUTF8");
     }
@@ -331,8 +376,8 @@ where
         let trace = Trace {
             sender: &mail.sender,
             recipient: only,
-            client: self.client.as_deref(),
-            address: self.setting.peer,
+            client: self.origin.helo.as_deref().or(self.client.as_deref()),
+            address: self.origin.address,
             host: &self.setting.host,
             id: &id,
             time: Timestamp::now(),
@@ -366,6 +411,7 @@ where
             true => vec![Err(Refusal::TooLarge); addresses.len()],
             false => transfer.end(deadline).await,
         };
+        let from = self.origin.address;
         let mut results = results.into_iter();
         for address in addresses {
             // Of whom nothing is known nothing is claimed.
@@ -373,11 +419,11 @@ where
             let to = &address.text;
             let reply = match result {
                 Ok(()) => {
-                    info!(id, to, size, "mail delivered");
+                    info!(id, ?from, to, size, "mail delivered");
                     format!("250 2.0.0 <{to}> {id} Saved")
                 }
                 Err(refusal) => {
-                    info!(id, to, size, "mail not delivered: {refusal:?}");
+                    info!(id, ?from, to, size, "mail not delivered: {refusal:?}");
                     refused(&address, refusal, "4.2.0")
                 }
             };

@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
+use crate::config::Network;
 use crate::lmtp::session::{self, Setting};
 use crate::lmtp::{Desk, Refusal, Wanted};
 use crate::net::shutdown::{SESSIONS_GRACE, drain, note_end};
@@ -67,6 +68,7 @@ pub fn run(setup: LmtpSetup, master: OwnedFd, descriptors: Vec<OwnedFd>) -> Resu
             exchange,
             host: setup.host,
             most: config.mail.max_message_size.limit(),
+            believed: config.listen.xclient_from,
             places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
             stop,
             accepting: JoinSet::new(),
@@ -122,6 +124,8 @@ struct Reception {
     exchange: Arc<Exchange>,
     host: String,
     most: Option<u64>,
+    /// Who is believed for whom it speaks.
+    believed: Vec<Network>,
     places: Arc<Semaphore>,
     stop: watch::Receiver<bool>,
     accepting: JoinSet<()>,
@@ -147,7 +151,9 @@ impl Reception {
             host: self.host.clone(),
             most: self.most,
             peer: None,
+            xclient: false,
         };
+        let believed = self.believed.clone();
         self.accepting.spawn(async move {
             let mut connections = JoinSet::new();
             let accept = async {
@@ -168,7 +174,13 @@ impl Reception {
                         Socket::Tcp(socket) => socket.accept().await.map(|(stream, peer)| {
                             // Replies are small, and waited for. If it cannot be, they take longer.
                             let _ = stream.set_nodelay(true);
-                            let connection = (stream, Some(peer.ip().to_canonical()));
+                            let peer = peer.ip().to_canonical();
+                            let connection = (stream, Some(peer));
+                            let xclient = believed.iter().any(|network| network.contains(peer));
+                            let setting = Setting {
+                                xclient,
+                                ..setting.clone()
+                            };
                             let common = (Arc::clone(&exchange), &setting, &stopping, place);
                             serve(&mut connections, connection, common);
                         }),
