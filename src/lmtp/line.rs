@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::join;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::command;
 
@@ -16,6 +16,9 @@ pub const LINE_MAX: usize = 8192;
 
 /// How long a client may take for a command, or for more of a message.
 const PATIENCE: Duration = Duration::from_secs(5 * 60);
+
+/// How long it may do nothing that has to do with mail.
+const USELESS_LIMIT: Duration = Duration::from_secs(10 * 60);
 
 /// How long it may take to hear a reply.
 const WRITE_LIMIT: Duration = Duration::from_secs(60);
@@ -47,6 +50,8 @@ pub(super) struct Line<S> {
     /// What is in front of it has been taken.
     at: usize,
     unsent: Vec<u8>,
+    /// When it was last of use.
+    used: Instant,
     stop: watch::Receiver<bool>,
 }
 
@@ -58,6 +63,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
             unread: Vec::new(),
             at: 0,
             unsent: Vec::new(),
+            used: Instant::now(),
             stop,
         }
     }
@@ -113,8 +119,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
         }
     }
 
+    /// The connection is of use: it brings mail.
+    pub fn used(&mut self) {
+        self.used = Instant::now();
+    }
+
     /// What has come of a message.
     pub async fn some(&mut self) -> Result<&[u8], End> {
+        self.used();
         if self.rest().is_empty() && self.read().await? == 0 {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
@@ -138,7 +150,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
         self.unread.drain(..self.at);
         self.at = 0;
         self.unread.reserve(PIECE);
-        let read = timeout(PATIENCE, self.stream.read_buf(&mut self.unread));
+        let limit = (Instant::now() + PATIENCE).min(self.used + USELESS_LIMIT);
+        let read = timeout_at(limit, self.stream.read_buf(&mut self.unread));
         tokio::select! {
             biased;
             _ = self.stop.wait_for(|stopping| *stopping) => {

@@ -274,6 +274,7 @@ where
         let reply = match found {
             Ok(recipient) => {
                 envelope.recipients.push((address, recipient));
+                self.line.used();
                 "250 2.1.5 OK".to_owned()
             }
             Err(refusal) => refused(&address, refusal, "4.3.0"),
@@ -411,6 +412,7 @@ where
             true => vec![Err(Refusal::TooLarge); addresses.len()],
             false => transfer.end(deadline).await,
         };
+        self.line.used();
         let from = self.origin.address;
         let mut results = results.into_iter();
         for address in addresses {

@@ -3,16 +3,16 @@
 //! that to others decide.
 
 use std::io;
-use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::net::{AddressFamily, getsockname};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
 use crate::config::Network;
@@ -25,13 +25,11 @@ use crate::process::confine;
 use crate::process::inquiry::Inquiries;
 use crate::process::link::{Link, unexpected};
 use crate::process::message::{self, FromLmtp, LmtpSetup, Seek, Sought, ToLmtp};
+use crate::process::peers::{Peer, Peers};
 use crate::process::privileges;
 use crate::process::settings;
 use crate::process::start::{THREADS_GRACE, Threads, deaf, finish, start, tell_confinement};
 use crate::process::way;
-
-/// Connections at a time; others wait for a place.
-const CONNECTIONS_MAX: usize = 200;
 
 /// How long accepting rests after trouble.
 const REST: Duration = Duration::from_secs(1);
@@ -69,7 +67,7 @@ pub fn run(setup: LmtpSetup, master: OwnedFd, descriptors: Vec<OwnedFd>) -> Resu
             host: setup.host,
             most: config.mail.max_message_size.limit(),
             believed: config.listen.xclient_from,
-            places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+            peers: Peers::new(),
             stop,
             accepting: JoinSet::new(),
         };
@@ -126,7 +124,7 @@ struct Reception {
     most: Option<u64>,
     /// Who is believed for whom it speaks.
     believed: Vec<Network>,
-    places: Arc<Semaphore>,
+    peers: Arc<Peers>,
     stop: watch::Receiver<bool>,
     accepting: JoinSet<()>,
 }
@@ -145,50 +143,43 @@ impl Reception {
             true => Socket::Unix(UnixListener::from_std(socket.into())?),
             false => Socket::Tcp(TcpListener::from_std(socket.into())?),
         };
-        let (exchange, places) = (Arc::clone(&self.exchange), Arc::clone(&self.places));
+        let (exchange, peers) = (Arc::clone(&self.exchange), Arc::clone(&self.peers));
         let (mut stop, stopping) = (self.stop.clone(), self.stop.clone());
-        let setting = Setting {
-            host: self.host.clone(),
-            most: self.most,
-            peer: None,
-            xclient: false,
-        };
-        let believed = self.believed.clone();
+        let (host, most, believed) = (self.host.clone(), self.most, self.believed.clone());
         self.accepting.spawn(async move {
             let mut connections = JoinSet::new();
             let accept = async {
-                loop {
-                    // Who finds no place waits for one.
-                    let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-                        return;
-                    };
+                // Who finds no place waits for one.
+                while let Some(place) = peers.place().await {
                     while let Some(ended) = connections.try_join_next() {
                         note_end(ended);
                     }
-                    let served = match &socket {
-                        Socket::Unix(socket) => socket.accept().await.map(|(stream, _)| {
-                            let connection = (stream, None);
-                            let common = (Arc::clone(&exchange), &setting, &stopping, place);
-                            serve(&mut connections, connection, common);
-                        }),
-                        Socket::Tcp(socket) => socket.accept().await.map(|(stream, peer)| {
-                            // Replies are small, and waited for. If it cannot be, they take longer.
-                            let _ = stream.set_nodelay(true);
-                            let peer = peer.ip().to_canonical();
-                            let connection = (stream, Some(peer));
-                            let xclient = believed.iter().any(|network| network.contains(peer));
-                            let setting = Setting {
-                                xclient,
-                                ..setting.clone()
-                            };
-                            let common = (Arc::clone(&exchange), &setting, &stopping, place);
-                            serve(&mut connections, connection, common);
-                        }),
+                    let (stream, peer) = match socket.accept().await {
+                        Ok(accepted) => accepted,
+                        Err(error) => {
+                            warn!("an MTA cannot be heard: {error}");
+                            sleep(REST).await;
+                            continue;
+                        }
                     };
-                    if let Err(error) = served {
-                        warn!("an MTA cannot be heard: {error}");
-                        sleep(REST).await;
-                    }
+                    let address = match peer {
+                        Peer::Host(address) => Some(address),
+                        Peer::User(_) => None,
+                    };
+                    let is_believed = |address| believed.iter().any(|of| of.contains(address));
+                    let setting = Setting {
+                        host: host.clone(),
+                        most,
+                        peer: address,
+                        xclient: address.is_some_and(is_believed),
+                    };
+                    let (exchange, stop) = (Arc::clone(&exchange), stopping.clone());
+                    connections.spawn(async move {
+                        match place.take(peer) {
+                            Ok(_seat) => serve(stream, &exchange, &setting, stop).await,
+                            Err(_place) => turn_away(stream, &setting).await,
+                        }
+                    });
                 }
             };
             tokio::select! {
@@ -204,34 +195,48 @@ impl Reception {
     }
 }
 
-/// What connections share, and a place for one.
-type Common<'a> = (
-    Arc<Exchange>,
-    &'a Setting,
-    &'a watch::Receiver<bool>,
-    tokio::sync::OwnedSemaphorePermit,
-);
-
-/// Begins to serve a connection.
-fn serve<S>(
-    connections: &mut JoinSet<()>,
-    (stream, peer): (S, Option<IpAddr>),
-    (exchange, setting, stop, place): Common<'_>,
-) where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-{
-    let setting = Setting {
-        peer,
-        ..setting.clone()
-    };
-    let stop = stop.clone();
-    connections.spawn(async move {
-        info!(peer = ?setting.peer, "an MTA is here");
-        if let Err(error) = session::serve(stream, &exchange, &setting, stop).await {
-            debug!(peer = ?setting.peer, "an MTA has gone: {error}");
+impl Socket {
+    async fn accept(&self) -> io::Result<(Box<dyn Stream>, Peer)> {
+        match self {
+            Socket::Unix(socket) => {
+                let (stream, _) = socket.accept().await?;
+                let peer = Peer::User(stream.peer_cred()?.uid());
+                Ok((Box::new(stream), peer))
+            }
+            Socket::Tcp(socket) => {
+                let (stream, peer) = socket.accept().await?;
+                // Replies are small, and waited for. If it cannot be, they take longer.
+                let _ = stream.set_nodelay(true);
+                let peer = Peer::Host(peer.ip().to_canonical());
+                Ok((Box::new(stream), peer))
+            }
         }
-        drop(place);
-    });
+    }
+}
+
+/// A connection, of whatever kind.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+async fn serve(
+    stream: Box<dyn Stream>,
+    exchange: &Arc<Exchange>,
+    setting: &Setting,
+    stop: watch::Receiver<bool>,
+) {
+    info!(peer = ?setting.peer, "an MTA is here");
+    if let Err(error) = session::serve(stream, exchange, setting, stop).await {
+        debug!(peer = ?setting.peer, "an MTA has gone: {error}");
+    }
+}
+
+/// Has it come again later.
+async fn turn_away(mut stream: Box<dyn Stream>, setting: &Setting) {
+    warn!(peer = ?setting.peer, "an MTA is turned away: it has too many connections");
+    let text = format!("421 4.7.0 {} Too many connections\r\n", setting.host);
+    // One that does not hear it finds out.
+    let _ = timeout(REST, stream.write_all(text.as_bytes())).await;
 }
 
 /// What is known of a recipient who was asked about: the worker's number and a line to it.

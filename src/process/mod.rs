@@ -26,6 +26,7 @@ mod login;
 pub mod master;
 mod message;
 mod password;
+mod peers;
 mod place;
 mod ports;
 mod privileges;

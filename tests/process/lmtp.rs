@@ -2,11 +2,13 @@
 
 use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use crate::hall::{ANN, BERT, Hall, Shown, VMAIL};
+use crate::harness::server::free_port;
 use crate::harness::{PATIENCE, wait_until};
 
 /// An MTA that is connected.
@@ -447,6 +449,63 @@ fn what_the_manual_says_is_too_much_is() {
     }
     assert!(mta.say("HELO x").starts_with("421 4.7.0 "));
     assert!(mta.is_over());
+}
+
+#[test]
+fn whom_a_trusted_filter_names_is_in_the_trace() {
+    let port = free_port();
+    let all = [("listen", "xclient-from = [\"127.0.0.0/30\"]")];
+    let hall = Hall::prepared(&all, |home| {
+        let file = home.join("culver.toml");
+        let text = fs::read_to_string(&file).unwrap();
+        let with_port = format!("/lmtp\", \"127.0.0.1:{port}\"]");
+        fs::write(&file, text.replace("/lmtp\"]", &with_port)).unwrap();
+    });
+    let Some(hall) = hall else { return };
+    let mut stream = None;
+    wait_until("the port of LMTP", || {
+        stream = TcpStream::connect(("127.0.0.1", port)).ok();
+        stream.is_some()
+    });
+    let mut stream = stream.unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let said = "LHLO filter.test\r\nXCLIENT ADDR=192.0.2.7 HELO=client.test\r\nLHLO filter.test\r\n\
+        MAIL FROM:<a@b>\r\nRCPT TO:<ann>\r\nDATA\r\n.\r\nQUIT\r\n";
+    stream.write_all(said.as_bytes()).unwrap();
+    let mut heard = String::new();
+    stream.read_to_string(&mut heard).unwrap();
+    assert!(heard.contains("\r\n250-XCLIENT ") && heard.contains(" Saved\r\n221 "));
+    let [file] = mail(&hall, ANNS).try_into().unwrap();
+    let text = fs::read_to_string(file).unwrap();
+    assert!(
+        text.contains("\nReceived: from client.test ([192.0.2.7])\n"),
+        "{text}"
+    );
+    wait_until("a line of the log", || {
+        hall.log().contains("from=Some(192.0.2.7)")
+    });
+    // Whoever may connect to a path may be anybody.
+    let mut mta = Mta::open(&hall);
+    assert!(!mta.say("LHLO x").contains("XCLIENT"));
+    let reply = mta.say("XCLIENT ADDR=192.0.2.7");
+    assert_eq!(reply, "550 5.7.0 Insufficient authorization");
+}
+
+#[test]
+fn one_user_of_the_system_leaves_room_for_others() {
+    let Some(hall) = Hall::open() else { return };
+    let mut mtas = vec![Mta::open(&hall)];
+    // Those that were tried before it listened are gone.
+    while let Some(mta) = Mta::try_open(&hall.at("lmtp")) {
+        mtas.push(mta);
+        assert!(mtas.len() <= 100);
+    }
+    assert_eq!(mtas.len(), 100);
+    wait_until("a line of the log", || {
+        hall.log().contains("too many connections")
+    });
+    mtas.pop();
+    wait_until("a place", || Mta::try_open(&hall.at("lmtp")).is_some());
 }
 
 /// The most memory that a process has had, in KiB.

@@ -378,3 +378,35 @@ async fn who_is_believed_speaks_for_others() {
         "{trace}"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_has_no_mail_for_long_makes_room() {
+    let (client, server) = duplex(1 << 12);
+    let (town, setting) = (town(), setting(None));
+    let (_stop, stopping) = watch::channel(false);
+    let (mut read, mut write) = tokio::io::split(client);
+    let begun = Instant::now();
+    let talking = async {
+        let bring = b"RSET\r\nMAIL FROM:<a@b>\r\nRCPT TO:<ann>\r\nDATA\r\n.\r\n";
+        let idle = b"NOOP\r\nRSET\r\nMAIL FROM:<a@b>\r\n";
+        let mut minutes = 0;
+        // It hangs up some time.
+        while write
+            .write_all(if minutes == 5 { &bring[..] } else { &idle[..] })
+            .await
+            .is_ok()
+        {
+            minutes += 1;
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }
+    };
+    let mut heard = String::new();
+    let reading = async {
+        read.read_to_string(&mut heard).await.unwrap();
+        begun.elapsed().as_secs()
+    };
+    let serving = async { serve(server, &town, &setting, stopping).await.unwrap() };
+    let ((), took, ()) = tokio::join!(talking, reading, serving);
+    assert!(heard.ends_with("421 4.4.2 Disconnected for inactivity\r\n"));
+    assert_eq!((town.brought().len(), took), (1, 15 * 60));
+}
