@@ -23,6 +23,7 @@ mod link;
 mod lmtp;
 mod log;
 mod login;
+mod looks;
 pub mod master;
 mod message;
 mod password;
