@@ -25,6 +25,16 @@ pub(super) fn from_environment() -> Option<PathBuf> {
         .map(PathBuf::from)
 }
 
+/// The usual file, unless it is certain that there is none: one that cannot be looked at may say who the users are.
+pub(super) fn usual() -> Option<&'static Path> {
+    let usual = Path::new(DEFAULT_PATH);
+    may_be_there(usual).then_some(usual)
+}
+
+fn may_be_there(path: &Path) -> bool {
+    path.try_exists().unwrap_or(true)
+}
+
 /// Reads the file; every mistake is a line.
 pub(super) fn load(path: &Path) -> Result<Config, Failure> {
     Config::load(path).map_err(|error| Failure::Usage(error.to_string()))
@@ -96,4 +106,27 @@ pub(super) fn show(file: Option<PathBuf>, defaults: bool, json: bool) -> Result<
 
 pub(super) fn print_json(value: &Value) -> Result<(), Failure> {
     print(&format!("{value:#}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_looked_at_may_be_there() {
+        let home = tempfile::tempdir().unwrap();
+        let at = |name: &str| home.path().join(name);
+        fs::write(at("there"), "").unwrap();
+        symlink(at("loop"), at("loop")).unwrap();
+        for (name, may_be) in [
+            ("there", true),
+            ("not/there", false),
+            ("loop/culver.toml", true),
+        ] {
+            assert_eq!(may_be_there(&at(name)), may_be, "{name}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::panic::catch_unwind;
 use std::path::Path;
 
 use super::{DeliverArgs, Failure, config};
-use crate::config::{Config, DEFAULT_PATH};
+use crate::config::Config;
 use crate::process::deliver::{self, Order, Undelivered};
 
 /// Another name of the program, by which it is this command.
@@ -37,10 +37,13 @@ pub(super) fn usage_code(arguments: &[OsString]) -> u8 {
 }
 
 pub(super) fn run(args: DeliverArgs) -> Result<(), Failure> {
-    let config = match args.config.or_else(config::from_environment) {
-        Some(file) => config::load(&file),
-        None if Path::new(DEFAULT_PATH).exists() => config::load(Path::new(DEFAULT_PATH)),
-        None => Ok(Config::default()),
+    let config = match (
+        args.config.or_else(config::from_environment),
+        config::usual(),
+    ) {
+        (Some(file), _) => config::load(&file),
+        (None, Some(usual)) => config::load(usual),
+        (None, None) => Ok(Config::default()),
     };
     // What is wrong with it will be mended, and the message waits for that.
     let config = config.map_err(|failure| match failure {
@@ -64,8 +67,8 @@ pub(super) fn run(args: DeliverArgs) -> Result<(), Failure> {
             Undelivered::Usage(_) => USAGE,
             Undelivered::NoUser(_) => NO_USER,
             Undelivered::NoPermission(_) | Undelivered::TooLarge(_) => NO_PERMISSION,
-            Undelivered::OverQuota if args.reject => NO_PERMISSION,
-            Undelivered::OverQuota | Undelivered::TryAgain(_) => TRY_AGAIN,
+            Undelivered::OverQuota(_) if args.reject => NO_PERMISSION,
+            Undelivered::OverQuota(_) | Undelivered::TryAgain(_) => TRY_AGAIN,
         };
         Failure::Code(code, error.to_string())
     })

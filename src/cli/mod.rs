@@ -11,6 +11,7 @@ mod password;
 mod serve;
 mod user;
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -175,17 +176,17 @@ struct ServeArgs {
 #[derive(Args, Debug)]
 struct DeliverArgs {
     /// Whose mail it is; a sub-address names a mailbox [default: who runs this]
-    #[arg(short = 'd', value_name = "USER")]
-    user: Option<String>,
+    #[arg(short = 'd', value_name = "USER", allow_hyphen_values = true)]
+    user: Option<OsString>,
     /// Who has sent it, for the log
-    #[arg(short = 'f', value_name = "SENDER")]
-    sender: Option<String>,
+    #[arg(short = 'f', value_name = "SENDER", allow_hyphen_values = true)]
+    sender: Option<OsString>,
     /// The address that it was sent to; a sub-address in it names a mailbox
-    #[arg(short = 'a', value_name = "RECIPIENT")]
-    recipient: Option<String>,
+    #[arg(short = 'a', value_name = "RECIPIENT", allow_hyphen_values = true)]
+    recipient: Option<OsString>,
     /// The mailbox, in UTF-8
-    #[arg(short = 'm', value_name = "MAILBOX")]
-    mailbox: Option<String>,
+    #[arg(short = 'm', value_name = "MAILBOX", allow_hyphen_values = true)]
+    mailbox: Option<OsString>,
     /// Exit with 77, not 75, where the quota is exceeded, so that the MTA returns the message
     #[arg(short = 'e')]
     reject: bool,
@@ -426,6 +427,8 @@ fn say(lines: &str) {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
     use super::*;
 
     fn parse(line: &str) -> Result<Cli, clap::Error> {
@@ -468,6 +471,25 @@ mod tests {
             "culver completions tcsh",
         ] {
             assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_mta_may_name_anything() {
+        let odd = OsString::from_vec(b"-\xff@example.org".to_vec());
+        for flag in ["-d", "-f", "-a", "-m"] {
+            for value in ["-foo@example.org", "-e", "--", "-", ""].map(OsString::from) {
+                let arguments = ["culver", "deliver", flag].map(OsString::from);
+                let parsed = Cli::try_parse_from(arguments.into_iter().chain([value.clone()]));
+                let Ok(Command::Deliver(args)) = parsed.map(|cli| cli.command) else {
+                    panic!("{flag} {value:?}");
+                };
+                let taken = [args.user, args.sender, args.recipient, args.mailbox];
+                assert_eq!(taken.into_iter().flatten().collect::<Vec<_>>(), [value]);
+                assert!(!args.reject, "{flag}");
+            }
+            let arguments = ["culver", "deliver", flag].map(OsString::from);
+            assert!(Cli::try_parse_from(arguments.into_iter().chain([odd.clone()])).is_ok());
         }
     }
 

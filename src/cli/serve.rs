@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::{Failure, ServeArgs, config, say};
-use crate::config::{Config, DEFAULT_PATH, check};
+use crate::config::{Config, check};
 use crate::process::ServeError;
 use crate::process::master;
 use crate::process::single::{self, MaildirOptions};
@@ -43,12 +43,10 @@ pub(super) fn run(args: ServeArgs) -> Result<(), Failure> {
 /// there, and none beside a Maildir.
 fn for_stdio(file: Option<PathBuf>, has_maildir: bool) -> Result<Option<Config>, Failure> {
     let named = file.or_else(config::from_environment);
+    let usual = || config::usual().filter(|_| !has_maildir);
     match named {
         Some(file) => config::load(&file).map(Some),
-        None if !has_maildir && Path::new(DEFAULT_PATH).exists() => {
-            config::load(Path::new(DEFAULT_PATH)).map(Some)
-        }
-        None => Ok(None),
+        None => usual().map(config::load).transpose(),
     }
 }
 

@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use super::{Failure, config, password, print, serve};
 use crate::auth::{Answer, Secret, Verdict};
 use crate::config::{Config, Source};
-use crate::process::inquiry::{self, Facts, Unknown};
+use crate::process::directory::{self, Facts, Unknown};
 
 pub(super) fn user(name: &str, file: Option<PathBuf>, json: bool) -> Result<(), Failure> {
     let config = config::load(&config::path(file))?;
-    let facts = inquiry::user(&config, name).map_err(|error| match error {
+    let facts = directory::user(&config, name).map_err(|error| match error {
         Unknown::Failed(error) => serve::failure(error),
         error => Failure::Failed(error.to_string()),
     })?;
@@ -76,7 +76,7 @@ pub(super) fn test(
     let config = config::load(&config::path(file))?;
     let typed = password::read(false)?;
     let secret = Secret::new(typed.to_vec());
-    let trial = inquiry::password(&config, name, secret, address).map_err(serve::failure)?;
+    let trial = directory::password(&config, name, secret, address).map_err(serve::failure)?;
     let (word, what) = match &trial.verdict {
         Some(Verdict::Granted(granted)) => ("granted", granted.user.clone()),
         Some(Verdict::Denied) => ("denied", String::new()),

@@ -53,6 +53,7 @@ impl Section for Listen {
         visitor.key::<Vec<SocketFile>>("auth", &mut self.auth);
         visitor.key("metrics", &mut self.metrics);
         visitor.key("proxy-protocol-from", &mut self.proxy_protocol_from);
+        visitor.key("xclient-from", &mut self.xclient_from);
     }
 }
 

@@ -77,6 +77,8 @@ pub struct Listen {
     pub metrics: Option<SocketAddr>,
     /// Whose PROXY headers (versions 1 and 2) are believed.
     pub proxy_protocol_from: Vec<Network>,
+    /// Who is believed by LMTP for whom it speaks (XCLIENT).
+    pub xclient_from: Vec<Network>,
 }
 
 impl Default for Listen {
@@ -89,6 +91,7 @@ impl Default for Listen {
             auth: Vec::new(),
             metrics: None,
             proxy_protocol_from: Vec::new(),
+            xclient_from: Vec::new(),
         }
     }
 }

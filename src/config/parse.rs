@@ -323,6 +323,7 @@ imap = ["127.0.0.1:143", "localhost:144"]
 lmtp = ["/run/culver/lmtp", "127.0.0.1:24"]
 auth = ["/run/culver/auth", { path = "/p", user = "postfix", group = 12, mode = "0660" }]
 proxy-protocol-from = ["10.0.0.0/8"]
+xclient-from = ["10.1.0.0/16", "2001:db8::/32"]
 [mail]
 location = "/var/vmail/%d/%n/Maildir"
 layout = "fs"

@@ -145,6 +145,7 @@ lmtp = [{ path = "/run/culver/lmtp", user = "postfix", mode = "0600" }, "127.0.0
 auth = ["/run/culver/auth", { path = "/var/spool/postfix/private/auth", user = "postfix", group = 115, mode = "0660" }]
 metrics = "127.0.0.1:9143"
 proxy-protocol-from = ["10.0.0.0/8"]
+xclient-from = ["10.1.0.0/16"]
 
 [tls]
 certificate = "/etc/culver/tls/cert.pem"

@@ -1,6 +1,8 @@
 //! The grammar of LMTP's commands (RFC 2033 §4, RFC 5321 §4.1): a line in, a value out. It knows what is said, not
 //! whether it may be said now.
 
+use super::xclient::{self, Attribute};
+
 /// A command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -20,6 +22,8 @@ pub enum Command {
     Noop,
     /// VRFY.
     Vrfy,
+    /// XCLIENT: what is said of whom the client speaks for.
+    Xclient(Vec<Attribute>),
     /// QUIT.
     Quit,
 }
@@ -36,11 +40,12 @@ pub struct Mail {
 /// A mailbox on the wire: `local@domain` or `local`, as it was written, without its brackets and route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    /// All of it.
+    /// All of it, to be shown.
     pub text: String,
-    /// The user's name: without quotation marks and sub-address, with the domain if there is one.
-    pub user: String,
-    /// What stands behind the [`DELIMITER`], as far as anything does.
+    /// The user's name: without quotation marks and sub-address, with the domain if there is one. `None`: no user has such
+    /// a name.
+    pub user: Option<String>,
+    /// What stands behind the [`DELIMITER`], as far as anything does that may be a mailbox.
     pub detail: Option<String>,
 }
 
@@ -64,9 +69,8 @@ const PATH_MAX: usize = 1024;
 ///
 /// The reply where it is no command.
 pub fn parse(line: &[u8]) -> Result<Command, Wrong> {
-    let Ok(line) = std::str::from_utf8(line) else {
-        return Err(Wrong("500 5.5.2 Invalid command syntax"));
-    };
+    // What is not UTF-8 is no mistake of the client's: it passes on what somebody has sent.
+    let line = &*String::from_utf8_lossy(line);
     if line.chars().any(char::is_control) {
         return Err(Wrong("500 5.5.2 Invalid command syntax"));
     }
@@ -88,13 +92,14 @@ pub fn parse(line: &[u8]) -> Result<Command, Wrong> {
         "RSET" => bare(Command::Rset),
         "NOOP" => Ok(Command::Noop),
         "VRFY" => Ok(Command::Vrfy),
+        "XCLIENT" => xclient::parse(rest).map(Command::Xclient).ok_or(SYNTAX),
         "QUIT" => bare(Command::Quit),
         _ => Err(UNKNOWN),
     }
 }
 
 /// Whether a name is one, or an address literal: what may stand in a Received field.
-fn is_host(name: &str) -> bool {
+pub(super) fn is_host(name: &str) -> bool {
     let inner = name
         .strip_prefix('[')
         .and_then(|name| name.strip_suffix(']'));
@@ -103,6 +108,7 @@ fn is_host(name: &str) -> bool {
             && text
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || more.contains(&byte) || byte >= 0x80)
+            && !text.contains(char::REPLACEMENT_CHARACTER)
     };
     match inner {
         Some(literal) => of(literal, b".:-"),
@@ -214,8 +220,10 @@ fn path(text: &str) -> Result<(&str, &str), NoPath> {
 }
 
 impl Address {
-    /// Takes an address apart. What is not one has a name that no user has.
+    /// Takes an address apart, in which what was not UTF-8 has been replaced: such a name is nobody's, or it might be
+    /// taken for another's, and such a sub-address no mailbox's. What is no address has a name that no user has.
     pub fn parse(text: &str) -> Address {
+        let is_whole = |text: &String| !text.contains(char::REPLACEMENT_CHARACTER);
         let (local, domain) = match text.rsplit_once('@') {
             Some((local, domain)) if !domain.contains('"') => (local, Some(domain)),
             _ => (text, None),
@@ -231,8 +239,8 @@ impl Address {
         };
         Address {
             text: text.to_owned(),
-            user,
-            detail: detail.filter(|detail| !detail.is_empty()),
+            user: Some(user).filter(is_whole),
+            detail: detail.filter(|detail| !detail.is_empty() && is_whole(detail)),
         }
     }
 }
@@ -262,7 +270,7 @@ mod tests {
 
     fn address(text: &str) -> (String, Option<String>) {
         let Address { user, detail, .. } = Address::parse(text);
-        (user, detail)
+        (user.unwrap(), detail)
     }
 
     #[test]
@@ -333,15 +341,16 @@ mod tests {
             ("NOOP whatever", Ok(Command::Noop)),
             ("VRFY ann", Ok(Command::Vrfy)),
             ("QUIT", Ok(Command::Quit)),
+            (
+                "xclient PORT=1",
+                Ok(Command::Xclient(vec![Attribute::Other])),
+            ),
+            ("XCLIENT", Err(SYNTAX)),
+            ("XCLIENT PORT", Err(SYNTAX)),
         ] {
             assert_eq!(parse(line.as_bytes()), parsed, "{line}");
         }
-        for bad in [
-            &b"NOOP \0"[..],
-            b"NOOP \xff",
-            b"MAIL FROM:<a\rb>",
-            b"RCPT TO:<a\tb>",
-        ] {
+        for bad in [&b"NOOP \0"[..], b"MAIL FROM:<a\rb>", b"RCPT TO:<a\tb>"] {
             assert_eq!(
                 parse(bad),
                 Err(Wrong("500 5.5.2 Invalid command syntax")),
@@ -370,6 +379,34 @@ mod tests {
         ] {
             assert_eq!(address(text), parts, "{text}");
         }
+    }
+
+    #[test]
+    fn octets_that_are_no_letters_name_nobody_else() {
+        let rcpt = |line: &[u8]| match parse(line) {
+            Ok(Command::Rcpt(Address { text, user, detail })) => (text, user, detail),
+            other => panic!("{other:?}"),
+        };
+        let text = |text: &str| text.to_owned();
+        assert_eq!(
+            rcpt(b"RCPT TO:<b\xf6b@example.org>"),
+            (text("b\u{fffd}b@example.org"), None, None)
+        );
+        assert_eq!(
+            rcpt("RCPT TO:<b\u{fffd}b@example.org>".as_bytes()),
+            (text("b\u{fffd}b@example.org"), None, None)
+        );
+        assert_eq!(
+            rcpt(b"RCPT TO:<bob+B\xf6x@c>"),
+            (text("bob+B\u{fffd}x@c"), Some(text("bob@c")), None)
+        );
+        let Ok(Command::Mail(mail)) = parse(b"MAIL FROM:<s\xff@t>") else {
+            panic!("a sender is taken");
+        };
+        assert_eq!(mail.sender, "s\u{fffd}@t");
+        assert_eq!(parse(b"LHLO \xff"), Ok(Command::Lhlo(None)));
+        assert_eq!(parse(b"NOOP \xff"), Ok(Command::Noop));
+        assert_eq!(parse(b"\xff"), Err(UNKNOWN));
     }
 
     proptest::proptest! {

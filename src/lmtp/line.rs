@@ -1,11 +1,13 @@
 //! The stream of a connection: lines out of it and octets, replies into it, and the limits of both.
 
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::join;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::command;
 
@@ -15,8 +17,14 @@ pub const LINE_MAX: usize = 8192;
 /// How long a client may take for a command, or for more of a message.
 const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
+/// How long it may do nothing that has to do with mail.
+const USELESS_LIMIT: Duration = Duration::from_secs(10 * 60);
+
 /// How long it may take to hear a reply.
 const WRITE_LIMIT: Duration = Duration::from_secs(60);
+
+/// Replies that are ready wait so long for others to go along.
+const SOON: Duration = Duration::from_millis(50);
 
 /// Octets read at a time.
 pub(super) const PIECE: usize = 64 << 10;
@@ -42,6 +50,8 @@ pub(super) struct Line<S> {
     /// What is in front of it has been taken.
     at: usize,
     unsent: Vec<u8>,
+    /// When it was last of use.
+    used: Instant,
     stop: watch::Receiver<bool>,
 }
 
@@ -53,6 +63,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
             unread: Vec::new(),
             at: 0,
             unsent: Vec::new(),
+            used: Instant::now(),
             stop,
         }
     }
@@ -69,6 +80,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
         timeout(WRITE_LIMIT, write).await??;
         self.unsent.clear();
         self.stream.flush().await
+    }
+
+    /// Waits for work that the client waits for. If it takes long, what was said before is sent meanwhile.
+    pub async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> io::Result<T> {
+        let mut work = pin!(work);
+        if let Ok(done) = timeout(SOON, &mut work).await {
+            return Ok(done);
+        }
+        let (flushed, done) = join!(self.flush(), work);
+        flushed.map(|()| done)
     }
 
     /// The next line without its end, or what is wrong with it; `None`: the client has hung up.
@@ -98,8 +119,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
         }
     }
 
+    /// The connection is of use: it brings mail.
+    pub fn used(&mut self) {
+        self.used = Instant::now();
+    }
+
     /// What has come of a message.
     pub async fn some(&mut self) -> Result<&[u8], End> {
+        self.used();
         if self.rest().is_empty() && self.read().await? == 0 {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
@@ -123,7 +150,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
         self.unread.drain(..self.at);
         self.at = 0;
         self.unread.reserve(PIECE);
-        let read = timeout(PATIENCE, self.stream.read_buf(&mut self.unread));
+        let limit = (Instant::now() + PATIENCE).min(self.used + USELESS_LIMIT);
+        let read = timeout_at(limit, self.stream.read_buf(&mut self.unread));
         tokio::select! {
             biased;
             _ = self.stop.wait_for(|stopping| *stopping) => {

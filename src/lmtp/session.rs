@@ -3,24 +3,34 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rustix::rand::{GetRandomFlags, getrandom};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
-use tracing::info;
+use tokio::time::{Instant, timeout};
+use tracing::{info, warn};
 
 use super::command::{self, Address, Command, Mail};
 use super::data::Dots;
 use super::line::{End, Line, PIECE};
 use super::trace::Trace;
-use super::{Desk, Refusal, Transfer};
+use super::xclient::{ATTRIBUTES, Attribute};
+use super::{Desk, Refusal, Transfer, Wanted};
 
 /// The most recipients of a message; RFC 5321 §4.5.3.1.8 asks for as many.
 pub const RECIPIENTS_MAX: usize = 100;
 
 /// So many lines that are no command, one after the other, and the connection ends.
 pub const WRONG_MAX: usize = 10;
+
+/// How long it may take to find a recipient: a client waits for five minutes.
+const FIND_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long bringing a message to all may take from its end: Exim waits for five minutes and Postfix for ten, and they
+/// bring it again if they have heard nothing.
+const END_LIMIT: Duration = Duration::from_secs(4 * 60);
 
 /// What all connections share, and who is at the other end of this one.
 #[derive(Clone, Debug)]
@@ -31,6 +41,8 @@ pub struct Setting {
     pub most: Option<u64>,
     /// The client's address, where it has one.
     pub peer: Option<IpAddr>,
+    /// Whether it is believed for whom it speaks (XCLIENT).
+    pub xclient: bool,
 }
 
 /// Serves a client to the end of its connection. When `stop` says so, a message that is not whole yet is given up.
@@ -52,14 +64,16 @@ where
         line: Line::new(stream, stop),
         desk,
         setting,
+        origin: Origin {
+            address: setting.peer,
+            helo: None,
+        },
         client: None,
         envelope: None,
         chunks: None,
         wrong: 0,
     };
-    session
-        .line
-        .say(&format!("220 {} Culver ready.", setting.host));
+    session.welcome();
     let last = match session.run().await {
         Ok(()) => "221 2.0.0 Bye".to_owned(),
         Err(End::Said(last)) => last,
@@ -73,6 +87,7 @@ struct Session<'a, S, D: Desk> {
     line: Line<S>,
     desk: &'a D,
     setting: &'a Setting,
+    origin: Origin,
     /// Who the client says it is.
     client: Option<String>,
     /// From MAIL to the end of the message.
@@ -80,6 +95,13 @@ struct Session<'a, S, D: Desk> {
     /// From the first BDAT to the last.
     chunks: Option<Chunks<D::Transfer>>,
     wrong: usize,
+}
+
+/// Where mail comes from: the client, or whom it speaks for.
+struct Origin {
+    address: Option<IpAddr>,
+    /// Who that says it is; else what the client says of itself counts.
+    helo: Option<String>,
 }
 
 /// A message's envelope.
@@ -139,7 +161,7 @@ where
                 let reply = self.begin(mail);
                 self.line.say(reply);
             }
-            Command::Rcpt(address) => self.add(address).await,
+            Command::Rcpt(address) => self.add(address).await?,
             Command::Data => return self.data().await,
             Command::Bdat(size, last) => return self.chunk(size, last).await,
             Command::Rset => {
@@ -147,11 +169,40 @@ where
                 self.line.say("250 2.0.0 OK");
             }
             Command::Noop => self.line.say("250 2.0.0 OK"),
+            Command::Xclient(attributes) => self.speak_for(attributes),
             Command::Vrfy => self.line.say("252 2.3.3 Try RCPT instead"),
             // Has been obeyed.
             Command::Quit => {}
         }
         Ok(())
+    }
+
+    fn welcome(&mut self) {
+        let host = &self.setting.host;
+        self.line.say(&format!("220 {host} Culver ready."));
+    }
+
+    /// XCLIENT: begins anew, for somebody else. What an earlier one said holds, but for what this one says.
+    fn speak_for(&mut self, attributes: Vec<Attribute>) {
+        if !self.setting.xclient {
+            self.line.say("550 5.7.0 Insufficient authorization");
+            return;
+        }
+        if self.envelope.is_some() || self.chunks.is_some() {
+            self.line.say("503 5.5.1 Mail transaction in progress");
+            return;
+        }
+        let proxy = self.setting.peer;
+        info!(?proxy, "an MTA speaks for a client: {attributes:?}");
+        for attribute in attributes {
+            match attribute {
+                Attribute::Address(address) => self.origin.address = address,
+                Attribute::Helo(helo) => self.origin.helo = helo,
+                Attribute::Name(_) | Attribute::Login(_) | Attribute::Other => {}
+            }
+        }
+        self.client = None;
+        self.welcome();
     }
 
     fn greet(&mut self) {
@@ -169,6 +220,9 @@ where
             &size,
         ] {
             self.line.say(&format!("250-{word}"));
+        }
+        if self.setting.xclient {
+            self.line.say(&format!("250-XCLIENT {ATTRIBUTES}"));
         }
         self.line.say("250 SMTPUTF8");
     }
@@ -192,24 +246,41 @@ where
         "250 2.1.0 OK"
     }
 
-    async fn add(&mut self, address: Address) {
+    async fn add(&mut self, address: Address) -> Result<(), End> {
         let Some(envelope) = self.envelope.as_mut() else {
             self.line.say("503 5.5.0 MAIL needed first");
-            return;
+            return Ok(());
         };
         if envelope.recipients.len() >= RECIPIENTS_MAX {
             self.line.say("452 4.5.3 Too many recipients");
-            return;
+            return Ok(());
         }
-        let found = self.desk.find(&address.user, address.detail.as_deref());
-        let reply = match found.await {
+        let found = match &address.user {
+            Some(user) => {
+                let wanted = Wanted {
+                    user,
+                    mailbox: address.detail.as_deref(),
+                    size: envelope.mail.size,
+                };
+                let find = timeout(FIND_LIMIT, self.desk.find(wanted));
+                let found = self.line.meanwhile(find).await?;
+                found.unwrap_or_else(|_| {
+                    warn!(to = address.text, "a recipient is not found in time");
+                    Err(Refusal::Temporary)
+                })
+            }
+            None => Err(Refusal::Unknown),
+        };
+        let reply = match found {
             Ok(recipient) => {
                 envelope.recipients.push((address, recipient));
+                self.line.used();
                 "250 2.1.5 OK".to_owned()
             }
             Err(refusal) => refused(&address, refusal, "4.3.0"),
         };
         self.line.say(&reply);
+        Ok(())
     }
 
     /// DATA: the message up to its dot, and a reply for each recipient.
@@ -223,16 +294,17 @@ where
         };
         self.line.say("354 OK");
         let (mut dots, mut piece) = (Dots::default(), Vec::with_capacity(PIECE));
+        let mut came = Instant::now();
         while !dots.is_over() {
             let octets = self.line.some().await?;
+            came = Instant::now();
             let taken = dots.take(octets, &mut piece);
             self.line.taken(taken);
-            let most = self.setting.most;
-            chunks.take(&piece, most).await;
+            let take = chunks.take(&piece, self.setting.most);
+            self.line.meanwhile(take).await?;
             piece.clear();
         }
-        self.conclude(chunks).await;
-        Ok(())
+        self.conclude(chunks, came + END_LIMIT).await
     }
 
     /// BDAT (RFC 3030): a chunk, and after the last one a reply for each recipient. "the receiver-SMTP […] MUST […]
@@ -247,10 +319,11 @@ where
             self.line.say("503 5.5.0 No valid recipients");
             return Ok(());
         };
-        self.swallow(size, Some(&mut chunks)).await?;
+        let came = self.swallow(size, Some(&mut chunks)).await?;
         if last {
-            self.conclude(chunks).await;
-        } else if self.is_too_large(chunks.size) {
+            return self.conclude(chunks, came + END_LIMIT).await;
+        }
+        if self.is_too_large(chunks.size) {
             self.line.say("552 5.3.4 Message too large");
         } else {
             self.line.say(&format!("250 2.0.0 Added {size} octets"));
@@ -259,15 +332,17 @@ where
         Ok(())
     }
 
-    /// So many octets, for a message or for nobody.
+    /// So many octets, for a message or for nobody. Gives when the last of them had come.
     async fn swallow(
         &mut self,
         size: u64,
         mut chunks: Option<&mut Chunks<D::Transfer>>,
-    ) -> Result<(), End> {
+    ) -> Result<Instant, End> {
         let (mut left, most) = (size, self.setting.most);
+        let mut came = Instant::now();
         while left > 0 {
             let octets = self.line.some().await?;
+            came = Instant::now();
             let wanted = usize::try_from(left).unwrap_or(usize::MAX);
             let octets = octets.get(..wanted).unwrap_or(octets);
             let taken = octets.len();
@@ -277,7 +352,7 @@ where
             self.line.taken(taken);
             left = left.saturating_sub(u64::try_from(taken).unwrap_or(u64::MAX));
         }
-        Ok(())
+        Ok(came)
     }
 
     /// Begins a message with its trace; `None` where nobody is to get it.
@@ -302,8 +377,8 @@ where
         let trace = Trace {
             sender: &mail.sender,
             recipient: only,
-            client: self.client.as_deref(),
-            address: self.setting.peer,
+            client: self.origin.helo.as_deref().or(self.client.as_deref()),
+            address: self.origin.address,
             host: &self.setting.host,
             id: &id,
             time: Timestamp::now(),
@@ -319,8 +394,14 @@ where
         }))
     }
 
-    /// The message has come as a whole.
-    async fn conclude(&mut self, chunks: Chunks<D::Transfer>) {
+    /// The message has come as a whole. Whoever says that it was brought does so at once, for the client forgets it then.
+    async fn conclude(
+        &mut self,
+        chunks: Chunks<D::Transfer>,
+        deadline: Instant,
+    ) -> Result<(), End> {
+        // To one that is gone it is not brought: it comes again.
+        self.line.flush().await?;
         let Chunks {
             id,
             addresses,
@@ -329,8 +410,10 @@ where
         } = chunks;
         let results = match self.is_too_large(size) {
             true => vec![Err(Refusal::TooLarge); addresses.len()],
-            false => transfer.end().await,
+            false => transfer.end(deadline).await,
         };
+        self.line.used();
+        let from = self.origin.address;
         let mut results = results.into_iter();
         for address in addresses {
             // Of whom nothing is known nothing is claimed.
@@ -338,16 +421,17 @@ where
             let to = &address.text;
             let reply = match result {
                 Ok(()) => {
-                    info!(id, to, size, "mail delivered");
+                    info!(id, ?from, to, size, "mail delivered");
                     format!("250 2.0.0 <{to}> {id} Saved")
                 }
                 Err(refusal) => {
-                    info!(id, to, size, "mail not delivered: {refusal:?}");
+                    info!(id, ?from, to, size, "mail not delivered: {refusal:?}");
                     refused(&address, refusal, "4.2.0")
                 }
             };
             self.line.say(&reply);
         }
+        Ok(self.line.flush().await?)
     }
 
     fn is_too_large(&self, size: u64) -> bool {
@@ -368,11 +452,15 @@ impl<T: Transfer> Chunks<T> {
 
 /// What a recipient's refusal is called.
 fn refused(address: &Address, refusal: Refusal, temporary: &str) -> String {
-    let (to, user) = (&address.text, &address.user);
+    let to = &address.text;
+    let user = address.user.as_ref().unwrap_or(to);
     match refusal {
         Refusal::Unknown => format!("550 5.1.1 <{to}> User doesn't exist: {user}"),
         Refusal::OverQuota => {
             format!("552 5.2.2 <{to}> Quota exceeded (mailbox for user is full)")
+        }
+        Refusal::FullForNow => {
+            format!("452 4.2.2 <{to}> Quota exceeded (mailbox for user is full), try again")
         }
         Refusal::DiskFull => format!("452 4.3.1 <{to}> Out of disk space"),
         Refusal::TooLarge => format!("552 5.3.4 <{to}> Message too large"),

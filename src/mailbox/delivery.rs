@@ -18,6 +18,9 @@ use crate::spool::filename::Letters;
 use crate::spool::folder::{Folder, Sub};
 use crate::spool::quota::Change;
 
+/// The most room on the disk that is tried for a message that has only been announced, in octets.
+const TRIAL_MAX: u64 = 64 << 20;
+
 /// A mailbox that mail is brought to. Nobody need have it open.
 pub struct Target {
     folder: Arc<Folder>,
@@ -65,6 +68,31 @@ impl User {
             folder: Arc::new(folder),
             quota: Arc::clone(&self.quota),
         })
+    }
+}
+
+impl Target {
+    /// The device that the mailbox is on.
+    pub fn device(&self) -> u64 {
+        self.folder.identity().0
+    }
+
+    /// Whether mail can be brought now, of so many octets where that is known: it tries all that bringing it will need,
+    /// and leaves nothing.
+    pub async fn try_out(&self, size: Option<u64>) -> Result<(), Fault> {
+        // However large it is announced to be, less of it may be kept than has come.
+        let smallest = Amount {
+            storage: 1,
+            messages: 1,
+        };
+        self.quota.room(Amount::default()).take(smallest).await?;
+        let folder = Arc::clone(&self.folder);
+        let tried = blocking("trying whether mail can be written", move || {
+            folder.takes_new()?;
+            Delivery::create(&folder)?.try_room(size.unwrap_or(1).clamp(1, TRIAL_MAX))
+        })
+        .await?;
+        tried.map_err(|error| fault(&self.folder, "trying whether mail can be written", error))
     }
 }
 
@@ -121,7 +149,7 @@ impl Whole {
     }
 
     /// Places it in a mailbox, durably: where it is for several, the file is the same one in all of them if it can be.
-    /// [`Fault::OverQuota`] if the account has no room for it; it is then not there.
+    /// [`Fault::OverQuota`] or [`Fault::OverQuotaForNow`] if the account has no room for it; it is then not there.
     pub async fn place(&self, target: &Target) -> Result<(), Fault> {
         let mut room = target.quota.room(Amount::default());
         room.take(Amount {
@@ -287,6 +315,59 @@ mod tests {
         assert_eq!(files(&home.path().join("ann/new")).len(), 2);
         let state = ann.quota().state().await.unwrap().unwrap();
         assert_eq!((state.usage.storage, state.usage.messages), (20, 2));
+    }
+
+    #[tokio::test]
+    async fn room_that_others_may_not_need_is_waited_for() {
+        let home = tempfile::tempdir().unwrap();
+        let limits = Limits {
+            storage: Some(25),
+            messages: None,
+        };
+        let ann = user(home.path().join("ann"), limits);
+        let target = ann.target(None).await.unwrap();
+        let whole = written(&target, &[b"ten octets"]).await;
+        let mut uploading = ann.quota().room(Amount::default());
+        let most = Amount {
+            storage: 20,
+            messages: 1,
+        };
+        uploading.take(most).await.unwrap();
+        let refused = whole.place(&target).await.unwrap_err();
+        assert!(matches!(refused, Fault::OverQuotaForNow), "{refused}");
+        // Nor would it be there if nobody else came.
+        let large = written(&target, &[&[b'x'; 30]]).await;
+        let refused = large.place(&target).await.unwrap_err();
+        assert!(matches!(refused, Fault::OverQuota), "{refused}");
+        drop(uploading);
+        whole.place(&target).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_would_fail_is_known_before() {
+        let home = tempfile::tempdir().unwrap();
+        let limits = Limits {
+            storage: Some(10),
+            messages: None,
+        };
+        let ann = user(home.path().join("ann"), limits);
+        let target = ann.target(None).await.unwrap();
+        for size in [None, Some(0), Some(1000), Some(u64::MAX)] {
+            target.try_out(size).await.unwrap();
+        }
+        assert!(files(&home.path().join("ann/tmp")).is_empty());
+        written(&target, &[b"ten octets"])
+            .await
+            .place(&target)
+            .await
+            .unwrap();
+        let refused = target.try_out(None).await.unwrap_err();
+        assert!(matches!(refused, Fault::OverQuota), "{refused}");
+        let bob = user(home.path().join("bob"), Limits::default());
+        let target = bob.target(None).await.unwrap();
+        fs::remove_dir(home.path().join("bob/tmp")).unwrap();
+        fs::write(home.path().join("bob/tmp"), "no directory").unwrap();
+        target.try_out(None).await.unwrap_err();
     }
 
     #[tokio::test]

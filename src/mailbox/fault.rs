@@ -21,12 +21,18 @@ pub enum Fault {
     /// The mailbox is open read-only, or the file system refuses.
     #[error("Permission denied: {0}")]
     NoPermission(String),
-    /// No space or quota on the disk.
+    /// No space on the disk.
     #[error("The disk is full: {0}")]
     DiskFull(String),
     /// The account has as much mail as it may have.
     #[error("Quota exceeded (mailbox for user is full)")]
     OverQuota,
+    /// There is room for the mail, but other mail is on its way that may fill it.
+    #[error("Quota may be exceeded by mail that is just coming, try again")]
+    OverQuotaForNow,
+    /// Whom the files belong to has as much on the disk as the system allows.
+    #[error("The system's quota is exceeded: {0}")]
+    DiskQuota(String),
     /// There is no room for another keyword, or for more messages that have some.
     #[error("Too many keywords in this mailbox")]
     TooManyKeywords,
@@ -52,7 +58,8 @@ impl Fault {
     pub fn from_io(doing: impl Into<String>, error: io::Error) -> Fault {
         let doing = doing.into();
         match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Fault::DiskFull(doing),
+            io::ErrorKind::StorageFull => Fault::DiskFull(doing),
+            io::ErrorKind::QuotaExceeded => Fault::DiskQuota(doing),
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 Fault::NoPermission(doing)
             }

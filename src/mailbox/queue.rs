@@ -164,7 +164,11 @@ impl Mailbox {
                     }
                     Ok(held) => held,
                     Err(_) if without == Without::GoesOn => Held::Unlocked,
-                    Err(Fault::DiskFull(_)) if without == Without::RoomGoesOn => Held::Unlocked,
+                    Err(Fault::DiskFull(_) | Fault::DiskQuota(_))
+                        if without == Without::RoomGoesOn =>
+                    {
+                        Held::Unlocked
+                    }
                     Err(fault) => return Tried::Done(Err(fault)),
                 };
                 Tried::Done(mailbox.run_turn(&mut disk, held.lock(), act))

@@ -42,8 +42,8 @@ const ROUNDS: usize = 4;
 /// An account's quota.
 pub struct Quota {
     tree: Arc<Tree>,
-    /// The account's own limits.
-    own: Limits,
+    /// The account's own limits, as its source of users said last.
+    own: Mutex<Limits>,
     /// There are limits, or a file: else there is nothing to look at.
     kept: AtomicBool,
     /// The file as last read.
@@ -82,13 +82,25 @@ impl Quota {
         Arc::new(Quota {
             kept: AtomicBool::new(!own.is_none() || file != Kept::Nowhere),
             tree,
-            own,
+            own: Mutex::new(own),
             known: Mutex::default(),
             reserved: Mutex::default(),
             counting: tokio::sync::Mutex::default(),
             counted: Mutex::default(),
             gate: Arc::default(),
         })
+    }
+
+    /// From now on these are the account's own limits.
+    pub(super) fn limit(&self, own: Limits) {
+        *lock(&self.own) = own;
+        if !own.is_none() {
+            self.kept.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn own(&self) -> Limits {
+        *lock(&self.own)
     }
 
     /// What there is and may be now; `None` where nothing is limited.
@@ -103,12 +115,12 @@ impl Quota {
 
     /// What the file says, made anew where it says nothing, or only what is `disbelieved`. `None` where none is kept.
     async fn sums(self: &Arc<Self>, disbelieved: Option<Sums>) -> Result<Option<Sums>, Fault> {
-        let read = self.read().await?;
+        let (own, read) = (self.own(), self.read().await?);
         let is_good = |kept: &Kept| match kept {
             Kept::There(sums) => {
-                (self.own.is_none() || sums.limits == self.own) && Some(*sums) != disbelieved
+                (own.is_none() || sums.limits == own) && Some(*sums) != disbelieved
             }
-            Kept::Nowhere => self.own.is_none(),
+            Kept::Nowhere => own.is_none(),
             Kept::Spent(_) => false,
         };
         let read = match is_good(&read) {
@@ -121,7 +133,7 @@ impl Quota {
                     (true, read) => read,
                     (false, read) => {
                         let limits = match read {
-                            _ if !self.own.is_none() => self.own,
+                            _ if !own.is_none() => own,
                             Kept::There(Sums { limits, .. }) | Kept::Spent(Some(limits)) => limits,
                             Kept::Spent(None) | Kept::Nowhere => Limits::default(),
                         };
@@ -146,7 +158,7 @@ impl Quota {
                 Kept::There(sums) => Some(sums),
                 Kept::Nowhere | Kept::Spent(_) => None,
             };
-            let kept = !quota.own.is_none() || read != Kept::Nowhere;
+            let kept = !quota.own().is_none() || read != Kept::Nowhere;
             quota.kept.store(kept, Ordering::Relaxed);
             Ok(read)
         })
@@ -240,7 +252,7 @@ impl Quota {
         }
         match quota::append(&self.tree, change) {
             Ok(there) => {
-                let kept = there || !self.own.is_none();
+                let kept = there || !self.own().is_none();
                 self.kept.store(kept, Ordering::Relaxed);
             }
             Err(error) => {
@@ -308,13 +320,14 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// Takes room for so much more; [`Fault::OverQuota`] if there is none. What a file says that others may have left
+    /// Takes room for so much more; [`Fault::OverQuota`] if there is none, and [`Fault::OverQuotaForNow`] if there is none
+    /// but for mail on its way, which may not come to its end. What a file says that others may have left
     /// to itself for long is counted again before a message is refused for it.
     pub async fn take(&mut self, more: Amount) -> Result<(), Fault> {
         if !self.quota.kept.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let Some(sums) = self.quota.sums(None).await? else {
+        let Some(mut sums) = self.quota.sums(None).await? else {
             return Ok(());
         };
         if self.fits(sums, more) {
@@ -324,12 +337,16 @@ impl Room {
         let wanted = self.taken.and(more);
         let hopeless = !(sums.limits).have_room(Amount::default(), wanted, self.freed);
         if !hopeless && !self.quota.believes(sums) {
-            let counted = self.quota.sums(Some(sums)).await?;
-            if counted.is_none_or(|sums| self.fits(sums, more)) {
-                return Ok(());
+            match self.quota.sums(Some(sums)).await? {
+                Some(counted) if !self.fits(counted, more) => sums = counted,
+                Some(_) | None => return Ok(()),
             }
         }
-        Err(Fault::OverQuota)
+        let alone = (sums.limits).have_room(sums.usage, wanted, self.freed);
+        Err(match alone {
+            true => Fault::OverQuotaForNow,
+            false => Fault::OverQuota,
+        })
     }
 
     /// The same for all that there is to be, once that is known.

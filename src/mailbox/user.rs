@@ -122,6 +122,16 @@ impl User {
         self.tree.is_current().unwrap_or(true)
     }
 
+    /// Where its mail is.
+    pub fn location(&self) -> &Location {
+        self.tree.location()
+    }
+
+    /// From now on it may have so much.
+    pub fn limit(&self, quota: Limits) {
+        self.quota.limit(quota);
+    }
+
     /// How much there is, and may be.
     pub fn quota(&self) -> &Arc<Quota> {
         &self.quota

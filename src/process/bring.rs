@@ -3,59 +3,59 @@
 //!
 //! Who says nothing for too long, or is gone, has not got the mail, as far as anybody is told: it comes again then.
 
+use std::future::poll_fn;
 use std::io;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::net::UnixStream;
-use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::warn;
 
-use crate::lmtp::{Refusal, Transfer};
+use crate::lmtp::{Refusal, Transfer, Wanted};
 use crate::process::link::unexpected;
 use crate::process::message::{Bring, Brought, Refused};
 use crate::process::way;
 
-/// How long a worker may take to open a mailbox.
-const OPEN_LIMIT: Duration = Duration::from_secs(60);
-
-/// How long it may take for more of a message: its disk may be busy.
-const WRITE_LIMIT: Duration = Duration::from_secs(4 * 60);
-
-/// How long all may take from the end of a message: Postfix and Exim wait for ten minutes, and bring it again if they have
-/// heard nothing.
-const END_LIMIT: Duration = Duration::from_secs(8 * 60);
+/// How long a worker may take for more of a message: its disk may be busy.
+const WRITE_LIMIT: Duration = Duration::from_secs(2 * 60);
 
 /// Somebody who gets mail.
 pub struct Recipient {
-    /// The number of the worker.
-    worker: u32,
+    place: Place,
     line: UnixStream,
 }
 
+/// Where a message need come but once: the number of the worker, and the device of the mailbox. What is wrong with a disk
+/// concerns nobody whose mail is on another.
+type Place = (u32, u64);
+
 impl Recipient {
-    /// Has a worker open a mailbox.
+    /// Has a worker open a mailbox and try whether mail can be brought there.
     pub async fn open(
         worker: u32,
         mut line: UnixStream,
-        mailbox: Option<&str>,
+        wanted: Wanted<'_>,
     ) -> Result<Recipient, Refusal> {
-        let open = Bring::Open(mailbox.map(str::to_owned));
-        match step(&mut line, open, Instant::now() + OPEN_LIMIT).await {
-            Ok(Brought::Ready) => Ok(Recipient { worker, line }),
+        let open = Bring::Open(wanted.mailbox.map(str::to_owned), wanted.size);
+        match step(&mut line, open).await {
+            Ok(Brought::Ready(device)) => Ok(Recipient {
+                place: (worker, device),
+                line,
+            }),
             answer => Err(refusal(answer)),
         }
     }
 }
 
-/// A message on its way to several workers.
+/// A message on its way to several places.
 pub struct Carrying {
     groups: Vec<Group>,
 }
 
-/// Recipients of one worker.
+/// Recipients in one place.
 struct Group {
-    worker: u32,
+    place: Place,
     /// Their lines, and which recipients they are. There is one at least, which the message goes to.
     lines: Vec<(usize, UnixStream)>,
     /// Why nothing is sent there any more.
@@ -66,12 +66,12 @@ impl Carrying {
     /// One for these.
     pub fn new(recipients: Vec<Recipient>) -> Carrying {
         let mut groups: Vec<Group> = Vec::new();
-        for (place, Recipient { worker, line }) in recipients.into_iter().enumerate() {
-            match groups.iter_mut().find(|group| group.worker == worker) {
-                Some(group) => group.lines.push((place, line)),
+        for (which, Recipient { place, line }) in recipients.into_iter().enumerate() {
+            match groups.iter_mut().find(|group| group.place == place) {
+                Some(group) => group.lines.push((which, line)),
                 None => groups.push(Group {
-                    worker,
-                    lines: vec![(place, line)],
+                    place,
+                    lines: vec![(which, line)],
                     lost: None,
                 }),
             }
@@ -84,21 +84,18 @@ impl Transfer for Carrying {
     type Recipient = Recipient;
 
     async fn write(&mut self, octets: &[u8]) {
-        for group in &mut self.groups {
-            group.send(octets).await;
-        }
+        // One that is slow does not keep the others waiting longer than itself.
+        join_all(self.groups.iter_mut().map(|group| group.send(octets))).await;
     }
 
-    async fn end(self) -> Vec<Result<(), Refusal>> {
+    async fn end(self, deadline: Instant) -> Vec<Result<(), Refusal>> {
         let count = self.groups.iter().map(|group| group.lines.len()).sum();
         let mut results = vec![Err(Refusal::Temporary); count];
-        let mut bringing: JoinSet<Vec<(usize, Result<(), Refusal>)>> =
-            self.groups.into_iter().map(Group::end).collect();
-        while let Some(brought) = bringing.join_next().await {
-            for (place, result) in brought.unwrap_or_default() {
-                if let Some(entry) = results.get_mut(place) {
-                    *entry = result;
-                }
+        let groups = self.groups.into_iter();
+        let brought = join_all(groups.map(|group| group.end(deadline))).await;
+        for (which, result) in brought.into_iter().flatten() {
+            if let Some(entry) = results.get_mut(which) {
+                *entry = result;
             }
         }
         results
@@ -118,39 +115,60 @@ impl Group {
         }
     }
 
-    /// Each recipient's place, and what became of the message there.
-    async fn end(mut self) -> Vec<(usize, Result<(), Refusal>)> {
-        let deadline = Instant::now() + END_LIMIT;
+    /// Which recipients they are, and what became of the message there.
+    async fn end(mut self, deadline: Instant) -> Vec<(usize, Result<(), Refusal>)> {
         let whole = match (self.lost, self.lines.first_mut()) {
             (Some(lost), _) => Err(lost),
-            (None, Some((_, line))) => match step(line, Bring::End, deadline).await {
+            (None, Some((_, line))) => match in_time(deadline, step(line, Bring::End)).await {
                 Ok(Brought::Whole(number)) => Ok(number),
                 answer => Err(refusal(answer)),
             },
             (None, None) => Err(Refusal::Temporary),
         };
-        let mut results = Vec::with_capacity(self.lines.len());
-        // The first line comes last: with it the worker forgets the message.
-        for (place, mut line) in self.lines.drain(..).rev() {
+        // One that is slow keeps nobody waiting but itself. All lines stay until all are done: with the first the worker
+        // forgets the message.
+        let lines = self.lines.iter_mut();
+        join_all(lines.map(|(which, line)| async move {
             let result = match whole {
-                Ok(number) => match step(&mut line, Bring::Place(number), deadline).await {
+                Ok(number) => match in_time(deadline, step(line, Bring::Place(number))).await {
                     Ok(Brought::Placed) => Ok(()),
                     answer => Err(refusal(answer)),
                 },
                 Err(refusal) => Err(refusal),
             };
-            results.push((place, result));
-        }
-        results
+            (*which, result)
+        }))
+        .await
     }
 }
 
+/// All of these at once.
+async fn join_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut running: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
+    poll_fn(|context| {
+        let mut all_done = Poll::Ready(());
+        for (future, done) in running.iter_mut().filter(|(_, done)| done.is_none()) {
+            match future.as_mut().poll(context) {
+                Poll::Ready(output) => *done = Some(output),
+                Poll::Pending => all_done = Poll::Pending,
+            }
+        }
+        all_done
+    })
+    .await;
+    running.into_iter().filter_map(|(_, done)| done).collect()
+}
+
 /// Says something and hears what comes of it.
-async fn step(line: &mut UnixStream, said: Bring, deadline: Instant) -> io::Result<Brought> {
-    let step = async {
-        way::write(line, &said).await?;
-        way::read(line).await
-    };
+async fn step(line: &mut UnixStream, said: Bring) -> io::Result<Brought> {
+    way::write(line, &said).await?;
+    way::read(line).await
+}
+
+async fn in_time(
+    deadline: Instant,
+    step: impl Future<Output = io::Result<Brought>>,
+) -> io::Result<Brought> {
     timeout_at(deadline, step).await?
 }
 
@@ -160,6 +178,7 @@ fn refusal(answer: io::Result<Brought>) -> Refusal {
         Ok(Brought::Refused(refused)) => {
             return match refused {
                 Refused::OverQuota => Refusal::OverQuota,
+                Refused::FullForNow => Refusal::FullForNow,
                 Refused::DiskFull => Refusal::DiskFull,
                 Refused::TooLarge => Refusal::TooLarge,
                 Refused::Fault => Refusal::Temporary,
@@ -170,4 +189,76 @@ fn refusal(answer: io::Result<Brought>) -> Refusal {
     };
     warn!("a worker has not taken mail: {error}");
     Refusal::Temporary
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A recipient in a place, and the worker's end of the line.
+    fn recipient(place: Place) -> (Recipient, UnixStream) {
+        let (line, worker) = UnixStream::pair().unwrap();
+        (Recipient { place, line }, worker)
+    }
+
+    /// Takes a message, if one comes by this line, and places what it is told to.
+    async fn work(mut line: UnixStream, refused: Option<Refused>) -> Vec<u8> {
+        let mut message = Vec::new();
+        while let Ok(said) = way::read(&mut line).await {
+            let answer = match (said, refused) {
+                (Bring::Octets(octets), _) => {
+                    message.extend(octets);
+                    continue;
+                }
+                (_, Some(refused)) => Brought::Refused(refused),
+                (Bring::End, None) => Brought::Whole(1),
+                (_, None) => Brought::Placed,
+            };
+            way::write(&mut line, &answer).await.unwrap();
+        }
+        message
+    }
+
+    #[tokio::test]
+    async fn a_message_comes_once_to_each_place() {
+        let (mut recipients, mut workers) = (Vec::new(), Vec::new());
+        for (place, refused) in [
+            ((1, 8), Some(Refused::DiskFull)),
+            ((1, 9), None),
+            ((1, 8), None),
+            ((1, 9), Some(Refused::OverQuota)),
+            ((2, 9), None),
+        ] {
+            let (recipient, worker) = recipient(place);
+            recipients.push(recipient);
+            workers.push(tokio::spawn(work(worker, refused)));
+        }
+        let mut carrying = Carrying::new(recipients);
+        carrying.write(b"text").await;
+        let results = carrying.end(Instant::now() + WRITE_LIMIT).await;
+        let full = Err(Refusal::DiskFull);
+        let over = Err(Refusal::OverQuota);
+        assert_eq!(results, [full, Ok(()), full, over, Ok(())]);
+        let mut taken = Vec::new();
+        for worker in workers {
+            taken.push(!worker.await.unwrap().is_empty());
+        }
+        assert_eq!(taken, [true, true, false, false, true]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_answer_in_time_keeps_nobody_else_waiting() {
+        let lines = [(1, 8), (1, 8), (1, 8), (2, 8)].map(recipient);
+        let (recipients, workers): (Vec<_>, Vec<_>) = lines.into_iter().unzip();
+        let [one, two, three, four] = workers.try_into().unwrap();
+        let working = [one, three].map(|line| tokio::spawn(work(line, None)));
+        let mut carrying = Carrying::new(recipients);
+        carrying.write(b"text").await;
+        let begun = Instant::now();
+        let deadline = begun + Duration::from_secs(100);
+        let late = Err(Refusal::Temporary);
+        assert_eq!(carrying.end(deadline).await, [Ok(()), late, Ok(()), late]);
+        assert_eq!(begun.elapsed().as_secs(), 100);
+        drop((two, four, working));
+    }
 }

@@ -18,6 +18,7 @@ use tracing::error;
 use crate::net::tls::Identities;
 use crate::process::auth::PROOF_LIMIT;
 use crate::process::link::{self, Link};
+use crate::process::looks::{Found, Question};
 use crate::process::message::{FromAuth, FromLmtp, FromLogin, FromWorker, Setup};
 use crate::process::place::Place;
 
@@ -71,6 +72,8 @@ pub enum Event {
     Again(Who),
     /// Certificates have been renewed.
     Certificates(Identities),
+    /// A look at a user's mail has found this, or nothing; `None`: it is late and goes on.
+    Looked(Question, Option<io::Result<Found>>),
     /// It is time to look for sockets that could not be opened.
     Sockets,
 }

@@ -4,6 +4,7 @@
 //! Nothing is refused for good that might be taken later: an MTA returns a message to its sender only for what cannot
 //! change.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -36,13 +37,13 @@ const FROM_LINE: &[u8] = b"From ";
 #[derive(Clone, Debug, Default)]
 pub struct Order {
     /// The user, perhaps with a sub-address; `None`: who runs this.
-    pub user: Option<String>,
+    pub user: Option<OsString>,
     /// Who sends, for the log.
-    pub sender: Option<String>,
+    pub sender: Option<OsString>,
     /// The address that the message was sent to, whose sub-address names a mailbox.
-    pub recipient: Option<String>,
-    /// The mailbox, in UTF-8; empty: INBOX.
-    pub mailbox: Option<String>,
+    pub recipient: Option<OsString>,
+    /// The mailbox, in UTF-8; empty, or what is none: INBOX.
+    pub mailbox: Option<OsString>,
 }
 
 /// Why a message was not delivered.
@@ -58,8 +59,8 @@ pub enum Undelivered {
     #[error("{0}")]
     NoPermission(String),
     /// The user has as much mail as is allowed.
-    #[error("Quota exceeded (mailbox for user is full)")]
-    OverQuota,
+    #[error("{0}")]
+    OverQuota(Fault),
     /// The message is larger than is allowed.
     #[error("Message too large, {0} octets at the most")]
     TooLarge(u64),
@@ -77,7 +78,7 @@ impl From<ServeError> for Undelivered {
 impl From<Fault> for Undelivered {
     fn from(fault: Fault) -> Undelivered {
         match fault {
-            Fault::OverQuota => Undelivered::OverQuota,
+            Fault::OverQuota | Fault::DiskQuota(_) => Undelivered::OverQuota(fault),
             fault => Undelivered::TryAgain(fault.to_string()),
         }
     }
@@ -95,18 +96,26 @@ impl From<io::Error> for Undelivered {
 ///
 /// Why the message is not there.
 pub fn deliver(config: Config, order: &Order) -> Result<(), Undelivered> {
-    let named = order.user.as_deref().map(Address::parse);
+    let address = |words: &OsString| Address::parse(&words.to_string_lossy());
+    let named = order.user.as_ref().map(address);
     let (user, account) = match &named {
-        Some(address) => find(&config, &address.user)?,
+        Some(Address {
+            user: Some(user), ..
+        }) => find(&config, user)?,
+        Some(address) => return Err(Undelivered::NoUser(address.text.clone())),
         None => own(&config)?,
     };
     let detail = |address: &Address| address.detail.clone();
     let sub_address = || {
-        let recipient = order.recipient.as_deref().map(Address::parse);
+        let recipient = order.recipient.as_ref().map(address);
         let of_user = named.as_ref().and_then(detail);
         of_user.or_else(|| recipient.as_ref().and_then(detail))
     };
-    let mailbox = order.mailbox.clone().or_else(sub_address);
+    let mailbox = match &order.mailbox {
+        // The name of no mailbox, like one that is not there.
+        Some(name) => Some(name.to_str().unwrap_or_default().to_owned()),
+        None => sub_address(),
+    };
     privileges::set_limits().map_err(ServeError::system("set the limits of the process"))?;
     // What is said on standard error goes to whoever started this.
     let level = match config.log.level {
@@ -121,7 +130,7 @@ pub fn deliver(config: Config, order: &Order) -> Result<(), Undelivered> {
         let most = config.mail.max_message_size.limit();
         let size = pour(io::stdin().lock(), &target, most).await?;
         let sender = order.sender.as_deref().unwrap_or_default();
-        info!(user, sender, size, "mail has come");
+        info!(user, ?sender, size, "mail has come");
         Ok(())
     });
     finish(&log, runtime, THREADS_GRACE);

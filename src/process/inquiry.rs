@@ -1,154 +1,195 @@
-//! What the sources of users say, without a server and beside one: for those who set one up. What the server has done by
-//! processes of their own is done here, with the rights of whoever asks.
+//! What a process of strangers asks of auth. Whoever asks has a number, and hears what comes back for it: from auth, or
+//! from master, which auth has told. Auth may end and begin anew; who waits then learns that nobody answers.
 
-use std::fs::File;
+use std::collections::HashMap;
 use std::io;
-use std::net::IpAddr;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::auth::{Authenticator, Known, Outside, Proof, Question, Secret, Trial, Verdict};
-use crate::config::{AuthSource, Config, LogLevel};
-use crate::process::ServeError;
-use crate::process::accounts;
-use crate::process::errands;
-use crate::process::place::Places;
-use crate::process::privileges::{self, Ids};
-use crate::process::proof;
-use crate::process::roles::Roles;
-use crate::process::start::{THREADS_GRACE, Threads, finish, start};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::{Notify, mpsc};
+use tracing::error;
 
-/// What a login would give.
-#[derive(Clone, Debug)]
-pub struct Facts {
-    /// The user, as the sources have the name.
-    pub user: String,
-    /// Who owns the mail.
-    pub uid: Option<u32>,
-    /// Its group.
-    pub gid: Option<u32>,
-    /// The home.
-    pub home: Option<String>,
-    /// The Maildir.
-    pub mail: PathBuf,
-    /// Where the control files are, where that is elsewhere.
-    pub control: Option<PathBuf>,
-    /// Octets of mail, where they are limited.
-    pub storage: Option<u64>,
-    /// Messages, where they are limited.
-    pub messages: Option<u64>,
-    /// Which sources say so, by their places in the configuration.
-    pub sources: Vec<usize>,
-    /// Why the user may have no session, where that is so.
-    pub closed: Option<String>,
+use crate::process::link::Link;
+
+/// All that ask: auth answers them `M`, which is `T` to them.
+pub struct Inquiries<M, T> {
+    auth: Mutex<Arc<Link>>,
+    waiting: Mutex<HashMap<u64, mpsc::Sender<T>>>,
+    next: AtomicU64,
+    read: fn(M) -> (u64, T),
+    /// There is no speaking with auth any more.
+    lost: Notify,
 }
 
-/// Why there are none.
-#[derive(Debug, thiserror::Error)]
-pub enum Unknown {
-    /// There is no such user.
-    #[error("{0}: there is no such user")]
-    Nobody(String),
-    /// A source cannot say; the log has why.
-    #[error("{0}: a source of users cannot be asked")]
-    Unavailable(String),
-    /// The user is there, but a login would not be served.
-    #[error("{0}")]
-    Unserved(String),
-    /// The configuration or the system is in the way.
-    #[error(transparent)]
-    Failed(#[from] ServeError),
+/// One that asks. Dropping it gives up waiting.
+pub struct Inquiry<M, T> {
+    inquiries: Arc<Inquiries<M, T>>,
+    auth: Arc<Link>,
+    number: u64,
+    answers: mpsc::Receiver<T>,
 }
 
-/// What a login of this user would give.
-///
-/// # Errors
-///
-/// Why it would give nothing.
-pub fn user(config: &Config, name: &str) -> Result<Facts, Unknown> {
-    let typed = name.to_owned();
-    let known = ask(config, async |auth| auth.look_up(typed).await)?;
-    let Known {
-        verdict,
-        sources,
-        closed,
-    } = known;
-    let granted = match verdict {
-        Some(Verdict::Granted(granted)) => granted,
-        Some(Verdict::Denied) => return Err(Unknown::Nobody(name.to_owned())),
-        _ => return Err(Unknown::Unavailable(name.to_owned())),
-    };
-    let unserved = |error: ServeError| Unknown::Unserved(format!("{}: {error}", granted.user));
-    if privileges::is_root() {
-        // As master would seat such a user.
-        let seated = Places::new(config)?.of(config, granted.clone());
-        seated.map_err(unserved)?;
-    }
-    let described = accounts::describe(config, &granted).map_err(unserved)?;
-    let account = described.account;
-    Ok(Facts {
-        uid: described.uid,
-        gid: described.gid,
-        home: described.home,
-        mail: account.location.root,
-        control: account.location.control,
-        storage: account.quota.storage,
-        messages: account.quota.messages,
-        user: granted.user,
-        sources,
-        closed,
-    })
-}
-
-/// Tries a password in every source, as if it came from this address.
-///
-/// # Errors
-///
-/// What the system says.
-pub fn password(
-    config: &Config,
-    name: &str,
-    password: Secret,
-    peer: Option<IpAddr>,
-) -> Result<Trial, ServeError> {
-    let name = name.as_bytes().to_vec();
-    let test = async |auth: Authenticator| auth.try_everywhere(name, password, peer).await;
-    ask(config, test)
-}
-
-fn ask<T>(
-    config: &Config,
-    question: impl AsyncFnOnce(Authenticator) -> T,
-) -> Result<T, ServeError> {
-    privileges::set_limits().map_err(ServeError::system("set the limits of the process"))?;
-    privileges::hide().map_err(ServeError::system("keep others from looking in"))?;
-    let outside: Arc<dyn Outside> = Arc::new(ByItself {
-        sources: config.auth.source.clone(),
-        auth: Roles::new(false).auth,
-    });
-    let authenticator = Authenticator::new(&config.auth, config.users.first_uid, &outside);
-    // Why a source cannot say stands there.
-    let (log, runtime) = start(LogLevel::Warn, Threads::Few)?;
-    let answer = runtime.block_on(question(authenticator));
-    finish(&log, runtime, THREADS_GRACE);
-    Ok(answer)
-}
-
-/// Does all of it here, and with as many rights as it has.
-struct ByItself {
-    sources: Vec<AuthSource>,
-    /// Whom programs run as where nothing else is said.
-    auth: Option<Ids>,
-}
-
-impl Outside for ByItself {
-    fn open(&self, _source: usize, _user: &str, path: &Path) -> io::Result<File> {
-        errands::open_regular(path)
+impl<M, T> Inquiries<M, T>
+where
+    M: DeserializeOwned + Send + 'static,
+    T: Send + 'static,
+{
+    /// Nobody yet, on the link to auth; `read` tells whom an answer is for. Must run inside the runtime.
+    pub fn new(auth: OwnedFd, read: fn(M) -> (u64, T)) -> io::Result<Arc<Inquiries<M, T>>> {
+        let link = Arc::new(Link::new(auth)?);
+        let inquiries = Arc::new(Inquiries {
+            auth: Mutex::new(Arc::clone(&link)),
+            waiting: Mutex::default(),
+            next: AtomicU64::default(),
+            read,
+            lost: Notify::new(),
+        });
+        tokio::spawn(Arc::clone(&inquiries).hear(link));
+        Ok(inquiries)
     }
 
-    fn prove(&self, source: usize, question: Question) -> io::Result<Proof> {
-        let source = self.sources.get(source).map(|one| &one.source);
-        let setup = proof::setup(source, self.auth)?;
-        Ok(proof::check(&setup, &question))
+    /// Turns to another auth process.
+    pub fn reach(self: &Arc<Self>, auth: OwnedFd) -> io::Result<()> {
+        let link = Arc::new(Link::new(auth)?);
+        *self.auth.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&link);
+        tokio::spawn(Arc::clone(self).hear(link));
+        Ok(())
+    }
+
+    /// Passes on what auth says.
+    async fn hear(self: Arc<Self>, auth: Arc<Link>) {
+        loop {
+            match auth.receive().await {
+                Ok(Some((said, _))) => {
+                    let (number, answer) = (self.read)(said);
+                    self.answer(number, answer);
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    error!("auth cannot be understood: {error}");
+                    self.lost.notify_one();
+                    break;
+                }
+            }
+        }
+        // Who waits learns that there is nobody to answer: the other end of the channel is gone.
+        self.waiting().clear();
+    }
+
+    /// Waits until auth has said what it may not say.
+    pub async fn lost(&self) {
+        self.lost.notified().await;
+    }
+
+    /// Passes an answer on. A client that has left waits for nothing, and a line that came along closes.
+    pub fn answer(&self, number: u64, answer: T) {
+        if let Some(waiting) = self.waiting().get(&number) {
+            // One that had its answer has room for no second one.
+            let _ = waiting.try_send(answer);
+        }
+    }
+
+    /// Somebody who asks.
+    pub fn begin(self: &Arc<Self>) -> Inquiry<M, T> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let (sender, answers) = mpsc::channel(1);
+        self.waiting().insert(number, sender);
+        let auth = Arc::clone(&self.auth.lock().unwrap_or_else(PoisonError::into_inner));
+        Inquiry {
+            inquiries: Arc::clone(self),
+            auth,
+            number,
+            answers,
+        }
+    }
+}
+
+impl<M, T> Inquiries<M, T> {
+    fn waiting(&self) -> MutexGuard<'_, HashMap<u64, mpsc::Sender<T>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<M, T> Inquiry<M, T> {
+    /// Who asks.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The link to the auth process that is asked.
+    pub fn auth(&self) -> &Arc<Link> {
+        &self.auth
+    }
+
+    /// Says something to auth.
+    pub async fn say(&self, said: &impl Serialize) -> io::Result<()> {
+        self.auth.send(said, &[]).await
+    }
+
+    /// The next answer; `None`: there is nobody to answer.
+    pub async fn answer(&mut self) -> Option<T> {
+        self.answers.recv().await
+    }
+}
+
+impl<M, T> Drop for Inquiry<M, T> {
+    fn drop(&mut self) {
+        self.inquiries.waiting().remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::link::pair;
+
+    type Answers = Inquiries<(u64, String), String>;
+
+    fn begun() -> (Arc<Answers>, Link) {
+        let (here, there) = pair().unwrap();
+        let inquiries = Inquiries::new(here, |said: (u64, String)| said).unwrap();
+        (inquiries, Link::new(there).unwrap())
+    }
+
+    #[tokio::test]
+    async fn each_hears_its_own_answer() {
+        let (inquiries, auth) = begun();
+        let (mut one, mut two) = (inquiries.begin(), inquiries.begin());
+        for inquiry in [&one, &two] {
+            inquiry.say(&inquiry.number()).await.unwrap();
+            let (number, _) = auth.receive::<u64>().await.unwrap().unwrap();
+            assert_eq!(number, inquiry.number());
+        }
+        let answer = (two.number(), "two".to_owned());
+        auth.send(&answer, &[]).await.unwrap();
+        assert_eq!(two.answer().await.as_deref(), Some("two"));
+        inquiries.answer(one.number(), "one".to_owned());
+        assert_eq!(one.answer().await.as_deref(), Some("one"));
+        drop((one, two));
+        assert!(inquiries.waiting().is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_one_that_has_ended_is_told_and_others_ask_the_next() {
+        let (inquiries, auth) = begun();
+        let mut early = inquiries.begin();
+        drop(auth);
+        assert_eq!(early.answer().await, None);
+        let (here, there) = pair().unwrap();
+        inquiries.reach(here).unwrap();
+        let auth = Link::new(there).unwrap();
+        let late = inquiries.begin();
+        late.say(&7u64).await.unwrap();
+        assert_eq!(auth.receive::<u64>().await.unwrap().unwrap().0, 7);
+    }
+
+    #[tokio::test]
+    async fn nonsense_is_noticed() {
+        let (inquiries, auth) = begun();
+        auth.send(&"nonsense", &[]).await.unwrap();
+        inquiries.lost().await;
     }
 }

@@ -2,39 +2,34 @@
 //! workers that master gives it lines to. It can name no file, it sees no mail but what is just coming, and whom it brings
 //! that to others decide.
 
-use std::collections::HashMap;
 use std::io;
-use std::net::IpAddr;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::net::{AddressFamily, getsockname};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{Notify, Semaphore, oneshot, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
+use crate::config::Network;
 use crate::lmtp::session::{self, Setting};
-use crate::lmtp::{Desk, Refusal};
+use crate::lmtp::{Desk, Refusal, Wanted};
 use crate::net::shutdown::{SESSIONS_GRACE, drain, note_end};
 use crate::process::ServeError;
 use crate::process::bring::{Carrying, Recipient};
 use crate::process::confine;
+use crate::process::inquiry::Inquiries;
 use crate::process::link::{Link, unexpected};
 use crate::process::message::{self, FromLmtp, LmtpSetup, Seek, Sought, ToLmtp};
+use crate::process::peers::{Peer, Peers};
 use crate::process::privileges;
 use crate::process::settings;
 use crate::process::start::{THREADS_GRACE, Threads, deaf, finish, start, tell_confinement};
 use crate::process::way;
-
-/// Connections at a time; others wait for a place.
-const CONNECTIONS_MAX: usize = 200;
-
-/// How long it may take to find out who a recipient is.
-const FIND_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long accepting rests after trouble.
 const REST: Duration = Duration::from_secs(1);
@@ -64,14 +59,15 @@ pub fn run(setup: LmtpSetup, master: OwnedFd, descriptors: Vec<OwnedFd>) -> Resu
         let mut descriptors = descriptors.into_iter();
         let auth = descriptors.next();
         let auth = auth.ok_or_else(|| ServeError::Usage("a socket is missing".to_owned()))?;
-        let exchange = Exchange::new(auth).map_err(ServeError::system("reach auth"))?;
+        let exchange = Exchange::new(auth, read).map_err(ServeError::system("reach auth"))?;
         let master = Link::new(master).map_err(ServeError::system("reach master"))?;
         let (stop_sender, stop) = watch::channel(false);
         let mut reception = Reception {
             exchange,
             host: setup.host,
             most: config.mail.max_message_size.limit(),
-            places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+            believed: config.listen.xclient_from,
+            peers: Peers::new(),
             stop,
             accepting: JoinSet::new(),
         };
@@ -100,7 +96,7 @@ async fn orders(master: &Link, reception: &mut Reception) -> io::Result<()> {
     loop {
         let order = tokio::select! {
             order = master.receive() => order?,
-            () = exchange.lost.notified() => return Err(unexpected("auth")),
+            () = exchange.lost() => return Err(unexpected("auth")),
         };
         let Some((order, mut descriptors)) = order else {
             return Ok(());
@@ -126,7 +122,9 @@ struct Reception {
     exchange: Arc<Exchange>,
     host: String,
     most: Option<u64>,
-    places: Arc<Semaphore>,
+    /// Who is believed for whom it speaks.
+    believed: Vec<Network>,
+    peers: Arc<Peers>,
     stop: watch::Receiver<bool>,
     accepting: JoinSet<()>,
 }
@@ -145,42 +143,43 @@ impl Reception {
             true => Socket::Unix(UnixListener::from_std(socket.into())?),
             false => Socket::Tcp(TcpListener::from_std(socket.into())?),
         };
-        let (exchange, places) = (Arc::clone(&self.exchange), Arc::clone(&self.places));
+        let (exchange, peers) = (Arc::clone(&self.exchange), Arc::clone(&self.peers));
         let (mut stop, stopping) = (self.stop.clone(), self.stop.clone());
-        let setting = Setting {
-            host: self.host.clone(),
-            most: self.most,
-            peer: None,
-        };
+        let (host, most, believed) = (self.host.clone(), self.most, self.believed.clone());
         self.accepting.spawn(async move {
             let mut connections = JoinSet::new();
             let accept = async {
-                loop {
-                    // Who finds no place waits for one.
-                    let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-                        return;
-                    };
+                // Who finds no place waits for one.
+                while let Some(place) = peers.place().await {
                     while let Some(ended) = connections.try_join_next() {
                         note_end(ended);
                     }
-                    let served = match &socket {
-                        Socket::Unix(socket) => socket.accept().await.map(|(stream, _)| {
-                            let connection = (stream, None);
-                            let common = (Arc::clone(&exchange), &setting, &stopping, place);
-                            serve(&mut connections, connection, common);
-                        }),
-                        Socket::Tcp(socket) => socket.accept().await.map(|(stream, peer)| {
-                            // Replies are small, and waited for. If it cannot be, they take longer.
-                            let _ = stream.set_nodelay(true);
-                            let connection = (stream, Some(peer.ip().to_canonical()));
-                            let common = (Arc::clone(&exchange), &setting, &stopping, place);
-                            serve(&mut connections, connection, common);
-                        }),
+                    let (stream, peer) = match socket.accept().await {
+                        Ok(accepted) => accepted,
+                        Err(error) => {
+                            warn!("an MTA cannot be heard: {error}");
+                            sleep(REST).await;
+                            continue;
+                        }
                     };
-                    if let Err(error) = served {
-                        warn!("an MTA cannot be heard: {error}");
-                        sleep(REST).await;
-                    }
+                    let address = match peer {
+                        Peer::Host(address) => Some(address),
+                        Peer::User(_) => None,
+                    };
+                    let is_believed = |address| believed.iter().any(|of| of.contains(address));
+                    let setting = Setting {
+                        host: host.clone(),
+                        most,
+                        peer: address,
+                        xclient: address.is_some_and(is_believed),
+                    };
+                    let (exchange, stop) = (Arc::clone(&exchange), stopping.clone());
+                    connections.spawn(async move {
+                        match place.take(peer) {
+                            Ok(_seat) => serve(stream, &exchange, &setting, stop).await,
+                            Err(_place) => turn_away(stream, &setting).await,
+                        }
+                    });
                 }
             };
             tokio::select! {
@@ -196,120 +195,61 @@ impl Reception {
     }
 }
 
-/// What connections share, and a place for one.
-type Common<'a> = (
-    Arc<Exchange>,
-    &'a Setting,
-    &'a watch::Receiver<bool>,
-    tokio::sync::OwnedSemaphorePermit,
-);
-
-/// Begins to serve a connection.
-fn serve<S>(
-    connections: &mut JoinSet<()>,
-    (stream, peer): (S, Option<IpAddr>),
-    (exchange, setting, stop, place): Common<'_>,
-) where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-{
-    let setting = Setting {
-        peer,
-        ..setting.clone()
-    };
-    let stop = stop.clone();
-    connections.spawn(async move {
-        info!(peer = ?setting.peer, "an MTA is here");
-        if let Err(error) = session::serve(stream, &exchange, &setting, stop).await {
-            debug!(peer = ?setting.peer, "an MTA has gone: {error}");
+impl Socket {
+    async fn accept(&self) -> io::Result<(Box<dyn Stream>, Peer)> {
+        match self {
+            Socket::Unix(socket) => {
+                let (stream, _) = socket.accept().await?;
+                let peer = Peer::User(stream.peer_cred()?.uid());
+                Ok((Box::new(stream), peer))
+            }
+            Socket::Tcp(socket) => {
+                let (stream, peer) = socket.accept().await?;
+                // Replies are small, and waited for. If it cannot be, they take longer.
+                let _ = stream.set_nodelay(true);
+                let peer = Peer::Host(peer.ip().to_canonical());
+                Ok((Box::new(stream), peer))
+            }
         }
-        drop(place);
-    });
+    }
+}
+
+/// A connection, of whatever kind.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+async fn serve(
+    stream: Box<dyn Stream>,
+    exchange: &Arc<Exchange>,
+    setting: &Setting,
+    stop: watch::Receiver<bool>,
+) {
+    info!(peer = ?setting.peer, "an MTA is here");
+    if let Err(error) = session::serve(stream, exchange, setting, stop).await {
+        debug!(peer = ?setting.peer, "an MTA has gone: {error}");
+    }
+}
+
+/// Has it come again later.
+async fn turn_away(mut stream: Box<dyn Stream>, setting: &Setting) {
+    warn!(peer = ?setting.peer, "an MTA is turned away: it has too many connections");
+    let text = format!("421 4.7.0 {} Too many connections\r\n", setting.host);
+    // One that does not hear it finds out.
+    let _ = timeout(REST, stream.write_all(text.as_bytes())).await;
 }
 
 /// What is known of a recipient who was asked about: the worker's number and a line to it.
 type Found = Result<(u32, OwnedFd), Refusal>;
 
 /// Asks auth who recipients are, and tells those who wait for it: what auth says, or master.
-struct Exchange {
-    auth: Mutex<Arc<Link>>,
-    waiting: Mutex<HashMap<message::Recipient, oneshot::Sender<Found>>>,
-    next: AtomicU64,
-    /// There is no speaking with auth any more.
-    lost: Notify,
-}
+type Exchange = Inquiries<Sought, Found>;
 
-impl Exchange {
-    fn new(auth: OwnedFd) -> io::Result<Arc<Exchange>> {
-        let link = Arc::new(Link::new(auth)?);
-        let exchange = Arc::new(Exchange {
-            auth: Mutex::new(Arc::clone(&link)),
-            waiting: Mutex::default(),
-            next: AtomicU64::default(),
-            lost: Notify::new(),
-        });
-        tokio::spawn(Arc::clone(&exchange).hear(link));
-        Ok(exchange)
-    }
-
-    /// Turns to another auth process.
-    fn reach(self: &Arc<Self>, auth: OwnedFd) -> io::Result<()> {
-        let link = Arc::new(Link::new(auth)?);
-        *self.auth.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&link);
-        tokio::spawn(Arc::clone(self).hear(link));
-        Ok(())
-    }
-
-    /// Passes on what auth says.
-    async fn hear(self: Arc<Self>, auth: Arc<Link>) {
-        loop {
-            match auth.receive().await {
-                Ok(Some((Sought::Nobody(recipient), _))) => {
-                    self.answer(recipient, Err(Refusal::Unknown));
-                }
-                Ok(Some((Sought::Unavailable(recipient), _))) => {
-                    self.answer(recipient, Err(Refusal::Temporary));
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    error!("auth cannot be understood: {error}");
-                    self.lost.notify_one();
-                    break;
-                }
-            }
-        }
-        // Who waits learns that there is nobody to answer: the other end of the channel is gone.
-        self.waiting().clear();
-    }
-
-    fn answer(&self, recipient: message::Recipient, found: Found) {
-        if let Some(waiting) = self.waiting().remove(&recipient) {
-            // One that has left waits for nothing, and the line to the worker closes.
-            let _ = waiting.send(found);
-        }
-    }
-
-    async fn ask(&self, recipient: message::Recipient, user: &str) -> Found {
-        let link = Arc::clone(&self.auth.lock().unwrap_or_else(PoisonError::into_inner));
-        let (sender, found) = oneshot::channel();
-        self.waiting().insert(recipient, sender);
-        let seek = Seek(recipient, user.to_owned());
-        let asked = async {
-            link.send(&seek, &[]).await?;
-            found.await.map_err(io::Error::other)
-        };
-        let found = timeout(FIND_LIMIT, asked).await;
-        match found.unwrap_or_else(|late| Err(late.into())) {
-            Ok(found) => found,
-            Err(error) => {
-                self.waiting().remove(&recipient);
-                warn!("who a recipient is cannot be found out: {error}");
-                Err(Refusal::Temporary)
-            }
-        }
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, HashMap<message::Recipient, oneshot::Sender<Found>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+/// Whom auth answers, and what.
+fn read(sought: Sought) -> (message::Recipient, Found) {
+    match sought {
+        Sought::Nobody(recipient) => (recipient, Err(Refusal::Unknown)),
+        Sought::Unavailable(recipient) => (recipient, Err(Refusal::Temporary)),
     }
 }
 
@@ -317,14 +257,18 @@ impl Desk for Arc<Exchange> {
     type Recipient = Recipient;
     type Transfer = Carrying;
 
-    async fn find(&self, user: &str, mailbox: Option<&str>) -> Result<Recipient, Refusal> {
-        let recipient = self.next.fetch_add(1, Ordering::Relaxed);
-        let (worker, line) = self.ask(recipient, user).await?;
-        let line = way::line(line).map_err(|error| {
-            warn!("no line to a worker: {error}");
+    async fn find(&self, wanted: Wanted<'_>) -> Result<Recipient, Refusal> {
+        let mut inquiry = self.begin();
+        let trouble = |error: io::Error| {
+            warn!("who a recipient is cannot be found out: {error}");
             Refusal::Temporary
-        })?;
-        Recipient::open(worker, line, mailbox).await
+        };
+        let seek = Seek(inquiry.number(), wanted.user.to_owned());
+        inquiry.say(&seek).await.map_err(trouble)?;
+        let found = inquiry.answer().await;
+        let (worker, line) = found.ok_or_else(|| trouble(unexpected("auth has ended")))??;
+        let line = way::line(line).map_err(trouble)?;
+        Recipient::open(worker, line, wanted).await
     }
 
     fn begin(&self, recipients: Vec<Recipient>) -> Carrying {

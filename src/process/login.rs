@@ -2,15 +2,13 @@
 //! gives those that are let in to their worker; where TLS is spoken it stays between. It can name no file, and nobody
 //! believes what it says of who somebody is.
 
-use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::net::{TcpStream, UnixStream};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::watch;
 use tracing::{debug, error, warn};
 use zeroize::Zeroizing;
 
@@ -23,6 +21,7 @@ use crate::process::ServeError;
 use crate::process::certificates;
 use crate::process::confine;
 use crate::process::connection::{Entrance, Inside, Security};
+use crate::process::inquiry::{Inquiries, Inquiry};
 use crate::process::link::{Link, unexpected};
 use crate::process::message::{Ask, Connection, Entry, FromLogin, LoginSetup, Reply, ToLogin};
 use crate::process::ports::{Port, Serving};
@@ -65,7 +64,7 @@ pub fn run(
         deaf()?;
         let tls = server_config(&identities, minimum)?;
         let (stop_sender, stop) = watch::channel(false);
-        let doorkeeper = Doorkeeper::new(auth).map_err(ServeError::system("reach auth"))?;
+        let doorkeeper = Doorkeeper::new(auth, read).map_err(ServeError::system("reach auth"))?;
         let master = Link::new(master).map_err(ServeError::system("reach master"))?;
         let (tls_sender, tls) = watch::channel(tls);
         let entrance = Arc::new(Entrance {
@@ -135,7 +134,7 @@ async fn orders(
     loop {
         let order = tokio::select! {
             order = master.receive() => order?,
-            () = doorkeeper.lost.notified() => return Err(unexpected("auth")),
+            () = doorkeeper.lost() => return Err(unexpected("auth")),
         };
         // Without master nobody could enter any more.
         let Some((order, mut descriptors)) = order else {
@@ -162,78 +161,17 @@ async fn orders(
 }
 
 /// Asks auth on behalf of connections, and tells them what comes back: from auth, or from master.
-struct Doorkeeper {
-    auth: Mutex<Arc<Link>>,
-    waiting: Mutex<HashMap<Connection, mpsc::Sender<Step<OwnedFd>>>>,
-    next: AtomicU64,
-    /// There is no speaking with auth any more.
-    lost: Notify,
-}
+type Doorkeeper = Inquiries<Reply, Step<OwnedFd>>;
 
-impl Doorkeeper {
-    fn new(auth: OwnedFd) -> io::Result<Arc<Doorkeeper>> {
-        let link = Arc::new(Link::new(auth)?);
-        let doorkeeper = Arc::new(Doorkeeper {
-            auth: Mutex::new(Arc::clone(&link)),
-            waiting: Mutex::default(),
-            next: AtomicU64::default(),
-            lost: Notify::new(),
-        });
-        tokio::spawn(Arc::clone(&doorkeeper).hear(link));
-        Ok(doorkeeper)
-    }
-
-    /// Turns to another auth process.
-    fn reach(self: &Arc<Self>, auth: OwnedFd) -> io::Result<()> {
-        let link = Arc::new(Link::new(auth)?);
-        *self.auth.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&link);
-        tokio::spawn(Arc::clone(self).hear(link));
-        Ok(())
-    }
-
-    /// Passes on what auth says.
-    async fn hear(self: Arc<Self>, auth: Arc<Link>) {
-        loop {
-            let (connection, step) = match auth.receive().await {
-                Ok(Some((Reply::Challenge(connection, octets), _))) => {
-                    (connection, Step::Challenge(octets))
-                }
-                Ok(Some((Reply::Denied(connection), _))) => {
-                    (connection, Step::Verdict(Verdict::Denied))
-                }
-                Ok(Some((Reply::Disabled(connection, reason), _))) => {
-                    (connection, Step::Verdict(Verdict::Disabled(reason)))
-                }
-                Ok(Some((Reply::Unavailable(connection), _))) => {
-                    (connection, Step::Verdict(Verdict::Unavailable))
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    error!("auth cannot be understood: {error}");
-                    self.lost.notify_one();
-                    break;
-                }
-            };
-            self.answer(connection, step);
+/// Whom auth answers, and what.
+fn read(reply: Reply) -> (Connection, Step<OwnedFd>) {
+    match reply {
+        Reply::Challenge(connection, octets) => (connection, Step::Challenge(octets)),
+        Reply::Denied(connection) => (connection, Step::Verdict(Verdict::Denied)),
+        Reply::Disabled(connection, reason) => {
+            (connection, Step::Verdict(Verdict::Disabled(reason)))
         }
-        // Who waits learns that there is nobody to answer: its end of the channel is gone.
-        self.waiting().clear();
-    }
-
-    fn answer(&self, connection: Connection, step: Step<OwnedFd>) {
-        // A client that has left waits for nothing, and the line to the worker closes.
-        if let Some(waiting) = self.waiting().get(&connection) {
-            // One that had its answer has room for no second one.
-            let _ = waiting.try_send(step);
-        }
-    }
-
-    fn link(&self) -> Arc<Link> {
-        Arc::clone(&self.auth.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, HashMap<Connection, mpsc::Sender<Step<OwnedFd>>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        Reply::Unavailable(connection) => (connection, Step::Verdict(Verdict::Unavailable)),
     }
 }
 
@@ -242,41 +180,32 @@ impl Authenticate for Arc<Doorkeeper> {
     type Attempt = Asked;
 
     fn begin(&self, mechanism: Mechanism, line: Line) -> Asked {
-        let connection = self.next.fetch_add(1, Ordering::Relaxed);
-        let (sender, answers) = mpsc::channel(1);
-        self.waiting().insert(connection, sender);
         Asked {
-            doorkeeper: Arc::clone(self),
-            auth: self.link(),
-            connection,
+            inquiry: Inquiries::begin(self),
             first: Some((mechanism, line)),
-            answers,
             over: false,
         }
     }
 }
 
 /// A login that auth is asked about.
-struct Asked {
-    doorkeeper: Arc<Doorkeeper>,
-    auth: Arc<Link>,
-    connection: Connection,
+pub struct Asked {
+    inquiry: Inquiry<Reply, Step<OwnedFd>>,
     /// Until auth has heard of it.
     first: Option<(Mechanism, Line)>,
-    answers: mpsc::Receiver<Step<OwnedFd>>,
     /// There is a verdict.
     over: bool,
 }
 
 impl Asked {
     async fn ask(&mut self, response: Option<Secret>) -> io::Result<()> {
+        let connection = self.inquiry.number();
         if let Some((mechanism, line)) = self.first.take() {
-            let begin = Ask::Begin(self.connection, mechanism, line);
-            self.auth.send(&begin, &[]).await?;
+            let begin = Ask::Begin(connection, mechanism, line);
+            self.inquiry.say(&begin).await?;
         }
         let response = response.map(|secret| Zeroizing::new(secret.expose().to_vec()));
-        let step = Ask::Step(self.connection, response);
-        self.auth.send(&step, &[]).await
+        self.inquiry.say(&Ask::Step(connection, response)).await
     }
 }
 
@@ -285,7 +214,7 @@ impl Attempt for Asked {
 
     async fn step(&mut self, response: Option<Secret>) -> Step<OwnedFd> {
         let answer = match self.ask(response).await {
-            Ok(()) => self.answers.recv().await,
+            Ok(()) => self.inquiry.answer().await,
             Err(error) => {
                 error!("auth cannot be asked: {error}");
                 None
@@ -299,9 +228,9 @@ impl Attempt for Asked {
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        self.doorkeeper.waiting().remove(&self.connection);
         if !self.over && self.first.is_none() {
-            let (auth, cancel) = (Arc::clone(&self.auth), Ask::Cancel(self.connection));
+            let auth = Arc::clone(self.inquiry.auth());
+            let cancel = Ask::Cancel(self.inquiry.number());
             tokio::spawn(async move { auth.send(&cancel, &[]).await });
         }
     }

@@ -1,6 +1,7 @@
 //! The role master: it opens ports, holds certificates, starts all other processes and brings them together. Where it
 //! is root, it stays so, and therefore reads nothing that a stranger wrote: what it is told is who has logged in.
 
+use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use crate::process::certificates;
 use crate::process::child::{Child, Event, Gone, Said, Who};
 use crate::process::doors::{Doors, For};
 use crate::process::errands;
+use crate::process::looks::{Found, Looks, Question};
 use crate::process::message::{
     Connection, FromAuth, FromLmtp, FromLogin, Recipient, ToAuth, ToLmtp, ToLogin, ToWorker,
 };
@@ -83,6 +85,7 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
             auth: None,
             lmtp: None,
             workers,
+            looks: Looks::new(),
             next: 0,
             served: Vec::new(),
             proofs: 0,
@@ -109,6 +112,7 @@ struct Master {
     auth: Option<Child<ToAuth>>,
     lmtp: Option<Child<ToLmtp>>,
     workers: Workers,
+    looks: Looks<(Whom, Granted)>,
     /// The next process's number.
     next: u32,
     /// Which of login, auth and lmtp have come to serve, at whatever time.
@@ -117,6 +121,26 @@ struct Master {
     proofs: usize,
     /// Where MTAs come in.
     doors: Doors,
+}
+
+/// Who waits for a worker: a connection of the login process of this number, or a recipient of an lmtp process.
+#[derive(Clone, Copy, Debug)]
+enum Whom {
+    Session(u32, Connection),
+    Mail(u32, Recipient),
+}
+
+impl Whom {
+    fn order(self, granted: Granted) -> ToWorker {
+        match self {
+            Whom::Session(..) => ToWorker::Serve(granted),
+            Whom::Mail(..) => ToWorker::Receive(granted),
+        }
+    }
+}
+
+fn hung() -> ServeError {
+    ServeError::system("find the mail")(io::ErrorKind::TimedOut.into())
 }
 
 impl Master {
@@ -148,6 +172,7 @@ impl Master {
                 Some(Event::Said(who, number, said)) => self.hear(&who, number, said).await,
                 Some(Event::Gone(gone)) => self.lose(gone)?,
                 Some(Event::Again(who)) => self.again(&who).await,
+                Some(Event::Looked(question, found)) => self.looked(&question, found).await,
                 Some(Event::Sockets) => self.open_doors(false),
                 Some(Event::Certificates(identities)) => self.renew(identities),
                 None => break,
@@ -173,10 +198,10 @@ impl Master {
             }
             Said::Auth(_) if self.auth.as_ref().is_none_or(|auth| auth.number != number) => {}
             Said::Auth(FromAuth::Granted(login, connection, granted)) => {
-                self.let_in(login, connection, granted).await;
+                self.look(Whom::Session(login, connection), granted);
             }
             Said::Auth(FromAuth::Found(lmtp, recipient, granted)) => {
-                self.let_mail_in(lmtp, recipient, granted).await;
+                self.look(Whom::Mail(lmtp, recipient), granted);
             }
             Said::Auth(FromAuth::Open(question, source, user)) => {
                 let source = self.source(source).cloned();
@@ -200,57 +225,90 @@ impl Master {
         }
     }
 
-    /// Brings a connection and a worker together.
-    async fn let_in(&mut self, login: u32, connection: Connection, granted: Granted) {
-        if self.login.as_ref().is_none_or(|here| here.number != login) {
+    /// Has the mail of somebody who was let in looked at.
+    fn look(&mut self, whom: Whom, granted: Granted) {
+        if !self.is_here(&whom) {
             return;
         }
         let user = granted.user.clone();
-        let line = self.seat(granted, ToWorker::Serve).await;
-        let Some(login) = &self.login else { return };
-        match line {
-            Ok((_, line)) => {
-                login.tell(ToLogin::Enter(connection), Some(line));
+        let begun = match self.places.of(&self.config, granted) {
+            Ok((place, granted, root)) => {
+                let errand = (whom, granted);
+                let begun = self.looks.begin((place, root), errand, &self.events);
+                begun.map_err(|_| hung())
             }
-            Err(error) => {
-                error!(user, "login refused: {error}");
-                login.tell(ToLogin::Refuse(connection), None);
-            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = begun {
+            self.answer(whom, &user, Err(error));
         }
     }
 
-    /// Brings somebody's mail and a worker together.
-    async fn let_mail_in(&mut self, lmtp: u32, recipient: Recipient, granted: Granted) {
-        if self.lmtp.as_ref().is_none_or(|here| here.number != lmtp) {
-            return;
-        }
-        let user = granted.user.clone();
-        let line = self.seat(granted, ToWorker::Receive).await;
-        let Some(lmtp) = &self.lmtp else { return };
-        match line {
-            Ok((worker, line)) => {
-                lmtp.tell(ToLmtp::Enter(recipient, worker), Some(line));
+    /// The mail has been looked at, or not in time: brings those together with a worker who wait for that.
+    async fn looked(&mut self, question: &Question, found: Option<io::Result<Found>>) {
+        for (whom, granted) in self.looks.end(question, found.is_some()) {
+            if !self.is_here(&whom) {
+                continue;
             }
-            Err(error) => {
-                error!(user, "mail refused: {error}");
-                lmtp.tell(ToLmtp::Refuse(recipient), None);
-            }
+            let user = granted.user.clone();
+            let line = match &found {
+                Some(Ok(found)) => self.seat(found.clone(), whom.order(granted)).await,
+                Some(Err(error)) => {
+                    let error = io::Error::from(error.kind());
+                    Err(ServeError::system("find the mail")(error))
+                }
+                None => Err(hung()),
+            };
+            self.answer(whom, &user, line);
         }
     }
 
-    /// A line to the worker that serves this user, which is told what for, and its number.
-    async fn seat(
-        &mut self,
-        granted: Granted,
-        order: fn(Granted) -> ToWorker,
-    ) -> Result<(u32, OwnedFd), ServeError> {
-        let (place, granted, root) = self.places.of(&self.config, granted)?;
+    /// A line to the worker that serves in this place, which is told what for, and its number.
+    async fn seat(&mut self, found: Found, order: ToWorker) -> Result<(u32, OwnedFd), ServeError> {
         let number = self.number();
         let (config, events) = (&self.config, &self.events);
-        let line = self
-            .workers
-            .line(config, (place, root), order(granted), number, events);
+        let line = self.workers.line(config, found, order, number, events);
         line.await
+    }
+
+    /// Whether the process that somebody has come to is the one that is there now.
+    fn is_here(&self, whom: &Whom) -> bool {
+        match whom {
+            Whom::Session(number, _) => {
+                let login = self.login.as_ref();
+                login.is_some_and(|here| here.number == *number)
+            }
+            Whom::Mail(number, _) => {
+                let lmtp = self.lmtp.as_ref();
+                lmtp.is_some_and(|here| here.number == *number)
+            }
+        }
+    }
+
+    /// Gives somebody a line to a worker, or none.
+    fn answer(&self, whom: Whom, user: &str, line: Result<(u32, OwnedFd), ServeError>) {
+        match whom {
+            Whom::Session(_, connection) => {
+                let Some(login) = &self.login else { return };
+                match line {
+                    Ok((_, line)) => login.tell(ToLogin::Enter(connection), Some(line)),
+                    Err(error) => {
+                        error!(user, "login refused: {error}");
+                        login.tell(ToLogin::Refuse(connection), None)
+                    }
+                };
+            }
+            Whom::Mail(_, recipient) => {
+                let Some(lmtp) = &self.lmtp else { return };
+                match line {
+                    Ok((worker, line)) => lmtp.tell(ToLmtp::Enter(recipient, worker), Some(line)),
+                    Err(error) => {
+                        error!(user, "mail refused: {error}");
+                        lmtp.tell(ToLmtp::Refuse(recipient), None)
+                    }
+                };
+            }
+        }
     }
 
     /// A process has ended that was not told to.

@@ -281,8 +281,9 @@ pub struct Entry {
 /// Lmtp → worker, on the line of a recipient: mail for that user, and nothing else.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Bring {
-    /// First: the mailbox that the address names, in UTF-8. Answered by [`Brought::Ready`].
-    Open(Option<String>),
+    /// First: the mailbox that the address names, in UTF-8, and how large the message was announced to be. Answered by
+    /// [`Brought::Ready`].
+    Open(Option<String>, Option<u64>),
     /// More of a message.
     Octets(Vec<u8>),
     /// That was all of it. Answered by [`Brought::Whole`].
@@ -294,8 +295,8 @@ pub enum Bring {
 /// Worker → lmtp, on the same line.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Brought {
-    /// There is a mailbox for what comes.
-    Ready,
+    /// There is a mailbox for what comes, on this device.
+    Ready(u64),
     /// The message is on the disk; its number.
     Whole(u64),
     /// It is in the mailbox, for good.
@@ -309,6 +310,8 @@ pub enum Brought {
 pub enum Refused {
     /// The user has as much as is allowed.
     OverQuota,
+    /// The same for now.
+    FullForNow,
     /// There is no room on the disk.
     DiskFull,
     /// It is too large.

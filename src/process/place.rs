@@ -23,6 +23,17 @@ pub struct Place {
 }
 
 impl Place {
+    /// One for all users of a uid.
+    #[cfg(test)]
+    pub fn of_uid(uid: u32) -> Place {
+        Place {
+            ids: Some(Ids { uid, gid: uid }),
+            reach: None,
+            crowded: false,
+            user: None,
+        }
+    }
+
     /// The directory of the mail of all its users.
     pub fn common(&self) -> Option<&Path> {
         self.reach.as_ref()?.first().map(PathBuf::as_path)

@@ -56,15 +56,15 @@ impl Mail {
     /// Takes mail for somebody, to the end of the line.
     pub async fn receive(self: &Arc<Self>, granted: Granted, line: OwnedFd) -> io::Result<()> {
         let mut line = way::line(line)?;
-        let Bring::Open(mailbox) = timeout(OPEN_LIMIT, way::read(&mut line)).await?? else {
+        let Bring::Open(mailbox, size) = timeout(OPEN_LIMIT, way::read(&mut line)).await?? else {
             return Err(unexpected("no delivery begins like this"));
         };
         let user = granted.user.as_str();
-        let (_seat, target) = match self.open(&granted, mailbox.as_deref()).await {
+        let (_seat, target) = match self.open(&granted, mailbox.as_deref(), size).await {
             Ok(open) => open,
             Err(refused) => return way::write(&mut line, &Brought::Refused(refused)).await,
         };
-        way::write(&mut line, &Brought::Ready).await?;
+        way::write(&mut line, &Brought::Ready(target.device())).await?;
         let mut held: Option<Held> = None;
         loop {
             match way::read(&mut line).await? {
@@ -95,7 +95,7 @@ impl Mail {
                     };
                     way::write(&mut line, &answer).await?;
                 }
-                Bring::Open(_) | Bring::End => return Err(unexpected("no message is like this")),
+                Bring::Open(..) | Bring::End => return Err(unexpected("no message is like this")),
             }
         }
     }
@@ -105,6 +105,7 @@ impl Mail {
         &self,
         granted: &Granted,
         mailbox: Option<&str>,
+        size: Option<u64>,
     ) -> Result<(Seat, Target), Refused> {
         let user = granted.user.as_str();
         let seat = match self.users.enter(granted, Purpose::Mail).await {
@@ -116,6 +117,8 @@ impl Mail {
         };
         let target = seat.user().target(mailbox).await;
         let target = target.map_err(|fault| refused(user, &fault))?;
+        let tried = target.try_out(size).await;
+        tried.map_err(|fault| refused(user, &fault))?;
         Ok((seat, target))
     }
 
@@ -144,7 +147,7 @@ impl Mail {
             octets = match way::read(line).await? {
                 Bring::Octets(octets) => octets,
                 Bring::End => break,
-                Bring::Open(_) | Bring::Place(_) => {
+                Bring::Open(..) | Bring::Place(_) => {
                     return Err(unexpected("no message goes on like this"));
                 }
             };
@@ -171,6 +174,14 @@ fn refused(user: &str, fault: &Fault) -> Refused {
         Fault::OverQuota => {
             info!(user, "mail refused: {fault}");
             Refused::OverQuota
+        }
+        Fault::OverQuotaForNow => {
+            info!(user, "mail refused: {fault}");
+            Refused::FullForNow
+        }
+        Fault::DiskQuota(_) => {
+            warn!(user, "mail refused: {fault}");
+            Refused::FullForNow
         }
         Fault::DiskFull(_) => {
             warn!(user, "mail refused: {fault}");

@@ -73,13 +73,14 @@ pub fn for_login(config: &Config) -> String {
     own.to_toml(false)
 }
 
-/// What the lmtp process needs: how large a message may be.
+/// What the lmtp process needs: how large a message may be, and whom it believes.
 pub fn for_lmtp(config: &Config) -> String {
     let mut own = Config {
         log: config.log.clone(),
         ..Config::default()
     };
     own.mail.max_message_size = config.mail.max_message_size;
+    own.listen.xclient_from = config.listen.xclient_from.clone();
     own.to_toml(false)
 }
 
@@ -129,7 +130,7 @@ mod tests {
     #[test]
     fn each_process_gets_what_it_needs_and_no_more() {
         let all = Config::parse(
-            "[listen]\nimap = [\"127.0.0.1:1\"]\n[tls]\ncertificate = \"/c\"\nkey = \"/k\"\nminimum-version = \"1.3\"\n\
+            "[listen]\nimap = [\"127.0.0.1:1\"]\nxclient-from = [\"10.0.0.0/8\"]\n[tls]\ncertificate = \"/c\"\nkey = \"/k\"\nminimum-version = \"1.3\"\n\
              [mail]\nlocation = \"/v/%u\"\nmax-message-size = \"7K\"\n[auth]\nmechanisms = [\"PLAIN\"]\nfailure-delay = \"3s\"\n\
              [[auth.source]]\nkind = \"static\"\npassword = \"geheim\"\n[users]\nuid = \"7\"\ngid = \"8\"\n\
              [limits]\nconnections = 9\n[log]\nlevel = \"debug\"\n",
@@ -138,6 +139,8 @@ mod tests {
         let login = read(&for_login(&all)).unwrap();
         let auth = read(&for_auth(&all)).unwrap();
         let worker = read(&for_worker(&all)).unwrap();
+        let lmtp = read(&for_lmtp(&all)).unwrap();
+        assert_eq!(lmtp.listen.xclient_from, all.listen.xclient_from);
         for text in [for_login(&all), for_worker(&all), for_lmtp(&all)] {
             assert!(!text.contains("geheim") && !text.contains("/k"), "{text}");
         }

@@ -139,10 +139,7 @@ pub fn serve_maildir(options: MaildirOptions) -> Result<(), ServeError> {
         };
         let service = Service {
             // The one user may have all the connections there are.
-            users: Users::new(
-                usize::MAX,
-                Box::new(move |_| Ok(User::open(account.clone())?)),
-            ),
+            users: Users::new(usize::MAX, Box::new(move |_| Ok(account.clone()))),
             limits: session_limits(&config),
             stop,
         };

@@ -1,5 +1,6 @@
 //! Who is logged in: one [`User`] for all connections of an account, so that they share its
-//! mailboxes in memory, and a limit on how many there are.
+//! mailboxes in memory, and a limit on how many there are. Whoever comes brings what the sources say of the account now:
+//! its limits hold from then on for all, and mail that is elsewhere is opened for those who come, while others stay.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +11,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, interval};
 
 use crate::auth::Granted;
-use crate::mailbox::user::User;
+use crate::mailbox::user::{Account, User};
 use crate::process::ServeError;
 
 /// An account nobody is logged in to stays in memory this long, for clients come back soon.
@@ -19,12 +20,12 @@ const STAYS: Duration = Duration::from_secs(60);
 /// How often those are looked for.
 const LOOK: Duration = Duration::from_secs(15);
 
-/// Opens the account of somebody who was let in; may block.
-pub type Open = dyn Fn(&Granted) -> Result<Arc<User>, ServeError> + Send + Sync;
+/// The account of somebody who was let in.
+pub type Describe = dyn Fn(&Granted) -> Result<Account, ServeError> + Send + Sync;
 
 /// The accounts that are open.
 pub struct Users {
-    open: Box<Open>,
+    describe: Box<Describe>,
     /// Most connections of one user.
     per_user: usize,
     accounts: Mutex<HashMap<String, Entry>>,
@@ -75,10 +76,10 @@ struct Counted {
 }
 
 impl Users {
-    /// No accounts yet; each is opened by `open` at its first login, on the blocking pool.
-    pub fn new(per_user: usize, open: Box<Open>) -> Arc<Users> {
+    /// No accounts yet; each is opened as `describe` says at its first login.
+    pub fn new(per_user: usize, describe: Box<Describe>) -> Arc<Users> {
         Arc::new(Users {
-            open,
+            describe,
             per_user,
             accounts: Mutex::default(),
         })
@@ -112,17 +113,19 @@ impl Users {
             name: granted.user.clone(),
             purpose,
         };
+        let account = (self.describe)(granted)?;
         let mut user = cell
-            .get_or_try_init(|| self.open(granted))
+            .get_or_try_init(|| open(&account))
             .await
             .map(Arc::clone)?;
-        if !is_current(&user).await {
+        if !is_current(&user, &account).await {
             let cell = self.renew(&granted.user, &user);
             user = cell
-                .get_or_try_init(|| self.open(granted))
+                .get_or_try_init(|| open(&account))
                 .await
                 .map(Arc::clone)?;
         }
+        user.limit(account.quota);
         Ok(Seat {
             user,
             _counted: counted,
@@ -139,13 +142,6 @@ impl Users {
             entry.user = Arc::default();
         }
         Arc::clone(&entry.user)
-    }
-
-    async fn open(self: &Arc<Self>, granted: &Granted) -> Result<Arc<User>, ServeError> {
-        let (users, granted) = (Arc::clone(self), granted.clone());
-        spawn_blocking(move || (users.open)(&granted))
-            .await
-            .unwrap_or_else(|error| Err(ServeError::system("open the mail")(error.into())))
     }
 
     /// Closes accounts that nobody uses any more, for as long as it is polled.
@@ -196,7 +192,17 @@ impl Users {
     }
 }
 
-async fn is_current(user: &Arc<User>) -> bool {
+async fn open(account: &Account) -> Result<Arc<User>, ServeError> {
+    let account = account.clone();
+    let opened = spawn_blocking(move || User::open(account)).await;
+    let opened = opened.map_err(|error| ServeError::system("open the mail")(error.into()))?;
+    Ok(opened?)
+}
+
+async fn is_current(user: &Arc<User>, account: &Account) -> bool {
+    if *user.location() != account.location {
+        return false;
+    }
     let user = Arc::clone(user);
     spawn_blocking(move || user.is_current())
         .await
@@ -260,11 +266,11 @@ mod tests {
     fn nowhere(per_user: usize) -> (Arc<Users>, Arc<AtomicUsize>) {
         let asked = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&asked);
-        let open = move |_: &Granted| {
+        let describe = move |_: &Granted| {
             counter.fetch_add(1, Ordering::Relaxed);
             Err(ServeError::Usage("nowhere".to_owned()))
         };
-        (Users::new(per_user, Box::new(open)), asked)
+        (Users::new(per_user, Box::new(describe)), asked)
     }
 
     #[tokio::test]
@@ -287,11 +293,8 @@ mod tests {
     async fn an_account_is_shared_and_stays_for_a_minute() {
         let home = tempfile::tempdir().unwrap();
         let maildir = home.path().join("Maildir");
-        let open = move |_: &Granted| {
-            let account = accounts::at(maildir.clone(), &Config::default());
-            Ok(User::open(account)?)
-        };
-        let users = Users::new(2, Box::new(open));
+        let describe = move |_: &Granted| Ok(accounts::at(maildir.clone(), &Config::default()));
+        let users = Users::new(2, Box::new(describe));
         let ana = granted("ana");
         let first = users.enter(&ana, Purpose::Session).await.unwrap();
         let second = users.enter(&ana, Purpose::Session).await.unwrap();
@@ -317,11 +320,8 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let maildir = home.path().join("Maildir");
         let at = maildir.clone();
-        let open = move |_: &Granted| {
-            let account = accounts::at(at.clone(), &Config::default());
-            Ok(User::open(account)?)
-        };
-        let users = Users::new(9, Box::new(open));
+        let describe = move |_: &Granted| Ok(accounts::at(at.clone(), &Config::default()));
+        let users = Users::new(9, Box::new(describe));
         let ana = granted("ana");
         let old = users.enter(&ana, Purpose::Session).await.unwrap();
         std::fs::rename(&maildir, home.path().join("aside")).unwrap();
@@ -333,6 +333,37 @@ mod tests {
         std::fs::remove_dir_all(&maildir).unwrap();
         let last = users.enter(&ana, Purpose::Session).await.unwrap();
         assert!(last.user().is_current() && !new.user().is_current());
+    }
+
+    #[tokio::test]
+    async fn what_the_source_says_holds_when_somebody_comes() {
+        let home = tempfile::tempdir().unwrap();
+        let at = |name: &str| accounts::at(home.path().join(name), &Config::default());
+        let said = Arc::new(Mutex::new(at("one")));
+        let source = Arc::clone(&said);
+        let describe = move |_: &Granted| Ok(source.lock().unwrap().clone());
+        let users = Users::new(9, Box::new(describe));
+        let ana = granted("ana");
+        let enter = async || users.enter(&ana, Purpose::Session).await.unwrap();
+        let limit = async |seat: &Seat| {
+            let state = seat.user().quota().state().await.unwrap();
+            state.and_then(|state| state.limits.messages)
+        };
+        let first = enter().await;
+        assert_eq!(limit(&first).await, None);
+        for most in [Some(7), Some(9)] {
+            said.lock().unwrap().quota.messages = most;
+            let next = enter().await;
+            assert!(Arc::ptr_eq(first.user(), next.user()));
+            assert_eq!(limit(&first).await, most);
+        }
+        // Mail that is elsewhere is for those who come.
+        *said.lock().unwrap() = at("two");
+        let moved = enter().await;
+        assert!(!Arc::ptr_eq(first.user(), moved.user()));
+        assert!(home.path().join("two/cur").is_dir());
+        assert_eq!((limit(&first).await, limit(&moved).await), (Some(9), None));
+        assert!(Arc::ptr_eq(moved.user(), enter().await.user()));
     }
 
     #[tokio::test]

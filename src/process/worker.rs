@@ -17,7 +17,6 @@ use tracing::{debug, warn};
 
 use crate::auth::Granted;
 use crate::imap::core::Tag;
-use crate::mailbox::user::User;
 use crate::net::shutdown::{SESSIONS_GRACE, drain, note_end};
 use crate::process::ServeError;
 use crate::process::accounts;
@@ -95,10 +94,7 @@ pub fn run(setup: WorkerSetup, master: OwnedFd) -> Result<(), ServeError> {
         let most = config.mail.max_message_size.limit();
         let users = Users::new(
             at_most(config.limits.connections_per_user),
-            Box::new(move |granted| {
-                let account = accounts::of_granted(&config, own_uid, granted)?;
-                Ok(User::open(account)?)
-            }),
+            Box::new(move |granted| accounts::of_granted(&config, own_uid, granted)),
         );
         let service = Service {
             users: Arc::clone(&users),

@@ -1,28 +1,20 @@
 //! The workers that master has started, and which of them a user's next session goes to.
 
 use std::collections::HashMap;
-use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
-use tokio::time::timeout;
 
 use crate::config::Config;
 use crate::net::tls::Identities;
 use crate::process::ServeError;
 use crate::process::child::{Child, Event, Said, Who};
+use crate::process::looks::Found;
 use crate::process::message::{FromWorker, Setup, ToWorker, WorkerSetup};
 use crate::process::place::Place;
 use crate::process::settings;
-use crate::process::worker::identities;
-
-/// How long the directories of a user's mail may take to be found.
-const LOOK_LIMIT: Duration = Duration::from_secs(5);
 
 /// All workers, by their numbers.
 pub struct Workers {
@@ -57,7 +49,7 @@ impl Workers {
     }
 
     /// A line to the worker that serves in this place, which is told `order`, and its number; it is started with this one
-    /// if it is not there. `root` is the user's mail.
+    /// if it is not there.
     ///
     /// # Errors
     ///
@@ -65,15 +57,12 @@ impl Workers {
     pub async fn line(
         &mut self,
         config: &Config,
-        (place, root): (Place, PathBuf),
+        (place, here): Found,
         order: ToWorker,
         number: u32,
         events: &mpsc::Sender<Event>,
     ) -> Result<(u32, OwnedFd), ServeError> {
         let doing = "start a worker";
-        let (place, here) = look(place, root)
-            .await
-            .map_err(ServeError::system("find the mail"))?;
         let mut found = None;
         for (number, worker) in &mut self.all {
             if worker.leaving || worker.place != place {
@@ -169,63 +158,4 @@ async fn start(
     let wrap = |said: FromWorker| Said::Worker(said);
     let setup = (&setup, &Identities::default());
     Child::start(who, number, setup, &[], events, wrap).await
-}
-
-/// Looks at the directories themselves: mail that lies elsewhere by way of a symbolic link has a place of its own. Gives
-/// what is there now, too.
-async fn look(place: Place, root: PathBuf) -> io::Result<(Place, Vec<(u64, u64)>)> {
-    let look = spawn_blocking(move || {
-        let leads_out = place.crowded
-            && place
-                .common()
-                .is_some_and(|common| leads_out(&root, common));
-        let place = match leads_out {
-            true => place.alone(root),
-            false => place,
-        };
-        let here = identities(place.reach.as_deref().unwrap_or_default());
-        (place, here)
-    });
-    timeout(LOOK_LIMIT, look).await?.map_err(io::Error::other)
-}
-
-/// Whether what is there of a path lies outside of a directory, in which its name is.
-fn leads_out(path: &Path, common: &Path) -> bool {
-    let Ok(common) = fs::canonicalize(common) else {
-        return false;
-    };
-    let there = path
-        .ancestors()
-        .find_map(|path| fs::canonicalize(path).ok());
-    there.is_some_and(|there| !there.starts_with(&common) && !common.starts_with(&there))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::symlink;
-
-    use super::*;
-
-    #[test]
-    fn a_link_may_lead_out() {
-        let home = tempfile::tempdir().unwrap();
-        let at = |name: &str| home.path().join(name);
-        for dir in ["vmail/a/ann", "disk/b/bob"] {
-            fs::create_dir_all(at(dir)).unwrap();
-        }
-        symlink(at("disk/b"), at("vmail/b")).unwrap();
-        symlink(at("vmail"), at("mail")).unwrap();
-        for (path, common, out) in [
-            ("vmail/a/ann/Maildir", "vmail", false),
-            ("vmail/a/new", "vmail", false),
-            ("vmail/new/new", "vmail", false),
-            ("vmail/b/bob", "vmail", true),
-            ("vmail/b/new/Maildir", "vmail", true),
-            ("mail/a/ann", "mail", false),
-            ("mail/b/bob", "mail", true),
-            ("not/there", "not", false),
-        ] {
-            assert_eq!(leads_out(&at(path), &at(common)), out, "{path}");
-        }
-    }
 }

@@ -138,7 +138,13 @@ pub fn answer(fault: &Fault, doing: &str) -> Result<(Option<Code>, Cow<'static, 
         Fault::AlreadyExists => (Some(Code::AlreadyExists), fault.to_string().into()),
         Fault::HasChildren => (Some(Code::HasChildren), fault.to_string().into()),
         Fault::Cannot(_) => (Some(Code::Cannot), fault.to_string().into()),
-        Fault::OverQuota => (Some(Code::OverQuota), fault.to_string().into()),
+        Fault::OverQuota | Fault::OverQuotaForNow => {
+            (Some(Code::OverQuota), fault.to_string().into())
+        }
+        Fault::DiskQuota(_) => {
+            log(fault, doing);
+            (Some(Code::OverQuota), Fault::OverQuota.to_string().into())
+        }
         Fault::TooManyKeywords => (Some(Code::Limit), fault.to_string().into()),
         Fault::TooManyAnnotations => (Some(Code::MetadataTooMany), fault.to_string().into()),
         Fault::Expunged => (Some(Code::ExpungeIssued), fault.to_string().into()),
@@ -188,6 +194,13 @@ mod tests {
         assert_eq!(
             text(Fault::DiskFull("writing /home/u/Maildir/tmp/x".into())).as_deref(),
             Some("The disk is full")
+        );
+        let spent = io::Error::from(io::ErrorKind::QuotaExceeded);
+        let spent = Fault::from_io("writing /home/u/Maildir/tmp/x", spent);
+        assert_eq!(code(spent.clone()), Some(Some(Code::OverQuota)));
+        assert_eq!(
+            text(spent).as_deref(),
+            Some("Quota exceeded (mailbox for user is full)")
         );
         assert_eq!(
             text(Fault::NoPermission("writing /home/u".into())).as_deref(),

@@ -19,8 +19,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use maildir::{Maildir, MaildirError, TemporaryMailFile};
-use rustix::fs::{OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
-use rustix::io::retry_on_intr;
+use rustix::fs::{FallocateFlags, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
+use rustix::io::{Errno, retry_on_intr};
 
 use crate::imap::date::DateTime;
 use crate::imap::flag::SystemFlags;
@@ -104,6 +104,15 @@ impl Delivery {
             held_cr: false,
             failed: false,
         })
+    }
+
+    /// Whether so many octets would find room on the disk, where its file system can tell. Gives it up then.
+    pub fn try_room(self, octets: u64) -> io::Result<()> {
+        let keep = FallocateFlags::KEEP_SIZE;
+        match retry_on_intr(|| rustix::fs::fallocate(&self.synced, keep, 0, octets)) {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) | Ok(()) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Adds bytes as the client sent them; CRLF is stored as LF, a bare CR stays, as Dovecot does.

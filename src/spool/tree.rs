@@ -56,7 +56,7 @@ pub enum DiskNames {
 }
 
 /// Where an account's mail is and how it is laid out.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
     /// The Maildir.
     pub root: PathBuf,

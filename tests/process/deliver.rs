@@ -1,7 +1,9 @@
 //! `culver deliver`: with a server, beside one, and as whom.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, Permissions};
 use std::io::Write;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -16,7 +18,7 @@ use crate::lmtp::mail;
 const TEXT: &str = "From sender@remote.test Mon Jan  1 00:00:00 2024\nSubject: x\r\n\r\ny\n";
 
 /// Runs it, as this user where one is named.
-fn deliver(hall: &Hall, uid: Option<u32>, arguments: &[&str]) -> Output {
+fn deliver(hall: &Hall, uid: Option<u32>, arguments: &[impl AsRef<OsStr>]) -> Output {
     run(
         Command::new(culver_program()).arg("deliver"),
         hall,
@@ -25,13 +27,23 @@ fn deliver(hall: &Hall, uid: Option<u32>, arguments: &[&str]) -> Output {
     )
 }
 
-fn run(command: &mut Command, hall: &Hall, uid: Option<u32>, arguments: &[&str]) -> Output {
+fn run(
+    command: &mut Command,
+    hall: &Hall,
+    uid: Option<u32>,
+    arguments: &[impl AsRef<OsStr>],
+) -> Output {
     command.arg("--config").arg(hall.at("culver.toml"));
     command.args(arguments).current_dir("/");
     command.env("HOME", "/nonexistent").env_remove("USER");
     if let Some(uid) = uid {
         command.uid(uid).gid(uid);
     }
+    fed(command)
+}
+
+/// Runs it with a message.
+fn fed(command: &mut Command) -> Output {
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     // What makes no sense is not read.
@@ -109,7 +121,7 @@ fn as_root_it_becomes_the_user_and_needs_no_server() {
 #[test]
 fn what_is_wrong_is_said_as_mtas_understand_it() {
     let Some(hall) = Hall::open() else { return };
-    exits(&deliver(&hall, None, &[]), 64, "root has no mail");
+    exits(&deliver(&hall, None, &[""; 0]), 64, "root has no mail");
     exits(
         &deliver(&hall, None, &["--nonsense"]),
         64,
@@ -138,6 +150,54 @@ fn what_is_wrong_is_said_as_mtas_understand_it() {
     fs::write(hall.at("culver.toml"), "[users\n").unwrap();
     let output = deliver(&hall, None, &["-d", "bert"]);
     assert_eq!(output.status.code(), Some(75));
+}
+
+#[test]
+fn whatever_mail_is_called_is_taken() {
+    let Some(hall) = Hall::open() else { return };
+    let of = |octets: &[u8]| OsString::from_vec(octets.to_vec());
+    let taken: [&[&[u8]]; 5] = [
+        &[b"-f", b"-foo@example.org"],
+        &[b"-f-foo@example.org", b"-a", b"-ann+x"],
+        &[b"-f", b"\xff@example.org", b"-a", b"ann+\xff@example.org"],
+        &[b"-m", b"-e"],
+        &[b"-m", b"B\xf6x"],
+    ];
+    for (count, arguments) in taken.into_iter().enumerate() {
+        let mut all = vec![of(b"-d"), of(b"ann")];
+        all.extend(arguments.iter().map(|words| of(words)));
+        exits(&deliver(&hall, None, &all), 0, "");
+        assert_eq!(mail(&hall, "ann/Maildir").len(), count + 1, "{all:?}");
+    }
+    for nobody in [&b"-foo@example.org"[..], b"\xff@example.org", b"an\xff"] {
+        let output = deliver(&hall, None, &[of(b"-d"), of(nobody)]);
+        exits(&output, 67, "no such user");
+    }
+    // Who it is for is not in question.
+    exits(&deliver(&hall, None, &[of(b"-d"), of(b"ann+\xff")]), 0, "");
+}
+
+#[test]
+fn a_configuration_that_cannot_be_looked_at_is_waited_for() {
+    let Some(hall) = Hall::open() else { return };
+    let closed = hall.at("closed");
+    fs::create_dir(&closed).unwrap();
+    fs::rename(hall.at("culver.toml"), closed.join("culver.toml")).unwrap();
+    fs::set_permissions(&closed, Permissions::from_mode(0o700)).unwrap();
+    symlink("closed/culver.toml", hall.at("culver.toml")).unwrap();
+    exits(
+        &deliver(&hall, Some(ANN), &["-d", "ann"]),
+        75,
+        "culver.toml",
+    );
+    // The same where nobody names it.
+    let script = "mount -t tmpfs tmpfs /etc && mkdir -m 700 /etc/culver && \
+        exec setpriv --reuid 61001 --regid 61001 --clear-groups \"$0\" deliver -d ann";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--propagation", "private", "sh", "-ec", script]);
+    command.arg(culver_program()).env_remove("CULVER_CONFIG");
+    let output = fed(&mut command);
+    exits(&output, 75, "/etc/culver/culver.toml");
 }
 
 #[test]
@@ -196,6 +256,6 @@ fn by_its_other_name_and_for_who_runs_it() {
     let mut command = Command::new("env");
     command.arg(format!("HOME={}", hall.at("bert").display()));
     command.arg(&lda);
-    exits(&run(&mut command, &hall, Some(BERT), &[]), 0, "");
+    exits(&run(&mut command, &hall, Some(BERT), &[""; 0]), 0, "");
     assert_eq!(mail(&hall, "bert/Maildir").len(), 1);
 }

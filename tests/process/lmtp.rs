@@ -1,12 +1,14 @@
 //! Mail by LMTP, into the mail of users of several uids.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::fs::MetadataExt;
+use std::net::TcpStream;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use crate::hall::{ANN, BERT, Hall, Shown, VMAIL};
+use crate::harness::server::free_port;
 use crate::harness::{PATIENCE, wait_until};
 
 /// An MTA that is connected.
@@ -251,6 +253,61 @@ fn a_full_disk_is_its_owners_and_for_a_while() {
 }
 
 #[test]
+fn a_mailbox_that_cannot_be_written_is_its_owners_trouble() {
+    let Some(hall) = Hall::open() else { return };
+    let (carl, dora) = ("carl@example.org", "dora@example.org");
+    let mut mta = Mta::open(&hall);
+    mta.bring(&[carl, dora], "Subject: x\r\n\r\n");
+    let later = format!("451 4.3.0 <{carl}> Temporary internal error");
+    for sub in ["tmp", "new"] {
+        let closed = hall.at(CARLS).join(sub);
+        fs::set_permissions(&closed, Permissions::from_mode(0o500)).unwrap();
+        mta.say("MAIL FROM:<sender@remote.test> SIZE=1000");
+        assert_eq!(mta.say(&format!("RCPT TO:<{carl}>")), later, "{sub}");
+        mta.say("RSET");
+        let replies = mta.bring(&[dora], "Subject: x\r\n\r\n");
+        assert_eq!(replies, [format!("250 2.0.0 <{dora}> Saved")]);
+        fs::set_permissions(&closed, Permissions::from_mode(0o700)).unwrap();
+    }
+    // One that becomes so after that.
+    mta.envelope(&[dora, carl, dora]);
+    let closed = hall.at(CARLS).join("new");
+    fs::set_permissions(&closed, Permissions::from_mode(0o500)).unwrap();
+    mta.say("DATA");
+    mta.send(b"Subject: x\r\n\r\n.\r\n");
+    let saved = format!("250 2.0.0 <{dora}> Saved");
+    let later = format!("451 4.2.0 <{carl}> Temporary internal error");
+    assert_eq!(
+        [(); 3].map(|()| mta.outcome()),
+        [saved.clone(), later, saved]
+    );
+    assert_eq!(mail(&hall, DORAS).len(), 5);
+}
+
+#[test]
+fn a_quota_that_is_changed_holds_at_once() {
+    let Some(hall) = Hall::open() else { return };
+    let full = "full@example.org";
+    let mut client = hall.client(full);
+    let text = format!("Subject: x\r\n\r\n{}\r\n", "y".repeat(400));
+    let mut mta = Mta::open(&hall);
+    let first = mta.bring(&[full], &text);
+    assert_eq!(first, [format!("250 2.0.0 <{full}> Saved")]);
+    let users = fs::read_to_string(hall.at("users")).unwrap();
+    fs::write(hall.at("users"), users.replace("bytes=1000", "bytes=1M")).unwrap();
+    let mut last = Vec::new();
+    wait_until("the new limit", || {
+        last = mta.bring(&[full], &text);
+        last[0].ends_with("Saved")
+    });
+    let quota = client.ok("GETQUOTAROOT INBOX");
+    assert!(
+        quota.iter().any(|line| line.contains(" 1024)")),
+        "{quota:?}"
+    );
+}
+
+#[test]
 fn many_at_once_bring_each_message_once() {
     let Some(hall) = Hall::open() else { return };
     let mut client = hall.client("ann");
@@ -330,6 +387,11 @@ fn names_lead_nowhere_but_to_users() {
             "{line:?}"
         );
     }
+    for name in [&b"an\xff"[..], b"\xffann", b"ann\xf6@example.org"].repeat(4) {
+        mta.send(&[b"RCPT TO:<", name, b">\r\n"].concat());
+        let reply = mta.reply();
+        assert!(reply.starts_with("550 5.1.1 <"), "{name:?}: {reply}");
+    }
     mta.say("RSET");
     for name in [
         "ann+../x",
@@ -387,6 +449,63 @@ fn what_the_manual_says_is_too_much_is() {
     }
     assert!(mta.say("HELO x").starts_with("421 4.7.0 "));
     assert!(mta.is_over());
+}
+
+#[test]
+fn whom_a_trusted_filter_names_is_in_the_trace() {
+    let port = free_port();
+    let all = [("listen", "xclient-from = [\"127.0.0.0/30\"]")];
+    let hall = Hall::prepared(&all, |home| {
+        let file = home.join("culver.toml");
+        let text = fs::read_to_string(&file).unwrap();
+        let with_port = format!("/lmtp\", \"127.0.0.1:{port}\"]");
+        fs::write(&file, text.replace("/lmtp\"]", &with_port)).unwrap();
+    });
+    let Some(hall) = hall else { return };
+    let mut stream = None;
+    wait_until("the port of LMTP", || {
+        stream = TcpStream::connect(("127.0.0.1", port)).ok();
+        stream.is_some()
+    });
+    let mut stream = stream.unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let said = "LHLO filter.test\r\nXCLIENT ADDR=192.0.2.7 HELO=client.test\r\nLHLO filter.test\r\n\
+        MAIL FROM:<a@b>\r\nRCPT TO:<ann>\r\nDATA\r\n.\r\nQUIT\r\n";
+    stream.write_all(said.as_bytes()).unwrap();
+    let mut heard = String::new();
+    stream.read_to_string(&mut heard).unwrap();
+    assert!(heard.contains("\r\n250-XCLIENT ") && heard.contains(" Saved\r\n221 "));
+    let [file] = mail(&hall, ANNS).try_into().unwrap();
+    let text = fs::read_to_string(file).unwrap();
+    assert!(
+        text.contains("\nReceived: from client.test ([192.0.2.7])\n"),
+        "{text}"
+    );
+    wait_until("a line of the log", || {
+        hall.log().contains("from=Some(192.0.2.7)")
+    });
+    // Whoever may connect to a path may be anybody.
+    let mut mta = Mta::open(&hall);
+    assert!(!mta.say("LHLO x").contains("XCLIENT"));
+    let reply = mta.say("XCLIENT ADDR=192.0.2.7");
+    assert_eq!(reply, "550 5.7.0 Insufficient authorization");
+}
+
+#[test]
+fn one_user_of_the_system_leaves_room_for_others() {
+    let Some(hall) = Hall::open() else { return };
+    let mut mtas = vec![Mta::open(&hall)];
+    // Those that were tried before it listened are gone.
+    while let Some(mta) = Mta::try_open(&hall.at("lmtp")) {
+        mtas.push(mta);
+        assert!(mtas.len() <= 100);
+    }
+    assert_eq!(mtas.len(), 100);
+    wait_until("a line of the log", || {
+        hall.log().contains("too many connections")
+    });
+    mtas.pop();
+    wait_until("a place", || Mta::try_open(&hall.at("lmtp")).is_some());
 }
 
 /// The most memory that a process has had, in KiB.

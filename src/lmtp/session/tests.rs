@@ -1,75 +1,37 @@
 //! Dialogues with a mail system that keeps what it gets in memory.
 
-use std::sync::{Arc, Mutex};
-
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
 use super::*;
 use crate::lmtp::line::LINE_MAX;
 
-/// To whom, and what.
-type Mails = Vec<(String, Vec<u8>)>;
+mod town;
 
-/// Knows `ann`, `bob`, `full` and `later`, with or without a domain.
-#[derive(Clone, Default)]
-struct Town(Arc<Mutex<Mails>>);
+use town::{Town, replies};
 
-struct Cart {
-    town: Town,
-    recipients: Vec<String>,
-    octets: Vec<u8>,
+/// One with `ann`, `bob` and `full`, with or without a domain, that cannot tell of `later`, and never tells of `never`.
+fn town() -> Town {
+    Town::new(|user| match user.split('@').next().unwrap_or_default() {
+        "ann" | "bob" | "full" => Some(Ok(())),
+        "never" => None,
+        "later" => Some(Err(Refusal::Temporary)),
+        _ => Some(Err(Refusal::Unknown)),
+    })
 }
 
-impl Desk for Town {
-    type Recipient = String;
-    type Transfer = Cart;
-
-    async fn find(&self, user: &str, mailbox: Option<&str>) -> Result<String, Refusal> {
-        match user.split('@').next().unwrap_or_default() {
-            "ann" | "bob" | "full" => Ok(format!("{user}/{}", mailbox.unwrap_or("INBOX"))),
-            "later" => Err(Refusal::Temporary),
-            _ => Err(Refusal::Unknown),
-        }
-    }
-
-    fn begin(&self, recipients: Vec<String>) -> Cart {
-        Cart {
-            town: self.clone(),
-            recipients,
-            octets: Vec::new(),
-        }
-    }
-}
-
-impl Transfer for Cart {
-    type Recipient = String;
-
-    async fn write(&mut self, octets: &[u8]) {
-        self.octets.extend_from_slice(octets);
-    }
-
-    async fn end(self) -> Vec<Result<(), Refusal>> {
-        let bring = |recipient: &String| {
-            if recipient.starts_with("full") {
-                return Err(Refusal::OverQuota);
-            }
-            let mail = (recipient.clone(), self.octets.clone());
-            self.town.0.lock().unwrap().push(mail);
-            Ok(())
-        };
-        self.recipients.iter().map(bring).collect()
+fn setting(most: Option<u64>) -> Setting {
+    Setting {
+        host: "mx.test".to_owned(),
+        most,
+        peer: None,
+        xclient: false,
     }
 }
 
 /// All that is said to a client that says this and hangs up, and what was brought, without its trace.
 async fn dialogue(said: &[u8], most: Option<u64>) -> (Vec<String>, Vec<(String, String)>) {
     let (client, server) = duplex(1 << 12);
-    let town = Town::default();
-    let setting = Setting {
-        host: "mx.test".to_owned(),
-        most,
-        peer: None,
-    };
+    let (town, setting) = (town(), setting(most));
     let (_stop, stopping) = watch::channel(false);
     let (mut read, mut write) = tokio::io::split(client);
     let octets = said.to_vec();
@@ -85,26 +47,12 @@ async fn dialogue(said: &[u8], most: Option<u64>) -> (Vec<String>, Vec<(String, 
     };
     let (_, _) = tokio::join!(reading, async { read.read_to_end(&mut heard).await });
     let heard = String::from_utf8(heard).unwrap();
-    let lines = heard.split_terminator("\r\n").map(str::to_owned).collect();
-    let brought = town.0.lock().unwrap().clone();
-    let without_trace = |octets: Vec<u8>| {
+    let one = |(recipients, octets): (Vec<String>, Vec<u8>)| {
         let text = String::from_utf8_lossy(&octets).into_owned();
-        let (_, rest) = text.split_once(" +0000\r\n").unwrap();
-        rest.to_owned()
+        recipients.into_iter().map(move |to| (to, text.clone()))
     };
-    let brought = brought
-        .into_iter()
-        .map(|(to, octets)| (to, without_trace(octets)));
-    (lines, brought.collect())
-}
-
-/// Replies with what differs each time taken out.
-fn plain(lines: Vec<String>) -> Vec<String> {
-    let plain = |line: String| match line.strip_suffix(" Saved") {
-        Some(rest) => format!("{} Saved", rest.rsplit_once(' ').unwrap().0),
-        None => line,
-    };
-    lines.into_iter().map(plain).collect()
+    let brought = town.brought().into_iter().flat_map(one);
+    (replies(&heard), brought.collect())
 }
 
 fn pair(to: &str, text: &str) -> (String, String) {
@@ -118,7 +66,7 @@ async fn a_reply_for_each_recipient() {
         one\r\n..two\r\n.\r\nNOOP\r\nQUIT\r\n";
     let (lines, brought) = dialogue(said, None).await;
     assert_eq!(
-        plain(lines),
+        lines,
         [
             "220 mx.test Culver ready.",
             "250-mx.test",
@@ -162,7 +110,7 @@ async fn chunks() {
         BDAT 3 LAST\r\n\nx\0RSET\r\nBDAT 6 LAST\r\nQUIT\r\nQUIT\r\n";
     let (lines, brought) = dialogue(said, None).await;
     assert_eq!(
-        plain(lines),
+        lines,
         [
             "220 mx.test Culver ready.",
             "250 2.1.0 OK",
@@ -188,7 +136,7 @@ async fn what_is_too_large_is_swallowed() {
         MAIL FROM:<a@b>\r\nRCPT TO:<ann>\r\nDATA\r\n12345678\r\n.\r\nQUIT\r\n";
     let (lines, brought) = dialogue(said, Some(10)).await;
     assert_eq!(
-        plain(lines),
+        lines,
         [
             "220 mx.test Culver ready.",
             "552 5.3.4 Message too large",
@@ -290,14 +238,72 @@ async fn there_are_only_so_many_recipients() {
 }
 
 #[tokio::test]
+async fn octets_that_are_no_letters_cost_nobody_the_connection() {
+    let said = [
+        b"LHLO \xff\r\nMAIL FROM:<\xff@x>\r\n".as_slice(),
+        &b"RCPT TO:<an\xff@x>\r\n".repeat(WRONG_MAX + 1),
+        b"RCPT TO:<ann+\xff@x>\r\nDATA\r\n\xff\r\n.\r\nQUIT\r\n",
+    ];
+    let (lines, brought) = dialogue(&said.concat(), None).await;
+    let nobody = "550 5.1.1 <an\u{fffd}@x> User doesn't exist: an\u{fffd}@x";
+    assert_eq!(lines[9..9 + WRONG_MAX + 1], vec![nobody; WRONG_MAX + 1]);
+    assert_eq!(
+        lines[9 + WRONG_MAX + 1..],
+        [
+            "250 2.1.5 OK",
+            "354 OK",
+            "250 2.0.0 <ann+\u{fffd}@x> Saved",
+            "221 2.0.0 Bye"
+        ]
+    );
+    assert_eq!(brought, [pair("ann@x/INBOX", "\u{fffd}\r\n")]);
+}
+
+/// Says this and hears what is answered up to a line, and how long that took.
+async fn heard_until(said: &[u8], last: &str) -> (String, Duration) {
+    let (client, server) = duplex(1 << 16);
+    let (town, setting) = (town(), setting(None));
+    let (_stop, stopping) = watch::channel(false);
+    let (mut read, mut write) = tokio::io::split(client);
+    write.write_all(said).await.unwrap();
+    let begun = Instant::now();
+    let mut heard = Vec::new();
+    let hearing = async {
+        while !heard.ends_with(format!("{last}\r\n").as_bytes()) {
+            assert!(read.read_buf(&mut heard).await.unwrap() > 0);
+        }
+    };
+    tokio::select! {
+        () = hearing => {}
+        served = serve(server, &town, &setting, stopping) => panic!("{served:?}"),
+    }
+    (String::from_utf8(heard).unwrap(), begun.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_not_found_in_time_is_refused_alone() {
+    let said = b"MAIL FROM:<a@b>\r\nRCPT TO:<ann>\r\nRCPT TO:<never>\r\nRCPT TO:<bob>\r\n";
+    let (heard, took) = heard_until(said, "internal error\r\n250 2.1.5 OK").await;
+    assert!(heard.contains("250 2.1.5 OK\r\n451 4.3.0 <never> Temporary internal error\r\n"));
+    assert_eq!((heard.lines().count(), took.as_secs()), (5, 60));
+    // What is known already is not kept back for it.
+    let (_, took) = heard_until(said, "250 2.1.5 OK").await;
+    assert!(took < Duration::from_secs(1), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_mail_was_brought_is_said_at_once() {
+    let said =
+        b"MAIL FROM:<a@b>\r\nRCPT TO:<ann>\r\nDATA\r\n.\r\nMAIL FROM:<a@b>\r\nRCPT TO:<never>\r\n";
+    let (heard, took) = heard_until(said, "Saved").await;
+    assert!(heard.contains("354 OK\r\n250 2.0.0 <ann> "), "{heard}");
+    assert_eq!(took, Duration::ZERO);
+}
+
+#[tokio::test]
 async fn a_server_that_stops_gives_up_what_is_not_whole() {
     let (client, server) = duplex(1 << 12);
-    let town = Town::default();
-    let setting = Setting {
-        host: "mx.test".to_owned(),
-        most: None,
-        peer: None,
-    };
+    let (town, setting) = (town(), setting(None));
     let (stop, stopping) = watch::channel(false);
     let (mut read, mut write) = tokio::io::split(client);
     let talking = async {
@@ -319,5 +325,88 @@ async fn a_server_that_stops_gives_up_what_is_not_whole() {
         serve(server, &town, &setting, stopping).await.unwrap();
     };
     tokio::join!(talking, serving);
-    assert!(town.0.lock().unwrap().is_empty());
+    assert!(town.brought().is_empty());
+}
+
+#[tokio::test]
+async fn who_is_believed_speaks_for_others() {
+    let talk = async |xclient: bool| {
+        let said = b"LHLO proxy.test\r\nMAIL FROM:<a@b>\r\nXCLIENT ADDR=192.0.2.7\r\nRSET\r\n\
+            XCLIENT HELO=client.test NAME=x LOGIN=ann\r\nXCLIENT ADDR=192.0.2.7\r\nXCLIENT ADDR=x\r\n\
+            LHLO proxy.test\r\nMAIL FROM:<a@b>\r\nRCPT TO:<ann>\r\nDATA\r\n.\r\nQUIT\r\n";
+        let (client, server) = duplex(1 << 12);
+        let town = town();
+        let setting = Setting {
+            peer: Some(IpAddr::from([10, 0, 0, 1])),
+            xclient,
+            ..setting(None)
+        };
+        let (_stop, stopping) = watch::channel(false);
+        let (mut read, mut write) = tokio::io::split(client);
+        let mut heard = String::new();
+        let talking = async {
+            write.write_all(said).await.unwrap();
+            read.read_to_string(&mut heard).await.unwrap();
+        };
+        let serving = async {
+            serve(server, &town, &setting, stopping).await.unwrap();
+        };
+        tokio::join!(talking, serving);
+        let announced = "250-XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT".to_owned();
+        let mut lines = replies(&heard);
+        assert_eq!(lines.contains(&announced), xclient);
+        lines.retain(|line| !line.starts_with("250"));
+        (lines, town.last_trace())
+    };
+    let greeting = "220 mx.test Culver ready.";
+    let wrong = "501 5.5.4 Invalid parameters";
+    let last = ["354 OK", "221 2.0.0 Bye"];
+    let (lines, trace) = talk(true).await;
+    let busy = "503 5.5.1 Mail transaction in progress";
+    assert_eq!(lines[..5], [greeting, busy, greeting, greeting, wrong]);
+    assert_eq!(lines[5..], last);
+    assert!(
+        trace.contains("Received: from client.test ([192.0.2.7])\r\n"),
+        "{trace}"
+    );
+    let (lines, trace) = talk(false).await;
+    let no = "550 5.7.0 Insufficient authorization";
+    assert_eq!(lines[..5], [greeting, no, no, no, wrong]);
+    assert_eq!(lines[5..], last);
+    assert!(
+        trace.contains("Received: from proxy.test ([10.0.0.1])\r\n"),
+        "{trace}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_no_mail_for_long_makes_room() {
+    let (client, server) = duplex(1 << 12);
+    let (town, setting) = (town(), setting(None));
+    let (_stop, stopping) = watch::channel(false);
+    let (mut read, mut write) = tokio::io::split(client);
+    let begun = Instant::now();
+    let talking = async {
+        let bring = b"RSET\r\nMAIL FROM:<a@b>\r\nRCPT TO:<ann>\r\nDATA\r\n.\r\n";
+        let idle = b"NOOP\r\nRSET\r\nMAIL FROM:<a@b>\r\n";
+        let mut minutes = 0;
+        // It hangs up some time.
+        while write
+            .write_all(if minutes == 5 { &bring[..] } else { &idle[..] })
+            .await
+            .is_ok()
+        {
+            minutes += 1;
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }
+    };
+    let mut heard = String::new();
+    let reading = async {
+        read.read_to_string(&mut heard).await.unwrap();
+        begun.elapsed().as_secs()
+    };
+    let serving = async { serve(server, &town, &setting, stopping).await.unwrap() };
+    let ((), took, ()) = tokio::join!(talking, reading, serving);
+    assert!(heard.ends_with("421 4.4.2 Disconnected for inactivity\r\n"));
+    assert_eq!((town.brought().len(), took), (1, 15 * 60));
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use super::*;
 use crate::imap::name::MailboxName;
+use crate::spool::filename::FileName;
 use crate::spool::scan;
 use crate::spool::testing::{Mail, folder, name};
 

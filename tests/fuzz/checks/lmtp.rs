@@ -4,62 +4,16 @@
 //! form, what is said to be saved has been brought and nothing else, a message needs an end of its own, and how it comes in
 //! pieces changes nothing.
 
-use std::sync::{Arc, Mutex};
-
 use culver::lmtp::session::{Setting, serve};
-use culver::lmtp::{Desk, Refusal, Transfer};
+// The mail system, which is shared with the unit tests, knows these by the path of this module.
+use culver::lmtp::{Desk, Refusal, Transfer, Wanted};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex, split};
 use tokio::sync::watch;
 
-/// To whom, and what.
-type Brought = Vec<(Vec<String>, Vec<u8>)>;
+#[path = "../../../src/lmtp/session/tests/town.rs"]
+mod town;
 
-/// Knows all whose names do not begin with `x`.
-#[derive(Clone, Default)]
-struct Town(Arc<Mutex<Brought>>);
-
-struct Cart {
-    town: Town,
-    recipients: Vec<String>,
-    octets: Vec<u8>,
-}
-
-impl Desk for Town {
-    type Recipient = String;
-    type Transfer = Cart;
-
-    async fn find(&self, user: &str, mailbox: Option<&str>) -> Result<String, Refusal> {
-        assert!(!user.contains(['\r', '\n', '\0']));
-        match user.starts_with('x') {
-            true => Err(Refusal::Unknown),
-            false => Ok(format!("{user} {}", mailbox.unwrap_or_default())),
-        }
-    }
-
-    fn begin(&self, recipients: Vec<String>) -> Cart {
-        assert!(!recipients.is_empty());
-        Cart {
-            town: self.clone(),
-            recipients,
-            octets: Vec::new(),
-        }
-    }
-}
-
-impl Transfer for Cart {
-    type Recipient = String;
-
-    async fn write(&mut self, octets: &[u8]) {
-        self.octets.extend_from_slice(octets);
-    }
-
-    async fn end(self) -> Vec<Result<(), Refusal>> {
-        let results = self.recipients.iter().map(|_| Ok(())).collect();
-        let message = (self.recipients, self.octets);
-        self.town.0.lock().unwrap().push(message);
-        results
-    }
-}
+use town::{Mail, Town, replies};
 
 pub fn check(input: &[u8]) {
     let Some((length, said)) = input.split_first() else {
@@ -94,13 +48,18 @@ pub fn check(input: &[u8]) {
 }
 
 /// What is answered, and brought, without what is another each time.
-async fn talk(said: &[u8], length: usize) -> (Vec<String>, Brought) {
+async fn talk(said: &[u8], length: usize) -> (Vec<String>, Vec<Mail>) {
     let (client, server) = duplex(1 << 16);
-    let town = Town::default();
+    // All are known whose names do not begin with `x`.
+    let town = Town::new(|user| match user.starts_with('x') {
+        true => Some(Err(Refusal::Unknown)),
+        false => Some(Ok(())),
+    });
     let setting = Setting {
         host: "mx.test".to_owned(),
         most: Some(1000),
         peer: None,
+        xclient: true,
     };
     let (_stop, stopping) = watch::channel(false);
     let (mut read, mut write) = split(client);
@@ -124,15 +83,5 @@ async fn talk(said: &[u8], length: usize) -> (Vec<String>, Brought) {
     };
     tokio::join!(writing, serving, reading);
     let heard = String::from_utf8(heard).unwrap();
-    let plain = |reply: &str| match reply.strip_suffix(" Saved") {
-        Some(rest) => format!("{} Saved", rest.rsplit_once(' ').unwrap().0),
-        None => reply.to_owned(),
-    };
-    let replies = heard.split_terminator("\r\n").map(plain).collect();
-    let mut brought = town.0.lock().unwrap().clone();
-    for (_, octets) in &mut brought {
-        let end = octets.windows(8).position(|part| part == b" +0000\r\n");
-        octets.drain(..end.unwrap() + 8);
-    }
-    (replies, brought)
+    (replies(&heard), town.brought())
 }

@@ -1,0 +1,318 @@
+//! Looks at the directories of users' mail, which master has to know to find a worker for them. They may be on a file
+//! system that hangs, so each look has a thread of its own, nobody waits long for one, and what hangs is not looked at once
+//! more: whoever is there meanwhile is told to come again, and the mail of others is served.
+
+use std::collections::HashMap;
+use std::collections::hash_map;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
+use tracing::warn;
+
+use crate::process::child::Event;
+use crate::process::place::Place;
+use crate::process::worker::identities;
+
+/// How long the directories of a user's mail may take to be found.
+const LOOK_LIMIT: Duration = Duration::from_secs(5);
+
+/// Looks at one file system at a time that are not late; others wait for a turn.
+const TURNS: usize = 16;
+
+/// Looks that are late: beyond so many in all, or on one file system, nothing new is looked at.
+const LATE_MAX: usize = 256;
+const LATE_OF_ONE: usize = 64;
+
+/// Tells what is mounted where, and asks none of these file systems for it.
+const MOUNTS: &str = "/proc/self/mountinfo";
+
+/// Octets of a thread's stack: a path takes 4096, and the system's calls do not go deep.
+const STACK: usize = 256 << 10;
+
+/// What is looked at: a place where a user might be served, and the user's mail.
+pub type Question = (Place, PathBuf);
+
+/// The place where the user is served, and what is there now of its directories: device and inode of each.
+pub type Found = (Place, Vec<(u64, u64)>);
+
+/// How it is looked, and how long that may take.
+type How = (fn(Question) -> Found, Duration);
+
+/// All that are under way, and what waits for each of them.
+pub struct Looks<E> {
+    all: HashMap<Question, Look<E>>,
+    /// Of each file system that is being looked at.
+    turns: HashMap<PathBuf, Arc<Semaphore>>,
+}
+
+struct Look<E> {
+    /// Where the file system is mounted.
+    mount: PathBuf,
+    waiting: Vec<E>,
+    late: bool,
+}
+
+impl<E> Looks<E> {
+    /// None yet.
+    pub fn new() -> Looks<E> {
+        Looks {
+            all: HashMap::new(),
+            turns: HashMap::new(),
+        }
+    }
+
+    /// Has `errand` wait for a look, which tells `events` what comes of it, once or twice: see [`Looks::end`].
+    ///
+    /// # Errors
+    ///
+    /// The errand, where there is no hope that it will be heard of soon.
+    pub fn begin(
+        &mut self,
+        question: Question,
+        errand: E,
+        events: &mpsc::Sender<Event>,
+    ) -> Result<(), E> {
+        // Without it all count as one.
+        let mounts = fs::read_to_string(MOUNTS).unwrap_or_default();
+        let mount = mount_of(&question.1, &mounts);
+        self.begin_with((question, mount), errand, events, (find, LOOK_LIMIT))
+    }
+
+    fn begin_with(
+        &mut self,
+        (question, mount): (Question, PathBuf),
+        errand: E,
+        events: &mpsc::Sender<Event>,
+        how: How,
+    ) -> Result<(), E> {
+        let late = self.all.values().filter(|look| look.late);
+        let late_here = late.clone().filter(|look| look.mount == mount);
+        let is_hopeless = late_here.count() >= LATE_OF_ONE || late.count() >= LATE_MAX;
+        match self.all.entry(question) {
+            hash_map::Entry::Occupied(mut look) => {
+                if look.get().late {
+                    return Err(errand);
+                }
+                look.get_mut().waiting.push(errand);
+            }
+            hash_map::Entry::Vacant(_) if is_hopeless => return Err(errand),
+            hash_map::Entry::Vacant(free) => {
+                let turns = self.turns.entry(mount.clone());
+                let turns = turns.or_insert_with(|| Arc::new(Semaphore::new(TURNS)));
+                let (question, turns) = (free.key().clone(), Arc::clone(turns));
+                tokio::spawn(look(question, turns, events.clone(), how));
+                free.insert(Look {
+                    mount,
+                    waiting: vec![errand],
+                    late: false,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// A look has ended, or (`is_over` being false) is late and goes on. Gives what waits for it.
+    pub fn end(&mut self, question: &Question, is_over: bool) -> Vec<E> {
+        if is_over {
+            let look = self.all.remove(question);
+            self.turns.retain(|_, turns| Arc::strong_count(turns) > 1);
+            return look.map(|look| look.waiting).unwrap_or_default();
+        }
+        let Some(look) = self.all.get_mut(question) else {
+            return Vec::new();
+        };
+        look.late = true;
+        std::mem::take(&mut look.waiting)
+    }
+}
+
+/// Where the file system is mounted that a path is on, by its name: the list of mounts is as proc_pid_mountinfo(5) has it.
+fn mount_of(path: &Path, mounts: &str) -> PathBuf {
+    let points = mounts.lines().filter_map(|line| line.split(' ').nth(4));
+    let points = points.map(|point| PathBuf::from(point.replace("\\040", " ")));
+    let above = points.filter(|point| path.starts_with(point));
+    let nearest = above.max_by_key(|point| point.components().count());
+    nearest.unwrap_or_else(|| PathBuf::from("/"))
+}
+
+/// One look, to its end.
+async fn look(
+    question: Question,
+    turns: Arc<Semaphore>,
+    events: mpsc::Sender<Event>,
+    (find, limit): How,
+) {
+    let (sender, mut found) = oneshot::channel();
+    let in_time = async {
+        // It is given back when the look ends or is late.
+        let _turn = turns.acquire().await.map_err(io::Error::other)?;
+        let asked = question.clone();
+        let thread = thread::Builder::new().stack_size(STACK);
+        thread.spawn(move || sender.send(find(asked)).is_ok())?;
+        (&mut found).await.map_err(io::Error::other)
+    };
+    // Nobody hears it once master is at its end.
+    let late = match timeout(limit, in_time).await {
+        Ok(Ok(found)) => {
+            let _ = events.send(Event::Looked(question, Some(Ok(found)))).await;
+            return;
+        }
+        Ok(Err(error)) => {
+            let _ = events.send(Event::Looked(question, Some(Err(error)))).await;
+            return;
+        }
+        Err(late) => late,
+    };
+    warn!("{} does not answer: {late}", question.1.display());
+    let _ = events.send(Event::Looked(question.clone(), None)).await;
+    // One that never had a turn ends here.
+    let found = found.await.map_err(io::Error::other);
+    let _ = events.send(Event::Looked(question, Some(found))).await;
+}
+
+/// Looks at the directories themselves: mail that lies elsewhere by way of a symbolic link has a place of its own.
+/// **Blocking**.
+fn find((place, root): Question) -> Found {
+    let leads_out = place.crowded
+        && place
+            .common()
+            .is_some_and(|common| leads_out(&root, common));
+    let place = match leads_out {
+        true => place.alone(root),
+        false => place,
+    };
+    let here = identities(place.reach.as_deref().unwrap_or_default());
+    (place, here)
+}
+
+/// Whether what is there of a path lies outside of a directory, in which its name is.
+fn leads_out(path: &Path, common: &Path) -> bool {
+    let Ok(common) = fs::canonicalize(common) else {
+        return false;
+    };
+    let there = path
+        .ancestors()
+        .find_map(|path| fs::canonicalize(path).ok());
+    there.is_some_and(|there| !there.starts_with(&common) && !common.starts_with(&there))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::sync::{Condvar, Mutex};
+
+    use super::*;
+
+    /// Long enough for what does not hang.
+    const LIMIT: Duration = Duration::from_secs(1);
+
+    /// Until then what hangs does.
+    static MENDED: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+
+    fn find_some((place, root): Question) -> Found {
+        if root.starts_with("/hung") {
+            let mut mended = MENDED.0.lock().unwrap();
+            while !*mended {
+                mended = MENDED.1.wait(mended).unwrap();
+            }
+        }
+        (place, Vec::new())
+    }
+
+    #[test]
+    fn a_file_system_is_known_by_its_name() {
+        let mounts = "21 1 8:1 / / rw - ext4 /dev/sda1 rw\n\
+            30 21 0:40 / /hung rw,relatime shared:7 - nfs4 nas:/ rw\n\
+            31 30 0:41 / /hung/two\\040words rw - nfs4 nas:/two rw\n";
+        for (path, mount) in [
+            ("/home/ann", "/"),
+            ("/hung/ann", "/hung"),
+            ("/hung", "/hung"),
+            ("/hungry", "/"),
+            ("/hung/two words/x", "/hung/two words"),
+        ] {
+            assert_eq!(mount_of(Path::new(path), mounts), Path::new(mount));
+        }
+        assert_eq!(mount_of(Path::new("/x"), ""), Path::new("/"));
+    }
+
+    #[tokio::test]
+    async fn what_hangs_costs_its_owners_a_while_and_others_nothing() {
+        let (events, mut happened) = mpsc::channel(1000);
+        let mut looks = Looks::new();
+        let begin = |looks: &mut Looks<usize>, root: &str, errand| {
+            let root = PathBuf::from(root);
+            let mount = root.iter().take(2).collect();
+            let question = (Place::of_uid(7), root);
+            looks.begin_with((question, mount), errand, &events, (find_some, LIMIT))
+        };
+        const HUNG: usize = LATE_OF_ONE + 1;
+        for errand in 0..HUNG {
+            begin(&mut looks, &format!("/hung/{errand}"), errand).unwrap();
+        }
+        // Who comes to what is looked at waits for the same look.
+        begin(&mut looks, "/hung/0", HUNG).unwrap();
+        begin(&mut looks, "/home/bob", HUNG + 1).unwrap();
+        let begun = tokio::time::Instant::now();
+        let mut late = Vec::new();
+        while late.len() <= HUNG {
+            let Some(Event::Looked(question, found)) = happened.recv().await else {
+                panic!("something else has happened");
+            };
+            let errands = looks.end(&question, found.is_some());
+            match found {
+                Some(Ok(_)) => {
+                    assert_eq!(errands, [HUNG + 1]);
+                    assert!(begun.elapsed() < LIMIT && late.is_empty());
+                }
+                // It has had no turn in time, and has said so.
+                Some(Err(_)) => assert!(errands.is_empty()),
+                None => late.extend(errands),
+            }
+        }
+        late.sort_unstable();
+        assert_eq!(late, (0..=HUNG).collect::<Vec<_>>());
+        begin(&mut looks, "/hung/0", 0).unwrap_err();
+        begin(&mut looks, "/home/bob", 0).unwrap();
+
+        *MENDED.0.lock().unwrap() = true;
+        MENDED.1.notify_all();
+        while !looks.all.is_empty() {
+            let Some(Event::Looked(question, Some(_))) = happened.recv().await else {
+                panic!("something else has happened");
+            };
+            looks.end(&question, true);
+        }
+        assert!(looks.turns.is_empty());
+        begin(&mut looks, "/hung/0", 0).unwrap();
+    }
+
+    #[test]
+    fn a_link_may_lead_out() {
+        let home = tempfile::tempdir().unwrap();
+        let at = |name: &str| home.path().join(name);
+        for dir in ["vmail/a/ann", "disk/b/bob"] {
+            fs::create_dir_all(at(dir)).unwrap();
+        }
+        symlink(at("disk/b"), at("vmail/b")).unwrap();
+        symlink(at("vmail"), at("mail")).unwrap();
+        for (path, common, out) in [
+            ("vmail/a/ann/Maildir", "vmail", false),
+            ("vmail/a/new", "vmail", false),
+            ("vmail/new/new", "vmail", false),
+            ("vmail/b/bob", "vmail", true),
+            ("vmail/b/new/Maildir", "vmail", true),
+            ("mail/a/ann", "mail", false),
+            ("mail/b/bob", "mail", true),
+            ("not/there", "not", false),
+        ] {
+            assert_eq!(leads_out(&at(path), &at(common)), out, "{path}");
+        }
+    }
+}
