@@ -3,6 +3,8 @@
 
 use crate::imap::name::MailboxName;
 use crate::imap::response::ListAttribute;
+use crate::spool::metadata;
+use crate::spool::tree::Tree;
 
 /// Names that mail clients use for one purpose, as Dovecot's shipped configuration has them; unless another is
 /// configured for it.
@@ -54,4 +56,12 @@ impl SpecialUses {
 fn find(uses: &[(MailboxName, ListAttribute)], name: &MailboxName) -> Option<ListAttribute> {
     let found = uses.iter().find(|(other, _)| other == name);
     found.map(|(_, purpose)| *purpose)
+}
+
+/// What a mailbox was made for. **Blocking**.
+pub(super) fn stored_use(tree: &Tree, name: &MailboxName) -> Option<ListAttribute> {
+    metadata::special_use(tree, name).unwrap_or_else(|error| {
+        tracing::warn!("what {name} is for cannot be read: {error}");
+        None
+    })
 }

@@ -17,7 +17,7 @@ use crate::mailbox::fault::{Fault, blocking};
 use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::patience::{LOCK_WAIT, Patience};
 use crate::mailbox::quota::{Limits, Quota};
-use crate::mailbox::special_use::SpecialUses;
+use crate::mailbox::special_use::{SpecialUses, stored_use};
 use crate::spool::tree::Tree;
 pub use crate::spool::tree::{DiskNames, Layout, Location};
 use crate::spool::{metadata, subscriptions};
@@ -486,12 +486,4 @@ impl User {
         inbox.move_to(&all, &target).await?;
         Ok(())
     }
-}
-
-/// What a mailbox was made for. **Blocking**.
-fn stored_use(tree: &Tree, name: &MailboxName) -> Option<ListAttribute> {
-    metadata::special_use(tree, name).unwrap_or_else(|error| {
-        tracing::warn!("what {name} is for cannot be read: {error}");
-        None
-    })
 }
