@@ -125,6 +125,10 @@ impl<M: Mta> World<M> {
         let pid = rustix::process::Pid::from_raw(i32::try_from(culver.0.id()).unwrap()).unwrap();
         rustix::process::kill_process_group(pid, signal).unwrap();
         culver.0.wait().unwrap();
+        // Its other processes were told, too, and hold the port until they have heard.
+        wait_until("a free port", || {
+            std::net::TcpListener::bind(("127.0.0.1", self.imap)).is_ok()
+        });
     }
 
     /// Starts it again.
