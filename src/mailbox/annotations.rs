@@ -16,6 +16,7 @@ use crate::imap::response::ListAttribute;
 use crate::mailbox::fault::{Fault, blocking};
 use crate::mailbox::patience::{LOCK_WAIT, Patience};
 use crate::mailbox::user::User;
+use crate::spool::lock::REMOVAL_PAUSE;
 use crate::spool::metadata::{self, Outcome};
 pub use crate::spool::metadata::{Annotations, MOST_ENTRIES, SPECIAL_USE, Subject};
 
@@ -222,7 +223,7 @@ impl User {
             match outcome.map_err(|error| fault("changing", subject, error))? {
                 Outcome::Done(changed) => return Ok(changed),
                 Outcome::TooMany => return Err(Fault::TooManyAnnotations),
-                Outcome::Busy if !patience.is_over() => patience.pause().await,
+                Outcome::Busy if !patience.is_over() => patience.pause(REMOVAL_PAUSE).await,
                 Outcome::Busy => return Err(Fault::Locked),
             }
         }

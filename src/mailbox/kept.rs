@@ -55,6 +55,20 @@ impl Turn<'_> {
         gone.difference(&here.collect())
     }
 
+    /// UIDs of messages that the history tells to be gone, and of those that it will tell if they are: they were there
+    /// when the mailbox was closed.
+    pub(super) fn told_or_remembered(&self) -> NumberSet {
+        let history = &self.draft.vanished;
+        let told = history.since(history.begins()).unwrap_or_default();
+        match &self.notes.remembered {
+            Some(remembered) => {
+                let there = remembered.records.iter().map(|record| record.uid.get());
+                told.union(&there.collect())
+            }
+            None => told,
+        }
+    }
+
     /// Ends the comparison with what was known when the mailbox was closed: what has not been found is gone. What the
     /// first look had reason to doubt is in the picture.
     pub fn end_comparison(&mut self) {

@@ -137,7 +137,7 @@ impl Mailbox {
                 return Err(Fault::Locked);
             }
             watch = back;
-            patience.pause().await;
+            patience.pause(watch.least_pause()).await;
         }
     }
 

@@ -33,9 +33,9 @@ impl Patience {
         Instant::now() >= self.deadline
     }
 
-    /// Waits for the next try; longer each time.
-    pub(super) async fn pause(&mut self) {
-        sleep(self.pause).await;
+    /// Waits for the next try, so long at least; longer each time.
+    pub(super) async fn pause(&mut self, least: Duration) {
+        sleep(self.pause.max(least)).await;
         self.pause = self.pause.saturating_mul(2).min(LONGEST_PAUSE);
     }
 }

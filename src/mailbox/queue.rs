@@ -178,7 +178,7 @@ impl Mailbox {
                 Tried::Done(result) => return result,
                 Tried::Busy(back, still) => (act, wanted) = (back, still),
             }
-            wanted.patience.pause().await;
+            wanted.patience.pause(wanted.watch.least_pause()).await;
         }
     }
 
@@ -292,8 +292,9 @@ impl Mailbox {
                 Tried::Busy(back, still) => (act, wanted) = (back, still),
             }
             // Whichever it is that somebody holds.
-            let [first, _] = &mut wanted;
-            first.patience.pause().await;
+            let [one, other] = &mut wanted;
+            let least = one.watch.least_pause().max(other.watch.least_pause());
+            one.patience.pause(least).await;
         }
     }
 }

@@ -271,17 +271,20 @@ impl Turn<'_> {
     /// Has those records be dead whose files are not among those seen: whoever comes back under such a name gets another
     /// UID. What the history does not tell whoever opens the mailbox next, the file must not tell otherwise.
     pub(super) fn bury_listed(&mut self, seen: &Sightings) {
-        let buried = self
-            .disk
-            .listed
-            .extract_if(|base, _| !seen.contains_key(base));
-        let buried: Vec<_> = buried.map(|(base, listed)| (base, listed.uid)).collect();
-        // Without the lock somebody may be about to bring the file.
-        if buried.is_empty() || self.lock.is_none() {
+        let is_dead = |base: &[u8]| !seen.contains_key(base);
+        if !self.disk.listed.keys().any(|base| is_dead(base)) {
             return;
         }
-        let history = &self.draft.vanished;
-        let told = history.since(history.begins()).unwrap_or_default();
+        // Without the lock somebody may be about to bring the file. Where it can be had, they wait for who has it.
+        if self.asks_for_lock() {
+            if !self.wants_lock {
+                self.disk.listed.retain(|base, _| !is_dead(base));
+            }
+            return;
+        }
+        let buried = self.disk.listed.extract_if(|base, _| is_dead(base));
+        let buried: Vec<_> = buried.map(|(base, listed)| (base, listed.uid)).collect();
+        let told = self.told_or_remembered();
         let is_told = buried.iter().all(|(_, uid)| told.contains(uid.get()));
         self.disk
             .expunged

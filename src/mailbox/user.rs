@@ -18,6 +18,7 @@ use crate::mailbox::mailbox::Mailbox;
 use crate::mailbox::patience::{LOCK_WAIT, Patience};
 use crate::mailbox::quota::{Limits, Quota};
 use crate::mailbox::special_use::{SpecialUses, stored_use};
+use crate::spool::lock::REMOVAL_PAUSE;
 use crate::spool::tree::Tree;
 pub use crate::spool::tree::{DiskNames, Layout, Location};
 use crate::spool::{metadata, subscriptions};
@@ -369,7 +370,7 @@ impl User {
                 }
                 Err(error) => return Err(Fault::from_io("changing subscriptions", error)),
             }
-            patience.pause().await;
+            patience.pause(REMOVAL_PAUSE).await;
         }
     }
 

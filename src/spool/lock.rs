@@ -12,8 +12,8 @@
 //!
 //! Two who find the same stale lock must not both remove one: the slower would remove the faster one's new
 //! lock. So the stale file itself is locked (`flock`) while it is compared with what is there now and
-//! unlinked, and nobody makes a new lock in the same try that removed an old one: Dovecot, too, pauses there
-//! for 100 ms at least.
+//! unlinked, and nobody who removed an old one makes a new lock before [`REMOVAL_PAUSE`] is over: Dovecot, too, pauses
+//! there for as long at least.
 
 use std::collections::HashSet;
 use std::fs::{File, Metadata};
@@ -39,6 +39,9 @@ const STALE: Duration = Duration::from_secs(120);
 /// The longest content that is read: a process number, a colon, a host name.
 const LONGEST_CONTENT: u64 = 300;
 
+/// So long nobody makes a lock who has removed one.
+pub const REMOVAL_PAUSE: Duration = Duration::from_millis(100);
+
 /// The lock files this process holds, by device and inode.
 static HELD: LazyLock<Mutex<HashSet<(u64, u64)>>> = LazyLock::new(Mutex::default);
 
@@ -57,6 +60,17 @@ pub struct Lock {
 #[derive(Debug, Default)]
 pub struct Watch {
     seen: Option<(Trace, Option<Trace>, Instant)>,
+    has_removed: bool,
+}
+
+impl Watch {
+    /// How long to wait at least before the next try.
+    pub fn least_pause(&self) -> Duration {
+        match self.has_removed {
+            true => REMOVAL_PAUSE,
+            false => Duration::ZERO,
+        }
+    }
 }
 
 /// What must stay the same for a lock, and the file it guards, to count as unchanged.
@@ -67,7 +81,7 @@ type Trace = (u64, u64, u64, (i64, i64), (i64, i64));
 pub enum Try {
     /// It is ours.
     Held(Lock),
-    /// Somebody else holds it; try again after 100–200 ms.
+    /// Somebody else holds it, or has left it behind, and it has been removed: see [`Watch::least_pause`].
     Busy,
 }
 
@@ -167,13 +181,16 @@ impl Observer<'_> {
         dir: Arc<OwnedFd>,
         name: &'static str,
         guarded: &str,
-        patience: Patience<'_>,
+        mut patience: Patience<'_>,
     ) -> io::Result<Try> {
         if let Some(lock) = self.make(&dir, name)? {
             return Ok(Try::Held(lock));
         }
         // Whether it is gone by now or removed here: the next try makes a new one.
-        self.examine(&dir, name, guarded, patience)?;
+        let removed = self.examine(&dir, name, guarded, &mut patience)?;
+        if let Patience::Watched(watch) = patience {
+            watch.has_removed = removed;
+        }
         Ok(Try::Busy)
     }
 
@@ -251,41 +268,41 @@ impl Observer<'_> {
         }
     }
 
-    /// Removes the lock if it is stale.
+    /// Removes the lock if it is stale. Whether it has.
     fn examine(
         &self,
         dir: &Arc<OwnedFd>,
         name: &'static str,
         guarded: &str,
-        patience: Patience<'_>,
-    ) -> io::Result<()> {
+        patience: &mut Patience<'_>,
+    ) -> io::Result<bool> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         // Without the right to read it, there is only its age.
         let file = match dir::open_at(dir.as_fd(), name, flags) {
             Ok(file) => Some(File::from(file)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(_) => None,
         };
         let Some(lock) = trace(dir, name)? else {
-            return Ok(());
+            return Ok(false);
         };
         if let Some(file) = &file
             && identity(&file.metadata()?) != (lock.0, lock.1)
         {
-            return Ok(());
+            return Ok(false);
         }
         let content = file.as_ref().and_then(content).unwrap_or_default();
         let age = self.age(lock.3);
         let why = match self.holder(&content) {
             Some(pid) if pid == self.pid => {
                 if held().contains(&(lock.0, lock.1)) {
-                    return Ok(());
+                    return Ok(false);
                 }
                 "a former process with our number left it"
             }
             Some(pid) => {
                 if (self.is_alive)(pid) {
-                    return Ok(());
+                    return Ok(false);
                 }
                 "its process is gone"
             }
@@ -294,21 +311,22 @@ impl Observer<'_> {
                     Patience::Watched(watch) => {
                         self.unchanged(watch, lock, trace(dir, guarded)?) >= STALE
                     }
-                    Patience::Age(patience) => age.is_some_and(|age| age >= patience),
+                    Patience::Age(patience) => age.is_some_and(|age| age >= *patience),
                 };
                 if !stale {
-                    return Ok(());
+                    return Ok(false);
                 }
                 "it has not changed for long"
             }
         };
-        if remove_stale(dir, name, file.as_ref(), (lock.0, lock.1))? {
+        let removed = remove_stale(dir, name, file.as_ref(), (lock.0, lock.1))?;
+        if removed {
             tracing::warn!(
                 content = %content.escape_ascii(),
                 "removed a stale {name}: {why}"
             );
         }
-        Ok(())
+        Ok(removed)
     }
 
     /// How old a time is; `None` if it is ahead by more than a moment (the clock was set back): then it

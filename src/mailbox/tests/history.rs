@@ -166,24 +166,31 @@ async fn without_the_files_all_is_changed_and_higher() {
 
 #[tokio::test]
 async fn who_was_gone_when_the_files_were_lost_comes_back_as_another() {
-    let (account, inbox) = five().await;
-    let file = account.root().join("cur/2.M1P1.host:2,");
-    let aside = account.dir.path().join("aside");
-    fs::copy(&file, &aside).unwrap();
-    expunge(&inbox, &[2]).await;
-    drop(inbox);
-    account.remove_index();
-    // Whoever opens it first finds that it is gone; the next one need not find that again.
-    let first = account.reopened().await;
-    assert_eq!(first.snapshot().len(), 4);
-    drop(first);
-    fs::rename(&aside, &file).unwrap();
-    for _ in 0..2 {
-        let now = account.reopened().await.snapshot();
-        let uids: Vec<u32> = modseqs(&now).into_keys().collect();
-        assert_eq!(uids, [1, 3, 4, 5, 6]);
-        let text = fs::read_to_string(account.root().join("dovecot-uidlist")).unwrap();
-        assert_eq!(text.matches(":2.M1P1.host").count(), 1, "{text}");
+    for locked in [false, true] {
+        let (account, inbox) = five().await;
+        let file = account.root().join("cur/2.M1P1.host:2,");
+        let aside = account.dir.path().join("aside");
+        fs::copy(&file, &aside).unwrap();
+        expunge(&inbox, &[2]).await;
+        drop(inbox);
+        account.remove_index();
+        let lock = locked.then(|| account.lock());
+        // Whoever opens it first finds that it is gone; the next one need not find that again.
+        let first = account.reopened().await;
+        assert_eq!(first.snapshot().len(), 4);
+        if let Some(lock) = lock {
+            fs::remove_file(lock).unwrap();
+            first.refresh().await.unwrap();
+        }
+        drop(first);
+        fs::rename(&aside, &file).unwrap();
+        for _ in 0..2 {
+            let now = account.reopened().await.snapshot();
+            let uids: Vec<u32> = modseqs(&now).into_keys().collect();
+            assert_eq!(uids, [1, 3, 4, 5, 6], "{locked}");
+            let text = fs::read_to_string(account.root().join("dovecot-uidlist")).unwrap();
+            assert_eq!(text.matches(":2.M1P1.host").count(), 1, "{text}");
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::imap::sequence::ModSeq;
 
 impl Account1 {
     /// Dovecot's lock, as another program holds it.
-    fn lock(&self) -> PathBuf {
+    pub(super) fn lock(&self) -> PathBuf {
         let lock = self.root().join("dovecot-uidlist.lock");
         fs::write(&lock, "foreign").unwrap();
         lock

@@ -44,7 +44,9 @@ impl Waiter {
     fn takes_over(&mut self, mail: &Mail, seconds: u64) -> bool {
         self.later = Duration::from_secs(seconds);
         assert!(matches!(self.attempt(mail), Try::Busy));
-        !mail.exists(NAME)
+        let removed = !mail.exists(NAME);
+        assert_eq!(self.watch.least_pause() == REMOVAL_PAUSE, removed);
+        removed
     }
 }
 
