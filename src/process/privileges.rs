@@ -159,13 +159,15 @@ const EMPTY_AT: [&str; 3] = ["/run", "/tmp", "/"];
 
 /// Leaves the process in an empty directory that is the only one it can name. Needs root.
 pub fn leave_files() -> io::Result<()> {
-    let made = EMPTY_AT.iter().map(|place| {
+    let mut made = Err(io::ErrorKind::NotFound.into());
+    for place in EMPTY_AT {
         let empty = Path::new(place).join(format!("culver-{}", std::process::id()));
-        let made = DirBuilder::new().mode(0o700).create(&empty);
-        made.map(|()| empty)
-    });
-    let empty = made.reduce(|found, other| found.or(other));
-    let empty = empty.ok_or(io::ErrorKind::NotFound)??;
+        made = DirBuilder::new().mode(0o700).create(&empty).map(|()| empty);
+        if made.is_ok() {
+            break;
+        }
+    }
+    let empty = made?;
     std::env::set_current_dir(&empty)?;
     // Without a name nobody can put anything there.
     fs::remove_dir(&empty)?;

@@ -103,6 +103,12 @@ fn at_sigterm_all_end_in_order() {
     wait_until("the end of all", || {
         pids.iter().all(|pid| show(*pid).is_none())
     });
+    for place in ["/run", "/tmp", "/"] {
+        for pid in &pids {
+            let empty = std::path::Path::new(place).join(format!("culver-{pid}"));
+            assert!(!empty.exists(), "left behind: {}", empty.display());
+        }
+    }
 }
 
 #[test]
