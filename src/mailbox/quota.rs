@@ -49,13 +49,23 @@ pub struct Quota {
     /// The file as last read.
     known: Mutex<Option<Sums>>,
     /// For mail on its way.
-    reserved: Mutex<Amount>,
+    reserved: Mutex<Reserved>,
+    /// The account had limits and has none any more: those in the file were these.
+    lifted: AtomicBool,
     /// One counts, the others wait for what it finds.
     counting: tokio::sync::Mutex<()>,
     /// When that ended, and how long it took.
     counted: Mutex<Option<(Instant, Duration)>>,
     /// Those who change something share it; who has counted has it alone.
     gate: Arc<RwLock<()>>,
+}
+
+/// Room that is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Reserved {
+    amount: Amount,
+    /// How often some was given back. What it was for is counted then: a number read before knows of neither.
+    returns: u64,
 }
 
 /// What there is, and what there may be.
@@ -85,6 +95,7 @@ impl Quota {
             own: Mutex::new(own),
             known: Mutex::default(),
             reserved: Mutex::default(),
+            lifted: AtomicBool::default(),
             counting: tokio::sync::Mutex::default(),
             counted: Mutex::default(),
             gate: Arc::default(),
@@ -93,7 +104,10 @@ impl Quota {
 
     /// From now on these are the account's own limits.
     pub(super) fn limit(&self, own: Limits) {
-        *lock(&self.own) = own;
+        let before = std::mem::replace(&mut *lock(&self.own), own);
+        if own.is_none() != before.is_none() {
+            self.lifted.store(own.is_none(), Ordering::Relaxed);
+        }
         if !own.is_none() {
             self.kept.store(true, Ordering::Relaxed);
         }
@@ -151,6 +165,9 @@ impl Quota {
     async fn read(self: &Arc<Self>) -> Result<Kept, Fault> {
         let quota = Arc::clone(self);
         blocking("reading maildirsize", move || {
+            if quota.lifted.swap(false, Ordering::Relaxed) {
+                quota.forget();
+            }
             let mut known = lock(&quota.known);
             let read = quota::read(&quota.tree, *known);
             let read = read.map_err(|error| quota.fault("reading maildirsize", error))?;
@@ -327,18 +344,27 @@ impl Room {
         if !self.quota.kept.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let Some(mut sums) = self.quota.sums(None).await? else {
-            return Ok(());
+        let mut rounds = 0;
+        let mut sums = loop {
+            let returns = lock(&self.quota.reserved).returns;
+            let Some(sums) = self.quota.sums(None).await? else {
+                return Ok(());
+            };
+            // Where others come and go all the time the last number has to do.
+            rounds += 1;
+            let known = (rounds < ROUNDS).then_some(returns);
+            match self.fits(sums, more, known) {
+                Some(true) => return Ok(()),
+                Some(false) => break sums,
+                None => {}
+            }
         };
-        if self.fits(sums, more) {
-            return Ok(());
-        }
         // What is too much alone is too much however much there is.
         let wanted = self.taken.and(more);
         let hopeless = !(sums.limits).have_room(Amount::default(), wanted, self.freed);
         if !hopeless && !self.quota.believes(sums) {
             match self.quota.sums(Some(sums)).await? {
-                Some(counted) if !self.fits(counted, more) => sums = counted,
+                Some(counted) if self.fits(counted, more, None) == Some(false) => sums = counted,
                 Some(_) | None => return Ok(()),
             }
         }
@@ -363,23 +389,28 @@ impl Room {
         self.freed = freed;
     }
 
-    fn fits(&mut self, sums: Sums, more: Amount) -> bool {
+    /// Takes it if it fits. `None` if room was given back since `returns` was so: these sums may not have what it was for.
+    fn fits(&mut self, sums: Sums, more: Amount, returns: Option<u64>) -> Option<bool> {
         let mut reserved = lock(&self.quota.reserved);
+        if returns.is_some_and(|returns| returns != reserved.returns) {
+            return None;
+        }
         let wanted = self.taken.and(more);
-        let usage = sums.usage.and(reserved.without(self.taken));
+        let usage = sums.usage.and(reserved.amount.without(self.taken));
         let fits = sums.limits.have_room(usage, wanted, self.freed);
         if fits {
-            *reserved = reserved.and(more);
+            reserved.amount = reserved.amount.and(more);
             self.taken = wanted;
         }
-        fits
+        Some(fits)
     }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
         let mut reserved = lock(&self.quota.reserved);
-        *reserved = reserved.without(self.taken);
+        reserved.amount = reserved.amount.without(self.taken);
+        reserved.returns += u64::from(self.taken != Amount::default());
     }
 }
 
