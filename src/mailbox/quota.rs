@@ -64,8 +64,8 @@ pub struct Quota {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Reserved {
     amount: Amount,
-    /// How often some was given back. What it was for is counted then: a number read before knows of neither.
-    returns: u64,
+    /// All that was ever given back. What it was for is counted then: a number read before may know of neither.
+    returned: Amount,
 }
 
 /// What there is, and what there may be.
@@ -346,25 +346,25 @@ impl Room {
         }
         let mut rounds = 0;
         let mut sums = loop {
-            let returns = lock(&self.quota.reserved).returns;
+            let before = self.returned();
             let Some(sums) = self.quota.sums(None).await? else {
                 return Ok(());
             };
-            // Where others come and go all the time the last number has to do.
+            if self.fits(sums, more, before) {
+                return Ok(());
+            }
             rounds += 1;
-            let known = (rounds < ROUNDS).then_some(returns);
-            match self.fits(sums, more, known) {
-                Some(true) => return Ok(()),
-                Some(false) => break sums,
-                None => {}
+            if rounds >= ROUNDS || self.returned() == before {
+                break sums;
             }
         };
         // What is too much alone is too much however much there is.
         let wanted = self.taken.and(more);
         let hopeless = !(sums.limits).have_room(Amount::default(), wanted, self.freed);
         if !hopeless && !self.quota.believes(sums) {
+            let before = self.returned();
             match self.quota.sums(Some(sums)).await? {
-                Some(counted) if self.fits(counted, more, None) == Some(false) => sums = counted,
+                Some(counted) if !self.fits(counted, more, before) => sums = counted,
                 Some(_) | None => return Ok(()),
             }
         }
@@ -389,20 +389,23 @@ impl Room {
         self.freed = freed;
     }
 
-    /// Takes it if it fits. `None` if room was given back since `returns` was so: these sums may not have what it was for.
-    fn fits(&mut self, sums: Sums, more: Amount, returns: Option<u64>) -> Option<bool> {
+    /// Takes it if it fits. `before` these sums were read so much had been given back: what was since may not be in them.
+    fn fits(&mut self, sums: Sums, more: Amount, before: Amount) -> bool {
         let mut reserved = lock(&self.quota.reserved);
-        if returns.is_some_and(|returns| returns != reserved.returns) {
-            return None;
-        }
         let wanted = self.taken.and(more);
-        let usage = sums.usage.and(reserved.amount.without(self.taken));
+        let others = reserved.amount.without(self.taken);
+        let since = reserved.returned.without(before);
+        let usage = sums.usage.and(others).and(since);
         let fits = sums.limits.have_room(usage, wanted, self.freed);
         if fits {
             reserved.amount = reserved.amount.and(more);
             self.taken = wanted;
         }
-        Some(fits)
+        fits
+    }
+
+    fn returned(&self) -> Amount {
+        lock(&self.quota.reserved).returned
     }
 }
 
@@ -410,7 +413,7 @@ impl Drop for Room {
     fn drop(&mut self) {
         let mut reserved = lock(&self.quota.reserved);
         reserved.amount = reserved.amount.without(self.taken);
-        reserved.returns += u64::from(self.taken != Amount::default());
+        reserved.returned = reserved.returned.and(self.taken);
     }
 }
 
@@ -435,5 +438,51 @@ impl Mailbox {
             room.take(copies).await?;
         }
         Ok(room)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mailbox::user::{Account, DiskNames, Fsync, Layout, Location, User};
+
+    #[tokio::test]
+    async fn a_number_from_before_others_were_done_is_not_enough() {
+        let home = tempfile::tempdir().unwrap();
+        let user = User::open(Account {
+            location: Location {
+                root: home.path().join("ann"),
+                control: None,
+                layout: Layout::MaildirPlusPlus,
+                names: DiskNames::Utf7,
+                follow_links_out: false,
+            },
+            fsync: Fsync::Never,
+            attachment_keywords: false,
+            auto_create: Vec::new(),
+            quota: Limits {
+                storage: None,
+                messages: Some(1),
+            },
+        })
+        .unwrap();
+        let quota = user.quota();
+        let one = Amount {
+            storage: 4,
+            messages: 1,
+        };
+        let mut first = quota.room(Amount::default());
+        first.take(one).await.unwrap();
+        let mut second = quota.room(Amount::default());
+        let old = second.returned();
+        let before = quota.sums(None).await.unwrap().unwrap();
+        // Its mail comes, and is counted.
+        let mut change = Change::default();
+        change.add(one.storage);
+        quota.note(change);
+        drop(first);
+        assert!(!second.fits(before, one, old));
+        let (new, sums) = (second.returned(), quota.sums(None).await.unwrap().unwrap());
+        assert!(!second.fits(sums, one, new));
     }
 }

@@ -274,6 +274,7 @@ fn leads_out(path: &Path, common: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::{Condvar, Mutex};
 
     use super::*;
@@ -362,14 +363,14 @@ mod tests {
         begin(&mut looks, "/hung/0", 0).unwrap();
     }
 
-    /// Of those that hang for good: how many there are, and were at most.
-    static HANGING: Mutex<usize> = Mutex::new(0);
+    /// Of looks that hang for good.
+    static HANGING: AtomicUsize = AtomicUsize::new(0);
 
-    fn hang((place, _): Question) -> Found {
-        *HANGING.lock().unwrap() += 1;
-        let mended = MENDED.0.lock().unwrap();
-        drop(MENDED.1.wait_while(mended, |mended| !*mended).unwrap());
-        (place, Vec::new())
+    fn hang(_: Question) -> Found {
+        HANGING.fetch_add(1, Ordering::Relaxed);
+        loop {
+            thread::park();
+        }
     }
 
     #[tokio::test]
@@ -397,7 +398,7 @@ mod tests {
             }
         }
         assert_eq!((late, over + looks.all.len()), (MANY, MANY));
-        assert!(*HANGING.lock().unwrap() <= LATE_OF_ONE + TURNS);
+        assert!(HANGING.load(Ordering::Relaxed) <= LATE_OF_ONE + TURNS);
     }
 
     #[test]
