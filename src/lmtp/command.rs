@@ -58,6 +58,7 @@ pub struct Wrong(pub &'static str);
 
 const UNKNOWN: Wrong = Wrong("500 5.5.1 Unknown command");
 const SYNTAX: Wrong = Wrong("501 5.5.4 Invalid parameters");
+const TOO_LARGE: Wrong = Wrong("552 5.3.4 Message too large");
 const UNSUPPORTED: Wrong = Wrong("555 5.5.4 Unsupported parameters");
 
 /// The longest path: RFC 5321 §4.5.3.1.3 asks for 256 octets, RFC 6531 for more.
@@ -130,7 +131,7 @@ fn mail(rest: &str) -> Result<Command, Wrong> {
     for parameter in parameters.split_ascii_whitespace() {
         let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         match (key.to_ascii_uppercase().as_str(), value) {
-            ("SIZE", value) => mail.size = Some(value.parse().map_err(|_| SYNTAX)?),
+            ("SIZE", value) => mail.size = Some(size(value)?),
             ("BODY", value)
                 if value.eq_ignore_ascii_case("7BIT") || value.eq_ignore_ascii_case("8BITMIME") => {
             }
@@ -139,6 +140,16 @@ fn mail(rest: &str) -> Result<Command, Wrong> {
         }
     }
     Ok(Command::Mail(mail))
+}
+
+/// How large the message will be. A number that is too large to be one is larger than any message.
+fn size(value: &str) -> Result<u64, Wrong> {
+    let is_number = !value.is_empty() && value.bytes().all(|octet| octet.is_ascii_digit());
+    match value.parse() {
+        Ok(size) => Ok(size),
+        Err(_) if is_number => Err(TOO_LARGE),
+        Err(_) => Err(SYNTAX),
+    }
 }
 
 /// What follows `RCPT`.
@@ -305,6 +316,12 @@ mod tests {
             ("MAIL FROM:<\"a> b\"@c>", mail("\"a> b\"@c", None)),
             ("MAIL FROM:<a\"b,c d@e>", mail("a\"b,c d@e", None)),
             ("MAIL FROM:<a@b> SIZE=x", Err(SYNTAX)),
+            ("MAIL FROM:<a@b> SIZE=", Err(SYNTAX)),
+            (
+                "MAIL FROM:<a@b> SIZE=18446744073709551615",
+                mail("a@b", Some(u64::MAX)),
+            ),
+            ("MAIL FROM:<a@b> SIZE=18446744073709551616", Err(TOO_LARGE)),
             ("MAIL FROM:<a@b> BODY=BINARYMIME", Err(UNSUPPORTED)),
             ("MAIL FROM:<a@b> AUTH=<>", Err(UNSUPPORTED)),
             (

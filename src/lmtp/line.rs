@@ -113,7 +113,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
                 too_long = true;
                 self.taken(rest.len());
             }
-            if self.read().await? == 0 {
+            if self.read(self.used + USELESS_LIMIT).await? == 0 {
                 return Ok(None);
             }
         }
@@ -124,10 +124,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
         self.used = Instant::now();
     }
 
-    /// What has come of a message.
-    pub async fn some(&mut self) -> Result<&[u8], End> {
+    /// What has come of a message, which has to have come `until` then.
+    pub async fn some(&mut self, until: Instant) -> Result<&[u8], End> {
         self.used();
-        if self.rest().is_empty() && self.read().await? == 0 {
+        if self.rest().is_empty() && self.read(until).await? == 0 {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
         Ok(self.rest())
@@ -143,14 +143,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
     }
 
     /// Reads on, when all that there is to say has been said; 0: the client has hung up.
-    async fn read(&mut self) -> Result<usize, End> {
+    async fn read(&mut self, until: Instant) -> Result<usize, End> {
         if !self.unsent.is_empty() {
             self.flush().await?;
         }
         self.unread.drain(..self.at);
         self.at = 0;
         self.unread.reserve(PIECE);
-        let limit = (Instant::now() + PATIENCE).min(self.used + USELESS_LIMIT);
+        let limit = (Instant::now() + PATIENCE).min(until);
         let read = timeout_at(limit, self.stream.read_buf(&mut self.unread));
         tokio::select! {
             biased;

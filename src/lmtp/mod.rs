@@ -26,6 +26,8 @@ pub enum Refusal {
     DiskFull,
     /// The message is larger than is allowed.
     TooLarge,
+    /// Mail is on its way to as many as there may be at a time.
+    TooMany,
     /// Anything else: it may be otherwise later.
     Temporary,
 }

@@ -28,6 +28,9 @@ pub const WRONG_MAX: usize = 10;
 /// How long it may take to find a recipient: a client waits for five minutes.
 const FIND_LIMIT: Duration = Duration::from_secs(60);
 
+/// How long a message may take to come: on a line that is slow it is not kept open for one octet at a time.
+const MESSAGE_LIMIT: Duration = Duration::from_secs(60 * 60);
+
 /// How long bringing a message to all may take from its end: Exim waits for five minutes and Postfix for ten, and they
 /// bring it again if they have heard nothing.
 const END_LIMIT: Duration = Duration::from_secs(4 * 60);
@@ -116,6 +119,8 @@ struct Chunks<T> {
     addresses: Vec<Address>,
     transfer: T,
     size: u64,
+    /// Until when all of it has to have come.
+    until: Instant,
 }
 
 impl<S, D> Session<'_, S, D>
@@ -296,7 +301,7 @@ where
         let (mut dots, mut piece) = (Dots::default(), Vec::with_capacity(PIECE));
         let mut came = Instant::now();
         while !dots.is_over() {
-            let octets = self.line.some().await?;
+            let octets = self.line.some(chunks.until).await?;
             came = Instant::now();
             let taken = dots.take(octets, &mut piece);
             self.line.taken(taken);
@@ -340,8 +345,12 @@ where
     ) -> Result<Instant, End> {
         let (mut left, most) = (size, self.setting.most);
         let mut came = Instant::now();
+        let until = match &chunks {
+            Some(chunks) => chunks.until,
+            None => came + MESSAGE_LIMIT,
+        };
         while left > 0 {
-            let octets = self.line.some().await?;
+            let octets = self.line.some(until).await?;
             came = Instant::now();
             let wanted = usize::try_from(left).unwrap_or(usize::MAX);
             let octets = octets.get(..wanted).unwrap_or(octets);
@@ -391,6 +400,7 @@ where
             addresses,
             transfer,
             size: 0,
+            until: Instant::now() + MESSAGE_LIMIT,
         }))
     }
 
@@ -400,13 +410,14 @@ where
         chunks: Chunks<D::Transfer>,
         deadline: Instant,
     ) -> Result<(), End> {
-        // To one that is gone it is not brought: it comes again.
+        // To one that has been seen to go it is not brought: it comes again. One that goes later has it twice (RFC 1047).
         self.line.flush().await?;
         let Chunks {
             id,
             addresses,
             transfer,
             size,
+            ..
         } = chunks;
         let results = match self.is_too_large(size) {
             true => vec![Err(Refusal::TooLarge); addresses.len()],
@@ -464,6 +475,7 @@ fn refused(address: &Address, refusal: Refusal, temporary: &str) -> String {
         }
         Refusal::DiskFull => format!("452 4.3.1 <{to}> Out of disk space"),
         Refusal::TooLarge => format!("552 5.3.4 <{to}> Message too large"),
+        Refusal::TooMany => format!("452 4.5.3 <{to}> Too many recipients, try again"),
         Refusal::Temporary => format!("451 {temporary} <{to}> Temporary internal error"),
     }
 }

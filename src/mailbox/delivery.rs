@@ -7,6 +7,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::imap::flag::SystemFlags;
 use crate::imap::name::MailboxName;
@@ -18,23 +19,20 @@ use crate::spool::filename::Letters;
 use crate::spool::folder::{Folder, Sub};
 use crate::spool::quota::Change;
 
-/// The most room on the disk that is tried for a message that has only been announced, in octets.
-const TRIAL_MAX: u64 = 64 << 20;
-
 /// A mailbox that mail is brought to. Nobody need have it open.
 pub struct Target {
     folder: Arc<Folder>,
     quota: Arc<Quota>,
 }
 
-/// Mail on its way. Dropping it leaves nothing.
+/// Mail on its way. Dropping it leaves nothing, and is **blocking**.
 pub struct Incoming {
     folder: Arc<Folder>,
     /// Away while a piece is being written, and after one could not be.
     delivery: Option<Delivery>,
 }
 
-/// Mail that is whole and synced, and in no mailbox yet. What is in none when it is dropped is gone.
+/// Mail that is whole and synced, and in no mailbox yet. What is in none when it is dropped is gone. Dropping it is **blocking**.
 pub struct Whole {
     complete: Arc<Complete>,
 }
@@ -89,7 +87,7 @@ impl Target {
         let folder = Arc::clone(&self.folder);
         let tried = blocking("trying whether mail can be written", move || {
             folder.takes_new()?;
-            Delivery::create(&folder)?.try_room(size.unwrap_or(1).clamp(1, TRIAL_MAX))
+            Delivery::create(&folder)?.try_room(size.unwrap_or(1).max(1))
         })
         .await?;
         tried.map_err(|error| fault(&self.folder, "trying whether mail can be written", error))
@@ -112,13 +110,12 @@ impl Incoming {
     /// Writes the next octets; CRLF is stored as LF, as Dovecot does.
     pub async fn write(&mut self, octets: Vec<u8>) -> Result<(), Fault> {
         let mut delivery = self.take()?;
-        let (delivery, written) = blocking("writing a message", move || {
-            let written = delivery.write(&octets);
-            (delivery, written)
+        let written = blocking("writing a message", move || {
+            delivery.write(&octets).map(|()| delivery)
         })
         .await?;
-        written.map_err(|error| fault(&self.folder, "writing a message", error))?;
-        self.delivery = Some(delivery);
+        let written = written.map_err(|error| fault(&self.folder, "writing a message", error))?;
+        self.delivery = Some(written);
         Ok(())
     }
 
@@ -151,6 +148,12 @@ impl Whole {
     /// Places it in a mailbox, durably: where it is for several, the file is the same one in all of them if it can be.
     /// [`Fault::OverQuota`] or [`Fault::OverQuotaForNow`] if the account has no room for it; it is then not there.
     pub async fn place(&self, target: &Target) -> Result<(), Fault> {
+        self.place_if(target, &Arc::new(AtomicBool::new(true)))
+            .await
+    }
+
+    /// The same, if it is still `wanted` when nothing is left to wait for but the disk.
+    pub async fn place_if(&self, target: &Target, wanted: &Arc<AtomicBool>) -> Result<(), Fault> {
         let mut room = target.quota.room(Amount::default());
         room.take(Amount {
             storage: self.size(),
@@ -159,9 +162,12 @@ impl Whole {
         .await?;
         let counted = target.quota.enter().await;
         let (complete, folder) = (Arc::clone(&self.complete), Arc::clone(&target.folder));
-        let quota = Arc::clone(&target.quota);
+        let (quota, wanted) = (Arc::clone(&target.quota), Arc::clone(wanted));
         let placed = blocking("delivering a message", move || {
             let _counted = counted;
+            if !wanted.load(Ordering::Relaxed) {
+                return Err(io::Error::other("nobody waits for it any more"));
+            }
             place(&complete, &folder)?;
             let mut change = Change::default();
             change.add(complete.size());
@@ -272,6 +278,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_nobody_waits_for_is_not_placed() {
+        let home = tempfile::tempdir().unwrap();
+        let ann = user(home.path().join("ann"), Limits::default());
+        let target = ann.target(None).await.unwrap();
+        let whole = written(&target, &[b"text"]).await;
+        let wanted = Arc::new(AtomicBool::new(false));
+        whole.place_if(&target, &wanted).await.unwrap_err();
+        assert!(files(&home.path().join("ann/new")).is_empty());
+        wanted.store(true, Ordering::Relaxed);
+        whole.place_if(&target, &wanted).await.unwrap();
+    }
+
+    #[tokio::test]
     async fn names_that_are_none_are_the_inbox() {
         let home = tempfile::tempdir().unwrap();
         let ann = user(home.path().join("ann"), Limits::default());
@@ -318,6 +337,55 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn limits_that_are_taken_away_hold_no_longer() {
+        let home = tempfile::tempdir().unwrap();
+        let limits = Limits {
+            storage: Some(15),
+            messages: None,
+        };
+        let ann = user(home.path().join("ann"), limits);
+        let target = ann.target(None).await.unwrap();
+        let whole = written(&target, &[b"ten octets"]).await;
+        whole.place(&target).await.unwrap();
+        whole.place(&target).await.unwrap_err();
+        ann.limit(Limits::default());
+        whole.place(&target).await.unwrap();
+        assert!(ann.quota().state().await.unwrap().is_none());
+        // Nor do they come back with the file.
+        assert!(!home.path().join("ann/maildirsize").exists());
+        ann.limit(limits);
+        whole.place(&target).await.unwrap_err();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn those_who_come_at_once_are_together_no_more_than_the_quota() {
+        let home = tempfile::tempdir().unwrap();
+        let limits = Limits {
+            storage: None,
+            messages: Some(40),
+        };
+        let ann = user(home.path().join("ann"), limits);
+        let target = Arc::new(ann.target(None).await.unwrap());
+        let whole = Arc::new(written(&target, &[b"text"]).await);
+        let bringing: Vec<_> = (0..8)
+            .map(|_| {
+                let (target, whole) = (Arc::clone(&target), Arc::clone(&whole));
+                tokio::spawn(async move {
+                    for _ in 0..20 {
+                        let _ = whole.place(&target).await;
+                    }
+                })
+            })
+            .collect();
+        for brought in bringing {
+            brought.await.unwrap();
+        }
+        // What was refused for a while has room now, if there is any.
+        while whole.place(&target).await.is_ok() {}
+        assert_eq!(files(&home.path().join("ann/new")).len(), 40);
+    }
+
+    #[tokio::test]
     async fn room_that_others_may_not_need_is_waited_for() {
         let home = tempfile::tempdir().unwrap();
         let limits = Limits {
@@ -352,9 +420,11 @@ mod tests {
         };
         let ann = user(home.path().join("ann"), limits);
         let target = ann.target(None).await.unwrap();
-        for size in [None, Some(0), Some(1000), Some(u64::MAX)] {
+        for size in [None, Some(0), Some(1000), Some(2 << 20)] {
             target.try_out(size).await.unwrap();
         }
+        let refused = target.try_out(Some(u64::MAX)).await.unwrap_err();
+        assert!(matches!(refused, Fault::DiskFull(_)), "{refused}");
         assert!(files(&home.path().join("ann/tmp")).is_empty());
         written(&target, &[b"ten octets"])
             .await

@@ -49,13 +49,23 @@ pub struct Quota {
     /// The file as last read.
     known: Mutex<Option<Sums>>,
     /// For mail on its way.
-    reserved: Mutex<Amount>,
+    reserved: Mutex<Reserved>,
+    /// The account had limits and has none any more: those in the file were these.
+    lifted: AtomicBool,
     /// One counts, the others wait for what it finds.
     counting: tokio::sync::Mutex<()>,
     /// When that ended, and how long it took.
     counted: Mutex<Option<(Instant, Duration)>>,
     /// Those who change something share it; who has counted has it alone.
     gate: Arc<RwLock<()>>,
+}
+
+/// Room that is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Reserved {
+    amount: Amount,
+    /// All that was ever given back. What it was for is counted then: a number read before may know of neither.
+    returned: Amount,
 }
 
 /// What there is, and what there may be.
@@ -85,6 +95,7 @@ impl Quota {
             own: Mutex::new(own),
             known: Mutex::default(),
             reserved: Mutex::default(),
+            lifted: AtomicBool::default(),
             counting: tokio::sync::Mutex::default(),
             counted: Mutex::default(),
             gate: Arc::default(),
@@ -93,7 +104,10 @@ impl Quota {
 
     /// From now on these are the account's own limits.
     pub(super) fn limit(&self, own: Limits) {
-        *lock(&self.own) = own;
+        let before = std::mem::replace(&mut *lock(&self.own), own);
+        if own.is_none() != before.is_none() {
+            self.lifted.store(own.is_none(), Ordering::Relaxed);
+        }
         if !own.is_none() {
             self.kept.store(true, Ordering::Relaxed);
         }
@@ -151,6 +165,9 @@ impl Quota {
     async fn read(self: &Arc<Self>) -> Result<Kept, Fault> {
         let quota = Arc::clone(self);
         blocking("reading maildirsize", move || {
+            if quota.lifted.swap(false, Ordering::Relaxed) {
+                quota.forget();
+            }
             let mut known = lock(&quota.known);
             let read = quota::read(&quota.tree, *known);
             let read = read.map_err(|error| quota.fault("reading maildirsize", error))?;
@@ -327,18 +344,27 @@ impl Room {
         if !self.quota.kept.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let Some(mut sums) = self.quota.sums(None).await? else {
-            return Ok(());
+        let mut rounds = 0;
+        let mut sums = loop {
+            let before = self.returned();
+            let Some(sums) = self.quota.sums(None).await? else {
+                return Ok(());
+            };
+            if self.fits(sums, more, before) {
+                return Ok(());
+            }
+            rounds += 1;
+            if rounds >= ROUNDS || self.returned() == before {
+                break sums;
+            }
         };
-        if self.fits(sums, more) {
-            return Ok(());
-        }
         // What is too much alone is too much however much there is.
         let wanted = self.taken.and(more);
         let hopeless = !(sums.limits).have_room(Amount::default(), wanted, self.freed);
         if !hopeless && !self.quota.believes(sums) {
+            let before = self.returned();
             match self.quota.sums(Some(sums)).await? {
-                Some(counted) if !self.fits(counted, more) => sums = counted,
+                Some(counted) if !self.fits(counted, more, before) => sums = counted,
                 Some(_) | None => return Ok(()),
             }
         }
@@ -363,23 +389,31 @@ impl Room {
         self.freed = freed;
     }
 
-    fn fits(&mut self, sums: Sums, more: Amount) -> bool {
+    /// Takes it if it fits. `before` these sums were read so much had been given back: what was since may not be in them.
+    fn fits(&mut self, sums: Sums, more: Amount, before: Amount) -> bool {
         let mut reserved = lock(&self.quota.reserved);
         let wanted = self.taken.and(more);
-        let usage = sums.usage.and(reserved.without(self.taken));
+        let others = reserved.amount.without(self.taken);
+        let since = reserved.returned.without(before);
+        let usage = sums.usage.and(others).and(since);
         let fits = sums.limits.have_room(usage, wanted, self.freed);
         if fits {
-            *reserved = reserved.and(more);
+            reserved.amount = reserved.amount.and(more);
             self.taken = wanted;
         }
         fits
+    }
+
+    fn returned(&self) -> Amount {
+        lock(&self.quota.reserved).returned
     }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
         let mut reserved = lock(&self.quota.reserved);
-        *reserved = reserved.without(self.taken);
+        reserved.amount = reserved.amount.without(self.taken);
+        reserved.returned = reserved.returned.and(self.taken);
     }
 }
 
@@ -404,5 +438,51 @@ impl Mailbox {
             room.take(copies).await?;
         }
         Ok(room)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mailbox::user::{Account, DiskNames, Fsync, Layout, Location, User};
+
+    #[tokio::test]
+    async fn a_number_from_before_others_were_done_is_not_enough() {
+        let home = tempfile::tempdir().unwrap();
+        let user = User::open(Account {
+            location: Location {
+                root: home.path().join("ann"),
+                control: None,
+                layout: Layout::MaildirPlusPlus,
+                names: DiskNames::Utf7,
+                follow_links_out: false,
+            },
+            fsync: Fsync::Never,
+            attachment_keywords: false,
+            auto_create: Vec::new(),
+            quota: Limits {
+                storage: None,
+                messages: Some(1),
+            },
+        })
+        .unwrap();
+        let quota = user.quota();
+        let one = Amount {
+            storage: 4,
+            messages: 1,
+        };
+        let mut first = quota.room(Amount::default());
+        first.take(one).await.unwrap();
+        let mut second = quota.room(Amount::default());
+        let old = second.returned();
+        let before = quota.sums(None).await.unwrap().unwrap();
+        // Its mail comes, and is counted.
+        let mut change = Change::default();
+        change.add(one.storage);
+        quota.note(change);
+        drop(first);
+        assert!(!second.fits(before, one, old));
+        let (new, sums) = (second.returned(), quota.sums(None).await.unwrap().unwrap());
+        assert!(!second.fits(sums, one, new));
     }
 }

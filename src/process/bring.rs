@@ -8,13 +8,16 @@ use std::io;
 use std::task::Poll;
 use std::time::Duration;
 
+use rustix::rand::{GetRandomFlags, getrandom};
 use tokio::net::UnixStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::warn;
+use zeroize::Zeroizing;
 
 use crate::lmtp::{Refusal, Transfer, Wanted};
 use crate::process::link::unexpected;
 use crate::process::message::{Bring, Brought, Refused};
+use crate::process::peers::Addressee;
 use crate::process::way;
 
 /// How long a worker may take for more of a message: its disk may be busy.
@@ -24,6 +27,8 @@ const WRITE_LIMIT: Duration = Duration::from_secs(2 * 60);
 pub struct Recipient {
     place: Place,
     line: UnixStream,
+    /// To its end.
+    _counted: Addressee,
 }
 
 /// Where a message need come but once: the number of the worker, and the device of the mailbox. What is wrong with a disk
@@ -36,12 +41,14 @@ impl Recipient {
         worker: u32,
         mut line: UnixStream,
         wanted: Wanted<'_>,
+        counted: Addressee,
     ) -> Result<Recipient, Refusal> {
         let open = Bring::Open(wanted.mailbox.map(str::to_owned), wanted.size);
         match step(&mut line, open).await {
             Ok(Brought::Ready(device)) => Ok(Recipient {
                 place: (worker, device),
                 line,
+                _counted: counted,
             }),
             answer => Err(refusal(answer)),
         }
@@ -56,8 +63,8 @@ pub struct Carrying {
 /// Recipients in one place.
 struct Group {
     place: Place,
-    /// Their lines, and which recipients they are. There is one at least, which the message goes to.
-    lines: Vec<(usize, UnixStream)>,
+    /// Them, and which they are. There is one at least, and the message goes to the first.
+    recipients: Vec<(usize, Recipient)>,
     /// Why nothing is sent there any more.
     lost: Option<Refusal>,
 }
@@ -65,16 +72,29 @@ struct Group {
 impl Carrying {
     /// One for these.
     pub fn new(recipients: Vec<Recipient>) -> Carrying {
+        // Each time another is the first: if its `tmp/` alone cannot be written, the others do not wait for that for ever.
+        let mut octets = [0; 8];
+        let _ = getrandom(&mut octets, GetRandomFlags::empty());
+        Carrying::with_first(recipients, usize::from_ne_bytes(octets))
+    }
+
+    /// The same, with this one of each group as the first, counted round.
+    fn with_first(recipients: Vec<Recipient>, first: usize) -> Carrying {
         let mut groups: Vec<Group> = Vec::new();
-        for (which, Recipient { place, line }) in recipients.into_iter().enumerate() {
+        for (which, recipient) in recipients.into_iter().enumerate() {
+            let place = recipient.place;
             match groups.iter_mut().find(|group| group.place == place) {
-                Some(group) => group.lines.push((which, line)),
+                Some(group) => group.recipients.push((which, recipient)),
                 None => groups.push(Group {
                     place,
-                    lines: vec![(which, line)],
+                    recipients: vec![(which, recipient)],
                     lost: None,
                 }),
             }
+        }
+        for Group { recipients, .. } in &mut groups {
+            let first = first.checked_rem(recipients.len());
+            recipients.rotate_left(first.unwrap_or(0));
         }
         Carrying { groups }
     }
@@ -84,12 +104,15 @@ impl Transfer for Carrying {
     type Recipient = Recipient;
 
     async fn write(&mut self, octets: &[u8]) {
+        let piece = way::pack(&Bring::Octets(octets.to_vec()));
         // One that is slow does not keep the others waiting longer than itself.
-        join_all(self.groups.iter_mut().map(|group| group.send(octets))).await;
+        join_all(self.groups.iter_mut().map(|group| group.send(&piece))).await;
     }
 
     async fn end(self, deadline: Instant) -> Vec<Result<(), Refusal>> {
-        let count = self.groups.iter().map(|group| group.lines.len()).sum();
+        let count = (self.groups.iter())
+            .map(|group| group.recipients.len())
+            .sum();
         let mut results = vec![Err(Refusal::Temporary); count];
         let groups = self.groups.into_iter();
         let brought = join_all(groups.map(|group| group.end(deadline))).await;
@@ -103,13 +126,18 @@ impl Transfer for Carrying {
 }
 
 impl Group {
-    async fn send(&mut self, octets: &[u8]) {
-        let (None, Some((_, line))) = (self.lost, self.lines.first_mut()) else {
+    async fn send(&mut self, piece: &io::Result<Zeroizing<Vec<u8>>>) {
+        let (None, Some((_, first))) = (self.lost, self.recipients.first_mut()) else {
             return;
         };
-        let piece = Bring::Octets(octets.to_vec());
-        let sent = timeout(WRITE_LIMIT, way::write(line, &piece)).await;
-        if let Err(error) = sent.unwrap_or_else(|late| Err(late.into())) {
+        let sent = match piece {
+            Ok(piece) => {
+                let sent = timeout(WRITE_LIMIT, way::send(&mut first.line, piece)).await;
+                sent.unwrap_or_else(|late| Err(late.into()))
+            }
+            Err(error) => Err(error.kind().into()),
+        };
+        if let Err(error) = sent {
             warn!("a worker does not take a message: {error}");
             self.lost = Some(Refusal::Temporary);
         }
@@ -117,24 +145,31 @@ impl Group {
 
     /// Which recipients they are, and what became of the message there.
     async fn end(mut self, deadline: Instant) -> Vec<(usize, Result<(), Refusal>)> {
-        let whole = match (self.lost, self.lines.first_mut()) {
+        let whole = match (self.lost, self.recipients.first_mut()) {
             (Some(lost), _) => Err(lost),
-            (None, Some((_, line))) => match in_time(deadline, step(line, Bring::End)).await {
-                Ok(Brought::Whole(number)) => Ok(number),
-                answer => Err(refusal(answer)),
-            },
+            (None, Some((_, first))) => {
+                match in_time(deadline, step(&mut first.line, Bring::End)).await {
+                    Ok(Brought::Whole(number)) => Ok(number),
+                    answer => Err(refusal(answer)),
+                }
+            }
             (None, None) => Err(Refusal::Temporary),
         };
         // One that is slow keeps nobody waiting but itself. All lines stay until all are done: with the first the worker
         // forgets the message.
-        let lines = self.lines.iter_mut();
-        join_all(lines.map(|(which, line)| async move {
+        let recipients = self.recipients.iter_mut().enumerate();
+        join_all(recipients.map(|(at, (which, recipient))| async move {
             let result = match whole {
-                Ok(number) => match in_time(deadline, step(line, Bring::Place(number))).await {
-                    Ok(Brought::Placed) => Ok(()),
-                    answer => Err(refusal(answer)),
-                },
-                Err(refusal) => Err(refusal),
+                Ok(number) => {
+                    let place = step(&mut recipient.line, Bring::Place(number));
+                    match in_time(deadline, place).await {
+                        Ok(Brought::Placed) => Ok(()),
+                        answer => Err(refusal(answer)),
+                    }
+                }
+                // What is too large is so for all; anything else may be the first one's own trouble.
+                Err(refusal) if at == 0 || refusal == Refusal::TooLarge => Err(refusal),
+                Err(_) => Err(Refusal::Temporary),
             };
             (*which, result)
         }))
@@ -198,7 +233,12 @@ mod tests {
     /// A recipient in a place, and the worker's end of the line.
     fn recipient(place: Place) -> (Recipient, UnixStream) {
         let (line, worker) = UnixStream::pair().unwrap();
-        (Recipient { place, line }, worker)
+        let recipient = Recipient {
+            place,
+            line,
+            _counted: Addressee::alone(),
+        };
+        (recipient, worker)
     }
 
     /// Takes a message, if one comes by this line, and places what it is told to.
@@ -233,17 +273,38 @@ mod tests {
             recipients.push(recipient);
             workers.push(tokio::spawn(work(worker, refused)));
         }
-        let mut carrying = Carrying::new(recipients);
+        let mut carrying = Carrying::with_first(recipients, 0);
         carrying.write(b"text").await;
         let results = carrying.end(Instant::now() + WRITE_LIMIT).await;
         let full = Err(Refusal::DiskFull);
         let over = Err(Refusal::OverQuota);
-        assert_eq!(results, [full, Ok(()), full, over, Ok(())]);
+        // Of the second nothing is known: only the first has no room for certain.
+        let unknown = Err(Refusal::Temporary);
+        assert_eq!(results, [full, Ok(()), unknown, over, Ok(())]);
         let mut taken = Vec::new();
         for worker in workers {
             taken.push(!worker.await.unwrap().is_empty());
         }
         assert_eq!(taken, [true, true, false, false, true]);
+    }
+
+    #[tokio::test]
+    async fn one_who_cannot_take_it_does_not_keep_it_from_others_for_ever() {
+        let full = Err(Refusal::DiskFull);
+        for (first, results) in [
+            (0, [full, Err(Refusal::Temporary)]),
+            (1, [full, Ok(())]),
+            (2, [full, Err(Refusal::Temporary)]),
+        ] {
+            let ((ann, her), (bob, his)) = (recipient((1, 8)), recipient((1, 8)));
+            let working = [(her, Some(Refused::DiskFull)), (his, None)]
+                .map(|(line, refused)| tokio::spawn(work(line, refused)));
+            let mut carrying = Carrying::with_first(vec![ann, bob], first);
+            carrying.write(b"text").await;
+            let deadline = Instant::now() + WRITE_LIMIT;
+            assert_eq!(carrying.end(deadline).await, results);
+            drop(working);
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -252,7 +313,7 @@ mod tests {
         let (recipients, workers): (Vec<_>, Vec<_>) = lines.into_iter().unzip();
         let [one, two, three, four] = workers.try_into().unwrap();
         let working = [one, three].map(|line| tokio::spawn(work(line, None)));
-        let mut carrying = Carrying::new(recipients);
+        let mut carrying = Carrying::with_first(recipients, 0);
         carrying.write(b"text").await;
         let begun = Instant::now();
         let deadline = begun + Duration::from_secs(100);

@@ -25,7 +25,7 @@ use crate::process::confine;
 use crate::process::inquiry::Inquiries;
 use crate::process::link::{Link, unexpected};
 use crate::process::message::{self, FromLmtp, LmtpSetup, Seek, Sought, ToLmtp};
-use crate::process::peers::{Peer, Peers};
+use crate::process::peers::{Peer, Peers, Seat};
 use crate::process::privileges;
 use crate::process::settings;
 use crate::process::start::{THREADS_GRACE, Threads, deaf, finish, start, tell_confinement};
@@ -176,7 +176,9 @@ impl Reception {
                     let (exchange, stop) = (Arc::clone(&exchange), stopping.clone());
                     connections.spawn(async move {
                         match place.take(peer) {
-                            Ok(_seat) => serve(stream, &exchange, &setting, stop).await,
+                            Ok(seat) => {
+                                serve(stream, Counter { exchange, seat }, &setting, stop).await
+                            }
                             Err(_place) => turn_away(stream, &setting).await,
                         }
                     });
@@ -221,12 +223,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 async fn serve(
     stream: Box<dyn Stream>,
-    exchange: &Arc<Exchange>,
+    desk: Counter,
     setting: &Setting,
     stop: watch::Receiver<bool>,
 ) {
     info!(peer = ?setting.peer, "an MTA is here");
-    if let Err(error) = session::serve(stream, exchange, setting, stop).await {
+    if let Err(error) = session::serve(stream, &desk, setting, stop).await {
         debug!(peer = ?setting.peer, "an MTA has gone: {error}");
     }
 }
@@ -253,12 +255,22 @@ fn read(sought: Sought) -> (message::Recipient, Found) {
     }
 }
 
-impl Desk for Arc<Exchange> {
+/// Where an MTA has its recipients looked up, who are counted.
+struct Counter {
+    exchange: Arc<Exchange>,
+    seat: Seat,
+}
+
+impl Desk for Counter {
     type Recipient = Recipient;
     type Transfer = Carrying;
 
     async fn find(&self, wanted: Wanted<'_>) -> Result<Recipient, Refusal> {
-        let mut inquiry = self.begin();
+        let Some(counted) = self.seat.recipient() else {
+            warn!("a recipient has to wait: mail is just coming for too many");
+            return Err(Refusal::TooMany);
+        };
+        let mut inquiry = self.exchange.begin();
         let trouble = |error: io::Error| {
             warn!("who a recipient is cannot be found out: {error}");
             Refusal::Temporary
@@ -268,7 +280,7 @@ impl Desk for Arc<Exchange> {
         let found = inquiry.answer().await;
         let (worker, line) = found.ok_or_else(|| trouble(unexpected("auth has ended")))??;
         let line = way::line(line).map_err(trouble)?;
-        Recipient::open(worker, line, wanted).await
+        Recipient::open(worker, line, wanted, counted).await
     }
 
     fn begin(&self, recipients: Vec<Recipient>) -> Carrying {

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map;
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 use tracing::warn;
 
@@ -25,9 +26,13 @@ const LOOK_LIMIT: Duration = Duration::from_secs(5);
 /// Looks at one file system at a time that are not late; others wait for a turn.
 const TURNS: usize = 16;
 
-/// Looks that are late: beyond so many in all, or on one file system, nothing new is looked at.
+/// Looks that are late: beyond so many in all, or on one file system, nothing new is looked at. Threads there are for no
+/// more than these and those whose turn it is.
 const LATE_MAX: usize = 256;
 const LATE_OF_ONE: usize = 64;
+
+/// Symbolic links that are followed to find out which file system a name leads to.
+const LINKS_MAX: usize = 16;
 
 /// Tells what is mounted where, and asks none of these file systems for it.
 const MOUNTS: &str = "/proc/self/mountinfo";
@@ -48,7 +53,16 @@ type How = (fn(Question) -> Found, Duration);
 pub struct Looks<E> {
     all: HashMap<Question, Look<E>>,
     /// Of each file system that is being looked at.
-    turns: HashMap<PathBuf, Arc<Semaphore>>,
+    turns: HashMap<PathBuf, Arc<Turns>>,
+    /// Threads that there may be in all.
+    threads: Arc<Semaphore>,
+}
+
+/// What there may be of looks at one file system.
+struct Turns {
+    /// That are not late.
+    prompt: Semaphore,
+    threads: Arc<Semaphore>,
 }
 
 struct Look<E> {
@@ -64,6 +78,7 @@ impl<E> Looks<E> {
         Looks {
             all: HashMap::new(),
             turns: HashMap::new(),
+            threads: Arc::new(Semaphore::new(LATE_MAX + TURNS)),
         }
     }
 
@@ -80,7 +95,7 @@ impl<E> Looks<E> {
     ) -> Result<(), E> {
         // Without it all count as one.
         let mounts = fs::read_to_string(MOUNTS).unwrap_or_default();
-        let mount = mount_of(&question.1, &mounts);
+        let mount = led_to(&question.1, &mounts);
         self.begin_with((question, mount), errand, events, (find, LOOK_LIMIT))
     }
 
@@ -104,9 +119,9 @@ impl<E> Looks<E> {
             hash_map::Entry::Vacant(_) if is_hopeless => return Err(errand),
             hash_map::Entry::Vacant(free) => {
                 let turns = self.turns.entry(mount.clone());
-                let turns = turns.or_insert_with(|| Arc::new(Semaphore::new(TURNS)));
-                let (question, turns) = (free.key().clone(), Arc::clone(turns));
-                tokio::spawn(look(question, turns, events.clone(), how));
+                let turns = Arc::clone(turns.or_default());
+                let (question, threads) = (free.key().clone(), Arc::clone(&self.threads));
+                tokio::spawn(look(question, (turns, threads), events.clone(), how));
                 free.insert(Look {
                     mount,
                     waiting: vec![errand],
@@ -132,6 +147,46 @@ impl<E> Looks<E> {
     }
 }
 
+impl Default for Turns {
+    fn default() -> Turns {
+        Turns {
+            prompt: Semaphore::new(TURNS),
+            threads: Arc::new(Semaphore::new(LATE_OF_ONE + TURNS)),
+        }
+    }
+}
+
+/// Where the file system is mounted that mail is on: homes may be symbolic links from the root file system to others. Only
+/// what is in that one is asked where it leads, for this program lies there too: the others may hang.
+fn led_to(path: &Path, mounts: &str) -> PathBuf {
+    let parts = |path: &Path| -> Vec<OsString> {
+        let parts = path.components().rev();
+        parts.map(|part| part.as_os_str().to_owned()).collect()
+    };
+    let root = Path::new("/");
+    let (mut at, mut rest, mut links) = (root.to_path_buf(), parts(path), 0);
+    while !mounts.is_empty()
+        && links < LINKS_MAX
+        && let Some(part) = rest.pop()
+    {
+        let above = at.clone();
+        match part == ".." {
+            true => drop(at.pop()),
+            false => at.push(part),
+        }
+        if mount_of(&at, mounts) != root {
+            break;
+        }
+        if let Ok(target) = fs::read_link(&at) {
+            links += 1;
+            at = above;
+            rest.extend(parts(&target));
+        }
+    }
+    at.extend(rest.into_iter().rev());
+    mount_of(&at, mounts)
+}
+
 /// Where the file system is mounted that a path is on, by its name: the list of mounts is as proc_pid_mountinfo(5) has it.
 fn mount_of(path: &Path, mounts: &str) -> PathBuf {
     let points = mounts.lines().filter_map(|line| line.split(' ').nth(4));
@@ -144,17 +199,22 @@ fn mount_of(path: &Path, mounts: &str) -> PathBuf {
 /// One look, to its end.
 async fn look(
     question: Question,
-    turns: Arc<Semaphore>,
+    (turns, threads): (Arc<Turns>, Arc<Semaphore>),
     events: mpsc::Sender<Event>,
     (find, limit): How,
 ) {
     let (sender, mut found) = oneshot::channel();
     let in_time = async {
         // It is given back when the look ends or is late.
-        let _turn = turns.acquire().await.map_err(io::Error::other)?;
+        let _turn = turns.prompt.acquire().await.map_err(io::Error::other)?;
+        // Given back when the thread ends: one that is late still has them.
+        let leave = (leave(&turns.threads).await?, leave(&threads).await?);
         let asked = question.clone();
         let thread = thread::Builder::new().stack_size(STACK);
-        thread.spawn(move || sender.send(find(asked)).is_ok())?;
+        thread.spawn(move || {
+            let _leave = leave;
+            sender.send(find(asked)).is_ok()
+        })?;
         (&mut found).await.map_err(io::Error::other)
     };
     // Nobody hears it once master is at its end.
@@ -171,14 +231,23 @@ async fn look(
     };
     warn!("{} does not answer: {late}", question.1.display());
     let _ = events.send(Event::Looked(question.clone(), None)).await;
-    // One that never had a turn ends here.
+    // One that never had a turn, or no thread, ends here.
     let found = found.await.map_err(io::Error::other);
     let _ = events.send(Event::Looked(question, Some(found))).await;
+}
+
+async fn leave(threads: &Arc<Semaphore>) -> io::Result<OwnedSemaphorePermit> {
+    let leave = Arc::clone(threads).acquire_owned().await;
+    leave.map_err(io::Error::other)
 }
 
 /// Looks at the directories themselves: mail that lies elsewhere by way of a symbolic link has a place of its own.
 /// **Blocking**.
 fn find((place, root): Question) -> Found {
+    if place.reach.is_none() {
+        // The worker may name any, and none is compared with what it has. But whether this one hangs is to show here.
+        let _ = fs::metadata(&root);
+    }
     let leads_out = place.crowded
         && place
             .common()
@@ -205,6 +274,7 @@ fn leads_out(path: &Path, common: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::{Condvar, Mutex};
 
     use super::*;
@@ -291,6 +361,66 @@ mod tests {
         }
         assert!(looks.turns.is_empty());
         begin(&mut looks, "/hung/0", 0).unwrap();
+    }
+
+    /// Of looks that hang for good.
+    static HANGING: AtomicUsize = AtomicUsize::new(0);
+
+    fn hang(_: Question) -> Found {
+        HANGING.fetch_add(1, Ordering::Relaxed);
+        loop {
+            thread::park();
+        }
+    }
+
+    #[tokio::test]
+    async fn those_that_wait_for_a_turn_are_no_threads() {
+        let (events, mut happened) = mpsc::channel(1000);
+        let mut looks = Looks::new();
+        const MANY: usize = 5 * LATE_OF_ONE;
+        let how: How = (hang, Duration::from_millis(200));
+        for errand in 0..MANY {
+            let question = (Place::of_uid(7), PathBuf::from(format!("/stuck/{errand}")));
+            let mount = PathBuf::from("/stuck");
+            let begun = looks.begin_with((question, mount), errand, &events, how);
+            begun.unwrap();
+        }
+        let (mut late, mut over) = (0, 0);
+        while late < MANY || over < MANY - LATE_OF_ONE - TURNS {
+            match happened.recv().await.unwrap() {
+                Event::Looked(question, None) => late += looks.end(&question, false).len(),
+                Event::Looked(question, Some(found)) => {
+                    found.unwrap_err();
+                    looks.end(&question, true);
+                    over += 1;
+                }
+                _ => panic!("something else has happened"),
+            }
+        }
+        assert_eq!((late, over + looks.all.len()), (MANY, MANY));
+        assert!(HANGING.load(Ordering::Relaxed) <= LATE_OF_ONE + TURNS);
+    }
+
+    #[test]
+    fn a_link_in_the_root_file_system_is_followed() {
+        let home = tempfile::tempdir().unwrap();
+        let at = |name: &str| home.path().join(name);
+        fs::create_dir_all(at("dir/two")).unwrap();
+        symlink("/hung/ann", at("ann")).unwrap();
+        symlink("../../ann", at("dir/two/again")).unwrap();
+        symlink("round", at("round")).unwrap();
+        let mounts = "21 1 8:1 / / rw - ext4 /dev/sda1 rw\n30 21 0:40 / /hung rw - nfs4 nas:/ rw\n";
+        for (name, mount) in [
+            ("ann/Maildir", "/hung"),
+            ("dir/two/again/Maildir", "/hung"),
+            ("dir/two/../x", "/"),
+            ("round/Maildir", "/"),
+            ("dir/none", "/"),
+        ] {
+            assert_eq!(led_to(&at(name), mounts), Path::new(mount), "{name}");
+        }
+        assert_eq!(led_to(Path::new("/hung/x"), mounts), Path::new("/hung"));
+        assert_eq!(led_to(&at("ann"), ""), Path::new("/"));
     }
 
     #[test]

@@ -34,6 +34,7 @@ mod ports;
 mod privileges;
 mod proof;
 mod pump;
+mod ration;
 mod receive;
 pub mod role;
 mod roles;

@@ -18,7 +18,7 @@ use crate::process::log::Log;
 use crate::process::privileges::{self, Ids, SystemUser};
 
 /// Threads that may wait for the disk.
-const DISK_THREADS: usize = 16;
+pub const DISK_THREADS: usize = 16;
 
 /// Threads that may wait for others to check a password.
 const PATIENT_THREADS: usize = 600;

@@ -29,6 +29,8 @@ pub struct Users {
     /// Most connections of one user.
     per_user: usize,
     accounts: Mutex<HashMap<String, Entry>>,
+    /// Accounts that have been forgotten, for as long as somebody is in them.
+    replaced: Mutex<Vec<Arc<User>>>,
 }
 
 /// An account by the name of its user.
@@ -82,6 +84,7 @@ impl Users {
             describe,
             per_user,
             accounts: Mutex::default(),
+            replaced: Mutex::default(),
         })
     }
 
@@ -140,6 +143,7 @@ impl Users {
         };
         if entry.user.get().is_some_and(|user| Arc::ptr_eq(user, old)) {
             entry.user = Arc::default();
+            self.replaced().push(Arc::clone(old));
         }
         Arc::clone(&entry.user)
     }
@@ -162,15 +166,31 @@ impl Users {
                 // Giving up many watches takes its time.
                 spawn_blocking(move || drop((unused, user)));
             }
+            self.close_replaced().await;
+        }
+    }
+
+    /// Closes those of the forgotten accounts that nobody is in any more.
+    async fn close_replaced(&self) {
+        let is_left = |user: &&Arc<User>| Arc::strong_count(user) == 1;
+        let left: Vec<_> = self.replaced().iter().filter(is_left).cloned().collect();
+        for user in left {
+            user.flush().await;
+            self.replaced().retain(|other| !Arc::ptr_eq(other, &user));
+            spawn_blocking(move || drop(user));
         }
     }
 
     /// Makes all that anybody was told durable.
     pub async fn flush(&self) {
-        let mut flushing: JoinSet<()> = self
-            .lock()
-            .values()
-            .filter_map(|entry| entry.user.get().cloned())
+        let mut users = self.replaced().clone();
+        users.extend(
+            self.lock()
+                .values()
+                .filter_map(|entry| entry.user.get().cloned()),
+        );
+        let mut flushing: JoinSet<()> = users
+            .into_iter()
             .map(|user| async move { user.flush().await })
             .collect();
         while flushing.join_next().await.is_some() {}
@@ -185,6 +205,10 @@ impl Users {
             .filter(|(_, entry)| entry.is_unused())
             .filter_map(|(name, entry)| Some((name.clone(), Arc::clone(entry.user.get()?))))
             .collect()
+    }
+
+    fn replaced(&self) -> MutexGuard<'_, Vec<Arc<User>>> {
+        self.replaced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
@@ -364,6 +388,12 @@ mod tests {
         assert!(home.path().join("two/cur").is_dir());
         assert_eq!((limit(&first).await, limit(&moved).await), (Some(9), None));
         assert!(Arc::ptr_eq(moved.user(), enter().await.user()));
+        // The other is known for as long as somebody is there.
+        users.close_replaced().await;
+        assert_eq!(users.replaced().len(), 1);
+        drop(first);
+        users.close_replaced().await;
+        assert!(users.replaced().is_empty());
     }
 
     #[tokio::test]

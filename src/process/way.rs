@@ -102,13 +102,21 @@ async fn receive(line: &UnixStream, buffer: &mut [u8]) -> io::Result<(usize, Vec
     Ok((length, descriptors))
 }
 
-/// A length in four octets, the lowest first, and the message.
 pub(super) async fn write(line: &mut UnixStream, message: &impl Serialize) -> io::Result<()> {
+    send(line, &pack(message)?).await
+}
+
+/// A message as it crosses, for several lines.
+pub(super) fn pack(message: &impl Serialize) -> io::Result<Zeroizing<Vec<u8>>> {
     let message = postcard::to_allocvec(message).map_err(io::Error::other)?;
-    let message = Zeroizing::new(message);
+    Ok(Zeroizing::new(message))
+}
+
+/// A length in four octets, the lowest first, and the message.
+pub(super) async fn send(line: &mut UnixStream, message: &[u8]) -> io::Result<()> {
     let length = u32::try_from(message.len()).map_err(io::Error::other)?;
     line.write_all(&length.to_le_bytes()).await?;
-    line.write_all(&message).await
+    line.write_all(message).await
 }
 
 pub(super) async fn read<M: DeserializeOwned>(line: &mut UnixStream) -> io::Result<M> {

@@ -31,6 +31,9 @@ use crate::spool::folder::{Folder, Sub};
 /// Octets gathered before they are written, and read at a time when copying.
 const PIECE: usize = 64 * 1024;
 
+/// Octets that are set aside to try whether there is room, which takes a disk its time; whether there is more is asked.
+const TRIAL_MAX: u64 = 1 << 20;
+
 /// How old, by its ctime, a file in `tmp/` must be to be removed.
 const OLD: Duration = Duration::from_secs(36 * 60 * 60);
 
@@ -108,10 +111,20 @@ impl Delivery {
 
     /// Whether so many octets would find room on the disk, where its file system can tell. Gives it up then.
     pub fn try_room(self, octets: u64) -> io::Result<()> {
-        let keep = FallocateFlags::KEEP_SIZE;
-        match retry_on_intr(|| rustix::fs::fallocate(&self.synced, keep, 0, octets)) {
-            Err(Errno::OPNOTSUPP | Errno::NOSYS) | Ok(()) => Ok(()),
-            Err(error) => Err(error.into()),
+        let (keep, trial) = (FallocateFlags::KEEP_SIZE, octets.min(TRIAL_MAX));
+        match retry_on_intr(|| rustix::fs::fallocate(&self.synced, keep, 0, trial)) {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) | Ok(()) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if octets <= TRIAL_MAX {
+            return Ok(());
+        }
+        let there = retry_on_intr(|| rustix::fs::fstatvfs(&self.synced))?;
+        // Some say nothing of themselves.
+        let is_known = there.f_blocks > 0;
+        match is_known && there.f_bavail.saturating_mul(there.f_frsize) < octets {
+            true => Err(io::ErrorKind::StorageFull.into()),
+            false => Ok(()),
         }
     }
 

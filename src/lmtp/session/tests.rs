@@ -410,3 +410,31 @@ async fn who_has_no_mail_for_long_makes_room() {
     assert!(heard.ends_with("421 4.4.2 Disconnected for inactivity\r\n"));
     assert_eq!((town.brought().len(), took), (1, 15 * 60));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_message_comes_to_its_end_or_makes_room() {
+    for begin in [&b"DATA\r\n"[..], b"BDAT 1000\r\n"] {
+        let (client, server) = duplex(1 << 12);
+        let (town, setting) = (town(), setting(None));
+        let (_stop, stopping) = watch::channel(false);
+        let (mut read, mut write) = tokio::io::split(client);
+        let begun = Instant::now();
+        let talking = async {
+            let envelope = b"MAIL FROM:<a@b>\r\nRCPT TO:<ann>\r\n";
+            write.write_all(&[envelope, begin].concat()).await.unwrap();
+            // It hangs up some time.
+            while write.write_all(b"x").await.is_ok() {
+                tokio::time::sleep(Duration::from_secs(4 * 60)).await;
+            }
+        };
+        let mut heard = String::new();
+        let reading = async {
+            read.read_to_string(&mut heard).await.unwrap();
+            begun.elapsed()
+        };
+        let serving = async { serve(server, &town, &setting, stopping).await.unwrap() };
+        let ((), took, ()) = tokio::join!(talking, reading, serving);
+        assert!(heard.ends_with("421 4.4.2 Disconnected for inactivity\r\n"));
+        assert_eq!((town.brought().len(), took), (0, MESSAGE_LIMIT));
+    }
+}
