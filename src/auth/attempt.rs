@@ -120,18 +120,22 @@ impl Attempt {
                     password,
                     line: self.line.clone(),
                 };
-                let verdict = self.auth.check(credentials).await;
-                Step::Verdict(self.tell(verdict))
+                let report = self.report();
+                let verdict = self.auth.log_in(credentials, move |it| report.tell(it));
+                Step::Verdict(verdict.await)
             }
             sasl::Step::Certified { authorize_as } => {
                 let Some(own) = self.line.certified.take() else {
-                    return Step::Verdict(Verdict::Denied);
+                    return self.conclude(Outcome::denied()).await;
                 };
                 // Nothing in a certificate stands for two names.
                 let act_as = authorize_as.as_deref().unwrap_or(own.as_bytes());
                 let named = self.name(own.as_bytes(), Some(act_as));
-                let verdict = self.auth.certified(named, &self.line).await;
-                Step::Verdict(self.tell(verdict))
+                let report = self.report();
+                let verdict = self
+                    .auth
+                    .certified(named, &self.line, move |it| report.tell(it));
+                Step::Verdict(verdict.await)
             }
             sasl::Step::Keys {
                 hash,
@@ -142,45 +146,42 @@ impl Attempt {
                 let named = self.name(user.as_bytes(), act_as);
                 let challenge = self.auth.challenge(named, hash, &self.line).await;
                 let (Some(challenge), Some(exchange)) = (challenge, &mut self.exchange) else {
-                    let nobody_says = self.auth.conclude(Outcome::default(), &self.line);
-                    let verdict = nobody_says.await;
-                    return Step::Verdict(self.tell(verdict));
+                    return self.conclude(Outcome::default()).await;
                 };
-                self.outcome = Some(challenge.outcome);
                 match exchange.challenge(challenge.keys) {
-                    sasl::Step::Challenge(challenge) => Step::Challenge(challenge),
-                    _ => Step::Verdict(self.tell(Verdict::Unavailable)),
+                    sasl::Step::Challenge(said) => {
+                        self.outcome = Some(challenge.outcome);
+                        Step::Challenge(said)
+                    }
+                    _ => self.conclude(Outcome::default()).await,
                 }
             }
             sasl::Step::Proven(proof) => {
-                let verdict = match self.outcome.take() {
-                    Some(outcome) => self.auth.conclude(outcome, &self.line).await,
-                    None => Verdict::Denied,
+                let Some(outcome) = self.outcome.take() else {
+                    return Step::Verdict(Verdict::Denied);
                 };
-                match self.tell(verdict) {
-                    Verdict::Granted(granted) => {
+                match self.conclude(outcome).await {
+                    Step::Verdict(Verdict::Granted(granted)) => {
                         self.verdict = Some(Verdict::Granted(granted));
                         Step::Challenge(proof)
                     }
-                    refusal => Step::Verdict(refusal),
+                    refusal => refusal,
                 }
             }
-            sasl::Step::Failed => {
-                let verdict = match self.outcome.take() {
-                    // A proof that is none is a wrong password.
-                    Some(outcome) => {
-                        let refused = Outcome {
-                            verdict: Verdict::Denied,
-                            ..outcome
-                        };
-                        let verdict = self.auth.conclude(refused, &self.line).await;
-                        self.tell(verdict)
-                    }
-                    None => Verdict::Denied,
-                };
-                Step::Verdict(verdict)
-            }
+            sasl::Step::Failed => match self.outcome.take() {
+                // A proof that is none is a wrong password.
+                Some(outcome) => self.conclude(outcome.refused()).await,
+                None => Step::Verdict(Verdict::Denied),
+            },
         }
+    }
+
+    async fn conclude(&self, outcome: Outcome) -> Step {
+        let report = self.report();
+        let verdict = self
+            .auth
+            .conclude(outcome, &self.line, |it| report.tell(it));
+        Step::Verdict(verdict.await)
     }
 
     /// Notes who logs in.
@@ -193,22 +194,53 @@ impl Attempt {
         named
     }
 
-    /// The log hears of what was refused.
-    fn tell(&self, verdict: Verdict) -> Verdict {
-        let (user, peer) = (&self.typed, &self.line.peer);
-        match &verdict {
-            Verdict::Granted(_) => {}
+    fn report(&self) -> Report {
+        Report {
+            name: self.user.clone().unwrap_or_default(),
+            typed: self.typed.clone(),
+            peer: self.line.peer.clone(),
+        }
+    }
+}
+
+impl Drop for Attempt {
+    /// Keys cost as much whether or not somebody makes use of them.
+    fn drop(&mut self) {
+        if let Some(outcome) = self.outcome.take() {
+            self.auth.give_up(outcome, &self.line);
+        }
+    }
+}
+
+/// A login as the log hears of it.
+struct Report {
+    name: String,
+    typed: String,
+    peer: String,
+}
+
+impl Report {
+    fn tell(&self, verdict: &Verdict) {
+        let Report { name, typed, peer } = self;
+        let user = typed;
+        match verdict {
+            Verdict::Granted(granted) => {
+                if let Some(master) = &granted.master {
+                    info!(
+                        user,
+                        peer, "master user {master} logs in as {}", granted.user
+                    );
+                }
+            }
             // In words that programs which read Dovecot's log take for a wrong password; so no name may stand in it that
             // could pass for something else.
             Verdict::Denied => {
-                let name = self.user().unwrap_or_default();
                 let name = if is_user_name(name) { name } else { "" };
                 info!(target: LOG_TARGET, user, peer, "login({name},{peer}): invalid credentials");
             }
             Verdict::Disabled(why) => info!(user, peer, "login refused: {why}"),
             Verdict::Unavailable => error!(user, peer, "a source of users cannot answer"),
         }
-        verdict
     }
 }
 

@@ -4,8 +4,9 @@
 //! cores for those who are known, and as many for all others. A name that nobody has costs what users cost, so that time
 //! does not tell who exists.
 
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
@@ -29,14 +30,18 @@ const LOOKUPS: usize = 64;
 
 /// Asks the sources.
 pub struct Authenticator {
-    sources: Arc<Sources>,
+    house: Arc<House>,
+    /// As many permits as there may be checks at once: one for each core, but for those that only wait for others; and as
+    /// many as there may be lookups.
+    checks: Lanes<Arc<Semaphore>>,
+}
+
+/// What goes along to where sources are asked.
+struct House {
+    sources: Sources,
     penalty: Penalty,
     /// Who need not wait for strangers.
     known: Known,
-    /// As many permits as there may be checks at once: one for each core, but for those that only wait for others.
-    checks: Lanes<Arc<Semaphore>>,
-    /// As many permits as there may be lookups at once.
-    lookups: Arc<Semaphore>,
 }
 
 impl Authenticator {
@@ -93,22 +98,33 @@ impl Authenticator {
         let mut all = sources.users.iter().chain(&sources.masters);
         let waits = all.any(|one| one.source.waits());
         let at_once = if waits { CHECKS } else { cores() };
-        Authenticator {
-            sources: Arc::new(sources),
+        let house = House {
+            sources,
             penalty,
             known: Known::default(),
-            checks: Lanes::new(|| Arc::new(Semaphore::new(at_once))),
-            lookups: Arc::new(Semaphore::new(LOOKUPS)),
+        };
+        Authenticator {
+            house: Arc::new(house),
+            checks: Lanes::new(|lane| {
+                Arc::new(Semaphore::new(match lane {
+                    Lane::Strangers | Lane::Known => at_once,
+                    Lane::Lookups => LOOKUPS,
+                }))
+            }),
         }
     }
 
     /// Who logs in by these names; `None`: one of them is no user name.
     pub(super) fn named(&self, user: &[u8], authorize_as: Option<&[u8]>) -> Option<Named> {
-        self.sources.names.named(user, authorize_as)
+        self.house.sources.names.named(user, authorize_as)
     }
 
-    /// Says who has these credentials. A refusal takes its time.
-    pub async fn check(&self, credentials: Credentials) -> Verdict {
+    /// Says who has these credentials, and tells it before a refusal takes its time.
+    pub(super) async fn log_in(
+        &self,
+        credentials: Credentials,
+        tell: impl FnOnce(&Verdict) + Send + 'static,
+    ) -> Verdict {
         let Credentials {
             user,
             authorize_as,
@@ -116,32 +132,36 @@ impl Authenticator {
             line,
         } = credentials;
         let named = self.named(&user, authorize_as.as_deref());
-        let outcome = self.ask(named, &line, move |sources, named, caller| {
+        let question = move |sources: &Sources, named: Option<&Named>, caller: Caller| {
             sources.check(named, password.expose(), caller)
-        });
-        self.conclude(outcome.await, &line).await
+        };
+        self.decide(named, &line, question, tell).await
     }
 
-    /// What a client of SCRAM has to prove; `None`: nobody can say.
+    /// What a client of SCRAM has to prove; `None`: there is no answer.
     pub(super) async fn challenge(
         &self,
         named: Option<Named>,
         hash: Hash,
         line: &Line,
     ) -> Option<Challenge> {
-        let challenge = move |sources: &Sources, named: Option<&Named>, caller: Caller| {
-            Some(sources.challenge(named, hash, caller))
+        let challenge = move |house: &House, named: Option<&Named>, caller: Caller| {
+            house.sources.challenge(named, hash, caller)
         };
-        let challenge = self.ask(named, line, challenge).await;
-        challenge.filter(|challenge| challenge.outcome.verdict != Verdict::Unavailable)
+        self.ask(named, line, challenge).await
     }
 
     /// Says whether somebody who is this user for certain may log in.
-    pub(super) async fn certified(&self, named: Option<Named>, line: &Line) -> Verdict {
-        let outcome = self.ask(named, line, |sources, named, caller| {
+    pub(super) async fn certified(
+        &self,
+        named: Option<Named>,
+        line: &Line,
+        tell: impl FnOnce(&Verdict) + Send + 'static,
+    ) -> Verdict {
+        let question = |sources: &Sources, named: Option<&Named>, caller: Caller| {
             sources.certified(named, caller)
-        });
-        self.conclude(outcome.await, line).await
+        };
+        self.decide(named, line, question, tell).await
     }
 
     /// What is known of a user, whoever asks: granted is who is there, also who may not log in, for they get mail all the
@@ -156,52 +176,95 @@ impl Authenticator {
         &self,
         question: impl FnOnce(&Sources) -> T + Send + 'static,
     ) -> Option<T> {
-        self.on_a_thread(&self.lookups, question).await
+        let question = |house: &House| question(&house.sources);
+        self.on_a_thread(Lane::Lookups, question).await
     }
 
-    /// Asks about a login, when it is its turn; the default where there is no answer.
-    async fn ask<T: Default + Send + 'static>(
+    /// Asks about a login, and holds a refusal back. The verdict counts and is told as soon as it is there, for a client
+    /// that leaves meanwhile has guessed all the same.
+    async fn decide(
         &self,
         named: Option<Named>,
         line: &Line,
-        question: impl FnOnce(&Sources, Option<&Named>, Caller) -> T + Send + 'static,
-    ) -> T {
+        question: impl FnOnce(&Sources, Option<&Named>, Caller) -> Outcome + Send + 'static,
+        tell: impl FnOnce(&Verdict) + Send + 'static,
+    ) -> Verdict {
+        let decide = move |house: &House, named: Option<&Named>, caller: Caller| {
+            let outcome = question(&house.sources, named, caller);
+            house.judge(outcome, (caller.peer, caller.purpose), tell)
+        };
+        match self.ask(named, line, decide).await {
+            Some(judged) => hold(judged).await,
+            None => self.conclude(Outcome::default(), line, |_| ()).await,
+        }
+    }
+
+    /// Asks about a login, when it is its turn.
+    async fn ask<T: Send + 'static>(
+        &self,
+        named: Option<Named>,
+        line: &Line,
+        question: impl FnOnce(&House, Option<&Named>, Caller) -> T + Send + 'static,
+    ) -> Option<T> {
         let peer = penalty::address(&line.peer);
         let lane = named
             .as_ref()
-            .map(|named| self.known.lane(peer, &named.user));
+            .map(|named| self.house.known.lane(peer, &named.user));
         let caller = Caller {
             peer,
             purpose: line.purpose,
             lane: lane.unwrap_or(Lane::Strangers),
         };
-        let pool = self.checks.of(caller.lane);
-        let answer = self.on_a_thread(pool, move |sources| {
-            question(sources, named.as_ref(), caller)
-        });
-        answer.await.unwrap_or_default()
+        let question = move |house: &House| question(house, named.as_ref(), caller);
+        self.on_a_thread(caller.lane, question).await
     }
 
     /// Asks on the blocking pool; `None`: a panic, which ends in no more than a refusal to answer.
     async fn on_a_thread<T: Send + 'static>(
         &self,
-        pool: &Arc<Semaphore>,
-        question: impl FnOnce(&Sources) -> T + Send + 'static,
+        lane: Lane,
+        question: impl FnOnce(&House) -> T + Send + 'static,
     ) -> Option<T> {
-        let sources = Arc::clone(&self.sources);
+        let house = Arc::clone(&self.house);
         // The permit goes along: a client that leaves does not make room for another hash.
-        let permit = Arc::clone(pool).acquire_owned().await.ok()?;
+        let permit = Arc::clone(self.checks.of(lane))
+            .acquire_owned()
+            .await
+            .ok()?;
         let asked = tokio::task::spawn_blocking(move || {
-            let answer = question(&sources);
+            let answer = question(&house);
             drop(permit);
             answer
         });
         asked.await.ok()
     }
 
-    /// A verdict, once it has taken its time.
-    pub(super) async fn conclude(&self, outcome: Outcome, line: &Line) -> Verdict {
-        let peer = penalty::address(&line.peer);
+    /// A verdict, once it has been told and has taken its time.
+    pub(super) async fn conclude(
+        &self,
+        outcome: Outcome,
+        line: &Line,
+        tell: impl FnOnce(&Verdict),
+    ) -> Verdict {
+        let whence = (penalty::address(&line.peer), line.purpose);
+        hold(self.house.judge(outcome, whence, tell)).await
+    }
+
+    /// Somebody has had keys made and does not prove anything: it counts as a guess.
+    pub(super) fn give_up(&self, outcome: Outcome, line: &Line) {
+        let whence = (penalty::address(&line.peer), line.purpose);
+        self.house.judge(outcome.refused(), whence, |_| ());
+    }
+}
+
+impl House {
+    /// Notes and tells what a login has come to; and how long it is to be held back.
+    fn judge(
+        &self,
+        outcome: Outcome,
+        (peer, purpose): (Option<IpAddr>, Purpose),
+        tell: impl FnOnce(&Verdict),
+    ) -> (Verdict, Duration) {
         let good = match &outcome.verdict {
             Verdict::Granted(_) => Some(true),
             Verdict::Denied => Some(false),
@@ -210,20 +273,31 @@ impl Authenticator {
         if let (Some(user), Some(good)) = (&outcome.who, good) {
             self.known.note(peer, user, good);
         }
-        let peer = peer.filter(|_| line.purpose != Purpose::Submission { penalty: false });
+        let peer = peer.filter(|_| purpose != Purpose::Submission { penalty: false });
+        let mut delay = Duration::ZERO;
         match outcome.verdict {
             Verdict::Granted(_) => self.penalty.succeeded(peer),
             // Where a source cannot say, another has perhaps said no: it is a guess like others.
             Verdict::Denied | Verdict::Unavailable => {
-                let delay = self.penalty.failed(peer, Instant::now());
-                if !outcome.no_delay {
-                    tokio::time::sleep(delay).await;
-                }
+                delay = self.penalty.failed(peer, Instant::now());
             }
             Verdict::Disabled(_) => {}
         }
-        outcome.verdict
+        tell(&outcome.verdict);
+        let delay = match outcome.no_delay {
+            true => Duration::ZERO,
+            false => delay,
+        };
+        (outcome.verdict, delay)
     }
+}
+
+/// Gives a verdict when its time has come.
+async fn hold((verdict, delay): (Verdict, Duration)) -> Verdict {
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+    verdict
 }
 
 #[cfg(test)]

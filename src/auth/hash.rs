@@ -28,6 +28,9 @@ pub const DEFAULT_SCHEME: &str = "CRYPT";
 pub const DUMMY: &str =
     "{CRYPT}$y$j9T$3Y3l7QzWbkhrhcVIC5aJ81$7XnUnMJmHQkYqP0vSH5JYmQZBsMzZ2eYmQyqJvTz0dC";
 
+/// The shortest hash of crypt(3), in octets: the oldest kind.
+const SHORTEST_CRYPT: usize = 13;
+
 /// Why a password cannot be compared with what is stored, or hashed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HashError {
@@ -287,6 +290,22 @@ impl Stored {
             Scheme::ScramSha256 => verify_scram(Hash::Sha256, text()?, password).ok_or(malformed),
             Scheme::Pbkdf2 => digest::verify_pbkdf2(text()?, password).ok_or(malformed),
         }
+    }
+
+    /// Whether it is what stands in place of a hash of crypt(3) where no password shall be right: `!` or `*` before
+    /// anything, or what is shorter than any hash.
+    pub fn is_locked(&self) -> bool {
+        let is_crypt = matches!(
+            self.scheme,
+            Scheme::Crypt
+                | Scheme::BlfCrypt
+                | Scheme::Sha256Crypt
+                | Scheme::Sha512Crypt
+                | Scheme::Md5Crypt
+                | Scheme::DesCrypt
+        );
+        let is_marked = matches!(self.raw.first(), None | Some(b'!' | b'*'));
+        is_crypt && (is_marked || self.raw.len() < SHORTEST_CRYPT)
     }
 
     /// Whether [`Stored::scram`] gives keys.

@@ -4,33 +4,40 @@
 //! A user is known at an address as long as the last login there by that name was good. Whoever guesses at an address
 //! that others log in from, or has an account of their own to guess from, is a stranger all the same.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use super::penalty::network;
 
-/// So many are remembered at the least, and twice as many at the most.
+/// So many users are remembered at the least, and twice as many at the most.
 const KNOWN: usize = 8192;
+
+/// Addresses of one user. Whoever has an account cannot make others forgotten, from however many addresses.
+const PLACES: usize = 16;
 
 /// Who waits for whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lane {
     Strangers,
     Known,
+    /// Those who ask of users without being any: there may be many, for names that nobody has.
+    Lookups,
 }
 
 /// One for each lane.
 pub(super) struct Lanes<T> {
     strangers: T,
     known: T,
+    lookups: T,
 }
 
 impl<T> Lanes<T> {
-    pub fn new(make: impl Fn() -> T) -> Lanes<T> {
+    pub fn new(make: impl Fn(Lane) -> T) -> Lanes<T> {
         Lanes {
-            strangers: make(),
-            known: make(),
+            strangers: make(Lane::Strangers),
+            known: make(Lane::Known),
+            lookups: make(Lane::Lookups),
         }
     }
 
@@ -38,6 +45,7 @@ impl<T> Lanes<T> {
         match lane {
             Lane::Strangers => &self.strangers,
             Lane::Known => &self.known,
+            Lane::Lookups => &self.lookups,
         }
     }
 }
@@ -49,9 +57,12 @@ pub(super) struct Known(Mutex<Table>);
 /// When the newer half is full, the older is forgotten.
 #[derive(Debug, Default)]
 struct Table {
-    newer: HashSet<(IpAddr, String)>,
-    older: HashSet<(IpAddr, String)>,
+    newer: HashMap<String, Places>,
+    older: HashMap<String, Places>,
 }
+
+/// The addresses of one user, the latest last.
+type Places = VecDeque<IpAddr>;
 
 impl Known {
     /// The lane for a login by this name; without an address there is one for all.
@@ -59,9 +70,10 @@ impl Known {
         let Some(peer) = peer.map(network) else {
             return Lane::Strangers;
         };
-        let who = (peer, user.to_owned());
         let table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match table.newer.contains(&who) || table.older.contains(&who) {
+        let mut halves = [&table.newer, &table.older].into_iter();
+        let is_known = halves.any(|half| half.get(user).is_some_and(|it| it.contains(&peer)));
+        match is_known {
             true => Lane::Known,
             false => Lane::Strangers,
         }
@@ -72,17 +84,25 @@ impl Known {
         let Some(peer) = peer.map(network) else {
             return;
         };
-        let who = (peer, user.to_owned());
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !good {
-            table.newer.remove(&who);
-            table.older.remove(&who);
+            let Table { newer, older } = &mut *table;
+            for half in [newer, older] {
+                if let Some(places) = half.get_mut(user) {
+                    places.retain(|place| *place != peer);
+                }
+            }
             return;
         }
-        if table.newer.len() >= KNOWN && !table.newer.contains(&who) {
+        if table.newer.len() >= KNOWN && !table.newer.contains_key(user) {
             table.older = std::mem::take(&mut table.newer);
         }
-        table.newer.insert(who);
+        let places = table.newer.entry(user.to_owned()).or_default();
+        places.retain(|place| *place != peer);
+        if places.len() >= PLACES {
+            places.pop_front();
+        }
+        places.push_back(peer);
     }
 }
 
@@ -125,5 +145,19 @@ mod tests {
         drop(table);
         assert_eq!(known.lane(here, "ann"), Lane::Known);
         assert_eq!(known.lane(here, "0"), Lane::Strangers);
+    }
+
+    #[test]
+    fn one_user_pushes_out_nobody() {
+        let known = Known::default();
+        let here = address("192.0.2.1");
+        known.note(here, "ann", true);
+        for number in 0..4 * KNOWN as u32 {
+            known.note(Some(IpAddr::V4(number.into())), "bob", true);
+        }
+        assert_eq!(known.lane(here, "ann"), Lane::Known);
+        let last = IpAddr::V4((4 * KNOWN as u32 - 1).into());
+        assert_eq!(known.lane(Some(last), "bob"), Lane::Known);
+        assert_eq!(known.0.lock().unwrap().newer["bob"].len(), PLACES);
     }
 }

@@ -1,6 +1,6 @@
 //! Who may log in: credentials in, a verdict out.
 //!
-//! [`Authenticator::check`] asks the sources of `[[auth.source]]` in their order and slows down who
+//! [`Authenticator`] asks the sources of `[[auth.source]]` in their order and slows down who
 //! guesses. A verdict says who the user is and what the source knows of the account; whether the
 //! mail opens, and with whose rights, is not decided here. Of the configuration this room takes
 //! values and templates.

@@ -38,12 +38,16 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Whether it says of the user no more than the name.
+    pub(super) fn is_name_alone(&self) -> bool {
+        self.password.is_empty() && self.account == AccountFields::default()
+    }
+
     /// What another source says of the same user, which counts where both say something.
     pub(super) fn add(&mut self, other: Entry) {
         let own = std::mem::replace(self, other);
         let (account, before) = (&mut self.account, own.account);
         self.disabled = self.disabled.take().or(own.disabled);
-        self.renamed = self.renamed.take().or(own.renamed);
         account.uid = account.uid.or(before.uid);
         account.gid = account.gid.or(before.gid);
         account.home = account.home.take().or(before.home);

@@ -108,6 +108,8 @@ pub(super) struct Tally {
     pub found: Vec<usize>,
     /// Why the user may have no session, where that is so.
     pub closed: Option<String>,
+    /// The user may log in from some addresses only.
+    pub is_near: bool,
 }
 
 impl Tally {
@@ -131,7 +133,7 @@ impl Means {
     pub fn new(cache: Duration) -> Means {
         Means {
             verified: Verified::new(cache),
-            turns: Lanes::new(Turns::new),
+            turns: Lanes::new(|_| Turns::new()),
         }
     }
 
@@ -194,7 +196,7 @@ impl Source {
         &self,
         user: &str,
         login: Option<Caller>,
-        means: &Means,
+        means: (&Means, Lane),
         tally: &mut Tally,
     ) -> Option<Entry> {
         match self {
@@ -230,11 +232,18 @@ impl Source {
     }
 
     /// Whether there is such a user; `None`: only who has the password is told.
-    pub fn knows(&self, user: &str, means: &Means) -> Option<bool> {
+    pub fn knows(&self, user: &str, means: (&Means, Lane)) -> Option<bool> {
         let mut tally = Tally::default();
         match self {
             Source::Exec { .. } => None,
             _ => Some(self.lookup(user, None, means, &mut tally).is_some()),
+        }
+    }
+
+    /// Finds out whether it could say something of a user by SCRAM.
+    pub fn may_know(&self, user: &str, means: (&Means, Lane), tally: &mut Tally) {
+        if !self.waits() {
+            let _ = self.lookup(user, None, means, tally);
         }
     }
 
@@ -249,7 +258,7 @@ impl Source {
         if self.waits() {
             return None;
         }
-        let entry = self.lookup(user, None, means, tally)?;
+        let entry = self.lookup(user, None, (means, lane), tally)?;
         tally.no_delay |= entry.no_delay;
         let stored = match self {
             Source::Single { password, .. } => Ok(Stored::plain(password.expose())),
@@ -259,9 +268,9 @@ impl Source {
         let turns = means.turns(lane);
         match stored.and_then(|stored| turns.hash(|| stored.scram(hash, salt))) {
             Ok(keys) => Some((entry, keys?)),
+            // As what gives no keys: otherwise it would be told that there is such a user.
             Err(error) => {
-                tracing::error!("user {user}: {error}");
-                tally.unavailable = true;
+                tracing::warn!("user {user}: no password is right: {error}");
                 None
             }
         }
@@ -300,10 +309,11 @@ impl Source {
             return Some(entry);
         }
         let before = tally.unavailable;
-        let Some(entry) = self.lookup(asked.user, None, means, tally) else {
+        let lookup = (means, asked.caller.lane);
+        let Some(entry) = self.lookup(asked.user, None, lookup, tally) else {
             // A file that cannot be read takes no longer for somebody.
             if tally.unavailable == before {
-                tally.owed.extend(self.stand_in(asked.user));
+                tally.owed.extend(self.stand_in(asked.user, None));
             }
             return None;
         };
@@ -317,18 +327,26 @@ impl Source {
             return own.expose().ct_eq(password).into();
         }
         if entry.password.is_empty() {
-            tally.owed.extend(self.stand_in(user));
+            tally.owed.extend(self.stand_in(user, None));
             return entry.no_password;
         }
         let now = Instant::now();
         let stored = Stored::parse(&entry.password, self.scheme(entry));
+        if stored.as_ref().is_ok_and(Stored::is_locked) {
+            tally.owed.extend(self.stand_in(user, None));
+            return false;
+        }
         let known = means.verified.find(user, &entry.password, password, now);
         if known.is_some() {
             tally.owed.extend(stored);
             return true;
         }
         let turns = means.turns(asked.caller.lane);
-        match stored.and_then(|stored| turns.hash(|| stored.verify(user, password))) {
+        let verified = match &stored {
+            Ok(stored) => turns.hash(|| stored.verify(user, password)),
+            Err(error) => Err(error.clone()),
+        };
+        match verified {
             Ok(true) => {
                 means
                     .verified
@@ -336,21 +354,22 @@ impl Source {
                 true
             }
             Ok(false) => false,
+            // A wrong password like others: otherwise it would be told that there is such a user.
             Err(error) => {
-                tracing::error!("user {user}: {error}");
-                tally.unavailable = true;
+                tracing::warn!("user {user}: no password is right: {error}");
+                tally.owed.extend(self.stand_in(user, stored.ok().as_ref()));
                 false
             }
         }
     }
 
-    /// The password to try in vain for a name that is not there.
-    fn stand_in(&self, user: &str) -> Option<Stored> {
+    /// The password to try in vain for a name that is not there, or whose own cannot be tried.
+    fn stand_in(&self, user: &str, own: Option<&Stored>) -> Option<Stored> {
         let Source::PasswdFile(file) = self else {
             return None;
         };
         match file.stand_ins(user) {
-            Some(all) => all.of_name(user, |_| true).cloned(),
+            Some(all) => all.of_name(user, |one| Some(one) != own).cloned(),
             None => Stored::parse(DUMMY, Scheme::Crypt).ok(),
         }
     }
@@ -431,7 +450,7 @@ fn know(
     outside: &dyn Outside,
     number: usize,
     (user, login): (&str, Option<Caller>),
-    means: &Means,
+    (means, lane): (&Means, Lane),
     tally: &mut Tally,
 ) -> Option<Entry> {
     let question = Question {
@@ -440,8 +459,6 @@ fn know(
         peer: login.and_then(|caller| caller.peer),
         purpose: login.map_or(Purpose::Session, |caller| caller.purpose),
     };
-    // Those who ask without being users need not wait for strangers.
-    let lane = login.map_or(Lane::Known, |caller| caller.lane);
     let proof = means.turns(lane).prove(|| outside.prove(number, question));
     answered(user, proof, tally)
 }

@@ -8,6 +8,8 @@
 use std::hint::black_box;
 use std::net::IpAddr;
 
+use super::hash::{DUMMY, Scheme, Stored};
+use super::lanes::Lane;
 use super::names::{Named, Names, is_user_name};
 use super::passwd_line::{AllowedNet, Entry};
 use super::pretence::Pretence;
@@ -44,7 +46,29 @@ pub(super) struct Outcome {
     /// Whose password it is about.
     pub who: Option<String>,
     pub verdict: Verdict,
+    /// A source could not answer.
+    pub cannot_say: bool,
     pub no_delay: bool,
+}
+
+impl Outcome {
+    /// Nobody need be asked to say no.
+    pub fn denied() -> Outcome {
+        Outcome {
+            verdict: Verdict::Denied,
+            cannot_say: false,
+            ..Outcome::default()
+        }
+    }
+
+    /// What follows if nothing is proven.
+    pub fn refused(self) -> Outcome {
+        let verdict = match self.cannot_say {
+            true => Verdict::Unavailable,
+            false => Verdict::Denied,
+        };
+        Outcome { verdict, ..self }
+    }
 }
 
 impl Default for Outcome {
@@ -53,6 +77,7 @@ impl Default for Outcome {
         Outcome {
             who: None,
             verdict: Verdict::Unavailable,
+            cannot_say: true,
             no_delay: false,
         }
     }
@@ -67,8 +92,10 @@ pub(super) struct Challenge {
 /// Where asking has come to.
 #[derive(Clone, Copy, Default)]
 struct State {
-    /// The password is known to be right.
+    /// The password is known to be right, or another source has said that this does not matter.
     proven: bool,
+    /// Some source knows the user.
+    known: bool,
     /// Some source has let the user in, and none after it has said otherwise.
     success: bool,
 }
@@ -81,8 +108,8 @@ struct About<'a> {
     login: Option<Caller>,
 }
 
-/// Asks a source about somebody who has not proven anything yet.
-pub(super) type Ask<'a> = dyn FnMut(&Ordered, &mut Tally) -> Option<Entry> + 'a;
+/// Asks a source about somebody of this name who has not proven anything yet.
+pub(super) type Ask<'a> = dyn FnMut(&Ordered, &str, &mut Tally) -> Option<Entry> + 'a;
 
 impl Sources {
     /// Who has this password.
@@ -90,13 +117,14 @@ impl Sources {
         let mut tally = Tally::default();
         let granted = match named {
             Some(named) if password.len() <= MAX_PASSWORD => {
-                let asked = Asked {
-                    user: &named.user,
-                    password,
-                    caller,
+                let mut ask = |one: &Ordered, user: &str, tally: &mut Tally| {
+                    let asked = Asked {
+                        user,
+                        password,
+                        caller,
+                    };
+                    one.source.log_in(asked, &self.means, tally)
                 };
-                let mut ask =
-                    |one: &Ordered, tally: &mut Tally| one.source.log_in(asked, &self.means, tally);
                 self.log_in(named, caller, &mut tally, &mut ask)
             }
             _ => None,
@@ -104,7 +132,11 @@ impl Sources {
         if granted.is_none() {
             let turns = self.means.turns(caller.lane);
             for stored in &tally.owed {
-                let _ = black_box(turns.hash(|| stored.verify("", password)));
+                let tried = black_box(turns.hash(|| stored.verify("", password)));
+                // One that no password fits stands for nobody.
+                if let (Err(_), Ok(dummy)) = (tried, Stored::parse(DUMMY, Scheme::Crypt)) {
+                    let _ = black_box(turns.hash(|| dummy.verify("", password)));
+                }
             }
         }
         outcome(named, granted, &tally)
@@ -116,18 +148,26 @@ impl Sources {
         let user = named.map_or("", |named| &named.user);
         let salt = self.pretence.salt(hash, user);
         let mut keys = None;
-        let mut ask = |one: &Ordered, tally: &mut Tally| {
-            let (means, kind) = ((&self.means, caller.lane), (hash, salt.as_slice()));
-            let (entry, found) = one.source.scram(user, kind, means, tally)?;
+        let mut last = None;
+        let means = (&self.means, caller.lane);
+        let mut ask = |one: &Ordered, user: &str, tally: &mut Tally| {
+            last = Some(one.number);
+            let (entry, found) = one.source.scram(user, (hash, &salt), means, tally)?;
             keys = Some(found);
             Some(entry)
         };
         let granted = named.and_then(|named| self.log_in(named, caller, &mut tally, &mut ask));
+        let asked = match named.and_then(|named| named.target.as_ref()) {
+            Some(_) => &self.masters,
+            None => &self.users,
+        };
+        if granted.is_some() {
+            // With a wrong password those that follow would have been asked, and perhaps could not have answered.
+            for one in asked.iter().filter(|one| Some(one.number) > last) {
+                one.source.may_know(user, means, &mut tally);
+            }
+        }
         let keys = keys.unwrap_or_else(|| {
-            let asked = match named.and_then(|named| named.target.as_ref()) {
-                Some(_) => &self.masters,
-                None => &self.users,
-            };
             let stand_in = |one: &Ordered| one.source.scram_stand_in(user, hash);
             let model = stand_ins::draw(user, asked.iter().filter_map(stand_in).collect());
             let turns = self.means.turns(caller.lane);
@@ -142,9 +182,9 @@ impl Sources {
     /// What follows for somebody who is this user for certain, by other means than a password.
     pub fn certified(&self, named: Option<&Named>, caller: Caller) -> Outcome {
         let mut tally = Tally::default();
-        let user = named.map_or("", |named| &named.user);
-        let mut ask = |one: &Ordered, tally: &mut Tally| {
-            one.source.lookup(user, Some(caller), &self.means, tally)
+        let means = (&self.means, caller.lane);
+        let mut ask = |one: &Ordered, user: &str, tally: &mut Tally| {
+            one.source.lookup(user, Some(caller), means, tally)
         };
         let granted = named.and_then(|named| self.log_in(named, caller, &mut tally, &mut ask));
         outcome(named, granted, &tally)
@@ -154,18 +194,18 @@ impl Sources {
     pub fn lookup(&self, user: &str) -> Verdict {
         let mut tally = Tally::default();
         let found = self.names.normal(user);
-        let found = found.and_then(|user| self.find(&user, &mut tally));
+        let found = found.and_then(|user| self.find(&user, Lane::Lookups, &mut tally));
         found.unwrap_or_else(|| tally.refusal())
     }
 
     /// The same by a name as the sources know it. They are asked as if the user had logged in.
-    pub(super) fn find(&self, user: &str, tally: &mut Tally) -> Option<Verdict> {
-        let proven = State {
-            proven: true,
-            success: false,
+    pub(super) fn find(&self, user: &str, lane: Lane, tally: &mut Tally) -> Option<Verdict> {
+        let mut ask = |one: &Ordered, user: &str, tally: &mut Tally| {
+            one.source.lookup(user, None, (&self.means, lane), tally)
         };
         let about = About { user, login: None };
-        self.walk(&self.users, about, proven, tally, &mut nobody).0
+        self.walk(&self.users, about, State::default(), tally, &mut ask)
+            .0
     }
 
     pub(super) fn log_in(
@@ -198,20 +238,32 @@ impl Sources {
         ask: &mut Ask<'_>,
     ) -> Option<Verdict> {
         let (own, ended) = self.walk(&self.masters, master, State::default(), tally, ask);
+        let lane = master.login.map_or(Lane::Lookups, |caller| caller.lane);
         let mut verdict = match own {
+            // Nobody is a master whom no source has found to be one, whatever the rules say.
+            _ if !ended.known => None,
             // The others are asked about the user, whose password counts as proven.
             _ if ended.proven => {
+                let purpose = master.login.map(|caller| caller.purpose);
+                let closed = tally.closed.take();
+                if let Some(reason) = closed.filter(|_| purpose == Some(Purpose::Session)) {
+                    return Some(Verdict::Disabled(reason));
+                }
                 let about = About {
                     user: target,
                     ..master
                 };
-                self.walk(&self.users, about, ended, tally, &mut nobody).0
+                let begun = State {
+                    known: false,
+                    ..ended
+                };
+                let (verdict, ended) = self.walk(&self.users, about, begun, tally, &mut nobody);
+                verdict.filter(|_| ended.known)
             }
-            Some(Verdict::Granted(_)) => self.find(target, tally),
+            Some(Verdict::Granted(_)) => self.find(target, lane, tally),
             other => other,
         }?;
         if let Verdict::Granted(granted) = &mut verdict {
-            tracing::info!("master user {} logs in as {target}", master.user);
             granted.master = Some(master.user.to_owned());
         }
         Some(verdict)
@@ -227,23 +279,28 @@ impl Sources {
         tally: &mut Tally,
         ask: &mut Ask<'_>,
     ) -> (Option<Verdict>, State) {
-        let user = about.user;
-        let mut name = user.to_owned();
+        let means = (
+            &self.means,
+            about.login.map_or(Lane::Lookups, |caller| caller.lane),
+        );
+        let mut name = about.user.to_owned();
         let mut all = Entry::default();
+        // Why who is only looked for would not be let in: the account, or a rule, perhaps whatever later ones are.
+        let (mut expired, mut is_kept_out, mut is_final) = (None, false, false);
         for one in sources {
             let Ordered { source, rules, .. } = one;
             let is_skipped = match rules.skip {
                 Skip::Never => false,
-                Skip::Authenticated => state.success,
-                Skip::Unauthenticated => !state.success,
+                Skip::Authenticated => state.proven,
+                Skip::Unauthenticated => !state.proven,
             };
             if is_skipped {
                 continue;
             }
             let before = std::mem::take(&mut tally.unavailable);
             let entry = match state.proven {
-                true => source.lookup(user, None, &self.means, tally),
-                false => ask(one, tally),
+                true => source.lookup(&name, None, means, tally),
+                false => ask(one, &name, tally),
             };
             let cannot_say = std::mem::replace(&mut tally.unavailable, before);
             tally.unavailable |= cannot_say;
@@ -251,19 +308,52 @@ impl Sources {
                 Some(caller) => from_allowed(entry, caller.peer),
                 None => true,
             });
-            let rule = match &entry {
+            let mut rule = match &entry {
                 Some(_) => rules.success,
                 None if cannot_say => rules.internal_failure,
                 None => rules.failure,
             };
             let is_found = entry.is_some();
-            if let Some(entry) = entry {
-                // Whoever may not log in does not, whatever the others would say.
-                if let (Some(reason), Some(_)) = (&entry.expired, about.login) {
-                    return (Some(Verdict::Disabled(reason.clone())), State::default());
+            if let Some(mut entry) = entry {
+                match (&entry.expired, about.login) {
+                    // Whoever may not log in does not, whatever the others would say.
+                    (Some(reason), Some(_)) => {
+                        let verdict = Verdict::Disabled(reason.clone());
+                        let ended = State {
+                            known: true,
+                            ..State::default()
+                        };
+                        return (Some(verdict), ended);
+                    }
+                    (reason, None) => {
+                        expired = expired.or_else(|| reason.clone());
+                        match (rule, kept_out(rule)) {
+                            (_, Some(instead)) => {
+                                is_kept_out = true;
+                                is_final |= rule == Rule::ReturnFail;
+                                // A list of names that are kept out does not say who is there.
+                                if entry.is_name_alone() {
+                                    continue;
+                                }
+                                rule = instead;
+                            }
+                            (Rule::ReturnOk | Rule::ContinueOk, None) => is_kept_out = is_final,
+                            _ => {}
+                        }
+                    }
+                    (None, Some(_)) => {}
                 }
-                name = source.user_name(user);
+                name = match entry.renamed.take() {
+                    Some(renamed) if is_user_name(&renamed) => renamed,
+                    Some(renamed) => {
+                        tracing::error!("user {name}: {renamed:?} is no user name");
+                        return (Some(Verdict::Unavailable), State::default());
+                    }
+                    None => source.user_name(&name),
+                };
                 tally.found.push(one.number);
+                tally.is_near |= entry.allowed.is_some();
+                state.known = true;
                 all.add(entry);
             }
             match rule {
@@ -281,10 +371,25 @@ impl Sources {
                 break;
             }
         }
-        tally.closed = all.disabled.clone();
+        tally.closed = expired
+            .or_else(|| all.disabled.clone())
+            .or_else(|| is_kept_out.then(|| KEPT_OUT.to_owned()));
         let purpose = about.login.map(|caller| caller.purpose);
         let verdict = state.success.then(|| grant(name, all, purpose));
         (verdict, state)
+    }
+}
+
+/// What is said of a user whom a rule keeps out.
+const KEPT_OUT: &str = "a source's result-success says so";
+
+/// Where a rule keeps out whom the source knows: the rule by which somebody is looked for instead, who gets mail all the
+/// same.
+fn kept_out(rule: Rule) -> Option<Rule> {
+    match rule {
+        Rule::ReturnFail => Some(Rule::ReturnOk),
+        Rule::ContinueFail => Some(Rule::ContinueOk),
+        Rule::ReturnOk | Rule::Return | Rule::ContinueOk | Rule::Continue => None,
     }
 }
 
@@ -301,7 +406,7 @@ pub(super) fn from_allowed(entry: &Entry, peer: Option<IpAddr>) -> bool {
 }
 
 /// Asks nobody: the password is proven.
-fn nobody(_: &Ordered, _: &mut Tally) -> Option<Entry> {
+fn nobody(_: &Ordered, _: &str, _: &mut Tally) -> Option<Entry> {
     None
 }
 
@@ -309,6 +414,7 @@ fn outcome(named: Option<&Named>, granted: Option<Verdict>, tally: &Tally) -> Ou
     Outcome {
         who: named.map(|named| named.user.clone()),
         verdict: granted.unwrap_or_else(|| tally.refusal()),
+        cannot_say: tally.unavailable,
         no_delay: tally.no_delay,
     }
 }
@@ -320,14 +426,6 @@ fn grant(user: String, entry: Entry, purpose: Option<Purpose>) -> Verdict {
     if let Some(reason) = no_session {
         return Verdict::Disabled(reason);
     }
-    let user = match entry.renamed {
-        Some(name) if is_user_name(&name) => name,
-        Some(name) => {
-            tracing::error!("user {user}: {name:?} is no user name");
-            return Verdict::Unavailable;
-        }
-        None => user,
-    };
     let account: AccountFields = entry.account;
     Verdict::Granted(Granted {
         user,

@@ -35,7 +35,7 @@ impl StandIns {
             let field = line.split(|byte| *byte == b':').next()?;
             let (text, scheme) = password_field(std::str::from_utf8(field).ok()?);
             let stored = Stored::parse(&text, scheme.unwrap_or(Scheme::Crypt)).ok()?;
-            Some((place, stored))
+            (!stored.is_locked()).then_some((place, stored))
         });
         let mut ring: Vec<_> = known.take(MOST).collect();
         ring.sort_unstable_by_key(|(place, _)| *place);
@@ -89,6 +89,9 @@ mod tests {
             ("short", ""),
             ("odd", "{NONSENSE}x"),
             ("plain", "{PLAIN}1:5000"),
+            ("locked", "!$6$saltsalt$x:5000"),
+            ("star", "*"),
+            ("x", "x:5000"),
             ("bare", "$6$saltsalt$x:5000"),
             ("old", "rqXexS6ZhobKA[13]"),
         ];

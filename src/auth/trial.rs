@@ -44,6 +44,8 @@ pub struct Known {
     pub sources: Vec<usize>,
     /// Why the user may have no session, where that is so.
     pub closed: Option<String>,
+    /// The user may log in from some addresses only.
+    pub is_near: bool,
 }
 
 impl Authenticator {
@@ -85,8 +87,8 @@ impl Sources {
         };
         let mut answers = BTreeMap::new();
         let mut tally = Tally::default();
-        let mut ask = |one: &Ordered, tally: &mut Tally| {
-            let (answer, entry) = self.answer(one, asked, tally);
+        let mut ask = |one: &Ordered, user: &str, tally: &mut Tally| {
+            let (answer, entry) = self.answer(one, Asked { user, ..asked }, tally);
             answers.insert(one.number, answer);
             entry
         };
@@ -124,7 +126,7 @@ impl Sources {
                 _ => Answer::Right,
             },
             None if own.unavailable => Answer::Unavailable,
-            None => match one.source.knows(asked.user, &self.means) {
+            None => match one.source.knows(asked.user, (&self.means, Lane::Lookups)) {
                 Some(true) => Answer::Wrong,
                 Some(false) => Answer::Unknown,
                 None => Answer::No,
@@ -137,11 +139,12 @@ impl Sources {
     fn known(&self, user: &str) -> Known {
         let mut tally = Tally::default();
         let found = self.names.normal(user);
-        let found = found.and_then(|user| self.find(&user, &mut tally));
+        let found = found.and_then(|user| self.find(&user, Lane::Lookups, &mut tally));
         Known {
             verdict: Some(found.unwrap_or_else(|| tally.refusal())),
             sources: tally.found,
             closed: tally.closed,
+            is_near: tally.is_near,
         }
     }
 }

@@ -13,8 +13,11 @@ use sha2::Sha256;
 
 use super::passwd_line::Entry;
 
-/// How many passwords are remembered.
-const MAX_ENTRIES: usize = 8192;
+/// How many users' passwords are remembered.
+const USERS: usize = 8192;
+
+/// How many of one user: with some sources each address counts as one. Whoever has an account makes no other's forgotten.
+const OF_ONE: usize = 16;
 
 /// One remembered password, as a digest that nobody without the key can make.
 type Digest = [u8; 32];
@@ -25,8 +28,16 @@ pub struct Verified {
     time: Duration,
     /// Random, new in each process; `None`: there is no randomness, and nothing is remembered.
     key: Option<[u8; 32]>,
-    /// When each ends, and what was said of the user.
-    entries: Mutex<HashMap<Digest, (Instant, Entry)>>,
+    /// By user.
+    entries: Mutex<HashMap<String, Vec<One>>>,
+}
+
+/// One password of a user.
+struct One {
+    digest: Digest,
+    ends: Instant,
+    /// What was said of the user.
+    entry: Entry,
 }
 
 impl Verified {
@@ -45,8 +56,9 @@ impl Verified {
     pub fn find(&self, user: &str, stored: &str, password: &[u8], now: Instant) -> Option<Entry> {
         let digest = self.digest(user, stored, password)?;
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = entries.get(&digest).filter(|(ends, _)| now < *ends);
-        found.map(|(_, entry)| entry.clone())
+        let mut own = entries.get(user)?.iter();
+        let found = own.find(|one| one.digest == digest && now < one.ends);
+        found.map(|one| one.entry.clone())
     }
 
     /// Remembers a password that was found right.
@@ -60,13 +72,22 @@ impl Verified {
             return;
         };
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() >= MAX_ENTRIES {
-            entries.retain(|_, (ends, _)| now < *ends);
+        if entries.len() >= USERS && !entries.contains_key(user) {
+            entries.retain(|_, own| own.iter().any(|one| now < one.ends));
+            if entries.len() >= USERS {
+                entries.clear();
+            }
         }
-        if entries.len() >= MAX_ENTRIES {
-            entries.clear();
+        let own = entries.entry(user.to_owned()).or_default();
+        own.retain(|one| now < one.ends && one.digest != digest);
+        if own.len() >= OF_ONE {
+            own.remove(0);
         }
-        entries.insert(digest, (now + self.time, entry));
+        own.push(One {
+            digest,
+            ends: now + self.time,
+            entry,
+        });
     }
 
     fn digest(&self, user: &str, stored: &str, password: &[u8]) -> Option<Digest> {
@@ -116,13 +137,26 @@ mod tests {
     fn the_table_is_bounded() {
         let verified = Verified::new(Duration::from_secs(60));
         let now = Instant::now();
-        for number in 0..2 * MAX_ENTRIES {
-            verified.insert(
-                ("ann", "{X}1", &number.to_le_bytes()),
-                Entry::default(),
-                now,
-            );
+        for number in 0..2 * USERS {
+            let user = number.to_string();
+            verified.insert((&user, "{X}1", b"pw"), Entry::default(), now);
         }
-        assert!(verified.entries.lock().unwrap().len() <= MAX_ENTRIES);
+        assert!(verified.entries.lock().unwrap().len() <= USERS);
+    }
+
+    #[test]
+    fn one_user_makes_no_other_forgotten() {
+        let verified = Verified::new(Duration::from_secs(60));
+        let now = Instant::now();
+        verified.insert(("bob", "{X}1", b"pw"), Entry::default(), now);
+        for number in 0..2 * USERS {
+            let place = number.to_string();
+            verified.insert(("ann", &place, b"pw"), Entry::default(), now);
+        }
+        assert!(verified.find("bob", "{X}1", b"pw", now).is_some());
+        let last = (2 * USERS - 1).to_string();
+        assert!(verified.find("ann", &last, b"pw", now).is_some());
+        assert!(verified.find("ann", "0", b"pw", now).is_none());
+        assert_eq!(verified.entries.lock().unwrap()["ann"].len(), OF_ONE);
     }
 }

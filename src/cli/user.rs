@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Failure, config, password, print, serve};
 use crate::auth::{Answer, Secret, Verdict};
 use crate::config::{Config, Source};
-use crate::process::directory::{self, Facts, Unknown};
+use crate::process::directory::{self, Facts, Test, Unknown};
 
 pub(super) fn user(name: &str, file: Option<PathBuf>, json: bool) -> Result<(), Failure> {
     let config = config::load(&config::path(file))?;
@@ -29,8 +29,9 @@ pub(super) fn user(name: &str, file: Option<PathBuf>, json: bool) -> Result<(), 
             "control": facts.control,
             "quota": { "storage": facts.storage, "messages": facts.messages },
             "sources": sources,
-            "login": facts.closed.is_none(),
-            "reason": facts.closed,
+            // `null`: that is not known here.
+            "login": facts.up_to.is_none().then_some(facts.closed.is_none()),
+            "reason": facts.closed.as_deref().or(facts.up_to),
         }));
     }
     let sources: Vec<String> = sources().map(|one| one.to_string()).collect();
@@ -60,9 +61,10 @@ fn lines(facts: &Facts, sources: &str) -> String {
         &or_none((!quota.is_empty()).then(|| quota.join(", "))),
     );
     line("source", sources);
-    match &facts.closed {
-        Some(why) => line("login", &format!("refused: {why}")),
-        None => line("login", "allowed"),
+    match (&facts.closed, facts.up_to) {
+        (Some(why), _) => line("login", &format!("refused: {why}")),
+        (None, Some(up_to)) => line("login", up_to),
+        (None, None) => line("login", "allowed"),
     }
     text
 }
@@ -76,12 +78,14 @@ pub(super) fn test(
     let config = config::load(&config::path(file))?;
     let typed = password::read(false)?;
     let secret = Secret::new(typed.to_vec());
-    let trial = directory::password(&config, name, secret, address).map_err(serve::failure)?;
-    let (word, what) = match &trial.verdict {
-        Some(Verdict::Granted(granted)) => ("granted", granted.user.clone()),
-        Some(Verdict::Denied) => ("denied", String::new()),
-        Some(Verdict::Disabled(why)) => ("disabled", why.clone()),
-        Some(Verdict::Unavailable) | None => ("unavailable", String::new()),
+    let test = directory::password(&config, name, secret, address).map_err(serve::failure)?;
+    let Test { trial, unserved } = test;
+    let (word, what) = match (&trial.verdict, unserved) {
+        (Some(Verdict::Granted(_)), Some(why)) => ("unserved", why),
+        (Some(Verdict::Granted(granted)), None) => ("granted", granted.user.clone()),
+        (Some(Verdict::Denied), _) => ("denied", String::new()),
+        (Some(Verdict::Disabled(why)), _) => ("disabled", why.clone()),
+        (Some(Verdict::Unavailable) | None, _) => ("unavailable", String::new()),
     };
     let answers = trial.answers.iter();
     let answers = answers.map(|(number, answer)| (source(&config, *number), said(answer)));
@@ -93,11 +97,12 @@ pub(super) fn test(
             value
         });
         let granted = word == "granted";
+        let has_reason = matches!(word, "disabled" | "unserved");
         config::print_json(&json!({
             "name": name,
             "verdict": word,
             "user": granted.then_some(&what),
-            "reason": (word == "disabled").then_some(&what),
+            "reason": has_reason.then_some(&what),
             "sources": sources.collect::<Vec<Value>>(),
         }))?;
     } else {
@@ -109,6 +114,7 @@ pub(super) fn test(
         let _ = match word {
             "granted" => writeln!(text, "granted: {what} is let in"),
             "denied" => writeln!(text, "denied: wrong password, or no such user"),
+            "unserved" => writeln!(text, "unserved: the password is right, but {what}"),
             "disabled" => writeln!(text, "disabled: {what}"),
             _ => writeln!(text, "unavailable: a source cannot say"),
         };

@@ -7,10 +7,12 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::auth::{Authenticator, Known, Outside, Proof, Question, Secret, Trial, Verdict};
-use crate::config::{AuthSource, Config, LogLevel};
+use crate::auth::{
+    Authenticator, Granted, Known, Outside, Proof, Question, Secret, Trial, Verdict,
+};
+use crate::config::{AuthSource, Config, LogLevel, Source};
 use crate::process::ServeError;
-use crate::process::accounts;
+use crate::process::accounts::{self, Described};
 use crate::process::errands;
 use crate::process::place::Places;
 use crate::process::privileges::{self, Ids};
@@ -41,6 +43,17 @@ pub struct Facts {
     pub sources: Vec<usize>,
     /// Why the user may have no session, where that is so.
     pub closed: Option<String>,
+    /// What else decides whether the user may, and is not asked here.
+    pub up_to: Option<&'static str>,
+}
+
+/// What became of a password.
+#[derive(Debug)]
+pub struct Test {
+    /// What the sources say.
+    pub trial: Trial,
+    /// Why the user, who would be let in, would not be served, where that is so.
+    pub unserved: Option<String>,
 }
 
 /// Why there are none.
@@ -72,19 +85,23 @@ pub fn user(config: &Config, name: &str) -> Result<Facts, Unknown> {
         verdict,
         sources,
         closed,
+        is_near,
     } = known;
     let granted = match verdict {
         Some(Verdict::Granted(granted)) => granted,
         Some(Verdict::Denied) => return Err(Unknown::Nobody(name.to_owned())),
         _ => return Err(Unknown::Unavailable(name.to_owned())),
     };
-    let unserved = |error: ServeError| Unknown::Unserved(format!("{}: {error}", granted.user));
-    if privileges::is_root() {
-        // As master would seat such a user.
-        let seated = Places::new(config)?.of(config, granted.clone());
-        seated.map_err(unserved)?;
-    }
-    let described = accounts::describe(config, &granted).map_err(unserved)?;
+    let described = serve(config, &granted)?;
+    let kinds = sources
+        .iter()
+        .filter_map(|place| config.auth.source.get(*place));
+    let mut by_system = kinds.filter_map(|one| match one.source {
+        Source::Pam { .. } => Some("as PAM says"),
+        Source::Passwd => Some("as shadow(5) says"),
+        _ => None,
+    });
+    let near = is_near.then_some("from some addresses only");
     let account = described.account;
     Ok(Facts {
         uid: described.uid,
@@ -95,25 +112,47 @@ pub fn user(config: &Config, name: &str) -> Result<Facts, Unknown> {
         storage: account.quota.storage,
         messages: account.quota.messages,
         user: granted.user,
+        up_to: by_system.next().or(near).filter(|_| closed.is_none()),
         sources,
         closed,
     })
 }
 
-/// Tries a password in every source, as if it came from this address.
+/// How a user would be served who is let in.
+fn serve(config: &Config, granted: &Granted) -> Result<Described, Unknown> {
+    let unserved = |error: ServeError| Unknown::Unserved(format!("{}: {error}", granted.user));
+    if privileges::is_root() {
+        // As master would seat such a user.
+        let seated = Places::new(config)?.of(config, granted.clone());
+        seated.map_err(unserved)?;
+    }
+    accounts::describe(config, granted).map_err(unserved)
+}
+
+/// Tries a password in every source, as if it came from this address, and finds out how who has it would be served.
 ///
 /// # Errors
 ///
-/// What the system says.
+/// The configuration or the system is in the way.
 pub fn password(
     config: &Config,
     name: &str,
     password: Secret,
     peer: Option<IpAddr>,
-) -> Result<Trial, ServeError> {
+) -> Result<Test, ServeError> {
     let name = name.as_bytes().to_vec();
     let test = async |auth: Authenticator| auth.try_everywhere(name, password, peer).await;
-    ask(config, test)
+    let trial = ask(config, test)?;
+    let served = match &trial.verdict {
+        Some(Verdict::Granted(granted)) => serve(config, granted).map(|_| ()),
+        _ => Ok(()),
+    };
+    let unserved = match served {
+        Ok(()) => None,
+        Err(Unknown::Failed(error)) => return Err(error),
+        Err(error) => Some(error.to_string()),
+    };
+    Ok(Test { trial, unserved })
 }
 
 fn ask<T>(

@@ -216,18 +216,24 @@ fn by_shadow(shadow: &[u8], question: &Question, today: u64) -> io::Result<Proof
     let hash = |field: Option<&[u8]>| {
         let hash = field.filter(|hash| !matches!(hash.first(), None | Some(b'!' | b'*')));
         let hash = hash.and_then(|hash| std::str::from_utf8(hash).ok())?;
-        Stored::parse(hash, Scheme::Crypt).ok()
+        let stored = Stored::parse(hash, Scheme::Crypt).ok();
+        stored.filter(|stored| !stored.is_locked())
     };
     let own = hash(field(HASH));
     let is_known = own.is_some();
     // Who has none takes as long as the user who was added last.
     let last = || lines().filter_map(|fields| hash(fields.get(HASH).copied()));
-    let stored = own.or_else(|| last().next_back()).map_or_else(
-        || Stored::parse(DUMMY, Scheme::Crypt).map_err(io::Error::other),
-        Ok,
-    )?;
-    let is_right = stored.verify(&question.user, password);
-    Ok(match is_right.map_err(io::Error::other)? && is_known {
+    let nobodys = || Stored::parse(DUMMY, Scheme::Crypt).map_err(io::Error::other);
+    let stored = own.or_else(|| last().next_back());
+    let stored = stored.map_or_else(nobodys, Ok)?;
+    let is_right = match stored.verify(&question.user, password) {
+        Ok(is_right) => is_right,
+        // No password is right where the hash is none; and that is not to be told from a wrong one.
+        Err(_) => nobodys()?
+            .verify(&question.user, password)
+            .is_ok_and(|_| false),
+    };
+    Ok(match is_right && is_known {
         true => account,
         false => Proof::Wrong,
     })
@@ -252,7 +258,8 @@ mod tests {
         let shadow = format!(
             "root:*:19000::::::\nbert:{BERT}:19000:0:99999:7:::\nlocked:!{BERT}:19000::::::\n\
              none:!:19000::::::\nstar:*:19000::::::\nempty::19000::::::\nold:{BERT}:19000:::::19001:\n\
-             young:{BERT}:19000:::::19002:\nshort:{BERT}\n"
+             young:{BERT}:19000:::::19002:\nshort:{BERT}\n\
+             x:x:19000::::::\nbroken:$6$salt salt:19000::::::\n"
         );
         let question = Question {
             user: user.to_owned(),
@@ -275,6 +282,8 @@ mod tests {
             // By a certificate they log in, for nothing is said against it.
             ("none", Proof::Wrong, Proof::Right),
             ("star", Proof::Wrong, Proof::Right),
+            ("x", Proof::Wrong, Proof::Right),
+            ("broken", Proof::Wrong, Proof::Right),
             ("empty", Proof::Wrong, Proof::Right),
             ("nobody", Proof::Wrong, Proof::Right),
         ] {

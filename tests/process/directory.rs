@@ -78,8 +78,8 @@ fn what_a_login_would_give() {
 fn what_each_source_says_to_a_password() {
     let more = "[[auth.source]]\nkind = \"passwd-file\"\npath = \"HOME/more\"\n";
     let Some(hall) = Hall::prepared(&[], |home| {
-        let line =
-            "ann:{PLAIN}q::::::nologin reason=Gone\nnear:{PLAIN}n::::::allow_nets=192.0.2.7\n";
+        let line = "ann:{PLAIN}q::::::nologin reason=Gone\n\
+            near:{PLAIN}n::::/nonexistent/near::allow_nets=192.0.2.7\nlow:{PLAIN}l:100:100::/low:\n";
         std::fs::write(home.join("more"), line).unwrap();
         let (file, home) = (home.join("culver.toml"), home.display().to_string());
         let text = std::fs::read_to_string(&file).unwrap() + &more.replace("HOME", &home);
@@ -132,6 +132,13 @@ fn what_each_source_says_to_a_password() {
             ["no such user", "right"],
             "granted: near is let in",
         ),
+        (
+            &["low"],
+            "l",
+            1,
+            ["no such user", "right"],
+            "unserved: the password is right, but low: users.uid: 100 is below users.first-uid (500)",
+        ),
     ] {
         let output = ask(&hall, &[&["auth", "test"], words].concat(), typed);
         let expected = format!(
@@ -140,6 +147,11 @@ fn what_each_source_says_to_a_password() {
         );
         says(&output, code, &expected, "");
     }
+    let near = facts(&ask(&hall, &["user", "near", "--json"], ""));
+    let only = json!("from some addresses only");
+    assert_eq!((&near["login"], &near["reason"]), (&Value::Null, &only));
+    let output = ask(&hall, &["auth", "test", "low", "--json"], "l");
+    assert_eq!(facts(&output)["verdict"], json!("unserved"));
     let output = ask(&hall, &["auth", "test", "ann", "--json"], "q");
     let said = facts(&output);
     assert_eq!(output.status.code(), Some(1));
@@ -154,10 +166,11 @@ fn what_each_source_says_to_a_password() {
 /// PAM sees the users of a view of the files that is the server's; whoever asks is in it too.
 #[test]
 fn users_of_the_system_and_those_of_programs() {
-    for (source, before, answers) in [
+    for (source, before, login, answers) in [
         (
             "kind = \"pam\"\n",
             system::before(),
+            "login:   as PAM says\n",
             [
                 (
                     "ann",
@@ -180,6 +193,7 @@ fn users_of_the_system_and_those_of_programs() {
         (
             "kind = \"exec\"\ncommand = [\"HOME/check\"]\n",
             crate::exec::before(),
+            "login:   allowed\n",
             [
                 (
                     "ann",
@@ -204,20 +218,26 @@ fn users_of_the_system_and_those_of_programs() {
             return;
         };
         let home = hall.home.path().display().to_string();
-        for (user, password, expected) in answers {
+        let inside = |words: &[&str], typed: &str| {
             let mut child = Command::new("nsenter")
                 .args(["--mount", "--target", &hall.master().to_string()])
                 .arg(culver_program())
-                .args(["auth", "test", user, "--config"])
+                .args(words)
+                .arg("--config")
                 .arg(hall.at("culver.toml"))
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
                 .spawn()
                 .unwrap();
-            writeln!(child.stdin.take().unwrap(), "{password}").unwrap();
-            let output = child.wait_with_output().unwrap();
-            let said = String::from_utf8(output.stdout).unwrap();
+            // Where none is asked for it is not read.
+            let _ = writeln!(child.stdin.take().unwrap(), "{typed}");
+            String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
+        };
+        for (user, password, expected) in answers {
+            let said = inside(&["auth", "test", user], password);
             assert_eq!(said, expected.replace("HOME", &home), "{user} {password}");
         }
+        let said = inside(&["user", "ann"], "");
+        assert!(said.ends_with(login), "{said}");
     }
 }

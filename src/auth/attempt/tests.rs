@@ -39,13 +39,18 @@ struct House {
 
 impl House {
     fn new() -> House {
+        House::with_more("")
+    }
+
+    /// With further sources.
+    fn with_more(more: &str) -> House {
         let files = tempfile::tempdir().unwrap();
         let at = |name: &str| files.path().join(name).display().to_string();
         fs::write(at("users"), USERS).unwrap();
         fs::write(at("masters"), "root:{PLAIN}master\n").unwrap();
         let text = format!(
             "[auth]\nmaster-separator = \"*\"\n[[auth.source]]\nkind = \"passwd-file\"\npath = {:?}\n\
-             [[auth.source]]\nkind = \"passwd-file\"\npath = {:?}\nmaster = true\n",
+             [[auth.source]]\nkind = \"passwd-file\"\npath = {:?}\nmaster = true\n{more}",
             at("users"),
             at("masters"),
         );
@@ -161,7 +166,7 @@ async fn whoever_cannot_have_it_is_not() {
         (Hash::Sha256, "../plain", Verdict::Denied),
         (Hash::Sha256, "near", Verdict::Denied),
         (Hash::Sha256, "closed", Verdict::Disabled("Gone".to_owned())),
-        (Hash::Sha256, "odd", Verdict::Unavailable),
+        (Hash::Sha256, "odd", Verdict::Denied),
     ] {
         let said = house.log_in(hash, user, "", "pencil").await;
         assert_eq!(said, verdict, "{user}");
@@ -237,5 +242,87 @@ async fn messages_out_of_order() {
                 .await;
         }
         assert_eq!(step, Step::Verdict(Verdict::Denied), "{messages:?}");
+    }
+}
+
+/// A client of SCRAM hears of trouble when it has answered, and whoever it is.
+#[tokio::test(start_paused = true)]
+async fn trouble_does_not_tell_who_exists() {
+    let missing = "[[auth.source]]\nkind = \"passwd-file\"\npath = \"/nonexistent\"\n";
+    let house = House::with_more(missing);
+    for user in ["plain", "kept", "hashed", "nobody", "odd"] {
+        assert!(house.first(user).await.contains(",s="), "{user}");
+        let said = house.log_in(Hash::Sha256, user, "", "wrong").await;
+        assert_eq!(said, Verdict::Unavailable, "{user}");
+    }
+    let said = house.log_in(Hash::Sha256, "plain", "", "pencil").await;
+    assert!(matches!(said, Verdict::Granted(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_answer_has_guessed() {
+    let house = House::new();
+    house.first("plain").await;
+    house.first("nobody").await;
+    let start = Instant::now();
+    let wrong = house.exchange((Hash::Sha256, None), "plain", "", "x");
+    assert_eq!(wrong.await, Verdict::Denied);
+    assert_eq!(start.elapsed().as_secs(), 8);
+    // Who is let in has answered.
+    for _ in 0..2 {
+        let right = house.exchange((Hash::Sha256, None), "plain", "", "pencil");
+        assert!(matches!(right.await, Verdict::Granted(_)));
+    }
+    let start = Instant::now();
+    let wrong = house.exchange((Hash::Sha256, None), "plain", "", "x");
+    assert_eq!(wrong.await, Verdict::Denied);
+    assert_eq!(start.elapsed().as_secs(), 2);
+}
+
+/// What the log has of all that is done here.
+fn logged() -> (tempfile::NamedTempFile, tracing::subscriber::DefaultGuard) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let writer = Arc::new(file.reopen().unwrap());
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(writer);
+    let guard = tracing::subscriber::set_default(subscriber.finish());
+    (file, guard)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_master_is_told_of_who_has_proven_to_be_one() {
+    let house = House::new();
+    let (log, _guard) = logged();
+    for (password, times) in [("wrong", 0), ("master", 1)] {
+        house
+            .exchange((Hash::Sha256, None), "plain*root", "", password)
+            .await;
+        let text = fs::read_to_string(log.path()).unwrap();
+        let told = text.matches("master user root logs in as plain").count();
+        assert_eq!(told, times, "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_certificate_that_is_not_believed_is_a_guess() {
+    let house = House::new();
+    let (log, _guard) = logged();
+    for (seconds, times) in [(2, 1), (4, 2)] {
+        let line = Line {
+            peer: "203.0.113.7".to_owned(),
+            purpose: Purpose::Session,
+            channel: None,
+            shown: Vec::new(),
+            certified: None,
+        };
+        let mut attempt = Attempt::new(Arc::clone(&house.auth), Mechanism::External, line);
+        let start = Instant::now();
+        let said = attempt.step(Some(&Secret::new(Vec::new()))).await;
+        assert_eq!(said, Step::Verdict(Verdict::Denied));
+        assert_eq!(start.elapsed().as_secs(), seconds);
+        let text = fs::read_to_string(log.path()).unwrap();
+        let line = "login(,203.0.113.7): invalid credentials";
+        assert_eq!(text.matches(line).count(), times, "{text}");
     }
 }

@@ -6,16 +6,20 @@ use std::fs;
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use tokio::sync::Mutex;
 use tokio::time;
 
 use super::tests::{authenticator, credentials};
 use super::*;
 use crate::auth::{Proof, Purpose, Question, hash};
 use crate::config::Config;
+
+/// Held by who measures: others who compute would be measured, too.
+static ALONE: Mutex<()> = Mutex::const_new(());
 
 /// Rounds beside which nothing else counts.
 const ROUNDS: u32 = 200_000;
@@ -47,6 +51,7 @@ fn alike(one: Duration, other: Duration) {
 /// Time stands still for what sleeps, so that hashes alone are measured.
 #[tokio::test(start_paused = true)]
 async fn nobody_costs_what_somebody_does() {
+    let _alone = ALONE.lock().await;
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("users"), format!("ann:{}\n", bare())).unwrap();
     let auth = authenticator(directory.path(), "", &["users"]);
@@ -56,9 +61,25 @@ async fn nobody_costs_what_somebody_does() {
     }
 }
 
+/// What no password fits costs what a wrong password does.
+#[tokio::test(start_paused = true)]
+async fn who_is_locked_costs_what_others_do() {
+    let _alone = ALONE.lock().await;
+    let directory = tempfile::tempdir().unwrap();
+    let hash = bare();
+    let lines = format!("ann:{hash}\nlocked:!{hash}\nodd:{{NONSENSE}}x\nstar:*\nx:x\n");
+    fs::write(directory.path().join("users"), lines).unwrap();
+    let auth = authenticator(directory.path(), "", &["users"]);
+    let somebody = refusal(&auth, "ann").await;
+    for user in ["locked", "odd", "star", "x"] {
+        alike(refusal(&auth, user).await, somebody);
+    }
+}
+
 /// A wrong password is tried on in every source, so whoever is asked about costs what all of them cost.
 #[tokio::test(start_paused = true)]
 async fn which_source_knows_somebody_is_not_told() {
+    let _alone = ALONE.lock().await;
     let directory = tempfile::tempdir().unwrap();
     let dear = format!("ann:{}\n", bare());
     fs::write(directory.path().join("dear"), dear).unwrap();
@@ -83,7 +104,7 @@ async fn which_source_knows_somebody_is_not_told() {
 
 /// Says that all passwords are right, and keeps what it was asked.
 #[derive(Default)]
-struct Asked(Mutex<Vec<(String, Option<IpAddr>, Purpose)>>);
+struct Asked(std::sync::Mutex<Vec<(String, Option<IpAddr>, Purpose)>>);
 
 impl Outside for Asked {
     fn open(&self, _: usize, _: &str, path: &Path) -> io::Result<fs::File> {
@@ -126,7 +147,7 @@ async fn what_was_decided_by_the_address_holds_for_that_alone() {
     }
 }
 
-/// Checks take until they are let go, but of the password `quick`.
+/// Checks take until they are let go, but of the password `quick`; and lookups of one who hangs.
 #[derive(Default)]
 struct Slow(AtomicUsize, AtomicBool);
 
@@ -139,7 +160,7 @@ impl Outside for Slow {
         self.0.fetch_add(1, Ordering::SeqCst);
         let is_quick = question
             .password
-            .is_none_or(|password| *password == b"quick");
+            .map_or(question.user != "hangs", |password| *password == b"quick");
         while !is_quick && !self.1.load(Ordering::SeqCst) {
             std::thread::park_timeout(Duration::from_millis(1));
         }
@@ -150,15 +171,19 @@ impl Outside for Slow {
     }
 }
 
-/// However many guess, who has logged in from the same place before does not wait for them, nor does who brings mail.
-#[tokio::test]
-async fn who_is_known_does_not_wait_for_strangers() {
+fn slow() -> (Arc<Authenticator>, Arc<Slow>) {
     let text = "[auth]\ncache = \"0s\"\nfailure-delay = \"0s\"\n\
         [[auth.source]]\nkind = \"exec\"\ncommand = [\"x\"]\n";
     let slow = Arc::new(Slow::default());
     let outside: Arc<dyn Outside> = slow.clone();
     let auth = Authenticator::new(&Config::parse(text).unwrap().auth, 0, &outside);
-    let auth = Arc::new(auth);
+    (Arc::new(auth), slow)
+}
+
+/// However many guess, who has logged in from the same place before does not wait for them, nor does who brings mail.
+#[tokio::test]
+async fn who_is_known_does_not_wait_for_strangers() {
+    let (auth, slow) = slow();
     let ann = || credentials("ann", "quick");
     assert!(matches!(auth.check(ann()).await, Verdict::Granted(_)));
     let mut strangers = tokio::task::JoinSet::new();
@@ -183,11 +208,64 @@ async fn who_is_known_does_not_wait_for_strangers() {
     let mut wrong = credentials("ann", "guess");
     wrong.line.peer = "203.0.113.7".to_owned();
     let address = Some("203.0.113.7".parse().unwrap());
-    assert_eq!(auth.known.lane(address, "ann"), Lane::Known);
+    assert_eq!(auth.house.known.lane(address, "ann"), Lane::Known);
     slow.1.store(true, Ordering::SeqCst);
     assert_eq!(auth.check(wrong).await, Verdict::Denied);
-    assert_eq!(auth.known.lane(address, "ann"), Lane::Strangers);
+    assert_eq!(auth.house.known.lane(address, "ann"), Lane::Strangers);
     strangers.shutdown().await;
+}
+
+/// Who does not stay for the answer has guessed all the same, and it is told.
+#[tokio::test(start_paused = true)]
+async fn a_guess_is_told_before_it_is_held_back() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("users"), "ann:{PLAIN}1\n").unwrap();
+    let auth = authenticator(directory.path(), "", &["users"]);
+    for seconds in [2, 4] {
+        let (sender, mut told) = tokio::sync::mpsc::unbounded_channel();
+        let tell = move |verdict: &Verdict| sender.send(verdict.clone()).unwrap();
+        let guess = auth.log_in(credentials("ann", "x"), tell);
+        let gone = time::timeout(Duration::from_secs(1), guess).await;
+        assert!(gone.is_err(), "{seconds}");
+        assert_eq!(told.recv().await, Some(Verdict::Denied));
+    }
+    let start = time::Instant::now();
+    assert_eq!(auth.check(credentials("ann", "x")).await, Verdict::Denied);
+    assert_eq!(start.elapsed().as_secs(), 8);
+}
+
+/// The same while it is being found out.
+#[tokio::test]
+async fn a_guess_is_told_whoever_waits() {
+    let (auth, slow) = slow();
+    let (sender, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let tell = move |verdict: &Verdict| sender.send(verdict.clone()).unwrap();
+    let guess = auth.log_in(credentials("ann", "guess"), tell);
+    let gone = time::timeout(Duration::from_millis(100), guess).await;
+    assert!(gone.is_err());
+    slow.1.store(true, Ordering::SeqCst);
+    assert_eq!(told.recv().await, Some(Verdict::Denied));
+}
+
+/// However many are looked up, and for however long, others do not wait for them.
+#[tokio::test]
+async fn logins_do_not_wait_for_lookups() {
+    let (auth, slow) = slow();
+    let mut lookups = tokio::task::JoinSet::new();
+    for _ in 0..100 {
+        let auth = Arc::clone(&auth);
+        lookups.spawn(async move { auth.lookup("hangs".to_owned()).await });
+    }
+    while slow.0.load(Ordering::SeqCst) < 64 {
+        time::sleep(Duration::from_millis(1)).await;
+    }
+    for _ in 0..2 {
+        let login = auth.check(credentials("ann", "quick"));
+        let login = time::timeout(Duration::from_secs(5), login).await;
+        assert!(matches!(login, Ok(Verdict::Granted(_))));
+    }
+    slow.1.store(true, Ordering::SeqCst);
+    lookups.shutdown().await;
 }
 
 #[tokio::test(start_paused = true)]

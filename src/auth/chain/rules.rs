@@ -140,6 +140,57 @@ async fn what_follows_from_what_a_source_says() {
             "1",
             true,
         ),
+        // `continue` for a right password is enough for what is skipped.
+        (
+            &[
+                (ANN, "result-success = \"continue\""),
+                ("ann:{PLAIN}2", "skip = \"unauthenticated\""),
+            ],
+            "1",
+            true,
+        ),
+        (
+            &[
+                (ANN, "result-success = \"continue\""),
+                ("ann:{PLAIN}2", "skip = \"authenticated\""),
+            ],
+            "1",
+            false,
+        ),
+        // Sources that follow know a user by the new name.
+        (
+            &[
+                (
+                    "ann:{PLAIN}1::::::user=bob",
+                    "result-success = \"continue\"",
+                ),
+                ("bob:{PLAIN}2", ""),
+            ],
+            "1",
+            true,
+        ),
+        (
+            &[
+                (
+                    "ann:{PLAIN}1::::::user=bob",
+                    "result-success = \"continue-fail\"",
+                ),
+                ("bob:{PLAIN}1", ""),
+            ],
+            "1",
+            true,
+        ),
+        (
+            &[
+                (
+                    "ann:{PLAIN}1::::::user=bob",
+                    "result-success = \"continue\"",
+                ),
+                (ANN, ""),
+            ],
+            "1",
+            false,
+        ),
         // One that cannot say.
         (
             &[("missing", "result-internalfail = \"return-ok\"")],
@@ -190,6 +241,24 @@ async fn a_master_whom_the_other_sources_are_asked_after() {
         by_rules(&[("bob:x", ""), masters], "m").await,
         Verdict::Denied
     );
+    // Who may not log in does not do so as another, either.
+    for rules in [masters.1, "master = true"] {
+        let barred = ("root:{PLAIN}m::::::nologin reason=Barred", rules);
+        let verdict = by_rules(&[("ann:{PLAIN}1", ""), barred], "m").await;
+        assert_eq!(verdict, Verdict::Disabled("Barred".to_owned()), "{rules}");
+    }
+    // Whatever the rules say, somebody has to be a master, and the user has to be there.
+    for (rule, line, password, granted) in [
+        ("success", "ann:{PLAIN}1", "m", true),
+        ("success", "bob:{PLAIN}1", "m", false),
+        ("success", "ann:{PLAIN}1", "x", false),
+        ("failure", "ann:{PLAIN}1", "x", false),
+    ] {
+        let rules = format!("master = true\nresult-{rule} = \"continue-ok\"");
+        let verdict = by_rules(&[(line, ""), ("root:{PLAIN}m", &rules)], password).await;
+        let is_granted = matches!(verdict, Verdict::Granted(_));
+        assert_eq!(is_granted, granted, "{rule} {line} {password}");
+    }
     let own = by_rules(&[("ann:{PLAIN}1", ""), masters], "m").await;
     assert!(matches!(own, Verdict::Granted(granted) if granted.master.as_deref() == Some("root")));
 }
@@ -203,6 +272,7 @@ async fn looked_up(sources: &[(&str, &str)], user: &str) -> Verdict {
 #[tokio::test]
 async fn who_is_looked_up_is_who_could_log_in() {
     const ANN: &str = "ann:{PLAIN}1:5:6:::";
+    const BANNED: &str = "ann:::::::nopassword";
     for (sources, expected) in [
         (&[(ANN, ""), ("ann:x:7:8:::", "")][..], Some(5)),
         (&[("", ""), (ANN, "")], Some(5)),
@@ -229,7 +299,39 @@ async fn who_is_looked_up_is_who_could_log_in() {
             ],
             None,
         ),
-        (&[(ANN, "result-success = \"return-fail\"")], None),
+        // Who is kept out gets mail, but a list of those who are does not say who is there.
+        (&[(ANN, "result-success = \"return-fail\"")], Some(5)),
+        (&[(ANN, "result-success = \"continue-fail\"")], Some(5)),
+        (
+            &[(BANNED, "result-success = \"return-fail\""), (ANN, "")],
+            Some(5),
+        ),
+        (&[(BANNED, "result-success = \"return-fail\"")], None),
+        (
+            &[
+                (BANNED, "result-success = \"continue-fail\""),
+                ("bob:x", ""),
+            ],
+            None,
+        ),
+        // As at a login.
+        (
+            &[
+                (ANN, "result-success = \"continue\""),
+                ("ann:x:7:8:::", "skip = \"unauthenticated\""),
+            ],
+            Some(7),
+        ),
+        (
+            &[
+                (
+                    "ann:{PLAIN}1::::::user=bob",
+                    "result-success = \"continue\"",
+                ),
+                ("bob:x:7:8:::", ""),
+            ],
+            Some(7),
+        ),
         (
             &[("bob:x", "result-failure = \"return-fail\""), (ANN, "")],
             None,
@@ -265,4 +367,37 @@ async fn who_is_looked_up_is_who_could_log_in() {
     }
     let verdict = looked_up(&[("missing", ""), (ANN, "")], "ann").await;
     assert!(matches!(verdict, Verdict::Granted(_)));
+}
+
+#[tokio::test]
+async fn why_somebody_may_not_log_in_who_is_looked_up() {
+    const KEPT_OUT: Option<&str> = Some("a source's result-success says so");
+    for (sources, expected) in [
+        (&[("ann:x", "")][..], None),
+        (&[("ann:x::::::nologin reason=Gone", "")], Some("Gone")),
+        (&[("ann:x", "result-success = \"return-fail\"")], KEPT_OUT),
+        (
+            &[
+                ("ann:::::::nopassword", "result-success = \"return-fail\""),
+                ("ann:x", ""),
+            ],
+            KEPT_OUT,
+        ),
+        // The next one may still let the user in.
+        (
+            &[
+                ("ann:x", "result-success = \"continue-fail\""),
+                ("ann:x", ""),
+            ],
+            None,
+        ),
+    ] {
+        let (_directory, auth) = with_rules(sources);
+        let known = auth.look_up("ann".to_owned()).await;
+        assert!(matches!(known.verdict, Some(Verdict::Granted(_))));
+        assert_eq!(known.closed.as_deref(), expected, "{sources:?}");
+        assert!(!known.is_near);
+    }
+    let (_directory, auth) = with_rules(&[("ann:x::::::allow_nets=192.0.2.1", "")]);
+    assert!(auth.look_up("ann".to_owned()).await.is_near);
 }

@@ -197,7 +197,8 @@ async fn refusals_that_say_why() {
 
 #[tokio::test(start_paused = true)]
 async fn what_no_source_can_say_may_be_asked_again() {
-    let mut mta = Mta::greeted().await;
+    let missing = "[[auth.source]]\nkind = \"passwd-file\"\npath = \"/nonexistent\"\n";
+    let mut mta = Mta::with(missing).await;
     mta.say("AUTH\t1\tPLAIN\tservice=smtp\tresp=AG9kZEBleGFtcGxlLnRlc3QAeA==")
         .await;
     Mta::said(
