@@ -10,6 +10,7 @@ mod chain;
 mod cram_md5;
 mod crypt;
 mod digest;
+mod elsewhere;
 pub mod hash;
 mod lanes;
 pub mod mta;

@@ -14,10 +14,11 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::elsewhere::{know, prove};
 use super::hash::{DUMMY, Scheme, Stored};
 use super::lanes::{Lane, Lanes};
 use super::passwd_file::PasswdFile;
-use super::passwd_line::{self, Entry};
+use super::passwd_line::Entry;
 use super::scram_keys::{Hash, Keys};
 use super::turns::Turns;
 use super::verified::Verified;
@@ -124,7 +125,7 @@ impl Tally {
 
 /// What all sources share.
 pub(super) struct Means {
-    verified: Verified,
+    pub verified: Verified,
     turns: Lanes<Turns>,
 }
 
@@ -399,91 +400,6 @@ impl Source {
             _ => user.to_owned(),
         }
     }
-}
-
-/// Has a password checked elsewhere, or remembers that it was, and what was said of the user. What was remembered is not
-/// known to have changed until it is forgotten; and it was said of this address and purpose alone.
-fn prove(
-    outside: &dyn Outside,
-    number: usize,
-    asked: Asked<'_>,
-    means: &Means,
-    tally: &mut Tally,
-) -> Option<Entry> {
-    let Asked {
-        user,
-        password,
-        caller: Caller {
-            peer,
-            purpose,
-            lane,
-        },
-    } = asked;
-    let service = match purpose {
-        Purpose::Session => "session",
-        Purpose::Submission { .. } => "submission",
-    };
-    let (place, now) = (
-        format!("source {number} {service} {peer:?}"),
-        Instant::now(),
-    );
-    if let Some(known) = means.verified.find(user, &place, password, now) {
-        return Some(known);
-    }
-    let question = Question {
-        user: user.to_owned(),
-        password: Some(Zeroizing::new(password.to_vec())),
-        peer,
-        purpose,
-    };
-    let proof = means.turns(lane).prove(|| outside.prove(number, question));
-    let entry = answered(user, proof, tally)?;
-    if entry.expired.is_none() {
-        let seen = (user, place.as_str(), password);
-        means.verified.insert(seen, entry.clone(), now);
-    }
-    Some(entry)
-}
-
-/// Has another say what is known of a user, who logs in by other means than a password where `login` says so.
-fn know(
-    outside: &dyn Outside,
-    number: usize,
-    (user, login): (&str, Option<Caller>),
-    (means, lane): (&Means, Lane),
-    tally: &mut Tally,
-) -> Option<Entry> {
-    let question = Question {
-        user: user.to_owned(),
-        password: None,
-        peer: login.and_then(|caller| caller.peer),
-        purpose: login.map_or(Purpose::Session, |caller| caller.purpose),
-    };
-    let proof = means.turns(lane).prove(|| outside.prove(number, question));
-    answered(user, proof, tally)
-}
-
-/// What another has said of a user; nothing, or nobody can say, which is counted.
-fn answered(user: &str, proof: io::Result<Proof>, tally: &mut Tally) -> Option<Entry> {
-    let why = match proof {
-        Ok(Proof::Right) => return Some(Entry::default()),
-        Ok(Proof::Known(fields)) => match passwd_line::of_fields(user, &fields) {
-            Ok(entry) => return entry,
-            Err(why) => why,
-        },
-        Ok(Proof::Wrong) => return None,
-        Ok(Proof::Disabled(reason)) => {
-            return Some(Entry {
-                expired: Some(reason),
-                ..Entry::default()
-            });
-        }
-        Ok(Proof::Unavailable(why)) => why,
-        Err(error) => error.to_string(),
-    };
-    tracing::error!("user {user}: the password cannot be checked: {why}");
-    tally.unavailable = true;
-    None
 }
 
 /// Whether an account may have mail here.

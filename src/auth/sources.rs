@@ -285,8 +285,7 @@ impl Sources {
         );
         let mut name = about.user.to_owned();
         let mut all = Entry::default();
-        // Why who is only looked for would not be let in: the account, or a rule, perhaps whatever later ones are.
-        let (mut expired, mut is_kept_out, mut is_final) = (None, false, false);
+        let mut closed = Closed::default();
         for one in sources {
             let Ordered { source, rules, .. } = one;
             let is_skipped = match rules.skip {
@@ -325,22 +324,10 @@ impl Sources {
                         };
                         return (Some(verdict), ended);
                     }
-                    (reason, None) => {
-                        expired = expired.or_else(|| reason.clone());
-                        match (rule, kept_out(rule)) {
-                            (_, Some(instead)) => {
-                                is_kept_out = true;
-                                is_final |= rule == Rule::ReturnFail;
-                                // A list of names that are kept out does not say who is there.
-                                if entry.is_name_alone() {
-                                    continue;
-                                }
-                                rule = instead;
-                            }
-                            (Rule::ReturnOk | Rule::ContinueOk, None) => is_kept_out = is_final,
-                            _ => {}
-                        }
-                    }
+                    (_, None) => match closed.note(rule, &entry) {
+                        Some(instead) => rule = instead,
+                        None => continue,
+                    },
                     (None, Some(_)) => {}
                 }
                 name = match entry.renamed.take() {
@@ -371,9 +358,7 @@ impl Sources {
                 break;
             }
         }
-        tally.closed = expired
-            .or_else(|| all.disabled.clone())
-            .or_else(|| is_kept_out.then(|| KEPT_OUT.to_owned()));
+        tally.closed = closed.why(all.disabled.as_deref());
         let purpose = about.login.map(|caller| caller.purpose);
         let verdict = state.success.then(|| grant(name, all, purpose));
         (verdict, state)
@@ -383,13 +368,40 @@ impl Sources {
 /// What is said of a user whom a rule keeps out.
 const KEPT_OUT: &str = "a source's result-success says so";
 
-/// Where a rule keeps out whom the source knows: the rule by which somebody is looked for instead, who gets mail all the
-/// same.
-fn kept_out(rule: Rule) -> Option<Rule> {
-    match rule {
-        Rule::ReturnFail => Some(Rule::ReturnOk),
-        Rule::ContinueFail => Some(Rule::ContinueOk),
-        Rule::ReturnOk | Rule::Return | Rule::ContinueOk | Rule::Continue => None,
+/// Why somebody would not be let in who is only looked for, and gets mail all the same.
+#[derive(Default)]
+struct Closed {
+    expired: Option<String>,
+    /// A rule keeps the user out.
+    is_kept_out: bool,
+    /// Whatever the rules of sources that follow.
+    is_final: bool,
+}
+
+impl Closed {
+    /// What a source says of the user, and the rule that follows; the rule that is followed instead. `None`: the source is
+    /// passed over, for a list of names that are kept out does not say who is there.
+    fn note(&mut self, rule: Rule, entry: &Entry) -> Option<Rule> {
+        let expired = self.expired.take();
+        self.expired = expired.or_else(|| entry.expired.clone());
+        let instead = match rule {
+            Rule::ReturnFail => Rule::ReturnOk,
+            Rule::ContinueFail => Rule::ContinueOk,
+            Rule::ReturnOk | Rule::ContinueOk => {
+                self.is_kept_out = self.is_final;
+                return Some(rule);
+            }
+            Rule::Return | Rule::Continue => return Some(rule),
+        };
+        self.is_kept_out = true;
+        self.is_final |= rule == Rule::ReturnFail;
+        (!entry.is_name_alone()).then_some(instead)
+    }
+
+    fn why(self, disabled: Option<&str>) -> Option<String> {
+        let disabled = || disabled.map(str::to_owned);
+        let kept_out = || self.is_kept_out.then(|| KEPT_OUT.to_owned());
+        self.expired.or_else(disabled).or_else(kept_out)
     }
 }
 
