@@ -205,23 +205,16 @@ mod tests {
 
     use super::*;
     use crate::mailbox::quota::Limits;
-    use crate::mailbox::user::{Account, DiskNames, Fsync, Layout, Location};
+    use crate::mailbox::tests::account;
+    use crate::mailbox::user::{Account, Fsync};
 
     fn user(root: PathBuf, quota: Limits) -> Arc<User> {
-        User::open(Account {
-            location: Location {
-                root,
-                control: None,
-                layout: Layout::MaildirPlusPlus,
-                names: DiskNames::Utf7,
-                follow_links_out: false,
-            },
+        let account = Account {
             fsync: Fsync::Never,
-            attachment_keywords: false,
-            auto_create: Vec::new(),
             quota,
-        })
-        .unwrap()
+            ..account(root)
+        };
+        User::open(account).unwrap()
     }
 
     async fn written(target: &Target, octets: &[&[u8]]) -> Whole {

@@ -444,28 +444,22 @@ impl Mailbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mailbox::user::{Account, DiskNames, Fsync, Layout, Location, User};
+    use crate::mailbox::tests::account;
+    use crate::mailbox::user::{Account, Fsync, User};
 
     #[tokio::test]
     async fn a_number_from_before_others_were_done_is_not_enough() {
         let home = tempfile::tempdir().unwrap();
+        let limits = Limits {
+            storage: None,
+            messages: Some(1),
+        };
         let user = User::open(Account {
-            location: Location {
-                root: home.path().join("ann"),
-                control: None,
-                layout: Layout::MaildirPlusPlus,
-                names: DiskNames::Utf7,
-                follow_links_out: false,
-            },
             fsync: Fsync::Never,
-            attachment_keywords: false,
-            auto_create: Vec::new(),
-            quota: Limits {
-                storage: None,
-                messages: Some(1),
-            },
-        })
-        .unwrap();
+            quota: limits,
+            ..account(home.path().join("ann"))
+        });
+        let user = user.unwrap();
         let quota = user.quota();
         let one = Amount {
             storage: 4,

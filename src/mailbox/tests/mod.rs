@@ -67,21 +67,25 @@ impl Account1 {
 }
 
 fn open(dir: &Path) -> Arc<User> {
+    User::open(account(dir.join("Maildir"))).unwrap()
+}
+
+/// An account by the defaults.
+pub(super) fn account(root: PathBuf) -> Account {
     let location = Location {
-        root: dir.join("Maildir"),
+        root,
         control: None,
         layout: Layout::MaildirPlusPlus,
         names: DiskNames::Utf7,
         follow_links_out: false,
     };
-    User::open(Account {
+    Account {
         location,
         fsync: Fsync::Always,
         attachment_keywords: false,
         auto_create: Vec::new(),
         quota: Default::default(),
-    })
-    .unwrap()
+    }
 }
 
 fn uids(numbers: &[u32]) -> NumberSet {

@@ -428,10 +428,7 @@ async fn with_control_files_elsewhere_and_under_other_names() {
             };
             User::open(Account {
                 location,
-                fsync: Fsync::Always,
-                quota: Default::default(),
-                attachment_keywords: false,
-                auto_create: Vec::new(),
+                ..account(PathBuf::new())
             })
             .unwrap()
         };

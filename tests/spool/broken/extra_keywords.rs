@@ -85,21 +85,11 @@ fn keywords_without_letters_broken_in_every_way() {
         let path = maildir.folder(folder).join("culver.keywords");
         row.1.put(&path, WHOLE.as_bytes());
     }
-    let keywords = |c: &mut Client, folder: &str| -> Vec<String> {
-        c.ok(&format!("SELECT {folder}"));
-        let lines = c.ok("FETCH 1:3 FLAGS");
-        let flags = lines.iter().filter_map(|line| {
-            let flags = line.split("FLAGS (").nth(1)?.split(')').next()?;
-            let words = flags.split(' ').filter(|word| *word != "\\Recent");
-            Some(words.collect::<Vec<_>>().join(" "))
-        });
-        flags.collect()
-    };
     for first in [true, false] {
         let server = Setup::new(Kind::Culver).start(&maildir);
         let mut c = server.client();
         for ((what, put, wanted, warning), folder) in rows.iter().zip(&folders) {
-            let mut seen = keywords(&mut c, folder);
+            let mut seen = flags_of(&mut c, folder);
             if first {
                 let file = format!("/.{folder}/culver.keywords");
                 check_warning(&server, &file, *warning, what);

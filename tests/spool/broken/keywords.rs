@@ -64,20 +64,10 @@ fn keywords_broken_in_every_way() {
         let path = maildir.folder(folder).join("dovecot-keywords");
         row.1.put(&path, KEYWORDS.as_bytes());
     }
-    let flags = |c: &mut Client, folder: &str| -> Vec<String> {
-        c.ok(&format!("SELECT {folder}"));
-        let lines = c.ok("FETCH 1:3 FLAGS");
-        let flags = lines.iter().filter_map(|line| {
-            let flags = line.split("FLAGS (").nth(1)?.split(')').next()?;
-            let words = flags.split(' ').filter(|word| *word != "\\Recent");
-            Some(words.collect::<Vec<_>>().join(" "))
-        });
-        flags.collect()
-    };
     let server = Setup::new(Kind::Culver).start(&maildir);
     let mut c = server.client();
     for ((what, put, wanted, warning), folder) in rows.iter().zip(&folders) {
-        assert_eq!(flags(&mut c, folder), *wanted, "{what}");
+        assert_eq!(flags_of(&mut c, folder), *wanted, "{what}");
         let file = format!("/.{folder}/dovecot-keywords");
         check_warning(&server, &file, *warning, what);
         let path = maildir.folder(folder).join("dovecot-keywords");
@@ -95,7 +85,7 @@ fn keywords_broken_in_every_way() {
             if what.contains("a name ") && what.contains("o") && kind == Kind::Dovecot {
                 continue; // Dovecot shows names that no client can be sent.
             }
-            let mut seen = flags(&mut c, folder);
+            let mut seen = flags_of(&mut c, folder);
             assert!(
                 seen[0].split(' ').any(|flag| flag == "Fresh"),
                 "{kind:?}: {what}"

@@ -73,6 +73,18 @@ impl Put {
     }
 }
 
+/// The flags of the three messages of a folder, but for `\\Recent`.
+fn flags_of(c: &mut Client, folder: &str) -> Vec<String> {
+    c.ok(&format!("SELECT {folder}"));
+    let lines = c.ok("FETCH 1:3 FLAGS");
+    let flags = lines.iter().filter_map(|line| {
+        let flags = line.split("FLAGS (").nth(1)?.split(')').next()?;
+        let words = flags.split(' ').filter(|word| *word != "\\Recent");
+        Some(words.collect::<Vec<_>>().join(" "))
+    });
+    flags.collect()
+}
+
 /// How many warnings name this file.
 fn warnings(server: &Server, file: &str) -> Vec<String> {
     let log = server.log();
