@@ -95,7 +95,7 @@ impl<A: Authenticate + Sync> Entrance<A> {
         security: Security,
         inside: &impl Inside<A::Passage>,
     ) {
-        let Some(accepted) = self.announced(accepted, security).await else {
+        let Some(accepted) = Box::pin(self.announced(accepted, security)).await else {
             return;
         };
         let Accepted {
@@ -115,7 +115,9 @@ impl<A: Authenticate + Sync> Entrance<A> {
         let mut at_once = security.is_implicit();
         loop {
             let displaced = place.displaced();
+            // In a box: who has logged in keeps no room for what a stranger takes.
             let entering = self.enter((stream, at_once), (line, &place), &mut channel, opening);
+            let entering = Box::pin(entering);
             let handover = tokio::select! {
                 biased;
                 handover = entering => handover,
@@ -266,7 +268,7 @@ impl<A: Authenticate + Sync> Entrance<A> {
         let config = Arc::clone(&self.tls.borrow());
         let handshake = tokio::select! {
             () = stopped(&mut stop) => return None,
-            handshake = tls::accept(config, tcp, place, deadline) => handshake,
+            handshake = Box::pin(tls::accept(config, tcp, place, deadline)) => handshake,
         };
         match handshake {
             Ok((stream, certificate)) => {

@@ -41,13 +41,13 @@ impl Service {
             Err(Unserved::TooMany) => {
                 warn!(user, %peer, "login refused: too many connections of this user");
                 let text = "Too many connections of this user";
-                session::turn_away(handover, Code::Limit, text).await;
+                Box::pin(session::turn_away(handover, Code::Limit, text)).await;
                 None
             }
             Err(Unserved::Failed(error)) => {
                 error!(user, %peer, "login refused: {error}");
                 let text = "Your mail cannot be opened; the server's log says why";
-                session::turn_away(handover, Code::Unavailable, text).await;
+                Box::pin(session::turn_away(handover, Code::Unavailable, text)).await;
                 None
             }
         }

@@ -202,7 +202,8 @@ async fn hear(
 /// One session, on the line that leads to login.
 async fn serve(service: Service, granted: Granted, line: OwnedFd) -> io::Result<()> {
     let mut line = way::line(line)?;
-    let (entry, tcp) = timeout(ENTRY_LIMIT, way::take_in(&mut line)).await??;
+    // In boxes, as all that a session that waits is past of, or has before it.
+    let (entry, tcp) = Box::pin(timeout(ENTRY_LIMIT, way::take_in(&mut line))).await??;
     let tag = Tag::new(&entry.tag).ok_or_else(|| unexpected("a tag that is none"))?;
     let peer = entry.peer;
     match tcp {
@@ -211,14 +212,15 @@ async fn serve(service: Service, granted: Granted, line: OwnedFd) -> io::Result<
             tcp.set_nonblocking(true)?;
             let tcp = TcpStream::from_std(tcp)?;
             let back = service.serve(handover(tcp, tag, granted, entry), peer);
-            if let Some(back) = back.await {
-                way::send_back(&mut line, back.opening, Some(back.stream.as_fd())).await?;
+            if let Some(back) = Box::pin(back).await {
+                let back = way::send_back(&mut line, back.opening, Some(back.stream.as_fd()));
+                Box::pin(back).await?;
             }
         }
         None => {
             let back = service.serve(handover(line, tag, granted, entry), peer);
-            if let Some(mut back) = back.await {
-                way::send_back(&mut back.stream, back.opening, None).await?;
+            if let Some(mut back) = Box::pin(back).await {
+                Box::pin(way::send_back(&mut back.stream, back.opening, None)).await?;
             }
         }
     }

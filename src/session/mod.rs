@@ -245,9 +245,9 @@ impl Session {
         user: Arc<User>,
         limits: Limits,
         stop: Stop,
-    ) -> Session {
+    ) -> Box<Session> {
         let (input, output) = tokio::io::split(stream);
-        Session {
+        Box::new(Session {
             reader: Reader::new(input, cut::AFTER_LOGIN, unread),
             writer: Writer::new(output),
             user,
@@ -261,7 +261,7 @@ impl Session {
             client_id: ClientId::new(),
             ids_noted: 0,
             may_unauthenticate: false,
-        }
+        })
     }
 
     /// Whether this client is not offered a capability.

@@ -39,12 +39,12 @@ const LONG_LINES: u32 = 3;
 
 /// Answers a login that was granted, and serves the user until LOGOUT, BYE or `stop`; or until UNAUTHENTICATE, where
 /// the connection goes on.
-pub async fn run<S: Stream>(
+pub fn run<S: Stream>(
     handover: Handover<S>,
     user: Arc<User>,
     limits: Limits,
     stop: Stop,
-) -> Option<Released<S>> {
+) -> impl Future<Output = Option<Released<S>>> + Send {
     let span = tracing::info_span!("session", user = handover.passage.user);
     let Handover {
         stream,
@@ -70,16 +70,18 @@ pub async fn run<S: Stream>(
         .writer
         .status(Some(&tag), StatusKind::Ok, code, "Logged in");
     span.in_scope(|| any::note_client(&session.client_id));
-    let (stream, unread, client_id) = session.serve().instrument(span).await?;
-    // It is what it was before it became one among others.
-    let stream = *stream.into_any().downcast::<S>().ok()?;
-    let opening = Opening {
-        greeting: false,
-        unread,
-        client_id,
-        failed_logins,
-    };
-    Some(Released { stream, opening })
+    async move {
+        let (stream, unread, client_id) = session.serve().instrument(span).await?;
+        // It is what it was before it became one among others.
+        let stream = *stream.into_any().downcast::<S>().ok()?;
+        let opening = Opening {
+            greeting: false,
+            unread,
+            client_id,
+            failed_logins,
+        };
+        Some(Released { stream, opening })
+    }
 }
 
 /// Greets a user who needs no login (`serve --stdio`) and serves until the end.
@@ -133,15 +135,16 @@ impl Session {
         self.limits.withdrawn.announced(list, &self.client_id)
     }
 
-    /// Gives what goes on after UNAUTHENTICATE.
-    async fn serve(mut self) -> Option<(Box<dyn Stream>, Unread, ClientId)> {
+    /// Gives what goes on after UNAUTHENTICATE. In boxes is what comes seldom and takes room: most sessions wait most of
+    /// the time.
+    async fn serve(mut self: Box<Self>) -> Option<(Box<dyn Stream>, Unread, ClientId)> {
         let end = match self.commands().await {
             Ok(never) => match never {},
             Err(end) => end,
         };
         match end {
             End::Logout => {}
-            End::Unauthenticate(tag) => return self.release(&tag).await,
+            End::Unauthenticate(tag) => return Box::pin(self.release(&tag)).await,
             End::Bye(code, reason) => {
                 tracing::debug!("ended: {reason}");
                 self.writer.status(None, StatusKind::Bye, code, reason);
@@ -153,12 +156,16 @@ impl Session {
         }
         // The selection ends before the client hears that it is over.
         self.state = State::Authenticated;
-        farewell(self.reader, self.writer).await;
+        let Session { reader, writer, .. } = *self;
+        Box::pin(farewell(reader, writer)).await;
         None
     }
 
     /// UNAUTHENTICATE (RFC 8437): all that was the user's is given up, then the client is told. There is no NO.
-    async fn release(mut self, tag: &Tag) -> Option<(Box<dyn Stream>, Unread, ClientId)> {
+    async fn release(
+        mut self: Box<Self>,
+        tag: &Tag,
+    ) -> Option<(Box<dyn Stream>, Unread, ClientId)> {
         self.state = State::Authenticated;
         self.annotations = None;
         self.writer
@@ -168,10 +175,16 @@ impl Session {
             return None;
         }
         tracing::info!("unauthenticated");
-        match self.reader.into_parts() {
+        let Session {
+            reader,
+            writer,
+            client_id,
+            ..
+        } = *self;
+        match reader.into_parts() {
             Some((input, unread)) => {
-                let stream = input.unsplit(self.writer.into_half());
-                Some((stream, unread, self.client_id))
+                let stream = input.unsplit(writer.into_half());
+                Some((stream, unread, client_id))
             }
             None => {
                 tracing::debug!("compressed input behind UNAUTHENTICATE");
@@ -203,8 +216,8 @@ impl Session {
                 Cut::Append { tag, head, steps } => {
                     let (name, news) = (head.name(), News::of_append(&head));
                     let result = Box::pin(append::run(self, &head, steps)).await;
-                    self.conclude(&tag, name, news, result, &mut patience)
-                        .await?;
+                    let end = self.conclude(&tag, name, news, result, &mut patience);
+                    Box::pin(end).await?;
                 }
                 Cut::Refused(refusal) => self.refused(refusal, &mut patience)?,
                 // An APPEND goes on nowhere else.
@@ -239,7 +252,7 @@ impl Session {
                 // A command has begun to come: what is new is told at its end.
                 break;
             }
-            match unasked::tell_unasked(self).await {
+            match Box::pin(unasked::tell_unasked(self)).await {
                 Ok(()) | Err(Failure::Bad(_) | Failure::No(..) | Failure::Refused(_)) => {}
                 Err(Failure::End(end)) => return Err(end),
                 Err(Failure::Fault(fault)) => {
@@ -288,7 +301,7 @@ impl Session {
             && !self.writer.is_deflating()
         {
             patience.bad_commands = 0;
-            return compress::run(self, &tag).await;
+            return Box::pin(compress::run(self, &tag)).await;
         }
         let withdrawn = body
             .capability()
@@ -308,9 +321,9 @@ impl Session {
         if let Some(left) = selected
             && self.selected_identity() != selected
         {
-            self.note_left(left).await;
+            Box::pin(self.note_left(left)).await;
         }
-        self.conclude(&tag, name, news, result, patience).await
+        Box::pin(self.conclude(&tag, name, news, result, patience)).await
     }
 
     fn refused(&mut self, refusal: Refusal, patience: &mut Patience) -> Result<(), End> {

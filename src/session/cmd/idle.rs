@@ -38,10 +38,7 @@ pub(crate) async fn run(session: &mut Session) -> Result<Reply, Failure> {
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         // What happened before IDLE, or while this client was slow to read, counts too.
-        metadata::tell(session).await?;
-        notify::tell(session).await?;
-        updates::tell(session, Expunge::Allowed, false, By::Others).await?;
-        updates::tell_modseq(session, None);
+        Box::pin(tell(session)).await?;
         session.writer.flush().await?;
         // Who idles has to wait, and need not cost what compression does.
         session.writer.rest();
@@ -62,9 +59,18 @@ pub(crate) async fn run(session: &mut Session) -> Result<Reply, Failure> {
             _ = still_here.tick() => {
                 session.writer.status(None, StatusKind::Ok, None, "Still here");
             }
-            _ = look.tick() => refresh(session).await?,
+            _ = look.tick() => Box::pin(refresh(session)).await?,
         }
     }
+}
+
+/// Tells all that is new. In a box of its own: who idles keeps no room for it.
+async fn tell(session: &mut Session) -> Result<(), Failure> {
+    metadata::tell(session).await?;
+    notify::tell(session).await?;
+    updates::tell(session, Expunge::Allowed, false, By::Others).await?;
+    updates::tell_modseq(session, None);
+    Ok(())
 }
 
 /// Resolves at the next change; never, where there is nothing that could.

@@ -16,8 +16,8 @@ use crate::session::reply::{End, Failure, Reply};
 const IDS_NOTED: u32 = 3;
 
 impl Session {
-    /// Carries out a command that the state allows. The largest commands are in boxes of their own: a session that waits
-    /// keeps no room for them.
+    /// Carries out a command that the state allows. Each is in a box of its own but IDLE: a session that waits keeps no
+    /// room for the others.
     pub(super) async fn dispatch(
         &mut self,
         tag: &Tag,
@@ -34,17 +34,19 @@ impl Session {
                 any::capability(&mut self.writer, list);
                 Ok(Reply::ok("Capability completed"))
             }
-            CommandBody::Check => check::run(self).await,
-            CommandBody::Close => close::close(self).await,
+            CommandBody::Check => Box::pin(check::run(self)).await,
+            CommandBody::Close => Box::pin(close::close(self)).await,
             // The first one has answered itself.
             CommandBody::Compress => Err(Failure::Bad("DEFLATE is active already".into())),
             CommandBody::Copy {
                 numbering,
                 set,
                 mailbox,
-            } => copy::copy(self, numbering, &set, &mailbox).await,
-            CommandBody::Create { mailbox, uses } => create::run(self, &mailbox, &uses).await,
-            CommandBody::Delete { mailbox } => delete::run(self, &mailbox).await,
+            } => Box::pin(copy::copy(self, numbering, &set, &mailbox)).await,
+            CommandBody::Create { mailbox, uses } => {
+                Box::pin(create::run(self, &mailbox, &uses)).await
+            }
+            CommandBody::Delete { mailbox } => Box::pin(delete::run(self, &mailbox)).await,
             CommandBody::Enable(names) => enable::run(self, &names),
             CommandBody::Esearch {
                 sources,
@@ -64,7 +66,7 @@ impl Session {
                 ))
                 .await
             }
-            CommandBody::Expunge { uids } => expunge::run(self, uids.as_ref()).await,
+            CommandBody::Expunge { uids } => Box::pin(expunge::run(self, uids.as_ref())).await,
             CommandBody::Fetch {
                 numbering,
                 set,
@@ -76,9 +78,11 @@ impl Session {
                 entries,
                 depth,
                 max_size,
-            } => metadata::get(self, &mailbox, &entries, depth, max_size).await,
-            CommandBody::GetQuota { root } => quota::get(self, &root).await,
-            CommandBody::GetQuotaRoot { mailbox } => quota::get_root(self, &mailbox).await,
+            } => Box::pin(metadata::get(self, &mailbox, &entries, depth, max_size)).await,
+            CommandBody::GetQuota { root } => Box::pin(quota::get(self, &root)).await,
+            CommandBody::GetQuotaRoot { mailbox } => {
+                Box::pin(quota::get_root(self, &mailbox)).await
+            }
             CommandBody::Id(fields) => {
                 let fields = fields.unwrap_or_default();
                 if fields != self.client_id && self.ids_noted < IDS_NOTED {
@@ -90,23 +94,23 @@ impl Session {
                 Ok(Reply::ok("ID completed"))
             }
             CommandBody::Idle => idle::run(self).await,
-            CommandBody::List(list) => list::list(self, &list).await,
+            CommandBody::List(list) => Box::pin(list::list(self, &list)).await,
             CommandBody::Logout => {
                 any::logout(&mut self.writer, tag);
                 Err(Failure::End(End::Logout))
             }
             CommandBody::Lsub { reference, pattern } => {
-                list::lsub(self, &reference, &pattern).await
+                Box::pin(list::lsub(self, &reference, &pattern)).await
             }
             CommandBody::Move {
                 numbering,
                 set,
                 mailbox,
-            } => copy::move_to(self, numbering, &set, &mailbox).await,
+            } => Box::pin(copy::move_to(self, numbering, &set, &mailbox)).await,
             CommandBody::Namespace => namespace::run(self),
-            CommandBody::Notify(set) => notify::run(self, set).await,
+            CommandBody::Notify(set) => Box::pin(notify::run(self, set)).await,
             CommandBody::Noop => Ok(Reply::ok("NOOP completed")),
-            CommandBody::Rename { from, to } => rename::run(self, &from, &to).await,
+            CommandBody::Rename { from, to } => Box::pin(rename::run(self, &from, &to)).await,
             CommandBody::Search {
                 numbering,
                 returns,
@@ -120,9 +124,9 @@ impl Session {
                 mailbox,
                 read_only,
                 parameters,
-            } => select::run(self, &mailbox, read_only, &parameters).await,
+            } => Box::pin(select::run(self, &mailbox, read_only, &parameters)).await,
             CommandBody::SetMetadata { mailbox, values } => {
-                metadata::set(self, &mailbox, values).await
+                Box::pin(metadata::set(self, &mailbox, values)).await
             }
             CommandBody::SetQuota { .. } => quota::set(),
             CommandBody::Sort {
@@ -135,7 +139,9 @@ impl Session {
                 let asked = search::Asked::new(tag, numbering, returns, &key);
                 Box::pin(sort::sort(self, asked, criteria, &charset, &key)).await
             }
-            CommandBody::Status { mailbox, items } => status::run(self, &mailbox, &items).await,
+            CommandBody::Status { mailbox, items } => {
+                Box::pin(status::run(self, &mailbox, &items)).await
+            }
             CommandBody::Store {
                 numbering,
                 set,
@@ -152,7 +158,9 @@ impl Session {
                 };
                 Box::pin(store::run(self, numbering, &set, change)).await
             }
-            CommandBody::Subscribe { mailbox } => subscribe::subscribe(self, &mailbox).await,
+            CommandBody::Subscribe { mailbox } => {
+                Box::pin(subscribe::subscribe(self, &mailbox)).await
+            }
             CommandBody::Thread {
                 numbering,
                 algorithm,
@@ -165,14 +173,16 @@ impl Session {
                 .await
             }
             CommandBody::UidBatches { size, batches } => {
-                uidbatches::run(self, tag, size, batches).await
+                Box::pin(uidbatches::run(self, tag, size, batches)).await
             }
             CommandBody::Unauthenticate if self.may_unauthenticate => {
                 Err(Failure::End(End::Unauthenticate(tag.clone())))
             }
             CommandBody::Unauthenticate => Err(Failure::Bad("There was no login".into())),
             CommandBody::Unselect => Ok(close::unselect(self)),
-            CommandBody::Unsubscribe { mailbox } => subscribe::unsubscribe(self, &mailbox).await,
+            CommandBody::Unsubscribe { mailbox } => {
+                Box::pin(subscribe::unsubscribe(self, &mailbox)).await
+            }
         }
     }
 }
