@@ -24,7 +24,7 @@ use crate::config::{Sni, Tls};
 use crate::net::tls::{self, Identities, Material, Piece, TlsError};
 use crate::process::ServeError;
 use crate::process::child::Event;
-use crate::process::link::receive_first;
+use crate::process::link::receive_alone;
 
 /// How often files are looked at. What has changed is read when it has not changed any more for as long.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -90,7 +90,7 @@ fn read_all(config: &Tls, names: &[&str]) -> Result<Identities, ServeError> {
 pub fn hear(count: usize, master: &OwnedFd) -> Result<Identities, ServeError> {
     let mut identities = Identities::default();
     for _ in 0..count {
-        let next = receive_first::<Piece>(master);
+        let next = receive_alone::<Piece>(master);
         let next = next.map_err(ServeError::system("hear of certificates"))?;
         let (piece, _) = next.ok_or_else(|| {
             ServeError::system("hear of certificates")(io::ErrorKind::UnexpectedEof.into())

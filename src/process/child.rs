@@ -17,9 +17,10 @@ use tracing::error;
 
 use crate::net::tls::Identities;
 use crate::process::auth::PROOF_LIMIT;
+use crate::process::held::Held;
 use crate::process::link::{self, Link};
 use crate::process::looks::{Found, Question};
-use crate::process::message::{FromAuth, FromLmtp, FromLogin, FromWorker, Setup};
+use crate::process::message::{FromAuth, FromLmtp, FromLogin, FromNursery, FromWorker, Setup};
 use crate::process::place::Place;
 
 /// What is run: the program that runs, even if a newer one has taken its name.
@@ -43,6 +44,8 @@ pub enum Who {
     Auth,
     /// Lmtp.
     Lmtp,
+    /// The one that begins workers.
+    Nursery,
     /// The worker for this place.
     Worker(Place),
     /// One that checks a password.
@@ -55,6 +58,7 @@ impl fmt::Display for Who {
             Who::Login => f.write_str("the login process"),
             Who::Auth => f.write_str("the auth process"),
             Who::Lmtp => f.write_str("the lmtp process"),
+            Who::Nursery => f.write_str("the process that starts workers"),
             Who::Worker(place) => write!(f, "the worker of {place}"),
             Who::Proof => f.write_str("a process that checks a password"),
         }
@@ -87,6 +91,8 @@ pub enum Said {
     Auth(FromAuth),
     /// Lmtp.
     Lmtp(FromLmtp),
+    /// The nursery.
+    Nursery(FromNursery),
     /// A worker.
     Worker(FromWorker),
 }
@@ -131,13 +137,14 @@ impl<M: Serialize + Send + Sync + 'static> Child<M> {
             Who::Login => "login",
             Who::Auth => "auth",
             Who::Lmtp => "lmtp",
-            Who::Worker(_) => "worker",
+            // Workers keep the name that the nursery was started by.
+            Who::Nursery | Who::Worker(_) => "worker",
             Who::Proof => "proof",
         };
         let variables = VARIABLES
             .iter()
             .filter_map(|name| Some((*name, std::env::var_os(name)?)));
-        let mut process = Command::new(PROGRAM)
+        let process = Command::new(PROGRAM)
             .arg0("culver")
             .args(["role", name])
             .env_clear()
@@ -146,11 +153,24 @@ impl<M: Serialize + Send + Sync + 'static> Child<M> {
             .stdout(Stdio::null())
             .kill_on_drop(true)
             .spawn()?;
-        let link = Arc::new(Link::new(here)?);
+        let link = Link::new(here)?;
         link.send(setup, descriptors).await?;
         for piece in identities.pieces() {
             link.send(&piece, &[]).await?;
         }
+        let process = Held::Own(process);
+        Ok(Child::attend(who, number, (link, process), events, wrap))
+    }
+
+    /// Has all that a process says sent to `events`, and its end.
+    pub fn attend<H: DeserializeOwned + Send + 'static>(
+        who: Who,
+        number: u32,
+        (link, mut process): (Link, Held),
+        events: &mpsc::Sender<Event>,
+        wrap: fn(H) -> Said,
+    ) -> Child<M> {
+        let link = Arc::new(link);
         let (queue, mut waiting) = mpsc::channel::<(M, Option<OwnedFd>)>(QUEUE);
         let (out, events) = (Arc::clone(&link), events.clone());
         let deaf = Arc::new(Notify::new());
@@ -174,29 +194,23 @@ impl<M: Serialize + Send + Sync + 'static> Child<M> {
             drop(link);
             if let Some(error) = &trouble {
                 error!("there is no speaking with {who}, and it is ended: {error}");
-                // It may have ended meanwhile.
-                let _ = process.start_kill();
+                process.kill();
             }
-            let status = match timeout(ENDING, process.wait()).await {
-                Ok(status) => status,
+            let how = match timeout(ENDING, process.wait()).await {
+                Ok(how) => how,
                 Err(_) => {
-                    let _ = process.start_kill();
+                    process.kill();
                     process.wait().await
                 }
             };
-            let gone = Gone {
-                who,
-                number,
-                how: status.map_or_else(|error| error.to_string(), |status| status.to_string()),
-            };
             // Nobody hears it once master is at its end.
-            let _ = events.send(Event::Gone(gone)).await;
+            let _ = events.send(Event::Gone(Gone { who, number, how })).await;
         });
-        Ok(Child {
+        Child {
             number,
             queue,
             deaf,
-        })
+        }
     }
 
     /// Tells it something; `false`: it does not listen, and is ended for that.

@@ -85,8 +85,8 @@ impl Link {
     }
 }
 
-/// The first message that a process is sent, before it has a runtime.
-pub fn receive_first<M: DeserializeOwned>(socket: &OwnedFd) -> io::Result<Option<Received<M>>> {
+/// The next message, for a process that has no runtime, or none yet.
+pub fn receive_alone<M: DeserializeOwned>(socket: &OwnedFd) -> io::Result<Option<Received<M>>> {
     loop {
         match receive_packet(socket) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -96,6 +96,22 @@ pub fn receive_first<M: DeserializeOwned>(socket: &OwnedFd) -> io::Result<Option
                 }
             }
             received => return unpack(received?),
+        }
+    }
+}
+
+/// Sends a message, for a process that has no runtime.
+pub fn send_alone<M: Serialize>(socket: &OwnedFd, message: &M) -> io::Result<()> {
+    let packet = pack(message)?;
+    loop {
+        match send_packet(socket, &packet, &[]) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                match poll(&mut [PollFd::new(socket, PollFlags::OUT)], None) {
+                    Ok(_) | Err(Errno::INTR) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            sent => return sent,
         }
     }
 }
@@ -219,12 +235,12 @@ mod tests {
         let (one, two) = pair().unwrap();
         for packet in [&b"\xff\xff\xff\xff\x0f"[..], b"\x02a", b"\x01ab"] {
             send_packet(&one, packet, &[]).unwrap();
-            let error = receive_first::<String>(&two).unwrap_err();
+            let error = receive_alone::<String>(&two).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{packet:?}");
         }
         let too_long = vec![0u8; PACKET_MAX + 1];
         send_packet(&one, &too_long, &[]).unwrap();
-        assert!(receive_first::<String>(&two).is_err());
+        assert!(receive_alone::<String>(&two).is_err());
         let one = Link::new(one).unwrap();
         assert!(one.send(&too_long, &[]).await.is_err());
     }

@@ -9,10 +9,11 @@ use std::io::{self, Write};
 use std::panic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
@@ -49,14 +50,15 @@ enum Item {
 
 #[derive(Clone, Debug)]
 struct Queue {
-    items: SyncSender<Item>,
+    /// It takes room for those that wait, not for those that may.
+    items: Sender<Item>,
     dropped: Arc<AtomicU64>,
 }
 
 impl Log {
     /// Begins to log, panics included. Starts a thread, so rights are dropped by now.
     pub fn start(level: LogLevel) -> io::Result<Log> {
-        let (items, waiting) = sync_channel(QUEUE);
+        let (items, waiting) = channel(QUEUE);
         let dropped = Arc::new(AtomicU64::new(0));
         let queue = Queue {
             items,
@@ -64,7 +66,7 @@ impl Log {
         };
         thread::Builder::new()
             .name("log".to_owned())
-            .spawn(move || write_lines(&waiting, &dropped, io::stderr()))?;
+            .spawn(move || write_lines(waiting, &dropped, io::stderr()))?;
 
         let level = filter(level);
         let targets = Targets::new()
@@ -123,8 +125,8 @@ impl Write for &Queue {
 
 /// Writes until nobody is left who could log. A target that fails is no reason to stop serving, so
 /// its errors are passed over.
-fn write_lines(waiting: &Receiver<Item>, dropped: &AtomicU64, mut target: impl Write) {
-    for item in waiting {
+fn write_lines(mut waiting: Receiver<Item>, dropped: &AtomicU64, mut target: impl Write) {
+    while let Some(item) = waiting.blocking_recv() {
         match item {
             Item::Line(line) => {
                 let _ = target.write_all(&line);
@@ -204,7 +206,7 @@ mod tests {
 
     #[test]
     fn what_finds_no_room_is_counted() {
-        let (items, waiting) = sync_channel(2);
+        let (items, waiting) = channel(2);
         let dropped = Arc::new(AtomicU64::new(0));
         let queue = Queue {
             items,
@@ -215,7 +217,7 @@ mod tests {
         }
         drop(queue);
         let mut target = Vec::new();
-        write_lines(&waiting, &dropped, &mut target);
+        write_lines(waiting, &dropped, &mut target);
         assert_eq!(
             String::from_utf8(target).unwrap(),
             "one\nlog: 2 lines dropped, target too slow\ntwo\n"
@@ -233,12 +235,12 @@ mod tests {
                 Err(io::ErrorKind::StorageFull.into())
             }
         }
-        let (items, waiting) = sync_channel(2);
+        let (items, waiting) = channel(2);
         let (written, wait) = sync_channel(1);
-        items.send(Item::Line(b"lost\n".to_vec())).unwrap();
-        items.send(Item::Flush(written)).unwrap();
+        items.try_send(Item::Line(b"lost\n".to_vec())).unwrap();
+        items.try_send(Item::Flush(written)).unwrap();
         drop(items);
-        write_lines(&waiting, &AtomicU64::new(0), Full);
+        write_lines(waiting, &AtomicU64::new(0), Full);
         wait.recv().unwrap();
     }
 }

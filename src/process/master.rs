@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::{error, info, warn};
 
 use crate::auth::Granted;
@@ -18,9 +18,11 @@ use crate::process::certificates;
 use crate::process::child::{Child, Event, Gone, Said, Who};
 use crate::process::doors::{Doors, For};
 use crate::process::errands;
+use crate::process::held;
 use crate::process::looks::{Found, Looks, Question};
 use crate::process::message::{
-    Connection, FromAuth, FromLmtp, FromLogin, Recipient, ToAuth, ToLmtp, ToLogin, ToWorker,
+    Connection, FromAuth, FromLmtp, FromLogin, FromNursery, Recipient, ToAuth, ToLmtp, ToLogin,
+    ToNursery, ToWorker,
 };
 use crate::process::place::Places;
 use crate::process::ports::Port;
@@ -84,6 +86,7 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
             login: None,
             auth: None,
             lmtp: None,
+            nursery: None,
             workers,
             looks: Looks::new(),
             next: 0,
@@ -100,6 +103,9 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
     result
 }
 
+/// How long those may take to end that are killed.
+const KILLED: Duration = Duration::from_secs(1);
+
 struct Master {
     config: Config,
     roles: Roles,
@@ -111,11 +117,12 @@ struct Master {
     login: Option<Child<ToLogin>>,
     auth: Option<Child<ToAuth>>,
     lmtp: Option<Child<ToLmtp>>,
+    nursery: Option<Child<ToNursery>>,
     workers: Workers,
     looks: Looks<(Whom, Granted)>,
     /// The next process's number.
     next: u32,
-    /// Which of login, auth and lmtp have come to serve, at whatever time.
+    /// Which of login, auth, lmtp and the nursery have come to serve, at whatever time.
     served: Vec<Who>,
     /// How many passwords are being checked.
     proofs: usize,
@@ -147,6 +154,8 @@ impl Master {
     /// Starts what is always there.
     async fn begin(&mut self) -> Result<(), ServeError> {
         let doing = "start a process";
+        let nursery = self.start_nursery().await;
+        nursery.map_err(ServeError::system(doing))?;
         self.start_auth().await.map_err(ServeError::system(doing))?;
         self.open_doors(true);
         if self.doors.have(For::Lmtp) {
@@ -172,7 +181,7 @@ impl Master {
                 Some(Event::Said(who, number, said)) => self.hear(&who, number, said).await,
                 Some(Event::Gone(gone)) => self.lose(gone)?,
                 Some(Event::Again(who)) => self.again(&who).await,
-                Some(Event::Looked(question, found)) => self.looked(&question, found).await,
+                Some(Event::Looked(question, found)) => self.looked(&question, found),
                 Some(Event::Sockets) => self.open_doors(false),
                 Some(Event::Certificates(identities)) => self.renew(identities),
                 None => break,
@@ -191,7 +200,8 @@ impl Master {
         match said {
             Said::Login(FromLogin::Ready)
             | Said::Auth(FromAuth::Ready)
-            | Said::Lmtp(FromLmtp::Ready) => {
+            | Said::Lmtp(FromLmtp::Ready)
+            | Said::Nursery(FromNursery::Ready) => {
                 if !self.served.contains(who) {
                     self.served.push(who.clone());
                 }
@@ -221,8 +231,25 @@ impl Master {
                     auth.tell(ToAuth::Here(question, error), link);
                 }
             }
+            Said::Nursery(said) => self.hear_nursery(said),
             Said::Worker(said) => self.workers.hear(number, said),
         }
+    }
+
+    fn hear_nursery(&mut self, said: FromNursery) {
+        match said {
+            FromNursery::Ready => {}
+            FromNursery::Ended(worker, status) => self.workers.end(worker, held::ended(status)),
+            FromNursery::Unborn(worker, error) => {
+                let error = io::Error::from_raw_os_error(error);
+                self.workers.end(worker, Err(error));
+            }
+        }
+    }
+
+    fn lose_nursery(&mut self) {
+        self.nursery = None;
+        self.workers.orphan();
     }
 
     /// Has the mail of somebody who was let in looked at.
@@ -245,14 +272,14 @@ impl Master {
     }
 
     /// The mail has been looked at, or not in time: brings those together with a worker who wait for that.
-    async fn looked(&mut self, question: &Question, found: Option<io::Result<Found>>) {
+    fn looked(&mut self, question: &Question, found: Option<io::Result<Found>>) {
         for (whom, granted) in self.looks.end(question, found.is_some()) {
             if !self.is_here(&whom) {
                 continue;
             }
             let user = granted.user.clone();
             let line = match &found {
-                Some(Ok(found)) => self.seat(found.clone(), whom.order(granted)).await,
+                Some(Ok(found)) => self.seat(found.clone(), whom.order(granted)),
                 Some(Err(error)) => {
                     let error = io::Error::from(error.kind());
                     Err(ServeError::system("find the mail")(error))
@@ -264,11 +291,10 @@ impl Master {
     }
 
     /// A line to the worker that serves in this place, which is told what for, and its number.
-    async fn seat(&mut self, found: Found, order: ToWorker) -> Result<(u32, OwnedFd), ServeError> {
+    fn seat(&mut self, found: Found, order: ToWorker) -> Result<(u32, OwnedFd), ServeError> {
         let number = self.number();
-        let (config, events) = (&self.config, &self.events);
-        let line = self.workers.line(config, found, order, number, events);
-        line.await
+        let (nursery, events) = (self.nursery.as_ref(), &self.events);
+        self.workers.line(nursery, found, order, number, events)
     }
 
     /// Whether the process that somebody has come to is the one that is there now.
@@ -329,6 +355,7 @@ impl Master {
             Who::Lmtp if self.lmtp.as_ref().is_some_and(|lmtp| lmtp.number == number) => {
                 self.lmtp = None;
             }
+            Who::Nursery => self.lose_nursery(),
             Who::Worker(_) => {
                 if self.workers.lose(number) {
                     error!("{who} has ended, and its sessions with it: {how}");
@@ -359,6 +386,7 @@ impl Master {
             Who::Login => self.start_login().await,
             Who::Auth => self.start_auth().await,
             Who::Lmtp => self.start_lmtp().await,
+            Who::Nursery => self.start_nursery().await,
             Who::Worker(_) | Who::Proof => return,
         };
         if let Err(error) = started {
@@ -381,34 +409,39 @@ impl Master {
         }
         self.workers.stop();
         let deadline = Instant::now() + SESSIONS_GRACE + FLUSH_GRACE;
-        let all = async {
-            while self.login.is_some() || self.lmtp.is_some() || !self.workers.is_empty() {
-                match happened.recv().await {
-                    Some(Event::Gone(Gone {
-                        who: Who::Login, ..
-                    })) => self.login = None,
-                    Some(Event::Gone(Gone { who: Who::Lmtp, .. })) => self.lmtp = None,
-                    Some(Event::Gone(Gone {
-                        who: Who::Worker(_),
-                        number,
-                        ..
-                    })) => {
-                        self.workers.lose(number);
-                    }
-                    Some(_) => {}
-                    None => return,
-                }
-            }
-        };
         tokio::select! {
-            ended = timeout_at(deadline, all) => match ended {
+            ended = timeout_at(deadline, self.all_end(&mut happened)) => match ended {
                 Ok(()) => info!("stopped"),
                 Err(_) => warn!("some processes did not end in time"),
             },
             name = signals.stop() => warn!(signal = name, "stopping at once"),
         }
+        if !self.workers.is_empty()
+            && let Some(nursery) = &self.nursery
+        {
+            self.workers.kill(nursery);
+            let _ = timeout(KILLED, self.all_end(&mut happened)).await;
+        }
         if let Some(auth) = &self.auth {
             auth.tell(ToAuth::Stop, None);
+        }
+    }
+
+    /// Waits until nobody serves any more. May be cancelled.
+    async fn all_end(&mut self, happened: &mut mpsc::Receiver<Event>) {
+        while self.login.is_some() || self.lmtp.is_some() || !self.workers.is_empty() {
+            match happened.recv().await {
+                Some(Event::Gone(Gone { who, number, .. })) => match who {
+                    Who::Login => self.login = None,
+                    Who::Lmtp => self.lmtp = None,
+                    Who::Nursery => self.lose_nursery(),
+                    Who::Worker(_) => drop(self.workers.lose(number)),
+                    Who::Auth | Who::Proof => {}
+                },
+                Some(Event::Said(.., Said::Nursery(said))) => self.hear_nursery(said),
+                Some(_) => {}
+                None => return,
+            }
         }
     }
 }

@@ -12,6 +12,8 @@
 //!              a line for each recipient: Bring, Brought
 //! ```
 //!
+//! Workers are begun by the nursery, at master's word (`ToNursery`, `FromNursery`).
+//!
 //! A process says nothing to master but what stands here, login and lmtp that they are there and nothing else: what they want
 //! they ask of auth, and who has logged in or gets mail auth tells master, so that a login process that was taken over can
 //! name nobody, and an lmtp process can bring mail, to those that auth knows, and see none. Octets that clients
@@ -39,8 +41,8 @@ pub enum Setup {
     Login(LoginSetup),
     /// See [`AuthSetup`].
     Auth(AuthSetup),
-    /// See [`WorkerSetup`].
-    Worker(WorkerSetup),
+    /// See [`NurserySetup`].
+    Nursery(NurserySetup),
     /// See [`ProofSetup`]. With it comes the link to auth.
     Proof(ProofSetup),
     /// See [`LmtpSetup`]. With it come the link to auth, and a socket for each place where it listens.
@@ -99,13 +101,38 @@ pub struct AuthSetup {
     pub identities: usize,
 }
 
+/// How the nursery begins.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct NurserySetup {
+    /// What workers need of the configuration, as TOML.
+    pub config: String,
+}
+
+/// Master → nursery.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum ToNursery {
+    /// A worker is to be started; its end of its link comes along.
+    Start(u32, WorkerSetup),
+    /// The worker of this number is to be ended at once.
+    Kill(u32),
+}
+
+/// Nursery → master.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum FromNursery {
+    /// It can start workers.
+    Ready,
+    /// The worker of this number has ended, with this status of wait(2).
+    Ended(u32, i32),
+    /// The worker of this number could not be started; why, as a number of errno(3).
+    Unborn(u32, i32),
+}
+
 /// How a worker begins.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct WorkerSetup {
     /// Whom it becomes; `None`: there is nobody to become.
     pub ids: Option<Ids>,
-    /// What it needs of the configuration, as TOML.
-    pub config: String,
     /// The directories that it may use; `None`: any.
     pub reach: Option<Vec<PathBuf>>,
     /// It serves many users.

@@ -1,7 +1,7 @@
 //! Who runs as whom, and what a whole server is put together from.
 //!
-//! By a configuration a server is several processes: [`master`] starts all others ([`child`], [`role`]) and brings
-//! them together, [`login`] speaks with strangers, [`lmtp`] with MTAs, [`auth`] knows who may come in, and a [`worker`] serves a user's
+//! By a configuration a server is several processes: [`master`] starts all others ([`child`], [`role`]; workers
+//! by the [`nursery`]) and brings them together, [`login`] speaks with strangers, [`lmtp`] with MTAs, [`auth`] knows who may come in, and a [`worker`] serves a user's
 //! mail; [`message`] has all that they may say to one another. `serve MAILDIR` is one process, [`single`]. All begin in
 //! the same order: rights are dropped, then files and system calls, and then threads are started and the log; so
 //! nothing that needs root happens after the drop, and no thread exists before it.
@@ -19,6 +19,7 @@ pub mod deliver;
 pub mod directory;
 mod doors;
 mod errands;
+mod held;
 mod inquiry;
 mod link;
 mod lmtp;
@@ -27,6 +28,7 @@ mod login;
 mod looks;
 pub mod master;
 mod message;
+mod nursery;
 mod password;
 mod peers;
 mod place;

@@ -14,7 +14,7 @@ use rustix::process::{
     set_dumpable_behavior, setrlimit,
 };
 use rustix::thread::{
-    CapabilitySet, CapabilitySets, clear_ambient_capability_set,
+    CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set,
     remove_capability_from_bounding_set, set_capabilities, set_no_new_privs, set_thread_groups,
     set_thread_res_gid, set_thread_res_uid,
 };
@@ -152,6 +152,31 @@ pub fn become_role(ids: Option<Ids>) -> io::Result<()> {
             hide()
         }
     }
+}
+
+/// What a process needs to begin others that become somebody else, and to end them.
+const TO_START: CapabilitySet = CapabilitySet::SETUID
+    .union(CapabilitySet::SETGID)
+    .union(CapabilitySet::SETPCAP)
+    .union(CapabilitySet::KILL);
+
+/// Gives up all of root's rights but those to begin processes of others and to end them.
+///
+/// # Errors
+///
+/// What the system says; the caller must end.
+pub fn keep_to_starting() -> io::Result<()> {
+    let had = capabilities(None)?;
+    set_capabilities(
+        None,
+        CapabilitySets {
+            effective: had.effective.intersection(TO_START),
+            permitted: had.permitted.intersection(TO_START),
+            inheritable: CapabilitySet::empty(),
+        },
+    )?;
+    set_no_new_privs(true)?;
+    hide()
 }
 
 /// Where an empty directory is made.

@@ -24,7 +24,7 @@ use crate::process::ServeError;
 use crate::process::accounts;
 use crate::process::auth::PROOF_LIMIT;
 use crate::process::checkpassword;
-use crate::process::link::{Link, receive_first};
+use crate::process::link::{Link, receive_alone};
 use crate::process::message::ProofSetup;
 use crate::process::privileges::{self, Ids};
 
@@ -60,7 +60,7 @@ pub fn run(setup: &ProofSetup, descriptors: Vec<OwnedFd>) -> Result<(), ServeErr
     let Some(auth) = descriptors.into_iter().next() else {
         return Err(ServeError::Usage("a socket is missing".to_owned()));
     };
-    let question = receive_first::<Question>(&auth).map_err(ServeError::system(doing))?;
+    let question = receive_alone::<Question>(&auth).map_err(ServeError::system(doing))?;
     let Some((question, _)) = question else {
         return Ok(());
     };

@@ -1,12 +1,13 @@
 //! The beginning of every process that master starts: it hears what it is.
 
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::AsFd;
 
 use crate::process::ServeError;
-use crate::process::link::{is_link, receive_first};
+use crate::process::link::{is_link, receive_alone};
 use crate::process::message::Setup;
-use crate::process::{auth, checkpassword, lmtp, login, proof, worker};
+use crate::process::{auth, checkpassword, lmtp, login, nursery, proof, worker};
 
 /// Does what master wants, to the end; or says what a program knows of a user, whose exit code is returned.
 ///
@@ -33,7 +34,7 @@ fn by_master() -> Result<(), ServeError> {
     // What a library might read or close is not the link.
     let quiet = rustix::stdio::dup2_stdin(io::stderr());
     quiet.map_err(|error| ServeError::system(doing)(error.into()))?;
-    let first = receive_first(&master).map_err(ServeError::system(doing))?;
+    let first = receive_alone(&master).map_err(ServeError::system(doing))?;
     let Some((setup, descriptors)) = first else {
         return Ok(());
     };
@@ -43,16 +44,28 @@ fn by_master() -> Result<(), ServeError> {
     let name = match setup {
         Setup::Login(_) => c"culver-login",
         Setup::Auth(_) => c"culver-auth",
-        Setup::Worker(_) => c"culver-worker",
+        Setup::Nursery(_) => c"culver-nursery",
         Setup::Proof(_) => c"culver-proof",
         Setup::Lmtp(_) => c"culver-lmtp",
     };
-    rustix::thread::set_name(name).map_err(|error| ServeError::system(doing)(error.into()))?;
+    call_it(name)?;
     match setup {
         Setup::Login(setup) => login::run(setup, master, descriptors),
         Setup::Auth(setup) => auth::run(setup, master),
-        Setup::Worker(setup) => worker::run(setup, master),
+        Setup::Nursery(setup) => match nursery::run(setup, master)? {
+            Some(begun) => {
+                call_it(c"culver-worker")?;
+                worker::run(begun)
+            }
+            None => Ok(()),
+        },
         Setup::Proof(setup) => proof::run(&setup, descriptors),
         Setup::Lmtp(setup) => lmtp::run(setup, master, descriptors),
     }
+}
+
+/// Names the process, for ps(1).
+fn call_it(name: &CStr) -> Result<(), ServeError> {
+    let named = rustix::thread::set_name(name);
+    named.map_err(|error| ServeError::system("name the process")(error.into()))
 }

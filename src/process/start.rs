@@ -23,6 +23,9 @@ pub const DISK_THREADS: usize = 16;
 /// Threads that may wait for others to check a password.
 const PATIENT_THREADS: usize = 600;
 
+/// Connections that can be found ready at a time where there is one thread.
+const FEW_EVENTS: usize = 64;
+
 /// How long an idle one of them stays.
 const DISK_THREAD_STAYS: Duration = Duration::from_secs(2);
 
@@ -49,6 +52,10 @@ pub fn start(level: LogLevel, threads: Threads) -> Result<(Log, Runtime), ServeE
         Threads::Many | Threads::ManyThatWait => Builder::new_multi_thread(),
         Threads::Few => Builder::new_current_thread(),
     };
+    if threads == Threads::Few {
+        // Few connections are ready at a time, and the room for them is never given back.
+        builder.max_io_events_per_tick(FEW_EVENTS);
+    }
     let waiting = match threads {
         Threads::ManyThatWait => PATIENT_THREADS,
         Threads::Many | Threads::Few => DISK_THREADS,

@@ -22,14 +22,13 @@ use crate::process::ServeError;
 use crate::process::accounts;
 use crate::process::confine;
 use crate::process::link::{Link, unexpected};
-use crate::process::message::{Entry, FromWorker, ToWorker, WorkerSetup};
+use crate::process::message::{Entry, FromWorker, ToWorker};
+use crate::process::nursery::Begun;
 use crate::process::privileges;
 use crate::process::receive::Mail;
 use crate::process::service::Service;
-use crate::process::settings::{self, at_most, session_limits};
-use crate::process::start::{
-    FLUSH_GRACE, THREADS_GRACE, Threads, deaf, finish, start, tell_confinement,
-};
+use crate::process::settings::{at_most, session_limits};
+use crate::process::start::{FLUSH_GRACE, THREADS_GRACE, Threads, finish, start, tell_confinement};
 use crate::process::users::Users;
 use crate::process::way;
 use crate::session::Handover;
@@ -56,9 +55,12 @@ const READABLE: &[&str] = &[
 /// # Errors
 ///
 /// Whatever keeps it from beginning, and a link to master that ends or says what may not be said.
-pub fn run(setup: WorkerSetup, master: OwnedFd) -> Result<(), ServeError> {
-    let config = settings::read(&setup.config)?;
-    privileges::set_limits().map_err(ServeError::system("set the limits of the process"))?;
+pub fn run(begun: Begun) -> Result<(), ServeError> {
+    let Begun {
+        config,
+        setup,
+        master,
+    } = begun;
     privileges::become_role(setup.ids).map_err(ServeError::system("drop root's rights"))?;
     let files = match &setup.reach {
         Some(reach) => {
@@ -87,7 +89,6 @@ pub fn run(setup: WorkerSetup, master: OwnedFd) -> Result<(), ServeError> {
     tell_confinement("files", files);
     tell_confinement("system calls", calls);
     let result = runtime.block_on(async {
-        deaf()?;
         let master = Link::new(master).map_err(ServeError::system("reach master"))?;
         let (stop_sender, stop) = watch::channel(false);
         let (own_uid, limits) = (privileges::own_uid(), session_limits(&config));

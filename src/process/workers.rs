@@ -5,16 +5,15 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
-use crate::config::Config;
-use crate::net::tls::Identities;
 use crate::process::ServeError;
 use crate::process::child::{Child, Event, Said, Who};
+use crate::process::held::{Held, Nursed, WorkersEnd};
+use crate::process::link::{self, Link};
 use crate::process::looks::Found;
-use crate::process::message::{FromWorker, Setup, ToWorker, WorkerSetup};
+use crate::process::message::{FromWorker, ToNursery, ToWorker, WorkerSetup};
 use crate::process::place::Place;
-use crate::process::settings;
 
 /// All workers, by their numbers.
 pub struct Workers {
@@ -32,6 +31,8 @@ struct Worker {
     reached: Option<Vec<(u64, u64)>>,
     /// It gets no more.
     leaving: bool,
+    /// Told how it ended.
+    end: Option<oneshot::Sender<WorkersEnd>>,
 }
 
 impl Workers {
@@ -54,9 +55,9 @@ impl Workers {
     /// # Errors
     ///
     /// What keeps it from being served.
-    pub async fn line(
+    pub fn line(
         &mut self,
-        config: &Config,
+        nursery: Option<&Child<ToNursery>>,
         (place, here): Found,
         order: ToWorker,
         number: u32,
@@ -85,14 +86,17 @@ impl Workers {
                 if self.all.len() >= self.most {
                     return Err(ServeError::Usage("there are too many workers".to_owned()));
                 }
-                let child = start(config, &place, number, events).await;
-                let child = child.map_err(ServeError::system(doing))?;
+                let nursery = nursery.ok_or_else(|| io::ErrorKind::NotConnected.into());
+                let nursery = nursery.map_err(ServeError::system(doing))?;
+                let started = start(nursery, &place, number, events);
+                let (child, end) = started.map_err(ServeError::system(doing))?;
                 let worker = Worker {
                     child,
                     place,
                     given: 0,
                     reached: None,
                     leaving: false,
+                    end: Some(end),
                 };
                 self.all.insert(number, worker);
                 number
@@ -121,10 +125,33 @@ impl Workers {
         }
     }
 
+    /// The nursery has seen how a worker ended.
+    pub fn end(&mut self, number: u32, how: WorkersEnd) {
+        let worker = self.all.get_mut(&number);
+        if let Some(end) = worker.and_then(|worker| worker.end.take()) {
+            // It is told once.
+            let _ = end.send(how);
+        }
+    }
+
+    /// The nursery has ended: nobody will see how those end that are there.
+    pub fn orphan(&mut self) {
+        for worker in self.all.values_mut() {
+            worker.end = None;
+        }
+    }
+
     /// Forgets one that has ended; `true`: it was not told to.
     pub fn lose(&mut self, number: u32) -> bool {
         let worker = self.all.remove(&number);
         worker.is_some_and(|worker| !worker.leaving)
+    }
+
+    /// Ends those that are there at once.
+    pub fn kill(&self, nursery: &Child<ToNursery>) {
+        for number in self.all.keys() {
+            nursery.tell(ToNursery::Kill(*number), None);
+        }
     }
 
     /// Has all of them end their sessions.
@@ -142,20 +169,31 @@ impl Worker {
     }
 }
 
-async fn start(
-    config: &Config,
+/// Has a worker begun by the nursery.
+fn start(
+    nursery: &Child<ToNursery>,
     place: &Place,
     number: u32,
     events: &mpsc::Sender<Event>,
-) -> io::Result<Child<ToWorker>> {
-    let setup = Setup::Worker(WorkerSetup {
+) -> io::Result<(Child<ToWorker>, oneshot::Sender<WorkersEnd>)> {
+    let setup = WorkerSetup {
         ids: place.ids,
-        config: settings::for_worker(config),
         reach: place.reach.clone(),
         crowded: place.crowded,
+    };
+    let (here, there) = link::pair()?;
+    let here = Link::new(here)?;
+    if !nursery.tell(ToNursery::Start(number, setup), Some(there)) {
+        return Err(io::ErrorKind::NotConnected.into());
+    }
+    let (tell_end, end) = oneshot::channel();
+    let process = Held::Nursed(Nursed {
+        number,
+        nursery: nursery.teller(),
+        end,
     });
     let who = Who::Worker(place.clone());
     let wrap = |said: FromWorker| Said::Worker(said);
-    let setup = (&setup, &Identities::default());
-    Child::start(who, number, setup, &[], events, wrap).await
+    let child = Child::attend(who, number, (here, process), events, wrap);
+    Ok((child, tell_end))
 }

@@ -102,11 +102,8 @@ fn shown(world: &World<Postfix>) {
     let master = world.culver.as_ref().unwrap().0.id();
     let mut workers = Vec::new();
     wait_until("a worker for each uid", || {
-        let children = fs::read_to_string(format!("/proc/{master}/task/{master}/children"));
-        let children = children.unwrap();
-        let all = [format!("{master}")].into_iter();
-        let all: Vec<String> = all
-            .chain(children.split_whitespace().map(str::to_owned))
+        let all: Vec<String> = descendants(master)
+            .into_iter()
             .filter_map(|pid| fs::read_to_string(format!("/proc/{pid}/status")).ok())
             // A password's proof is over at any time.
             .filter(|status| field(status, "Name:") != "culver-proof")
@@ -127,7 +124,10 @@ fn shown(world: &World<Postfix>) {
                 line[1],
                 line[2]
             );
-            if !status.contains(&format!("\nPid:\t{master}\n")) {
+            // The nursery is root for those that it starts.
+            if field(status, "Name:") == "culver-nursery" {
+                assert_eq!(line, ["1", "0", "00000000000001e0"]);
+            } else if !status.contains(&format!("\nPid:\t{master}\n")) {
                 assert_ne!(uid(status), 0);
                 assert_eq!(line, ["1", "2", "0000000000000000"]);
             }
@@ -136,6 +136,15 @@ fn shown(world: &World<Postfix>) {
     });
     let [(_, anna), (_, otto)] = SYSTEM;
     assert_eq!(workers, [VMAIL, anna, otto]);
+}
+
+/// A process and all that it has started.
+fn descendants(pid: u32) -> Vec<u32> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let children = children.unwrap_or_default();
+    let children = children.split_whitespace();
+    let children = children.flat_map(|child| descendants(child.parse().unwrap()));
+    [pid].into_iter().chain(children).collect()
 }
 
 fn field<'a>(status: &'a str, name: &str) -> &'a str {

@@ -95,7 +95,7 @@ fn at_sigterm_all_end_in_order() {
         hall.stranger(),
     ];
     let pids: Vec<u32> = hall.processes().iter().map(|one| one.pid).collect();
-    assert_eq!(pids.len(), 5);
+    assert_eq!(pids.len(), 6);
     signal(hall.master(), Signal::TERM);
     for client in &mut clients {
         assert!(rest(client).last().unwrap().starts_with("* BYE"));
@@ -134,4 +134,43 @@ fn without_master_nobody_stays() {
     wait_until("the end of all", || {
         pids.iter().all(|pid| show(*pid).is_none())
     });
+}
+
+#[test]
+fn without_the_nursery_those_who_are_there_stay_and_another_starts_the_next() {
+    let Some(hall) = Hall::open() else { return };
+    let mut ann = hall.client("ann");
+    let nursery = hall.process("culver-nursery", None).unwrap();
+    let worker = hall.process("culver-worker", Some(ANN)).unwrap();
+    signal(nursery.pid, Signal::KILL);
+    wait_until("another nursery", || {
+        hall.process("culver-nursery", None)
+            .is_some_and(|other| other.pid != nursery.pid)
+    });
+    ann.ok("SELECT INBOX");
+    hall.client("bert").ok("SELECT INBOX");
+    // And who comes meets the others in the worker that was there.
+    hall.client("ann").ok("SELECT INBOX");
+    signal(worker.pid, Signal::KILL);
+    assert!(rest(&mut ann).is_empty());
+    wait_until("the log", || {
+        hall.log()
+            .contains("the worker of uid 61001 has ended, and its sessions with it: nobody has")
+    });
+    hall.client("ann").ok("SELECT INBOX");
+}
+
+#[test]
+fn a_worker_that_hangs_is_killed_at_the_end() {
+    let Some(mut hall) = Hall::open() else { return };
+    let ann = hall.client("ann");
+    let worker = hall.process("culver-worker", Some(ANN)).unwrap();
+    signal(worker.pid, Signal::STOP);
+    signal(hall.master(), Signal::TERM);
+    wait_until("the log", || hall.log().contains("stopping"));
+    // A second signal waits for nobody.
+    signal(hall.master(), Signal::TERM);
+    assert!(hall.end().success());
+    wait_until("its end", || show(worker.pid).is_none());
+    drop(ann);
 }

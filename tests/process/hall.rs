@@ -223,7 +223,11 @@ impl Hall {
 
     /// All its processes but the first.
     pub fn processes(&self) -> Vec<Shown> {
-        children(self.master())
+        let mut all = children(self.master());
+        let nursery = all.iter().find(|one| one.name == "culver-nursery");
+        let workers = nursery.map(|nursery| children(nursery.pid));
+        all.extend(workers.unwrap_or_default());
+        all
     }
 
     /// The process of this name, and uid where one is given.

@@ -13,8 +13,8 @@ use crate::process::child::{Child, Event, Said, Who};
 use crate::process::doors::For;
 use crate::process::link;
 use crate::process::message::{
-    AuthSetup, FromAuth, FromLmtp, FromLogin, FromProof, LmtpSetup, LoginSetup, Setup, ToAuth,
-    ToLmtp, ToLogin, ToProof,
+    AuthSetup, FromAuth, FromLmtp, FromLogin, FromNursery, FromProof, LmtpSetup, LoginSetup,
+    NurserySetup, Setup, ToAuth, ToLmtp, ToLogin, ToProof,
 };
 use crate::process::proof;
 use crate::process::settings;
@@ -57,6 +57,18 @@ impl Master {
             login.tell(ToLogin::Auth, Some(here));
             self.introduce(ToAuth::Login(login.number), there);
         }
+        Ok(())
+    }
+
+    pub(super) async fn start_nursery(&mut self) -> io::Result<()> {
+        let number = self.number();
+        let setup = Setup::Nursery(NurserySetup {
+            config: settings::for_worker(&self.config),
+        });
+        let wrap = |said: FromNursery| Said::Nursery(said);
+        let setup = (&setup, &Identities::default());
+        let nursery = Child::start(Who::Nursery, number, setup, &[], &self.events, wrap);
+        self.nursery = Some(nursery.await?);
         Ok(())
     }
 
