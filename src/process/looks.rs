@@ -8,11 +8,13 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tracing::warn;
 
@@ -46,30 +48,39 @@ pub type Question = (Place, PathBuf);
 /// The place where the user is served, and what is there now of its directories: device and inode of each.
 pub type Found = (Place, Vec<(u64, u64)>);
 
-/// How it is looked, and how long that may take.
-type How = (fn(Question) -> Found, Duration);
+/// How it is found where the mail is mounted, how it is looked, and how long that may take.
+type How = (fn(&Path) -> PathBuf, fn(Question) -> Found, Duration);
 
 /// All that are under way, and what waits for each of them.
 pub struct Looks<E> {
     all: HashMap<Question, Look<E>>,
-    /// Of each file system that is being looked at.
-    turns: HashMap<PathBuf, Arc<Turns>>,
-    /// Threads that there may be in all.
-    threads: Arc<Semaphore>,
-}
-
-/// What there may be of looks at one file system.
-struct Turns {
-    /// That are not late.
-    prompt: Semaphore,
-    threads: Arc<Semaphore>,
+    disks: Arc<Disks>,
 }
 
 struct Look<E> {
-    /// Where the file system is mounted.
-    mount: PathBuf,
     waiting: Vec<E>,
     late: bool,
+}
+
+/// The file systems that are being looked at.
+struct Disks {
+    /// By where they are mounted.
+    all: Mutex<HashMap<PathBuf, Arc<Disk>>>,
+    together: Threads,
+}
+
+/// What there may be of looks at one file system.
+struct Disk {
+    /// That are not late.
+    prompt: Semaphore,
+    threads: Threads,
+}
+
+/// Threads that there may be, and how many of them are late.
+struct Threads {
+    left: Arc<Semaphore>,
+    late: AtomicUsize,
+    late_max: usize,
 }
 
 impl<E> Looks<E> {
@@ -77,8 +88,10 @@ impl<E> Looks<E> {
     pub fn new() -> Looks<E> {
         Looks {
             all: HashMap::new(),
-            turns: HashMap::new(),
-            threads: Arc::new(Semaphore::new(LATE_MAX + TURNS)),
+            disks: Arc::new(Disks {
+                all: Mutex::default(),
+                together: Threads::new(LATE_MAX),
+            }),
         }
     }
 
@@ -93,22 +106,16 @@ impl<E> Looks<E> {
         errand: E,
         events: &mpsc::Sender<Event>,
     ) -> Result<(), E> {
-        // Without it all count as one.
-        let mounts = fs::read_to_string(MOUNTS).unwrap_or_default();
-        let mount = led_to(&question.1, &mounts);
-        self.begin_with((question, mount), errand, events, (find, LOOK_LIMIT))
+        self.begin_with(question, errand, events, (mount, find, LOOK_LIMIT))
     }
 
     fn begin_with(
         &mut self,
-        (question, mount): (Question, PathBuf),
+        question: Question,
         errand: E,
         events: &mpsc::Sender<Event>,
         how: How,
     ) -> Result<(), E> {
-        let late = self.all.values().filter(|look| look.late);
-        let late_here = late.clone().filter(|look| look.mount == mount);
-        let is_hopeless = late_here.count() >= LATE_OF_ONE || late.count() >= LATE_MAX;
         match self.all.entry(question) {
             hash_map::Entry::Occupied(mut look) => {
                 if look.get().late {
@@ -116,14 +123,10 @@ impl<E> Looks<E> {
                 }
                 look.get_mut().waiting.push(errand);
             }
-            hash_map::Entry::Vacant(_) if is_hopeless => return Err(errand),
             hash_map::Entry::Vacant(free) => {
-                let turns = self.turns.entry(mount.clone());
-                let turns = Arc::clone(turns.or_default());
-                let (question, threads) = (free.key().clone(), Arc::clone(&self.threads));
-                tokio::spawn(look(question, (turns, threads), events.clone(), how));
+                let (question, disks) = (free.key().clone(), Arc::clone(&self.disks));
+                tokio::spawn(look(question, disks, events.clone(), how));
                 free.insert(Look {
-                    mount,
                     waiting: vec![errand],
                     late: false,
                 });
@@ -136,7 +139,6 @@ impl<E> Looks<E> {
     pub fn end(&mut self, question: &Question, is_over: bool) -> Vec<E> {
         if is_over {
             let look = self.all.remove(question);
-            self.turns.retain(|_, turns| Arc::strong_count(turns) > 1);
             return look.map(|look| look.waiting).unwrap_or_default();
         }
         let Some(look) = self.all.get_mut(question) else {
@@ -147,17 +149,95 @@ impl<E> Looks<E> {
     }
 }
 
-impl Default for Turns {
-    fn default() -> Turns {
-        Turns {
-            prompt: Semaphore::new(TURNS),
-            threads: Arc::new(Semaphore::new(LATE_OF_ONE + TURNS)),
-        }
+impl Disks {
+    fn mounted_at(&self, mount: PathBuf) -> Arc<Disk> {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, disk| Arc::strong_count(disk) > 1);
+        let disk = all.entry(mount).or_insert_with(|| {
+            Arc::new(Disk {
+                prompt: Semaphore::new(TURNS),
+                threads: Threads::new(LATE_OF_ONE),
+            })
+        });
+        Arc::clone(disk)
     }
 }
 
+impl Threads {
+    fn new(late_max: usize) -> Threads {
+        Threads {
+            left: Arc::new(Semaphore::new(late_max + TURNS)),
+            late: AtomicUsize::new(0),
+            late_max,
+        }
+    }
+
+    fn are_hopeless(&self) -> bool {
+        self.late.load(Ordering::Relaxed) >= self.late_max
+    }
+
+    async fn take(&self) -> io::Result<OwnedSemaphorePermit> {
+        let leave = Arc::clone(&self.left).acquire_owned().await;
+        leave.map_err(io::Error::other)
+    }
+}
+
+/// One look, to its end.
+async fn look(
+    question: Question,
+    disks: Arc<Disks>,
+    events: mpsc::Sender<Event>,
+    (mount, find, limit): How,
+) {
+    // Nobody hears it once master is at its end.
+    let tell = async |found| drop(events.send(Event::Looked(question.clone(), found)).await);
+    let root = question.1.clone();
+    let disk = match spawn_blocking(move || mount(&root)).await {
+        Ok(mount) => disks.mounted_at(mount),
+        Err(error) => return tell(Some(Err(io::Error::other(error)))).await,
+    };
+    if disk.threads.are_hopeless() || disks.together.are_hopeless() {
+        return tell(Some(Err(io::ErrorKind::TimedOut.into()))).await;
+    }
+    let (sender, mut found) = oneshot::channel();
+    let in_time = async {
+        // It is given back when the look ends or is late.
+        let _turn = disk.prompt.acquire().await.map_err(io::Error::other)?;
+        // Given back when the thread ends: one that is late still has them.
+        let leave = (disk.threads.take().await?, disks.together.take().await?);
+        let asked = question.clone();
+        let thread = thread::Builder::new().stack_size(STACK);
+        thread.spawn(move || {
+            let _leave = leave;
+            sender.send(find(asked)).is_ok()
+        })?;
+        (&mut found).await.map_err(io::Error::other)
+    };
+    let late = match timeout(limit, in_time).await {
+        Ok(found) => return tell(Some(found)).await,
+        Err(late) => late,
+    };
+    warn!("{} does not answer: {late}", question.1.display());
+    let threads = [&disk.threads, &disks.together];
+    for threads in threads {
+        threads.late.fetch_add(1, Ordering::Relaxed);
+    }
+    tell(None).await;
+    // One that never had a turn, or no thread, ends here.
+    let found = found.await.map_err(io::Error::other);
+    for threads in threads {
+        threads.late.fetch_sub(1, Ordering::Relaxed);
+    }
+    tell(Some(found)).await;
+}
+
+/// Where the file system is mounted that this mail is on; without the list of mounts all are on one. **Blocking**.
+fn mount(root: &Path) -> PathBuf {
+    led_to(root, &fs::read_to_string(MOUNTS).unwrap_or_default())
+}
+
 /// Where the file system is mounted that mail is on: homes may be symbolic links from the root file system to others. Only
-/// what is in that one is asked where it leads, for this program lies there too: the others may hang.
+/// what is in that one is asked where it leads, for this program lies there too: the others may hang. **Blocking**.
 fn led_to(path: &Path, mounts: &str) -> PathBuf {
     let parts = |path: &Path| -> Vec<OsString> {
         let parts = path.components().rev();
@@ -196,51 +276,6 @@ fn mount_of(path: &Path, mounts: &str) -> PathBuf {
     nearest.unwrap_or_else(|| PathBuf::from("/"))
 }
 
-/// One look, to its end.
-async fn look(
-    question: Question,
-    (turns, threads): (Arc<Turns>, Arc<Semaphore>),
-    events: mpsc::Sender<Event>,
-    (find, limit): How,
-) {
-    let (sender, mut found) = oneshot::channel();
-    let in_time = async {
-        // It is given back when the look ends or is late.
-        let _turn = turns.prompt.acquire().await.map_err(io::Error::other)?;
-        // Given back when the thread ends: one that is late still has them.
-        let leave = (leave(&turns.threads).await?, leave(&threads).await?);
-        let asked = question.clone();
-        let thread = thread::Builder::new().stack_size(STACK);
-        thread.spawn(move || {
-            let _leave = leave;
-            sender.send(find(asked)).is_ok()
-        })?;
-        (&mut found).await.map_err(io::Error::other)
-    };
-    // Nobody hears it once master is at its end.
-    let late = match timeout(limit, in_time).await {
-        Ok(Ok(found)) => {
-            let _ = events.send(Event::Looked(question, Some(Ok(found)))).await;
-            return;
-        }
-        Ok(Err(error)) => {
-            let _ = events.send(Event::Looked(question, Some(Err(error)))).await;
-            return;
-        }
-        Err(late) => late,
-    };
-    warn!("{} does not answer: {late}", question.1.display());
-    let _ = events.send(Event::Looked(question.clone(), None)).await;
-    // One that never had a turn, or no thread, ends here.
-    let found = found.await.map_err(io::Error::other);
-    let _ = events.send(Event::Looked(question, Some(found))).await;
-}
-
-async fn leave(threads: &Arc<Semaphore>) -> io::Result<OwnedSemaphorePermit> {
-    let leave = Arc::clone(threads).acquire_owned().await;
-    leave.map_err(io::Error::other)
-}
-
 /// Looks at the directories themselves: mail that lies elsewhere by way of a symbolic link has a place of its own.
 /// **Blocking**.
 fn find((place, root): Question) -> Found {
@@ -274,8 +309,7 @@ fn leads_out(path: &Path, common: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::sync::{Condvar, Mutex};
+    use std::sync::Condvar;
 
     use super::*;
 
@@ -284,6 +318,10 @@ mod tests {
 
     /// Until then what hangs does.
     static MENDED: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+
+    fn mount_some(root: &Path) -> PathBuf {
+        root.iter().take(2).collect()
+    }
 
     fn find_some((place, root): Question) -> Found {
         if root.starts_with("/hung") {
@@ -318,9 +356,8 @@ mod tests {
         let mut looks = Looks::new();
         let begin = |looks: &mut Looks<usize>, root: &str, errand| {
             let root = PathBuf::from(root);
-            let mount = root.iter().take(2).collect();
             let question = (Place::of_uid(7), root);
-            looks.begin_with((question, mount), errand, &events, (find_some, LIMIT))
+            looks.begin_with(question, errand, &events, (mount_some, find_some, LIMIT))
         };
         const HUNG: usize = LATE_OF_ONE + 1;
         for errand in 0..HUNG {
@@ -359,7 +396,8 @@ mod tests {
             };
             looks.end(&question, true);
         }
-        assert!(looks.turns.is_empty());
+        looks.disks.mounted_at("/".into());
+        assert_eq!(looks.disks.all.lock().unwrap().len(), 1);
         begin(&mut looks, "/hung/0", 0).unwrap();
     }
 
@@ -378,12 +416,10 @@ mod tests {
         let (events, mut happened) = mpsc::channel(1000);
         let mut looks = Looks::new();
         const MANY: usize = 5 * LATE_OF_ONE;
-        let how: How = (hang, Duration::from_millis(200));
+        let how: How = (mount_some, hang, Duration::from_millis(200));
         for errand in 0..MANY {
             let question = (Place::of_uid(7), PathBuf::from(format!("/stuck/{errand}")));
-            let mount = PathBuf::from("/stuck");
-            let begun = looks.begin_with((question, mount), errand, &events, how);
-            begun.unwrap();
+            looks.begin_with(question, errand, &events, how).unwrap();
         }
         let (mut late, mut over) = (0, 0);
         while late < MANY || over < MANY - LATE_OF_ONE - TURNS {

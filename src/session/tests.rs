@@ -74,7 +74,7 @@ impl House {
     }
 
     /// A session that nobody serves, and its client.
-    pub(super) fn session(&self) -> (Client, Session) {
+    pub(super) fn session(&self) -> (Client, Box<Session>) {
         let (client, stream) = Client::new(1 << 20);
         let (user, limits) = (Arc::clone(&self.user), self.limits.clone());
         let stop = self.stop.subscribe();
