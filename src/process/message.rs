@@ -25,6 +25,7 @@ use zeroize::Zeroizing;
 
 use crate::auth::{Granted, Line, Mechanism};
 use crate::config::AuthProtocol;
+use crate::lmtp::Delivered;
 use crate::net::tls::Piece;
 use crate::process::privileges::Ids;
 use crate::session::Opening;
@@ -300,7 +301,7 @@ pub enum Brought {
     /// The message is on the disk; its number.
     Whole(u64),
     /// It is in the mailbox, for good.
-    Placed,
+    Placed(Delivered),
     /// It is not.
     Refused(Refused),
 }
