@@ -66,7 +66,7 @@ pub enum TlsError {
         error: io::Error,
     },
     /// The file is not PEM from end to end.
-    #[error("{} is not valid PEM: {error}", .path.display())]
+    #[error("{} is not valid PEM: {}", .path.display(), named(error))]
     NotPem {
         /// The file.
         path: PathBuf,
@@ -119,6 +119,26 @@ pub enum TlsError {
     /// The library refuses the configuration.
     #[error("cannot set up TLS: {0}")]
     Setup(#[from] rustls::Error),
+}
+
+/// Characters of a line of PEM that are shown.
+const SHOWN: usize = 64;
+
+/// What the reader of PEM says, with the lines that it means.
+fn named(error: &pem::Error) -> String {
+    let line = |octets: &[u8]| {
+        let text = String::from_utf8_lossy(octets);
+        text.trim().chars().take(SHOWN).collect::<String>()
+    };
+    match error {
+        pem::Error::MissingSectionEnd { end_marker } => {
+            format!("{:?} has no end", line(end_marker))
+        }
+        pem::Error::IllegalSectionStart { line: wrong } => {
+            format!("no section begins with {:?}", line(wrong))
+        }
+        error => error.to_string(),
+    }
 }
 
 /// A certificate chain and its private key as octets (DER), which another process can be given.
