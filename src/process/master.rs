@@ -373,6 +373,7 @@ impl Master {
 
     /// Ends in order: everybody is told, and waited for. A second signal ends at once; what is still there is killed.
     async fn stop(&mut self, mut happened: mpsc::Receiver<Event>, mut signals: Signals) {
+        self.doors.close();
         if let Some(login) = &self.login {
             login.tell(ToLogin::Stop, None);
         }

@@ -232,6 +232,7 @@ fn handover<S>(stream: S, tag: Tag, granted: Granted, entry: Entry) -> Handover<
         unread: entry.opening.unread,
         tag,
         passage: granted,
+        how: entry.how,
         capability_asked: entry.capability_asked,
         client_id: entry.opening.client_id,
         failed_logins: entry.opening.failed_logins,

@@ -1,8 +1,9 @@
 //! What an administrator finds in the log: who got which mail, who did not and why, and who was let in or not.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 
 use crate::hall::Hall;
@@ -107,6 +108,79 @@ fn who_gets_no_mail_has_one_too() {
     lines(&hall, "for a reason that another line has", 1);
     let [why] = lines(&hall, "user=\"bert\"", 1).try_into().unwrap();
     assert!(why.contains("ERROR"), "{why}");
+}
+
+/// By what and under what somebody has logged in, and for whom.
+#[test]
+fn logins_have_what_they_came_by() {
+    let masters = "kind = \"passwd-file\"\npath = \"HOME/users\"\n\
+        [[auth.source]]\nkind = \"passwd-file\"\nmaster = true\npath = \"HOME/masters\"\n";
+    let more = [("auth", "master-separator = \"*\"")];
+    let hall = Hall::with_all(masters, "", &more, |home| {
+        fs::write(home.join("masters"), "chief:{PLAIN}p\n").unwrap();
+        let mut users = File::options()
+            .append(true)
+            .open(home.join("users"))
+            .unwrap();
+        writeln!(users, "near:{{PLAIN}}p::::::allow_nets=192.0.2.1").unwrap();
+    });
+    let Some(hall) = hall else { return };
+    let mut client = hall.stranger();
+    client.ok("LOGIN \"ann*chief\" p");
+    drop(hall.secure_client("bert"));
+    let [ann, bert] = lines(&hall, " logged in ", 2).try_into().unwrap();
+    let end = "mechanism=\"PLAIN\" tls=no master=\"chief\"";
+    assert!(
+        ann.contains("user=\"ann\" peer=127.0.0.1:") && ann.ends_with(end),
+        "{ann}"
+    );
+    let end = "mechanism=\"PLAIN\" tls=1.3";
+    assert!(
+        bert.contains("user=\"bert\" peer=") && bert.ends_with(end),
+        "{bert}"
+    );
+    let [master] = lines(&hall, "master user chief logs in as ann", 1)
+        .try_into()
+        .unwrap();
+    assert!(master.contains("mechanism=\"PLAIN\" tls=no"), "{master}");
+    let mut client = hall.stranger();
+    for (user, password, why) in [
+        ("near", "p", " why=\"the address is not in allow_nets\""),
+        ("near", "x", ""),
+        ("who", "p", ""),
+    ] {
+        client.no(&format!("LOGIN {user} {password}"));
+        let words = format!("login({user},127.0.0.1): invalid credentials");
+        wait_until(&words, || hall.log().contains(&words));
+        let log = hall.log();
+        let line = log.lines().rfind(|line| line.contains(&words)).unwrap();
+        let end =
+            format!("{words} user=\"{user}\" peer=\"127.0.0.1\" mechanism=\"PLAIN\" tls=no{why}");
+        assert!(line.ends_with(&end), "{line}");
+    }
+}
+
+/// An MTA that says what is in no protocol is cut off, and the log hears of it once, however often it comes.
+#[test]
+fn who_breaks_the_protocol_is_named_now_and_then() {
+    let Some(hall) = Hall::open() else { return };
+    for (socket, said) in [("auth", "NONSENSE\t1\n"), ("userdb", "PASS\t1\tx\n")] {
+        let path = hall.at(socket);
+        wait_until("the socket", || path.exists());
+        for _ in 0..3 {
+            let mut mta = UnixStream::connect(&path).unwrap();
+            mta.write_all(said.as_bytes()).unwrap();
+            let mut heard = Vec::new();
+            // What it had said may not have been heard when it was cut off.
+            let _ = mta.read_to_end(&mut heard);
+        }
+        let words = format!("socket=\"{}\" times=1", path.display());
+        let [line] = lines(&hall, &words, 1).try_into().unwrap();
+        assert!(
+            line.contains("WARN") && line.contains("a line that is no request"),
+            "{line}"
+        );
+    }
 }
 
 /// Where the journal reads standard error, it gets what the caller does not.
