@@ -19,6 +19,7 @@ mod passwd_file;
 mod passwd_line;
 mod penalty;
 mod pretence;
+pub mod proofread;
 mod quota_rule;
 pub mod sasl;
 mod scram;
