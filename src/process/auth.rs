@@ -27,7 +27,7 @@ use crate::auth::{
 use crate::config::AuthProtocol;
 use crate::net::listener::Seldom;
 use crate::net::tls::{Identities, client_verifier};
-use crate::net::x509;
+use crate::net::{words, x509};
 use crate::process::ServeError;
 use crate::process::accounts;
 use crate::process::certificates;
@@ -265,7 +265,8 @@ impl Believed {
         match verified {
             Ok(_) => x509::common_name(own),
             Err(error) => {
-                info!("a client's certificate is not believed: {error}");
+                let why = words::of_tls(&error);
+                info!("a client's certificate is not believed: {why}");
                 None
             }
         }
