@@ -6,7 +6,6 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rustix::rand::{GetRandomFlags, getrandom};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
@@ -16,7 +15,7 @@ use super::command::{self, Address, Command, Mail};
 use super::data::Dots;
 use super::line::{End, Line, PIECE};
 use super::note::{Client, Note};
-use super::trace::Trace;
+use super::trace::{Trace, fresh_id};
 use super::xclient::{ATTRIBUTES, Attribute};
 use super::{Desk, Refusal, Transfer, Wanted};
 
@@ -352,6 +351,10 @@ where
             return self.conclude(chunks, came + END_LIMIT).await;
         }
         if self.is_too_large(chunks.size) {
+            let note = self.origin.note(Some(&chunks.id), &chunks.sender);
+            for address in &chunks.addresses {
+                note.refused(&address.text, Refusal::TooLarge);
+            }
             self.line.say("552 5.3.4 Message too large");
         } else {
             self.line.say(&format!("250 2.0.0 Added {size} octets"));
@@ -484,13 +487,6 @@ impl<T: Transfer> Chunks<T> {
             self.transfer.write(octets).await;
         }
     }
-}
-
-/// A transfer's name in the log, the reply and the trace.
-fn fresh_id() -> io::Result<String> {
-    let mut octets = [0u8; 16];
-    getrandom(&mut octets, GetRandomFlags::empty())?;
-    Ok(base64_simd::STANDARD_NO_PAD.encode_to_string(octets))
 }
 
 #[cfg(test)]

@@ -94,10 +94,19 @@ fn who_gets_no_mail_has_one_too() {
         behind(&line, "mail refused: "),
         "the message is too large client=local from=\"a@b\""
     );
+    mta.envelope(&["ann"]);
+    mta.send(b"BDAT 2001\r\n");
+    mta.send(&[b'x'; 2001]);
+    assert!(mta.reply().starts_with("552 "));
+    let [_, _, line] = lines(&hall, "mail refused", 3).try_into().unwrap();
+    assert!(
+        line.contains("too large id=") && line.contains(" to=\"ann\" "),
+        "{line}"
+    );
     let full = "full@example.org";
     let text = format!("{}\r\n", "x".repeat(1900));
     assert!(mta.bring(&[full], &text)[0].starts_with("552 "));
-    let [_, _, line] = lines(&hall, "mail refused", 3).try_into().unwrap();
+    let [_, _, _, line] = lines(&hall, "mail refused", 4).try_into().unwrap();
     let end = "client=local to=\"full@example.org\" from=\"sender@remote.test\"";
     let line = behind(&line, "mail refused: ");
     assert!(line.starts_with("the quota is exceeded id=\""), "{line}");
