@@ -39,6 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "auth::Mechanism",
             "auth::Purpose",
             "auth::Step",
+            "auth::Tls",
             "auth::Verdict",
             "auth::sasl",
             "search",

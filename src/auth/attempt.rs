@@ -3,6 +3,7 @@
 //! What the messages mean is known to [`super::sasl`], who may log in to [`super::Authenticator`]; here the two meet,
 //! and the log hears of what was refused.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,8 @@ pub struct Line {
     pub peer: String,
     /// What it is for.
     pub purpose: Purpose,
+    /// Whether it is under TLS.
+    pub tls: Tls,
     /// The TLS connection, where a login can be bound to it: see [`Mechanism::is_bound`].
     pub channel: Option<Channel>,
     /// The certificates (DER) that the client has shown, its own first, where it has proven that this is its own; for
@@ -34,6 +37,31 @@ pub struct Line {
     pub shown: Vec<Vec<u8>>,
     /// Whom they name, once they are believed.
     pub certified: Option<String>,
+}
+
+/// Whether a connection is under TLS, for the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Tls {
+    /// It is in clear.
+    #[default]
+    No,
+    /// It is, as another says, who does not say of what version.
+    Yes,
+    /// It is, of version 1.2.
+    V1_2,
+    /// It is, of version 1.3.
+    V1_3,
+}
+
+impl fmt::Display for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Tls::No => "no",
+            Tls::Yes => "yes",
+            Tls::V1_2 => "1.2",
+            Tls::V1_3 => "1.3",
+        })
+    }
 }
 
 /// What a login is for.
@@ -121,7 +149,9 @@ impl Attempt {
                     line: self.line.clone(),
                 };
                 let report = self.report();
-                let verdict = self.auth.log_in(credentials, move |it| report.tell(it));
+                let verdict = self
+                    .auth
+                    .log_in(credentials, move |it, why| report.tell(it, why));
                 Step::Verdict(verdict.await)
             }
             sasl::Step::Certified { authorize_as } => {
@@ -134,7 +164,7 @@ impl Attempt {
                 let report = self.report();
                 let verdict = self
                     .auth
-                    .certified(named, &self.line, move |it| report.tell(it));
+                    .certified(named, &self.line, move |it, why| report.tell(it, why));
                 Step::Verdict(verdict.await)
             }
             sasl::Step::Keys {
@@ -180,7 +210,7 @@ impl Attempt {
         let report = self.report();
         let verdict = self
             .auth
-            .conclude(outcome, &self.line, |it| report.tell(it));
+            .conclude(outcome, &self.line, |it, why| report.tell(it, why));
         Step::Verdict(verdict.await)
     }
 
@@ -199,6 +229,8 @@ impl Attempt {
             name: self.user.clone().unwrap_or_default(),
             typed: self.typed.clone(),
             peer: self.line.peer.clone(),
+            mechanism: self.mechanism,
+            tls: self.line.tls,
         }
     }
 }
@@ -217,29 +249,43 @@ struct Report {
     name: String,
     typed: String,
     peer: String,
+    mechanism: Mechanism,
+    tls: Tls,
 }
 
 impl Report {
-    fn tell(&self, verdict: &Verdict) {
-        let Report { name, typed, peer } = self;
-        let user = typed;
+    /// What a login has come to; and why it was refused on our side, where all that the client gave was right.
+    fn tell(&self, verdict: &Verdict, why: Option<&str>) {
+        let Report {
+            name,
+            typed,
+            peer,
+            mechanism,
+            tls,
+        } = self;
+        let (user, mechanism) = (typed, mechanism.name());
         match verdict {
             Verdict::Granted(granted) => {
                 if let Some(master) = &granted.master {
-                    info!(
-                        user,
-                        peer, "master user {master} logs in as {}", granted.user
-                    );
+                    let named = &granted.user;
+                    info!(user, peer, mechanism, %tls, "master user {master} logs in as {named}");
                 }
             }
             // In words that programs which read Dovecot's log take for a wrong password; so no name may stand in it that
             // could pass for something else.
             Verdict::Denied => {
                 let name = if is_user_name(name) { name } else { "" };
-                info!(target: LOG_TARGET, user, peer, "login({name},{peer}): invalid credentials");
+                info!(
+                    target: LOG_TARGET, user, peer, mechanism, %tls, why,
+                    "login({name},{peer}): invalid credentials"
+                );
             }
-            Verdict::Disabled(why) => info!(user, peer, "login refused: {why}"),
-            Verdict::Unavailable => error!(user, peer, "a source of users cannot answer"),
+            Verdict::Disabled(why) => {
+                info!(user, peer, mechanism, %tls, "login refused: {why}");
+            }
+            Verdict::Unavailable => {
+                error!(user, peer, mechanism, %tls, why, "a source of users cannot answer");
+            }
         }
     }
 }

@@ -119,11 +119,11 @@ impl Authenticator {
         self.house.sources.names.named(user, authorize_as)
     }
 
-    /// Says who has these credentials, and tells it before a refusal takes its time.
+    /// Says who has these credentials, and tells it before a refusal takes its time, and what on our side was in the way.
     pub(super) async fn log_in(
         &self,
         credentials: Credentials,
-        tell: impl FnOnce(&Verdict) + Send + 'static,
+        tell: impl FnOnce(&Verdict, Option<&str>) + Send + 'static,
     ) -> Verdict {
         let Credentials {
             user,
@@ -156,7 +156,7 @@ impl Authenticator {
         &self,
         named: Option<Named>,
         line: &Line,
-        tell: impl FnOnce(&Verdict) + Send + 'static,
+        tell: impl FnOnce(&Verdict, Option<&str>) + Send + 'static,
     ) -> Verdict {
         let question = |sources: &Sources, named: Option<&Named>, caller: Caller| {
             sources.certified(named, caller)
@@ -187,7 +187,7 @@ impl Authenticator {
         named: Option<Named>,
         line: &Line,
         question: impl FnOnce(&Sources, Option<&Named>, Caller) -> Outcome + Send + 'static,
-        tell: impl FnOnce(&Verdict) + Send + 'static,
+        tell: impl FnOnce(&Verdict, Option<&str>) + Send + 'static,
     ) -> Verdict {
         let decide = move |house: &House, named: Option<&Named>, caller: Caller| {
             let outcome = question(&house.sources, named, caller);
@@ -195,7 +195,7 @@ impl Authenticator {
         };
         match self.ask(named, line, decide).await {
             Some(judged) => hold(judged).await,
-            None => self.conclude(Outcome::default(), line, |_| ()).await,
+            None => self.conclude(Outcome::default(), line, |_, _| ()).await,
         }
     }
 
@@ -244,7 +244,7 @@ impl Authenticator {
         &self,
         outcome: Outcome,
         line: &Line,
-        tell: impl FnOnce(&Verdict),
+        tell: impl FnOnce(&Verdict, Option<&str>),
     ) -> Verdict {
         let whence = (penalty::address(&line.peer), line.purpose);
         hold(self.house.judge(outcome, whence, tell)).await
@@ -253,7 +253,7 @@ impl Authenticator {
     /// Somebody has had keys made and does not prove anything: it counts as a guess.
     pub(super) fn give_up(&self, outcome: Outcome, line: &Line) {
         let whence = (penalty::address(&line.peer), line.purpose);
-        self.house.judge(outcome.refused(), whence, |_| ());
+        self.house.judge(outcome.refused(), whence, |_, _| ());
     }
 }
 
@@ -263,7 +263,7 @@ impl House {
         &self,
         outcome: Outcome,
         (peer, purpose): (Option<IpAddr>, Purpose),
-        tell: impl FnOnce(&Verdict),
+        tell: impl FnOnce(&Verdict, Option<&str>),
     ) -> (Verdict, Duration) {
         let good = match &outcome.verdict {
             Verdict::Granted(_) => Some(true),
@@ -283,7 +283,7 @@ impl House {
             }
             Verdict::Disabled(_) => {}
         }
-        tell(&outcome.verdict);
+        tell(&outcome.verdict, outcome.why.as_deref());
         let delay = match outcome.no_delay {
             true => Duration::ZERO,
             false => delay,
@@ -302,6 +302,8 @@ async fn hold((verdict, delay): (Verdict, Duration)) -> Verdict {
 
 #[cfg(test)]
 mod discreet;
+#[cfg(test)]
+mod reasons;
 #[cfg(test)]
 mod rules;
 #[cfg(test)]

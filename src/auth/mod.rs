@@ -19,6 +19,7 @@ mod passwd_file;
 mod passwd_line;
 mod penalty;
 mod pretence;
+pub mod proofread;
 mod quota_rule;
 pub mod sasl;
 mod scram;
@@ -39,7 +40,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{Layout, Names};
 pub use crate::imap::core::Secret;
 
-pub use self::attempt::{Attempt, LOG_TARGET, Line, Purpose};
+pub use self::attempt::{Attempt, LOG_TARGET, Line, Purpose, Tls};
 pub use self::chain::Authenticator;
 pub use self::scram::Channel;
 pub use self::scram_keys::Hash;
@@ -112,6 +113,11 @@ impl Mechanism {
         }
     }
 
+    /// Its name (RFC 4422 §3.1).
+    pub fn name(self) -> &'static str {
+        self.capability().trim_start_matches("AUTH=")
+    }
+
     /// Whether the password itself crosses the line.
     pub fn is_plaintext(self) -> bool {
         matches!(self, Mechanism::Plain | Mechanism::Login)
@@ -124,10 +130,8 @@ impl Mechanism {
 
     /// The mechanism that a client names, in any case of letters.
     pub fn named(name: &str) -> Option<Mechanism> {
-        Mechanism::ALL.into_iter().find(|mechanism| {
-            let own = mechanism.capability().strip_prefix("AUTH=");
-            own.is_some_and(|own| own.eq_ignore_ascii_case(name))
-        })
+        let mut all = Mechanism::ALL.into_iter();
+        all.find(|mechanism| mechanism.name().eq_ignore_ascii_case(name))
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::attempt::Purpose;
+use super::attempt::{Purpose, Tls};
 use super::{Attempt, Authenticator, Line, Mechanism, Secret, Step, Verdict, sasl};
 
 /// The longest line of a client, in octets.
@@ -60,6 +60,7 @@ struct Begin {
     id: Id,
     mechanism: Vec<u8>,
     peer: String,
+    tls: Tls,
     penalty: bool,
     /// What SCRAM says at last may come with the OK.
     final_in_ok: bool,
@@ -83,7 +84,7 @@ impl Drop for UnderWay {
 ///
 /// # Errors
 ///
-/// What the socket says.
+/// `InvalidData` with what is not in the protocol, and what the socket says.
 pub async fn serve<S>(
     stream: S,
     auth: Arc<Authenticator>,
@@ -110,13 +111,19 @@ where
     }
 }
 
+/// Why a connection is ended whose client does not keep to the protocol. What the client said is not told: it may hold a
+/// password.
+pub(super) fn broken(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
 /// What is offered, and who is speaking.
 fn greeting(mechanisms: &[Mechanism], number: u64) -> io::Result<String> {
     let mut cookie = [0u8; 16];
     getrandom(&mut cookie, GetRandomFlags::empty())?;
     let mut text = "VERSION\t1\t2\n".to_owned();
     for mechanism in offered(mechanisms) {
-        let name = mechanism.capability().trim_start_matches("AUTH=");
+        let name = mechanism.name();
         let kind = match mechanism.is_plaintext() {
             true => "plaintext",
             false => "mutual-auth",
@@ -165,7 +172,10 @@ async fn hear<R: AsyncRead + Unpin>(
             read = limited.read_until(b'\n', &mut line) => read?,
         };
         if line.pop_if(|last| *last == b'\n').is_none() {
-            return Ok(());
+            return match line.len() < LINE_MAX {
+                true => Ok(()),
+                false => Err(broken("a line is too long")),
+            };
         }
         let request = parse(&line);
         line.clear();
@@ -174,11 +184,12 @@ async fn hear<R: AsyncRead + Unpin>(
             Some(Request::Auth(begin)) => {
                 let known = Mechanism::named(&String::from_utf8_lossy(&begin.mechanism));
                 let offered = known.filter(|known| offered(mechanisms).any(|one| one == known));
-                let (Some(mechanism), false) = (offered, under_way.contains_key(&begin.id)) else {
-                    return Ok(());
-                };
+                let mechanism = offered.ok_or_else(|| broken("a mechanism that is not offered"))?;
+                if under_way.contains_key(&begin.id) {
+                    return Err(broken("a request has the number of one that is under way"));
+                }
                 if tasks.len() >= REQUESTS_MAX {
-                    return Ok(());
+                    return Err(broken("too many requests are under way"));
                 }
                 let (responses, heard) = mpsc::channel(1);
                 let (id, auth, lines) = (begin.id, Arc::clone(&auth), lines.clone());
@@ -206,7 +217,7 @@ async fn hear<R: AsyncRead + Unpin>(
             Some(Request::Cancel(id)) => {
                 under_way.remove(&id);
             }
-            None => return Ok(()),
+            None => return Err(broken("a line that is no request")),
         }
     }
 }
@@ -226,6 +237,7 @@ async fn login(
     let line = Line {
         peer: begin.peer,
         purpose,
+        tls: begin.tls,
         channel: None,
         shown: Vec::new(),
         certified: None,
@@ -324,6 +336,7 @@ fn auth<'a>(mut fields: impl Iterator<Item = &'a [u8]>) -> Option<Request> {
         id: number(fields.next()?)?,
         mechanism: fields.next()?.to_vec(),
         peer: String::new(),
+        tls: Tls::No,
         penalty: true,
         final_in_ok: false,
         response: None,
@@ -336,6 +349,7 @@ fn auth<'a>(mut fields: impl Iterator<Item = &'a [u8]>) -> Option<Request> {
         match key {
             b"service" => service = true,
             b"rip" => begin.peer = String::from_utf8(unescaped(value)).ok()?,
+            b"secured" => begin.tls = Tls::Yes,
             b"no-penalty" => begin.penalty = false,
             b"final-resp-ok" => begin.final_in_ok = true,
             b"resp" => {

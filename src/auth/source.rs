@@ -109,11 +109,18 @@ pub(super) struct Tally {
     pub found: Vec<usize>,
     /// Why the user may have no session, where that is so.
     pub closed: Option<String>,
+    /// Why somebody is not let in of whom nothing was wrong.
+    pub against: Option<String>,
     /// The user may log in from some addresses only.
     pub is_near: bool,
 }
 
 impl Tally {
+    /// Notes why somebody is not let in of whom nothing was wrong; what comes first counts.
+    pub fn hold_against(&mut self, why: impl Into<String>) {
+        self.against.get_or_insert(why.into());
+    }
+
     /// What is said to whom nobody lets in.
     pub fn refusal(&self) -> Verdict {
         match self.unavailable {
@@ -218,8 +225,13 @@ impl Source {
                 number,
                 first_uid,
             } => {
-                let account = system_account(user, tally);
-                let account = account.filter(|account| serves(account, *first_uid))?;
+                let account = system_account(user, tally)?;
+                if !serves(&account, *first_uid) {
+                    if login.is_some() {
+                        tally.hold_against(UNSERVED);
+                    }
+                    return None;
+                }
                 let entry = match login {
                     Some(_) => know(outside.as_ref(), *number, (user, login), means, tally)?,
                     None => Entry::default(),
@@ -302,6 +314,7 @@ impl Source {
                 .as_ref()
                 .is_some_and(|account| !serves(account, *first_uid))
             {
+                tally.hold_against(UNSERVED);
                 return None;
             }
             // Who does not exist is asked about all the same, for time would tell it.
@@ -401,6 +414,9 @@ impl Source {
         }
     }
 }
+
+/// Why users of the system's own have no mail, nor others of such a uid.
+const UNSERVED: &str = "uid 0, or one below users.first-uid";
 
 /// Whether an account may have mail here.
 fn serves(account: &AccountFields, first_uid: u32) -> bool {

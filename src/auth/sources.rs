@@ -46,6 +46,8 @@ pub(super) struct Outcome {
     /// Whose password it is about.
     pub who: Option<String>,
     pub verdict: Verdict,
+    /// Why it is no, where nothing was wrong with what the client gave.
+    pub why: Option<String>,
     /// A source could not answer.
     pub cannot_say: bool,
     pub no_delay: bool,
@@ -67,7 +69,11 @@ impl Outcome {
             true => Verdict::Unavailable,
             false => Verdict::Denied,
         };
-        Outcome { verdict, ..self }
+        Outcome {
+            verdict,
+            why: None,
+            ..self
+        }
     }
 }
 
@@ -77,6 +83,7 @@ impl Default for Outcome {
         Outcome {
             who: None,
             verdict: Verdict::Unavailable,
+            why: None,
             cannot_say: true,
             no_delay: false,
         }
@@ -221,8 +228,9 @@ impl Sources {
         };
         match &named.target {
             None => {
-                self.walk(&self.users, about, State::default(), tally, ask)
-                    .0
+                let (verdict, ended) = self.walk(&self.users, about, State::default(), tally, ask);
+                ended.tell(tally);
+                verdict
             }
             Some(target) => self.log_in_as(about, target, tally, ask),
         }
@@ -258,10 +266,23 @@ impl Sources {
                     ..ended
                 };
                 let (verdict, ended) = self.walk(&self.users, about, begun, tally, &mut nobody);
+                ended.tell(tally);
+                if !ended.known {
+                    tally.hold_against(NO_TARGET);
+                }
                 verdict.filter(|_| ended.known)
             }
-            Some(Verdict::Granted(_)) => self.find(target, lane, tally),
-            other => other,
+            Some(Verdict::Granted(_)) => {
+                let found = self.find(target, lane, tally);
+                if found.is_none() {
+                    tally.hold_against(NO_TARGET);
+                }
+                found
+            }
+            other => {
+                ended.tell(tally);
+                other
+            }
         }?;
         if let Verdict::Granted(granted) = &mut verdict {
             granted.master = Some(master.user.to_owned());
@@ -303,9 +324,13 @@ impl Sources {
             };
             let cannot_say = std::mem::replace(&mut tally.unavailable, before);
             tally.unavailable |= cannot_say;
-            let entry = entry.filter(|entry| match about.login {
-                Some(caller) => from_allowed(entry, caller.peer),
-                None => true,
+            let entry = entry.filter(|entry| {
+                let login = about.login;
+                let is_allowed = login.is_none_or(|caller| from_allowed(entry, caller.peer));
+                if !is_allowed {
+                    tally.hold_against("the address is not in allow_nets");
+                }
+                is_allowed
             });
             let mut rule = match &entry {
                 Some(_) => rules.success,
@@ -364,6 +389,18 @@ impl Sources {
         (verdict, state)
     }
 }
+
+impl State {
+    /// Says so where a rule is all that keeps somebody out.
+    fn tell(self, tally: &mut Tally) {
+        if self.known && !self.success {
+            tally.hold_against(KEPT_OUT);
+        }
+    }
+}
+
+/// Why a master user, whose password is right, is not let in as another.
+const NO_TARGET: &str = "there is no such user to log in as";
 
 /// What is said of a user whom a rule keeps out.
 const KEPT_OUT: &str = "a source's result-success says so";
@@ -425,6 +462,7 @@ fn nobody(_: &Ordered, _: &str, _: &mut Tally) -> Option<Entry> {
 fn outcome(named: Option<&Named>, granted: Option<Verdict>, tally: &Tally) -> Outcome {
     Outcome {
         who: named.map(|named| named.user.clone()),
+        why: tally.against.clone().filter(|_| granted.is_none()),
         verdict: granted.unwrap_or_else(|| tally.refusal()),
         cannot_say: tally.unavailable,
         no_delay: tally.no_delay,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::time::timeout;
 
-use super::mta::{escaped, number, unescaped};
+use super::mta::{broken, escaped, number, unescaped};
 use super::{Authenticator, Granted, Verdict};
 
 /// The longest line of a client, in octets.
@@ -26,7 +26,7 @@ pub type Describe = dyn Fn(&Granted) -> Option<Vec<(&'static str, String)>> + Se
 ///
 /// # Errors
 ///
-/// What the socket says.
+/// `InvalidData` with what is not in the protocol, and what the socket says.
 pub async fn serve<S>(stream: S, auth: Arc<Authenticator>, describe: &Describe) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -39,7 +39,10 @@ where
         let mut limited = (&mut stream).take(LINE_MAX);
         timeout(PATIENCE, limited.read_until(b'\n', &mut line)).await??;
         if line.pop_if(|last| *last == b'\n').is_none() {
-            return Ok(());
+            return match u64::try_from(line.len()).is_ok_and(|length| length < LINE_MAX) {
+                true => Ok(()),
+                false => Err(broken("a line is too long")),
+            };
         }
         let mut fields = line.split(|byte| *byte == b'\t');
         match fields.next() {
@@ -48,12 +51,12 @@ where
                 let id = fields.next().and_then(number);
                 let name = fields.next().map(unescaped);
                 let (Some(id), Some(name)) = (id, name) else {
-                    return Ok(());
+                    return Err(broken("a request that names nobody"));
                 };
                 let answer = answer(&auth, id, &String::from_utf8_lossy(&name), describe).await;
                 say(&mut stream, &answer).await?;
             }
-            _ => return Ok(()),
+            _ => return Err(broken("a line that is no request")),
         }
     }
 }
@@ -100,7 +103,8 @@ mod tests {
         }
     }
 
-    async fn dialogue(asked: &str) -> String {
+    /// What is answered, and how it ends.
+    async fn dialogue(asked: &str) -> (String, io::Result<()>) {
         let files = tempfile::tempdir().unwrap();
         let path = files.path().join("users");
         let users = "alice@example.test:{PLAIN}x:5000:5001::/v/a::\nodd@example.test:x::::::proxy\n\
@@ -127,17 +131,19 @@ mod tests {
         client.shutdown().await.unwrap();
         let mut said = String::new();
         client.read_to_string(&mut said).await.unwrap();
-        served.await.unwrap().unwrap();
+        let ended = served.await.unwrap();
         let greeting = format!("VERSION\t1\t1\nSPID\t{}\n", std::process::id());
-        said.strip_prefix(&greeting).expect(&said).to_owned()
+        (said.strip_prefix(&greeting).expect(&said).to_owned(), ended)
     }
 
     #[tokio::test]
     async fn who_is_there_and_who_is_not() {
         let asked = "VERSION\t1\t0\nUSER\t1\tAlice@example.test\tservice=lmtp\nUSER\t2\tnosuch@example.test\n\
             USER\t3\todd@example.test\tservice=smtp\nUSER\t4\t../x\tservice=smtp\nUSER\t5\taway@example.test\n";
+        let (said, ended) = dialogue(asked).await;
+        ended.unwrap();
         assert_eq!(
-            dialogue(asked).await,
+            said,
             "USER\t1\talice@example.test\thome=/v/a\tx=a\u{1}tb\nNOTFOUND\t2\nFAIL\t3\nNOTFOUND\t4\nFAIL\t5\n"
         );
     }
@@ -154,8 +160,11 @@ mod tests {
             "\n",
             &long,
         ] {
-            let said = dialogue(&format!("{asked}USER\t1\talice@example.test\n")).await;
+            let asked = format!("{asked}USER\t1\talice@example.test\n");
+            let (said, ended) = dialogue(&asked).await;
             assert_eq!(said, "", "{asked:?}");
+            let error = ended.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{asked:?}");
         }
     }
 }

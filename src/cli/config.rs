@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{Failure, print, say};
 use crate::config::check::{self, Severity};
 use crate::config::{Config, ConfigError, DEFAULT_PATH};
+use crate::process::survey::survey;
 
 /// Names the file where the command line does not.
 const VARIABLE: &str = "CULVER_CONFIG";
@@ -63,7 +64,14 @@ pub(super) fn check(file: Option<PathBuf>, json: bool) -> Result<(), Failure> {
             return Err(Failure::Usage(error.to_string()));
         }
         Ok(config) => {
-            for finding in check::check(&config) {
+            let mut findings = check::check(&config);
+            if findings
+                .iter()
+                .all(|finding| finding.severity == Severity::Warning)
+            {
+                findings.extend(survey(&config));
+            }
+            for finding in findings {
                 is_good &= finding.severity == Severity::Warning;
                 facts.push(json!({
                     "severity": finding.severity.as_str(),

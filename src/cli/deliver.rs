@@ -11,6 +11,9 @@ use crate::process::deliver::{self, Order, Undelivered};
 /// Another name of the program, by which it is this command.
 const NAME: &str = "culver-lda";
 
+/// The program's own name.
+const OWN_NAME: &str = "culver";
+
 /// The command.
 const COMMAND: &str = "deliver";
 
@@ -19,11 +22,11 @@ const NO_USER: u8 = 67;
 const TRY_AGAIN: u8 = 75;
 const NO_PERMISSION: u8 = 77;
 
-/// The arguments as they would be under the program's own name.
+/// The arguments as they would be under the program's own name, by which its help calls it too.
 pub(super) fn by_name(mut arguments: Vec<OsString>) -> Vec<OsString> {
     let name = arguments.first().map(Path::new).and_then(Path::file_name);
     if name == Some(OsStr::new(NAME)) {
-        arguments.insert(1, COMMAND.into());
+        arguments.splice(..1, [OWN_NAME.into(), COMMAND.into()]);
     }
     arguments
 }
@@ -76,16 +79,19 @@ pub(super) fn run(args: DeliverArgs) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+    use crate::cli::Cli;
 
     #[test]
     fn the_name_is_the_command() {
         let of = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
         let lda = by_name(of(&["/usr/lib/dovecot/culver-lda", "-d", "ann"]));
-        assert_eq!(
-            lda,
-            of(&["/usr/lib/dovecot/culver-lda", "deliver", "-d", "ann"])
-        );
+        assert_eq!(lda, of(&["culver", "deliver", "-d", "ann"]));
+        let help = Cli::try_parse_from(by_name(of(&["culver-lda", "--help"])));
+        let help = help.unwrap_err().to_string();
+        assert!(help.contains("Usage: culver deliver "), "{help}");
         assert_eq!(usage_code(&lda), USAGE);
         let own = by_name(of(&["culver", "deliver"]));
         assert_eq!(own, of(&["culver", "deliver"]));

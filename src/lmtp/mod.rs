@@ -4,32 +4,33 @@
 //! It answers as Dovecot's does. Offered beyond that: SIZE (RFC 1870) and SMTPUTF8 (RFC 6531); and to those who are
 //! believed for whom they speak, XCLIENT.
 
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 pub mod command;
 pub mod data;
 mod line;
+pub mod note;
+mod refusal;
 pub mod session;
 pub mod trace;
 pub mod xclient;
 
-/// Why somebody gets no mail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// There is no such user.
-    Unknown,
-    /// The user has as much mail as is allowed.
-    OverQuota,
-    /// The user has, for now: what is in the way may go.
-    FullForNow,
-    /// There is no room on the disk.
-    DiskFull,
-    /// The message is larger than is allowed.
-    TooLarge,
-    /// Mail is on its way to as many as there may be at a time.
-    TooMany,
-    /// Anything else: it may be otherwise later.
-    Temporary,
+pub use self::refusal::Refusal;
+
+/// The largest message that is brought where no other size is set, in octets as they come. The size of one that has an LF
+/// for each line end, counted with CRLF, is told in 32 bits (`RFC822.SIZE`) all the same; and what never ends fills no disk.
+pub const MESSAGE_MAX: u64 = (1 << 31) - 1;
+
+/// Where a message is, for good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivered {
+    /// Whose it is, as the sources have the name.
+    pub user: String,
+    /// The mailbox.
+    pub mailbox: String,
+    /// Octets of the file.
+    pub size: u64,
 }
 
 /// Who is to get mail.
@@ -70,5 +71,6 @@ pub trait Transfer: Send {
 
     /// Ends it: for each recipient, in their order, whether the message is in the mailbox and on the disk. At the deadline
     /// those are told of whom that is known; the others may have got it.
-    fn end(self, deadline: Instant) -> impl Future<Output = Vec<Result<(), Refusal>>> + Send;
+    fn end(self, deadline: Instant)
+    -> impl Future<Output = Vec<Result<Delivered, Refusal>>> + Send;
 }

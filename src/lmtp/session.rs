@@ -6,7 +6,6 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rustix::rand::{GetRandomFlags, getrandom};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
@@ -15,7 +14,8 @@ use tracing::{info, warn};
 use super::command::{self, Address, Command, Mail};
 use super::data::Dots;
 use super::line::{End, Line, PIECE};
-use super::trace::Trace;
+use super::note::{Client, Note};
+use super::trace::{Trace, fresh_id};
 use super::xclient::{ATTRIBUTES, Attribute};
 use super::{Desk, Refusal, Transfer, Wanted};
 
@@ -41,7 +41,7 @@ pub struct Setting {
     /// This host's name.
     pub host: String,
     /// The largest message, in octets.
-    pub most: Option<u64>,
+    pub most: u64,
     /// The client's address, where it has one.
     pub peer: Option<IpAddr>,
     /// Whether it is believed for whom it speaks (XCLIENT).
@@ -107,6 +107,14 @@ struct Origin {
     helo: Option<String>,
 }
 
+impl Origin {
+    /// How the log has a message from there.
+    fn note<'a>(&self, id: Option<&'a str>, from: &'a str) -> Note<'a> {
+        let client = Client(self.address);
+        Note { id, client, from }
+    }
+}
+
 /// A message's envelope.
 struct Envelope<R> {
     mail: Mail,
@@ -116,6 +124,7 @@ struct Envelope<R> {
 /// A message that has begun to come.
 struct Chunks<T> {
     id: String,
+    sender: String,
     addresses: Vec<Address>,
     transfer: T,
     size: u64,
@@ -197,24 +206,25 @@ where
             self.line.say("503 5.5.1 Mail transaction in progress");
             return;
         }
-        let proxy = self.setting.peer;
-        info!(?proxy, "an MTA speaks for a client: {attributes:?}");
+        let (mut name, mut login) = (None, None);
         for attribute in attributes {
             match attribute {
                 Attribute::Address(address) => self.origin.address = address,
                 Attribute::Helo(helo) => self.origin.helo = helo,
-                Attribute::Name(_) | Attribute::Login(_) | Attribute::Other => {}
+                Attribute::Name(said) => name = said,
+                Attribute::Login(said) => login = said,
+                Attribute::Other => {}
             }
         }
+        let (proxy, client) = (Client(self.setting.peer), Client(self.origin.address));
+        let helo = &self.origin.helo;
+        info!(%proxy, %client, helo, name, login, "an MTA speaks for a client");
         self.client = None;
         self.welcome();
     }
 
     fn greet(&mut self) {
-        let size = match self.setting.most {
-            Some(most) => format!("SIZE {most}"),
-            None => "SIZE".to_owned(),
-        };
+        let size = format!("SIZE {}", self.setting.most);
         let host = &self.setting.host;
         for word in [
             host,
@@ -242,6 +252,9 @@ where
             return "503 5.5.0 MAIL already given";
         }
         if self.is_too_large(mail.size.unwrap_or(0)) {
+            self.origin
+                .note(None, &mail.sender)
+                .refused_at_once(Refusal::TooLarge);
             return "552 5.3.4 Message too large";
         }
         self.envelope = Some(Envelope {
@@ -252,11 +265,13 @@ where
     }
 
     async fn add(&mut self, address: Address) -> Result<(), End> {
-        let Some(envelope) = self.envelope.as_mut() else {
+        let Some(envelope) = &self.envelope else {
             self.line.say("503 5.5.0 MAIL needed first");
             return Ok(());
         };
         if envelope.recipients.len() >= RECIPIENTS_MAX {
+            let note = self.origin.note(None, &envelope.mail.sender);
+            note.refused(&address.text, "the message has too many recipients");
             self.line.say("452 4.5.3 Too many recipients");
             return Ok(());
         }
@@ -270,19 +285,26 @@ where
                 let find = timeout(FIND_LIMIT, self.desk.find(wanted));
                 let found = self.line.meanwhile(find).await?;
                 found.unwrap_or_else(|_| {
-                    warn!(to = address.text, "a recipient is not found in time");
+                    warn!("a recipient is not found in time");
                     Err(Refusal::Temporary)
                 })
             }
             None => Err(Refusal::Unknown),
         };
-        let reply = match found {
-            Ok(recipient) => {
+        let reply = match (found, &mut self.envelope) {
+            (Ok(recipient), Some(envelope)) => {
                 envelope.recipients.push((address, recipient));
                 self.line.used();
                 "250 2.1.5 OK".to_owned()
             }
-            Err(refusal) => refused(&address, refusal, "4.3.0"),
+            (found, envelope) => {
+                let refusal = found.err().unwrap_or(Refusal::Temporary);
+                if let Some(Envelope { mail, .. }) = envelope {
+                    let note = self.origin.note(None, &mail.sender);
+                    note.refused(&address.text, refusal);
+                }
+                refusal.reply(&address, "4.3.0")
+            }
         };
         self.line.say(&reply);
         Ok(())
@@ -329,6 +351,10 @@ where
             return self.conclude(chunks, came + END_LIMIT).await;
         }
         if self.is_too_large(chunks.size) {
+            let note = self.origin.note(Some(&chunks.id), &chunks.sender);
+            for address in &chunks.addresses {
+                note.refused(&address.text, Refusal::TooLarge);
+            }
             self.line.say("552 5.3.4 Message too large");
         } else {
             self.line.say(&format!("250 2.0.0 Added {size} octets"));
@@ -397,6 +423,7 @@ where
         transfer.write(header.as_bytes()).await;
         Ok(Some(Chunks {
             id,
+            sender: mail.sender,
             addresses,
             transfer,
             size: 0,
@@ -414,6 +441,7 @@ where
         self.line.flush().await?;
         let Chunks {
             id,
+            sender,
             addresses,
             transfer,
             size,
@@ -424,20 +452,20 @@ where
             false => transfer.end(deadline).await,
         };
         self.line.used();
-        let from = self.origin.address;
+        let note = self.origin.note(Some(&id), &sender);
         let mut results = results.into_iter();
         for address in addresses {
             // Of whom nothing is known nothing is claimed.
             let result = results.next().unwrap_or(Err(Refusal::Temporary));
             let to = &address.text;
             let reply = match result {
-                Ok(()) => {
-                    info!(id, ?from, to, size, "mail delivered");
+                Ok(delivered) => {
+                    note.delivered(to, &delivered);
                     format!("250 2.0.0 <{to}> {id} Saved")
                 }
                 Err(refusal) => {
-                    info!(id, ?from, to, size, "mail not delivered: {refusal:?}");
-                    refused(&address, refusal, "4.2.0")
+                    note.refused(to, refusal);
+                    refusal.reply(&address, "4.2.0")
                 }
             };
             self.line.say(&reply);
@@ -446,45 +474,19 @@ where
     }
 
     fn is_too_large(&self, size: u64) -> bool {
-        self.setting.most.is_some_and(|most| size > most)
+        size > self.setting.most
     }
 }
 
 impl<T: Transfer> Chunks<T> {
     /// More of it has come. What is too much goes nowhere.
-    async fn take(&mut self, octets: &[u8], most: Option<u64>) {
+    async fn take(&mut self, octets: &[u8], most: u64) {
         let length = u64::try_from(octets.len()).unwrap_or(u64::MAX);
         self.size = self.size.saturating_add(length);
-        if !octets.is_empty() && most.is_none_or(|most| self.size <= most) {
+        if !octets.is_empty() && self.size <= most {
             self.transfer.write(octets).await;
         }
     }
-}
-
-/// What a recipient's refusal is called.
-fn refused(address: &Address, refusal: Refusal, temporary: &str) -> String {
-    let to = &address.text;
-    let user = address.user.as_ref().unwrap_or(to);
-    match refusal {
-        Refusal::Unknown => format!("550 5.1.1 <{to}> User doesn't exist: {user}"),
-        Refusal::OverQuota => {
-            format!("552 5.2.2 <{to}> Quota exceeded (mailbox for user is full)")
-        }
-        Refusal::FullForNow => {
-            format!("452 4.2.2 <{to}> Quota exceeded (mailbox for user is full), try again")
-        }
-        Refusal::DiskFull => format!("452 4.3.1 <{to}> Out of disk space"),
-        Refusal::TooLarge => format!("552 5.3.4 <{to}> Message too large"),
-        Refusal::TooMany => format!("452 4.5.3 <{to}> Too many recipients, try again"),
-        Refusal::Temporary => format!("451 {temporary} <{to}> Temporary internal error"),
-    }
-}
-
-/// A transfer's name in the log, the reply and the trace.
-fn fresh_id() -> io::Result<String> {
-    let mut octets = [0u8; 16];
-    getrandom(&mut octets, GetRandomFlags::empty())?;
-    Ok(base64_simd::STANDARD_NO_PAD.encode_to_string(octets))
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! What goes before a message: Return-Path, Delivered-To and Received (RFC 5321 §4.4), as Dovecot writes them. Where a
 //! message is for several, nobody is told of the others, and all of them have the same file.
 
+use std::io;
 use std::net::IpAddr;
 
 use jiff::Timestamp;
+use rustix::rand::{GetRandomFlags, getrandom};
 
 /// What is known of a message on its way.
 #[derive(Clone, Debug)]
@@ -53,6 +55,13 @@ impl Trace<'_> {
         text.push_str(&format!("; {time}\r\n"));
         text
     }
+}
+
+/// A transfer's name in the log, the reply and the trace.
+pub(super) fn fresh_id() -> io::Result<String> {
+    let mut octets = [0u8; 16];
+    getrandom(&mut octets, GetRandomFlags::empty())?;
+    Ok(base64_simd::STANDARD_NO_PAD.encode_to_string(octets))
 }
 
 #[cfg(test)]

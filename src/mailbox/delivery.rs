@@ -21,6 +21,7 @@ use crate::spool::quota::Change;
 
 /// A mailbox that mail is brought to. Nobody need have it open.
 pub struct Target {
+    name: MailboxName,
     folder: Arc<Folder>,
     quota: Arc<Quota>,
 }
@@ -47,22 +48,26 @@ impl User {
             None => None,
         };
         let user = Arc::clone(self);
-        let folder = blocking("opening a mailbox", move || {
+        let found = blocking("opening a mailbox", move || {
             let found = name.and_then(|name| match user.tree.folder(&name) {
-                Ok(folder) => folder.is_writable().then_some(folder),
+                Ok(folder) => folder.is_writable().then_some((name, folder)),
                 Err(error) => {
                     tracing::debug!("no mail goes to {name}: {error}");
                     None
                 }
             });
             match found {
-                Some(folder) => Ok(folder),
-                None => user.tree.folder(&MailboxName::inbox()),
+                Some(found) => Ok(found),
+                None => {
+                    let inbox = MailboxName::inbox();
+                    user.tree.folder(&inbox).map(|folder| (inbox, folder))
+                }
             }
         })
         .await?;
-        let folder = folder.map_err(|error| self.quota.fault("opening a mailbox", error))?;
+        let (name, folder) = found.map_err(|error| self.quota.fault("opening a mailbox", error))?;
         Ok(Target {
+            name,
             folder: Arc::new(folder),
             quota: Arc::clone(&self.quota),
         })
@@ -70,6 +75,11 @@ impl User {
 }
 
 impl Target {
+    /// The mailbox's name.
+    pub fn name(&self) -> &MailboxName {
+        &self.name
+    }
+
     /// The device that the mailbox is on.
     pub fn device(&self) -> u64 {
         self.folder.identity().0
@@ -305,9 +315,11 @@ mod tests {
         for name in names {
             let target = ann.target(Some(name)).await.unwrap();
             assert_eq!(target.folder.path(), home.path().join("ann"), "{name}");
+            assert!(target.name().is_inbox(), "{name}");
         }
         let there = ann.target(Some("There")).await.unwrap();
         assert_eq!(there.folder.path(), home.path().join("ann/.There"));
+        assert_eq!(there.name().to_string(), "There");
     }
 
     #[tokio::test]

@@ -6,4 +6,5 @@ pub mod proxy;
 pub mod shutdown;
 pub mod stream;
 pub mod tls;
+pub mod words;
 pub mod x509;

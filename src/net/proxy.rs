@@ -13,8 +13,14 @@ pub const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// What version 2 begins with.
 const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
 
+/// LOCAL and PROXY, of version 2.
+const COMMANDS: [u8; 2] = [0x20, 0x21];
+
 /// What version 1 begins with.
 const WORD: &[u8] = b"PROXY ";
+
+/// What a header begins with.
+const FRONTS: [&[u8]; 4] = [&SIGNATURE, b"PROXY TCP4 ", b"PROXY TCP6 ", b"PROXY UNKNOWN"];
 
 /// The longest line of version 1, with its end: "a 108-byte buffer is always enough" for it and a NUL.
 const LINE_MAX: usize = 107;
@@ -31,7 +37,7 @@ pub struct Ends {
     pub destination: SocketAddr,
 }
 
-/// Reads a header and nothing behind it. `None`: the connection is the proxy's own (`LOCAL`), or it does not know whose
+/// Reads a header and nothing behind it, and of what is none no more than it takes to see that. `None`: the connection is the proxy's own (`LOCAL`), or it does not know whose
 /// it is (`UNKNOWN`).
 ///
 /// # Errors
@@ -40,12 +46,19 @@ pub struct Ends {
 pub async fn read_header(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Ends>> {
     // No header of either version is shorter.
     let mut begin = [0; SIGNATURE.len()];
-    stream.read_exact(&mut begin).await?;
+    let mut come = 0;
+    while let Some(room) = begin.get_mut(come..).filter(|room| !room.is_empty()) {
+        match stream.read(room).await? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            more => come += more,
+        }
+        // Who says something else does not wait for an answer that never comes.
+        if !may_begin(begin.get(..come).unwrap_or_default()) {
+            return Err(invalid("no PROXY header"));
+        }
+    }
     if begin == SIGNATURE {
         return read_version_2(stream).await;
-    }
-    if !begin.starts_with(WORD) {
-        return Err(invalid("no PROXY header"));
     }
     let mut line = begin.to_vec();
     while !line.ends_with(b"\r\n") {
@@ -58,8 +71,17 @@ pub async fn read_header(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Op
     version_1(line).ok_or_else(|| invalid("a PROXY header of version 1 that is none"))
 }
 
+/// Whether a header may begin like this.
+fn may_begin(octets: &[u8]) -> bool {
+    let mut fronts = FRONTS.iter();
+    fronts.any(|front| front.iter().zip(octets).all(|(one, other)| one == other))
+}
+
 async fn read_version_2(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Ends>> {
     let command = stream.read_u8().await?;
+    if !COMMANDS.contains(&command) {
+        return Err(invalid("a PROXY header of version 2 that is none"));
+    }
     let family = stream.read_u8().await?;
     let length = stream.read_u16().await?;
     if length > REST_MAX {
@@ -145,6 +167,8 @@ fn invalid(what: &str) -> io::Error {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use tokio::io::AsyncWriteExt;
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -213,6 +237,30 @@ mod tests {
         ] {
             let (said, left) = read(&[&octets[..], b"rest"].concat());
             assert_eq!((said.unwrap(), left), (expected, 4), "{octets:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_become_a_header_is_not_waited_for() {
+        let v2 = |command: u8| [&SIGNATURE[..], &[command]].concat();
+        for (octets, waits) in [
+            (b"a".to_vec(), false),
+            (b"PROXX".to_vec(), false),
+            (b"PROXY TCP5".to_vec(), false),
+            (b"\r\n\r\nx".to_vec(), false),
+            (v2(0x11), false),
+            (b"".to_vec(), true),
+            (b"P".to_vec(), true),
+            (b"PROXY ".to_vec(), true),
+            (b"PROXY TCP6 ".to_vec(), true),
+            (b"PROXY UNKNOWN".to_vec(), true),
+            (SIGNATURE.to_vec(), true),
+            (v2(0x21), true),
+        ] {
+            let (mut client, mut server) = tokio::io::duplex(100);
+            client.write_all(&octets).await.unwrap();
+            let read = timeout(HEADER_TIMEOUT, read_header(&mut server)).await;
+            assert_eq!(read.is_err(), waits, "{octets:?}");
         }
     }
 

@@ -4,6 +4,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use rustls::ProtocolVersion;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -18,6 +19,14 @@ pub enum Stream {
 }
 
 impl Stream {
+    /// The version of TLS; `None` in clear.
+    pub fn version(&self) -> Option<ProtocolVersion> {
+        match self {
+            Stream::Tcp(_) => None,
+            Stream::Tls(tls) => tls.get_ref().1.protocol_version(),
+        }
+    }
+
     /// The certificates (DER) by which the client has shown who it is, its own first; none where it has not.
     pub fn certificates(&self) -> Vec<Vec<u8>> {
         let Stream::Tls(tls) = self else {

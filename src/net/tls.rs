@@ -33,7 +33,7 @@ use zeroize::Zeroizing;
 
 use crate::net::limits::Place;
 use crate::net::stream::Stream;
-use crate::net::x509;
+use crate::net::{words, x509};
 
 /// The name of IMAP in the ALPN registry (RFC 7301 §6). A client that offers only others is refused.
 const ALPN_IMAP: &[u8] = b"imap";
@@ -66,7 +66,7 @@ pub enum TlsError {
         error: io::Error,
     },
     /// The file is not PEM from end to end.
-    #[error("{} is not valid PEM: {error}", .path.display())]
+    #[error("{} is not valid PEM: {}", .path.display(), words::of_pem(error))]
     NotPem {
         /// The file.
         path: PathBuf,
@@ -91,7 +91,7 @@ pub enum TlsError {
         key: PathBuf,
     },
     /// The certificate or key is of a kind that cannot be used.
-    #[error("cannot use the certificate in {} with the key in {}: {error}", .certificate.display(), .key.display())]
+    #[error("cannot use the certificate in {} with the key in {}: {}", .certificate.display(), .key.display(), words::of_tls(error))]
     Unusable {
         /// The file of the certificate.
         certificate: PathBuf,
@@ -117,7 +117,7 @@ pub enum TlsError {
         to: String,
     },
     /// The library refuses the configuration.
-    #[error("cannot set up TLS: {0}")]
+    #[error("cannot set up TLS: {}", words::of_tls(.0))]
     Setup(#[from] rustls::Error),
 }
 

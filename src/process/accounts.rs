@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::auth::Granted;
+use crate::auth::{AccountFields, Granted};
 use crate::config::{self, Config, ExpandError, Id, Variables};
 use crate::mailbox::quota::Limits;
 use crate::mailbox::user::{Account, DiskNames, Fsync, Layout, ListAttribute, Location};
@@ -140,9 +140,21 @@ pub fn described(config: &Config, granted: &Granted) -> Option<Vec<(&'static str
     said.extend(uid.map(|uid| ("uid", uid.to_string())));
     said.extend(gid.map(|gid| ("gid", gid.to_string())));
     said.extend(home.map(|home| ("home", home)));
+    said.extend(quota_rule(&granted.account).map(|rule| ("quota_rule", rule)));
     let mail = format!("maildir:{}", account.location.root.display());
     said.push(("mail", mail));
     Some(said)
+}
+
+/// What the source says of the user's quota, as Dovecot has it; 0 is no limit. The configuration's own is not told, as
+/// Dovecot does not tell its.
+fn quota_rule(fields: &AccountFields) -> Option<String> {
+    let storage = fields.quota_storage.map(|size| format!(":bytes={size}"));
+    let messages = fields
+        .quota_messages
+        .map(|count| format!(":messages={count}"));
+    let limits: String = storage.into_iter().chain(messages).collect();
+    (!limits.is_empty()).then(|| format!("*{limits}"))
 }
 
 /// The user's home: the source's, or else the configured one.
@@ -220,7 +232,6 @@ fn names(names: config::Names) -> DiskNames {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::AccountFields;
     use crate::config::Template;
 
     fn virtual_users() -> Config {
@@ -284,6 +295,34 @@ mod tests {
         assert_eq!(location.layout, Layout::Fs);
         assert_eq!(location.names, DiskNames::Utf8);
         of_granted(&config, 5001, &own).unwrap_err();
+    }
+
+    #[test]
+    fn others_are_told_of_the_users_own_quota() {
+        let config = virtual_users();
+        for (storage, messages, rule) in [
+            (None, None, None),
+            (
+                Some(5 << 20),
+                Some(1000),
+                Some("*:bytes=5242880:messages=1000"),
+            ),
+            (Some(0), None, Some("*:bytes=0")),
+            (None, Some(7), Some("*:messages=7")),
+        ] {
+            let fields = AccountFields {
+                uid: Some(5000),
+                gid: Some(5001),
+                home: Some(PathBuf::from("/srv/ana")),
+                quota_storage: storage,
+                quota_messages: messages,
+                ..AccountFields::default()
+            };
+            let said = described(&config, &granted("ana@example.org", fields)).unwrap();
+            let told = said.iter().find(|(key, _)| *key == "quota_rule");
+            assert_eq!(told.map(|(_, value)| value.as_str()), rule);
+            assert_eq!(said.len(), 4 + usize::from(rule.is_some()));
+        }
     }
 
     #[test]

@@ -25,8 +25,9 @@ use crate::auth::{
     self, Authenticator, Line, Mechanism, Outside, Proof, Question, Secret, Step, Verdict,
 };
 use crate::config::AuthProtocol;
+use crate::net::listener::Seldom;
 use crate::net::tls::{Identities, client_verifier};
-use crate::net::x509;
+use crate::net::{words, x509};
 use crate::process::ServeError;
 use crate::process::accounts;
 use crate::process::certificates;
@@ -144,12 +145,12 @@ async fn hear(outside: &ByMaster, mtas: &Arc<Mtas>, believed: &Arc<Believed>) ->
                 };
                 logins.spawn(inform(Arc::new(window)));
             }
-            ToAuth::Socket(protocol) => {
+            ToAuth::Socket(protocol, place) => {
                 let Some(socket) = descriptors.pop() else {
                     return Err(unexpected("a socket is missing"));
                 };
                 let socket = UnixListener::from_std(socket.into())?;
-                logins.spawn(Arc::clone(mtas).accept(socket, protocol));
+                logins.spawn(Arc::clone(mtas).accept(socket, protocol, place));
             }
             ToAuth::Here(question, error) => outside.answer(question, error, descriptors.pop()),
             ToAuth::Renew(piece) => coming.add(piece),
@@ -173,7 +174,8 @@ struct Mtas {
 
 impl Mtas {
     /// Serves all that connect to a socket.
-    async fn accept(self: Arc<Self>, socket: UnixListener, protocol: AuthProtocol) {
+    async fn accept(self: Arc<Self>, socket: UnixListener, protocol: AuthProtocol, name: String) {
+        let (name, broken) = (Arc::<str>::from(name), Arc::<Mutex<Seldom>>::default());
         loop {
             // Who finds no place waits for one.
             let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
@@ -188,7 +190,8 @@ impl Mtas {
                 }
             };
             let number = self.served.fetch_add(1, Ordering::Relaxed);
-            let mtas = Arc::clone(&self);
+            let (mtas, name) = (Arc::clone(&self), Arc::clone(&name));
+            let broken = Arc::clone(&broken);
             tokio::spawn(async move {
                 let auth = Arc::clone(&mtas.auth);
                 let served = match protocol {
@@ -200,11 +203,26 @@ impl Mtas {
                     }
                 };
                 if let Err(error) = served {
-                    debug!("an MTA has gone: {error}");
+                    tell_end(&name, &broken, &error);
                 }
                 drop(place);
             });
         }
+    }
+}
+
+/// Says why a connection of an MTA has ended; now and then, where that was its own fault, for it will come again.
+fn tell_end(socket: &str, broken: &Mutex<Seldom>, error: &io::Error) {
+    if error.kind() != io::ErrorKind::InvalidData {
+        debug!(socket, "an MTA has gone: {error}");
+        return;
+    }
+    let mut broken = broken.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(times) = broken.is_due() {
+        warn!(
+            socket,
+            times, "an MTA that does not keep to the protocol is cut off: {error}"
+        );
     }
 }
 
@@ -247,7 +265,8 @@ impl Believed {
         match verified {
             Ok(_) => x509::common_name(own),
             Err(error) => {
-                info!("a client's certificate is not believed: {error}");
+                let why = words::of_tls(&error);
+                info!("a client's certificate is not believed: {why}");
                 None
             }
         }

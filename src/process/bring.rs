@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::warn;
 use zeroize::Zeroizing;
 
-use crate::lmtp::{Refusal, Transfer, Wanted};
+use crate::lmtp::{Delivered, Refusal, Transfer, Wanted};
 use crate::process::link::unexpected;
 use crate::process::message::{Bring, Brought, Refused};
 use crate::process::peers::Addressee;
@@ -109,7 +109,7 @@ impl Transfer for Carrying {
         join_all(self.groups.iter_mut().map(|group| group.send(&piece))).await;
     }
 
-    async fn end(self, deadline: Instant) -> Vec<Result<(), Refusal>> {
+    async fn end(self, deadline: Instant) -> Vec<Result<Delivered, Refusal>> {
         let count = (self.groups.iter())
             .map(|group| group.recipients.len())
             .sum();
@@ -144,7 +144,7 @@ impl Group {
     }
 
     /// Which recipients they are, and what became of the message there.
-    async fn end(mut self, deadline: Instant) -> Vec<(usize, Result<(), Refusal>)> {
+    async fn end(mut self, deadline: Instant) -> Vec<(usize, Result<Delivered, Refusal>)> {
         let whole = match (self.lost, self.recipients.first_mut()) {
             (Some(lost), _) => Err(lost),
             (None, Some((_, first))) => {
@@ -163,7 +163,7 @@ impl Group {
                 Ok(number) => {
                     let place = step(&mut recipient.line, Bring::Place(number));
                     match in_time(deadline, place).await {
-                        Ok(Brought::Placed) => Ok(()),
+                        Ok(Brought::Placed(delivered)) => Ok(delivered),
                         answer => Err(refusal(answer)),
                     }
                 }
@@ -241,6 +241,14 @@ mod tests {
         (recipient, worker)
     }
 
+    fn delivered() -> Delivered {
+        Delivered {
+            user: "ann".to_owned(),
+            mailbox: "INBOX".to_owned(),
+            size: 4,
+        }
+    }
+
     /// Takes a message, if one comes by this line, and places what it is told to.
     async fn work(mut line: UnixStream, refused: Option<Refused>) -> Vec<u8> {
         let mut message = Vec::new();
@@ -252,7 +260,7 @@ mod tests {
                 }
                 (_, Some(refused)) => Brought::Refused(refused),
                 (Bring::End, None) => Brought::Whole(1),
-                (_, None) => Brought::Placed,
+                (_, None) => Brought::Placed(delivered()),
             };
             way::write(&mut line, &answer).await.unwrap();
         }
@@ -280,7 +288,8 @@ mod tests {
         let over = Err(Refusal::OverQuota);
         // Of the second nothing is known: only the first has no room for certain.
         let unknown = Err(Refusal::Temporary);
-        assert_eq!(results, [full, Ok(()), unknown, over, Ok(())]);
+        let there = || Ok(delivered());
+        assert_eq!(results, [full, there(), unknown, over, there()]);
         let mut taken = Vec::new();
         for worker in workers {
             taken.push(!worker.await.unwrap().is_empty());
@@ -290,11 +299,11 @@ mod tests {
 
     #[tokio::test]
     async fn one_who_cannot_take_it_does_not_keep_it_from_others_for_ever() {
-        let full = Err(Refusal::DiskFull);
+        let full = || Err(Refusal::DiskFull);
         for (first, results) in [
-            (0, [full, Err(Refusal::Temporary)]),
-            (1, [full, Ok(())]),
-            (2, [full, Err(Refusal::Temporary)]),
+            (0, [full(), Err(Refusal::Temporary)]),
+            (1, [full(), Ok(delivered())]),
+            (2, [full(), Err(Refusal::Temporary)]),
         ] {
             let ((ann, her), (bob, his)) = (recipient((1, 8)), recipient((1, 8)));
             let working = [(her, Some(Refused::DiskFull)), (his, None)]
@@ -317,8 +326,9 @@ mod tests {
         carrying.write(b"text").await;
         let begun = Instant::now();
         let deadline = begun + Duration::from_secs(100);
-        let late = Err(Refusal::Temporary);
-        assert_eq!(carrying.end(deadline).await, [Ok(()), late, Ok(()), late]);
+        let (there, late) = (|| Ok(delivered()), || Err(Refusal::Temporary));
+        let results = [there(), late(), there(), late()];
+        assert_eq!(carrying.end(deadline).await, results);
         assert_eq!(begun.elapsed().as_secs(), 100);
         drop((two, four, working));
     }

@@ -27,7 +27,7 @@ use crate::process::privileges::{self, Ids, own_gid, own_uid};
 const REPLY_MAX: u64 = 64 << 10;
 
 /// Where programs are looked for.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Variables that say whom the program was started as.
 const STARTED_UID: &str = "CULVER_UID";

@@ -5,12 +5,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustls::ServerConfig;
+use rustls::{ProtocolVersion, ServerConfig};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tracing::{debug, warn};
 
-use crate::auth::{Channel, Mechanism};
+use crate::auth::{Channel, Mechanism, Tls};
 use crate::config::Plaintext;
 use crate::net::limits::Place;
 use crate::net::listener::{Accepted, Refusals, Seldom, turn_away};
@@ -210,7 +210,7 @@ impl<A: Authenticate + Sync> Entrance<A> {
     ) -> Option<Handover<Stream, A::Passage>> {
         let peer = line.peer.ip().to_canonical().to_string();
         let in_clear = Situation {
-            tls: false,
+            tls: Tls::No,
             starttls: true,
             login_allowed: may_send_plaintext(self.plaintext, line.peer, line.local),
             mechanisms: Arc::clone(&self.mechanisms),
@@ -241,7 +241,11 @@ impl<A: Authenticate + Sync> Entrance<A> {
             }
         };
         let under_tls = Situation {
-            tls: true,
+            tls: match stream.version() {
+                Some(ProtocolVersion::TLSv1_2) => Tls::V1_2,
+                Some(ProtocolVersion::TLSv1_3) => Tls::V1_3,
+                _ => Tls::Yes,
+            },
             starttls: false,
             login_allowed: true,
             mechanisms: Arc::clone(&self.mechanisms),

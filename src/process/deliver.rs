@@ -12,20 +12,22 @@ use std::sync::Arc;
 
 use rustix::process::geteuid;
 use tokio::task::spawn_blocking;
-use tracing::info;
 
 use crate::auth::{AccountFields, Authenticator, Granted, Outside, Proof, Question, Verdict};
-use crate::config::{Config, LogLevel};
+use crate::config::{Config, LogTarget};
 use crate::lmtp::command::Address;
+use crate::lmtp::note::{Client, Note};
+use crate::lmtp::{Delivered, MESSAGE_MAX};
 use crate::mailbox::delivery::{Incoming, Target};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::user::{Account, User};
 use crate::process::ServeError;
 use crate::process::accounts;
 use crate::process::errands;
+use crate::process::log::Log;
 use crate::process::place::Places;
 use crate::process::privileges;
-use crate::process::start::{THREADS_GRACE, Threads, finish, own_user, start};
+use crate::process::start::{THREADS_GRACE, Threads, finish, own_user, runtime};
 
 /// Octets read at a time.
 const PIECE: usize = 64 << 10;
@@ -53,7 +55,7 @@ pub enum Undelivered {
     #[error("{0}")]
     Usage(String),
     /// There is no such user.
-    #[error("{0}: there is no such user")]
+    #[error("{}: there is no such user", shown(.0))]
     NoUser(String),
     /// Who runs this may not deliver to that user.
     #[error("{0}")]
@@ -96,49 +98,89 @@ impl From<io::Error> for Undelivered {
 ///
 /// Why the message is not there.
 pub fn deliver(config: Config, order: &Order) -> Result<(), Undelivered> {
-    let address = |words: &OsString| Address::parse(&words.to_string_lossy());
-    let named = order.user.as_ref().map(address);
-    let (user, account) = match &named {
-        Some(Address {
-            user: Some(user), ..
-        }) => find(&config, user)?,
-        Some(address) => return Err(Undelivered::NoUser(address.text.clone())),
-        None => own(&config)?,
+    let way = Way::find(&config, order);
+    let level = config.log.level;
+    let log = match config.log.target {
+        Some(LogTarget::Stderr) => Log::start(level),
+        _ => Log::start_beside_caller(level),
     };
-    let detail = |address: &Address| address.detail.clone();
-    let sub_address = || {
-        let recipient = order.recipient.as_ref().map(address);
-        let of_user = named.as_ref().and_then(detail);
-        of_user.or_else(|| recipient.as_ref().and_then(detail))
+    let log = log.map_err(ServeError::system("begin to log"))?;
+    let runtime = runtime(Threads::Few)?;
+    let most = config.mail.max_message_size.limit().unwrap_or(MESSAGE_MAX);
+    let result = way.and_then(|way| runtime.block_on(way.take(io::stdin().lock(), most)));
+    let text = |words: &Option<OsString>| {
+        let text = words.as_deref().unwrap_or_default().to_string_lossy();
+        text.into_owned()
     };
-    let mailbox = match &order.mailbox {
-        // The name of no mailbox, like one that is not there.
-        Some(name) => Some(name.to_str().unwrap_or_default().to_owned()),
-        None => sub_address(),
+    let (from, to) = (text(&order.sender), order.recipient.as_ref());
+    let to = text(&to.or(order.user.as_ref()).cloned());
+    let note = Note {
+        id: None,
+        client: Client(None),
+        from: &from,
     };
-    privileges::set_limits().map_err(ServeError::system("set the limits of the process"))?;
-    // What is said on standard error goes to whoever started this.
-    let level = match config.log.level {
-        LogLevel::Info => LogLevel::Warn,
-        chosen => chosen,
-    };
-    let (log, runtime) = start(level, Threads::Few)?;
-    let result = runtime.block_on(async {
-        let opened = spawn_blocking(move || User::open(account)).await;
-        let account = opened.map_err(io::Error::other)??;
-        let target = account.target(mailbox.as_deref()).await?;
-        let most = config.mail.max_message_size.limit();
-        let size = pour(io::stdin().lock(), &target, most).await?;
-        let sender = order.sender.as_deref().unwrap_or_default();
-        info!(user, ?sender, size, "mail has come");
-        Ok(())
-    });
+    match &result {
+        Ok(delivered) => note.delivered(&to, delivered),
+        Err(error) => note.refused(&to, error),
+    }
     finish(&log, runtime, THREADS_GRACE);
-    result
+    result.map(drop)
 }
 
-/// Takes a message to its end and places it. Gives its size as it came.
-async fn pour(mut from: impl Read, target: &Target, most: Option<u64>) -> Result<u64, Undelivered> {
+/// Where the message goes.
+struct Way {
+    user: String,
+    account: Account,
+    mailbox: Option<String>,
+}
+
+impl Way {
+    /// Finds out, and becomes who owns the mail.
+    fn find(config: &Config, order: &Order) -> Result<Way, Undelivered> {
+        let address = |words: &OsString| Address::parse(&words.to_string_lossy());
+        let named = order.user.as_ref().map(address);
+        let (user, account) = match &named {
+            Some(Address {
+                user: Some(user), ..
+            }) => find(config, user)?,
+            Some(address) => return Err(Undelivered::NoUser(address.text.clone())),
+            None => own(config)?,
+        };
+        let detail = |address: &Address| address.detail.clone();
+        let sub_address = || {
+            let recipient = order.recipient.as_ref().map(address);
+            let of_user = named.as_ref().and_then(detail);
+            of_user.or_else(|| recipient.as_ref().and_then(detail))
+        };
+        let mailbox = match &order.mailbox {
+            // The name of no mailbox, like one that is not there.
+            Some(name) => Some(name.to_str().unwrap_or_default().to_owned()),
+            None => sub_address(),
+        };
+        privileges::set_limits().map_err(ServeError::system("set the limits of the process"))?;
+        Ok(Way {
+            user,
+            account,
+            mailbox,
+        })
+    }
+
+    /// Takes a message to its end and places it there.
+    async fn take(self, from: impl Read, most: u64) -> Result<Delivered, Undelivered> {
+        let account = self.account;
+        let opened = spawn_blocking(move || User::open(account)).await;
+        let account = opened.map_err(io::Error::other)??;
+        let target = account.target(self.mailbox.as_deref()).await?;
+        Ok(Delivered {
+            size: pour(from, &target, most).await?,
+            mailbox: target.name().to_string(),
+            user: self.user,
+        })
+    }
+}
+
+/// Takes a message to its end and places it. Gives the size of the file.
+async fn pour(mut from: impl Read, target: &Target, most: u64) -> Result<u64, Undelivered> {
     let mut incoming = Incoming::begin(target).await?;
     let (mut front, mut size) = (Front::default(), 0u64);
     let mut piece = vec![0; PIECE];
@@ -147,9 +189,14 @@ async fn pour(mut from: impl Read, target: &Target, most: Option<u64>) -> Result
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             got => got?,
         };
-        let octets = front.take(piece.get(..got).unwrap_or_default());
-        size = size.saturating_add(u64::try_from(octets.len()).unwrap_or(u64::MAX));
-        if let Some(most) = most.filter(|most| size > *most) {
+        let came = piece.get(..got).unwrap_or_default();
+        let octets = front.take(came);
+        // A line that is left out counts until it ends: it might not.
+        size = size.saturating_add(match front {
+            Front::Dropping => u64::try_from(got).unwrap_or(u64::MAX),
+            _ => u64::try_from(octets.len()).unwrap_or(u64::MAX),
+        });
+        if size > most {
             return Err(Undelivered::TooLarge(most));
         }
         if !octets.is_empty() {
@@ -159,8 +206,17 @@ async fn pour(mut from: impl Read, target: &Target, most: Option<u64>) -> Result
             break;
         }
     }
-    incoming.end().await?.place(target).await?;
-    Ok(size)
+    let whole = incoming.end().await?;
+    whole.place(target).await?;
+    Ok(whole.size())
+}
+
+/// A name as it is shown, which may be of any octets, or of none.
+fn shown(name: &str) -> String {
+    match name {
+        "" => "the name is empty".to_owned(),
+        name => name.escape_debug().to_string(),
+    }
 }
 
 /// The beginning of a message, where a line may stand that is none of it.

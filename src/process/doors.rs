@@ -8,7 +8,7 @@ use tracing::{info, warn};
 
 use crate::config::{AuthProtocol, Config, Endpoint, SocketFile};
 use crate::net::listener;
-use crate::process::sockets;
+use crate::process::sockets::{self, Made};
 
 /// The mode of a socket for SASL where none is asked: who may use it is to be said.
 const AUTH_MODE: u32 = 0o600;
@@ -25,6 +25,16 @@ pub enum For {
     Lmtp,
 }
 
+/// One of them that is open.
+pub struct Opened {
+    /// Who is served there.
+    pub purpose: For,
+    /// Its name.
+    pub place: String,
+    /// A copy of it.
+    pub socket: OwnedFd,
+}
+
 /// All of them.
 pub struct Doors(Vec<Door>);
 
@@ -33,6 +43,18 @@ struct Door {
     place: Endpoint,
     /// `None`: it cannot be opened yet.
     socket: Option<OwnedFd>,
+    /// The file that was made for it, if any was.
+    made: Option<Made>,
+}
+
+impl Door {
+    fn opened(&self, socket: OwnedFd) -> Opened {
+        Opened {
+            purpose: self.purpose,
+            place: self.place.to_string(),
+            socket,
+        }
+    }
 }
 
 impl Doors {
@@ -42,6 +64,7 @@ impl Doors {
             purpose,
             place,
             socket: None,
+            made: None,
         };
         let ask = |socket: &SocketFile| {
             let place = Endpoint::Socket(socket.clone());
@@ -67,15 +90,15 @@ impl Doors {
 
     /// Opens those that are not open yet, as far as they can be; gives a copy of each. What cannot be is said the `first`
     /// time.
-    pub fn open(&mut self, first: bool) -> Vec<(For, OwnedFd)> {
+    pub fn open(&mut self, first: bool) -> Vec<Opened> {
         let mut opened = Vec::new();
         for door in self.0.iter_mut().filter(|door| door.socket.is_none()) {
             let place = &door.place;
             match listen(door.purpose, place) {
-                Ok((socket, copy)) => {
+                Ok((socket, copy, made)) => {
                     info!(%place, "listening for MTAs");
-                    door.socket = Some(socket);
-                    opened.push((door.purpose, copy));
+                    (door.socket, door.made) = (Some(socket), made);
+                    opened.push(door.opened(copy));
                 }
                 Err(error) if first => {
                     warn!(%place, "no socket for MTAs yet, trying again: {error}");
@@ -87,24 +110,39 @@ impl Doors {
     }
 
     /// A copy of each that is open.
-    pub fn copies(&self) -> io::Result<Vec<(For, OwnedFd)>> {
+    pub fn copies(&self) -> io::Result<Vec<Opened>> {
         let copy = |door: &Door| {
             let socket = door.socket.as_ref()?.as_fd().try_clone_to_owned();
-            Some(socket.map(|socket| (door.purpose, socket)))
+            Some(socket.map(|socket| door.opened(socket)))
         };
         self.0.iter().filter_map(copy).collect()
     }
+
+    /// Closes them, and leaves none of their files behind.
+    pub fn close(&mut self) {
+        for door in &mut self.0 {
+            door.socket = None;
+            if let Some(Err(error)) = door.made.take().map(Made::remove) {
+                let place = &door.place;
+                warn!(%place, "the socket's file cannot be removed: {error}");
+            }
+        }
+    }
 }
 
-fn listen(purpose: For, place: &Endpoint) -> io::Result<(OwnedFd, OwnedFd)> {
+/// A socket, a copy, and its file.
+fn listen(purpose: For, place: &Endpoint) -> io::Result<(OwnedFd, OwnedFd, Option<Made>)> {
     let mode = match purpose {
         For::Auth(_) => AUTH_MODE,
         For::Lmtp => LMTP_MODE,
     };
-    let socket: OwnedFd = match place {
-        Endpoint::Socket(file) => sockets::listen(file, mode)?.into(),
-        Endpoint::Address(address) => listener::bind(*address)?.into(),
+    let (socket, made): (OwnedFd, _) = match place {
+        Endpoint::Socket(file) => {
+            let (socket, made) = sockets::listen(file, mode)?;
+            (socket.into(), Some(made))
+        }
+        Endpoint::Address(address) => (listener::bind(*address)?.into(), None),
     };
     let copy = socket.try_clone()?;
-    Ok((socket, copy))
+    Ok((socket, copy, made))
 }

@@ -16,8 +16,9 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
 use crate::config::Network;
+use crate::lmtp::note::Client;
 use crate::lmtp::session::{self, Setting};
-use crate::lmtp::{Desk, Refusal, Wanted};
+use crate::lmtp::{Desk, MESSAGE_MAX, Refusal, Wanted};
 use crate::net::shutdown::{SESSIONS_GRACE, drain, note_end};
 use crate::process::ServeError;
 use crate::process::bring::{Carrying, Recipient};
@@ -65,7 +66,7 @@ pub fn run(setup: LmtpSetup, master: OwnedFd, descriptors: Vec<OwnedFd>) -> Resu
         let mut reception = Reception {
             exchange,
             host: setup.host,
-            most: config.mail.max_message_size.limit(),
+            most: config.mail.max_message_size.limit().unwrap_or(MESSAGE_MAX),
             believed: config.listen.xclient_from,
             peers: Peers::new(),
             stop,
@@ -121,7 +122,7 @@ async fn orders(master: &Link, reception: &mut Reception) -> io::Result<()> {
 struct Reception {
     exchange: Arc<Exchange>,
     host: String,
-    most: Option<u64>,
+    most: u64,
     /// Who is believed for whom it speaks.
     believed: Vec<Network>,
     peers: Arc<Peers>,
@@ -227,15 +228,17 @@ async fn serve(
     setting: &Setting,
     stop: watch::Receiver<bool>,
 ) {
-    info!(peer = ?setting.peer, "an MTA is here");
+    let client = Client(setting.peer);
+    info!(%client, "an MTA is here");
     if let Err(error) = session::serve(stream, &desk, setting, stop).await {
-        debug!(peer = ?setting.peer, "an MTA has gone: {error}");
+        debug!(%client, "an MTA has gone: {error}");
     }
 }
 
 /// Has it come again later.
 async fn turn_away(mut stream: Box<dyn Stream>, setting: &Setting) {
-    warn!(peer = ?setting.peer, "an MTA is turned away: it has too many connections");
+    let client = Client(setting.peer);
+    warn!(%client, "an MTA is turned away: it has too many connections");
     let text = format!("421 4.7.0 {} Too many connections\r\n", setting.host);
     // One that does not hear it finds out.
     let _ = timeout(REST, stream.write_all(text.as_bytes())).await;

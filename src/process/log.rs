@@ -1,4 +1,5 @@
-//! The log, on standard error: one line an event, fields with names.
+//! The log: one line an event, fields with names. A server's goes to standard error; that of a program which an MTA has
+//! started to syslog(3), for the MTA reads its standard error.
 //!
 //! Lines are written by a thread of its own, so that a log that is full or stuck holds up nobody;
 //! what finds no room is dropped and counted. What a client sent reaches a line only with its
@@ -6,7 +7,9 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::os::unix::net::UnixDatagram;
 use std::panic;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -15,6 +18,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -32,13 +36,22 @@ const LINE_MAX: usize = 4096;
 /// How long the end of the process waits for the last lines.
 const FLUSH_LIMIT: Duration = Duration::from_millis(500);
 
+/// Where syslog(3) hears programs.
+const SYSLOG: &str = "/dev/log";
+
+/// The facility of syslog(3) for mail.
+const MAIL: u8 = 2;
+
+/// What a program calls itself there.
+const TAG: &str = "culver-deliver";
+
 /// What libraries say is kept from this level on, if the server's own level is not stricter.
 const LIBRARIES: LevelFilter = LevelFilter::WARN;
 
 /// The running log. [`Log::finish`] is the orderly end.
 #[derive(Debug)]
 pub struct Log {
-    queue: Queue,
+    queues: Vec<Queue>,
 }
 
 #[derive(Debug)]
@@ -58,6 +71,68 @@ struct Queue {
 impl Log {
     /// Begins to log, panics included. Starts a thread, so rights are dropped by now.
     pub fn start(level: LogLevel) -> io::Result<Log> {
+        Log::begin(level, None)
+    }
+
+    /// The same, for a program whose standard error its caller reads, and may take for a sign of failure: at
+    /// [`LogLevel::Info`] it gets no more than warnings, and syslog(3) gets all, where somebody hears it.
+    pub fn start_beside_caller(level: LogLevel) -> io::Result<Log> {
+        if is_journal() {
+            return Log::start(level);
+        }
+        let said = match level {
+            LogLevel::Info => LogLevel::Warn,
+            chosen => chosen,
+        };
+        let syslog = Syslog::reach(Path::new(SYSLOG)).ok();
+        Log::begin(said, syslog.map(|syslog| (level, syslog)))
+    }
+
+    fn begin(level: LogLevel, syslog: Option<(LogLevel, Syslog)>) -> io::Result<Log> {
+        let queue = Queue::to(io::stderr())?;
+        let mut queues = vec![queue.clone()];
+        let lines = tracing_subscriber::fmt::layer()
+            .with_ansi(false)
+            .with_writer(queue);
+        let lines = match is_journal() {
+            true => lines.without_time().with_filter(targets(level)).boxed(),
+            false => lines.with_filter(targets(level)).boxed(),
+        };
+        let mut layers = vec![lines];
+        if let Some((level, syslog)) = syslog {
+            let queue = Queue::to(syslog)?;
+            queues.push(queue.clone());
+            let lines = tracing_subscriber::fmt::layer()
+                .with_ansi(false)
+                .without_time()
+                .with_writer(queue);
+            layers.push(lines.with_filter(targets(level)).boxed());
+        }
+        let registry = tracing_subscriber::registry().with(layers);
+        registry.try_init().map_err(io::Error::other)?;
+        panic::set_hook(Box::new(|panic| {
+            let place = panic.location().map(ToString::to_string);
+            let text = panic.payload_as_str().unwrap_or("no text");
+            tracing::error!(place, "fault of the server's own: {text}");
+        }));
+        Ok(Log { queues })
+    }
+
+    /// Waits for what has been logged to be written, but not for long.
+    pub fn finish(&self) {
+        for queue in &self.queues {
+            let (written, wait) = sync_channel(1);
+            if queue.items.try_send(Item::Flush(written)).is_ok() {
+                // It was written, or there was no time to: either way this is the end.
+                let _ = wait.recv_timeout(FLUSH_LIMIT);
+            }
+        }
+    }
+}
+
+impl Queue {
+    /// One whose lines are written there.
+    fn to(target: impl Write + Send + 'static) -> io::Result<Queue> {
         let (items, waiting) = channel(QUEUE);
         let dropped = Arc::new(AtomicU64::new(0));
         let queue = Queue {
@@ -66,38 +141,39 @@ impl Log {
         };
         thread::Builder::new()
             .name("log".to_owned())
-            .spawn(move || write_lines(waiting, &dropped, io::stderr()))?;
+            .spawn(move || write_lines(waiting, &dropped, target))?;
+        Ok(queue)
+    }
+}
 
-        let level = filter(level);
-        let targets = Targets::new()
-            .with_default(level.min(LIBRARIES))
-            .with_target(env!("CARGO_CRATE_NAME"), level)
-            .with_target(LOG_TARGET, level);
-        let lines = tracing_subscriber::fmt::layer()
-            .with_ansi(false)
-            .with_writer(queue.clone());
-        let registry = tracing_subscriber::registry().with(targets);
-        let started = if is_journal() {
-            registry.with(lines.without_time()).try_init()
-        } else {
-            registry.with(lines).try_init()
+/// A way to syslog(3): a datagram for each line.
+struct Syslog(UnixDatagram);
+
+impl Syslog {
+    fn reach(path: &Path) -> io::Result<Syslog> {
+        let socket = UnixDatagram::unbound()?;
+        socket.connect(path)?;
+        Ok(Syslog(socket))
+    }
+}
+
+impl Write for Syslog {
+    /// Takes one whole line, which begins with its level.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = line.trim_ascii();
+        let severity = match text.split(|octet| *octet == b' ').next() {
+            Some(b"ERROR") => 3,
+            Some(b"WARN") => 4,
+            Some(b"DEBUG" | b"TRACE") => 7,
+            _ => 6,
         };
-        started.map_err(io::Error::other)?;
-        panic::set_hook(Box::new(|panic| {
-            let place = panic.location().map(ToString::to_string);
-            let text = panic.payload_as_str().unwrap_or("no text");
-            tracing::error!(place, "fault of the server's own: {text}");
-        }));
-        Ok(Log { queue })
+        let front = format!("<{}>{TAG}[{}]: ", MAIL * 8 + severity, std::process::id());
+        self.0.send(&[front.as_bytes(), text].concat())?;
+        Ok(line.len())
     }
 
-    /// Waits for what has been logged to be written, but not for long.
-    pub fn finish(&self) {
-        let (written, wait) = sync_channel(1);
-        if self.queue.items.try_send(Item::Flush(written)).is_ok() {
-            // It was written, or there was no time to: either way this is the end.
-            let _ = wait.recv_timeout(FLUSH_LIMIT);
-        }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -132,7 +208,8 @@ fn write_lines(mut waiting: Receiver<Item>, dropped: &AtomicU64, mut target: imp
                 let _ = target.write_all(&line);
                 let missing = dropped.swap(0, Ordering::Relaxed);
                 if missing > 0 {
-                    let _ = writeln!(target, "log: {missing} lines dropped, target too slow");
+                    let text = format!("log: {missing} lines dropped, target too slow\n");
+                    let _ = target.write_all(text.as_bytes());
                 }
             }
             Item::Flush(written) => {
@@ -162,6 +239,15 @@ fn clean(event: &[u8]) -> Vec<u8> {
     }
     line.push('\n');
     line.into_bytes()
+}
+
+/// What is logged at a level.
+fn targets(level: LogLevel) -> Targets {
+    let level = filter(level);
+    Targets::new()
+        .with_default(level.min(LIBRARIES))
+        .with_target(env!("CARGO_CRATE_NAME"), level)
+        .with_target(LOG_TARGET, level)
 }
 
 fn filter(level: LogLevel) -> LevelFilter {
@@ -222,6 +308,30 @@ mod tests {
             String::from_utf8(target).unwrap(),
             "one\nlog: 2 lines dropped, target too slow\ntwo\n"
         );
+    }
+
+    #[test]
+    fn syslog_gets_a_datagram_for_each_line() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("log");
+        assert!(Syslog::reach(&path).is_err());
+        let heard = UnixDatagram::bind(&path).unwrap();
+        let mut syslog = Syslog::reach(&path).unwrap();
+        for (line, priority) in [
+            (" INFO culver: mail delivered user=\"ann\"\n", 22),
+            ("ERROR x\n", 19),
+            (" WARN x\n", 20),
+            ("DEBUG x\n", 23),
+            ("log: 2 lines dropped\n", 22),
+        ] {
+            syslog.write_all(line.as_bytes()).unwrap();
+            let mut octets = [0; 200];
+            let length = heard.recv(&mut octets).unwrap();
+            let text = String::from_utf8_lossy(&octets[..length]);
+            let pid = std::process::id();
+            let whole = format!("<{priority}>culver-deliver[{pid}]: {}", line.trim());
+            assert_eq!(text, whole);
+        }
     }
 
     #[test]

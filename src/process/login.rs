@@ -250,6 +250,7 @@ impl Inside<OwnedFd> for Outwards {
             unread,
             tag,
             passage,
+            how,
             capability_asked,
             client_id,
             failed_logins,
@@ -257,6 +258,7 @@ impl Inside<OwnedFd> for Outwards {
         let entry = Entry {
             tag: tag.as_str().as_bytes().to_vec(),
             capability_asked,
+            how,
             opening: Opening {
                 greeting: false,
                 unread,

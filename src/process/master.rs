@@ -27,7 +27,7 @@ use crate::process::message::{
 use crate::process::place::Places;
 use crate::process::ports::Port;
 use crate::process::privileges;
-use crate::process::roles::Roles;
+use crate::process::roles::{self, Roles};
 use crate::process::settings::at_most;
 use crate::process::single::LOCAL_NAMES;
 use crate::process::start::{
@@ -64,10 +64,8 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
         warn!("no tls.certificate: a self-signed one is used, which clients will not trust");
     }
     certificates::warn_of_times(&config.tls, &identities);
-    if let Some(missing) = roles.missing {
-        warn!(
-            "there is no user {missing}: nobody stands in; better: adduser --system --group {missing}"
-        );
+    if !roles.missing.is_empty() {
+        warn!("{}", roles::of_missing(&roles.missing));
     }
     warn_of_few_descriptors(&config.limits);
     let result = runtime.block_on(async {
@@ -401,6 +399,7 @@ impl Master {
 
     /// Ends in order: everybody is told, and waited for. A second signal ends at once; what is still there is killed.
     async fn stop(&mut self, mut happened: mpsc::Receiver<Event>, mut signals: Signals) {
+        self.doors.close();
         if let Some(login) = &self.login {
             login.tell(ToLogin::Stop, None);
         }

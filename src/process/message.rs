@@ -27,9 +27,10 @@ use zeroize::Zeroizing;
 
 use crate::auth::{Granted, Line, Mechanism};
 use crate::config::AuthProtocol;
+use crate::lmtp::Delivered;
 use crate::net::tls::Piece;
 use crate::process::privileges::Ids;
-use crate::session::Opening;
+use crate::session::{How, Opening};
 
 /// The number of a login's connection, given by the login process.
 pub type Connection = u64;
@@ -232,8 +233,8 @@ pub enum ToAuth {
     Login(u32),
     /// An lmtp process of this number is there; its link comes along.
     Lmtp(u32),
-    /// A socket that MTAs connect to comes along, and what is spoken there.
-    Socket(AuthProtocol),
+    /// A socket that MTAs connect to comes along; what is spoken there, and its name.
+    Socket(AuthProtocol, String),
     /// The answer to the question of this number: the file comes along, or the link to who checks a password; or why
     /// not, as a number of errno(3).
     Here(u32, Option<i32>),
@@ -299,6 +300,8 @@ pub struct Entry {
     pub tag: Vec<u8>,
     /// The client asked CAPABILITY before.
     pub capability_asked: bool,
+    /// How the client has logged in, for the log.
+    pub how: How,
     /// What is known of the connection; [`Opening::greeting`] says nothing here.
     pub opening: Opening,
     /// The client's address.
@@ -327,7 +330,7 @@ pub enum Brought {
     /// The message is on the disk; its number.
     Whole(u64),
     /// It is in the mailbox, for good.
-    Placed,
+    Placed(Delivered),
     /// It is not.
     Refused(Refused),
 }

@@ -46,6 +46,7 @@ mod settings;
 pub mod single;
 mod sockets;
 mod start;
+pub mod survey;
 mod users;
 mod way;
 mod worker;

@@ -13,9 +13,10 @@ use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
 use crate::auth::Granted;
+use crate::lmtp::Delivered;
 use crate::mailbox::delivery::{Incoming, Target, Whole};
 use crate::mailbox::fault::Fault;
 use crate::process::link::unexpected;
@@ -37,7 +38,7 @@ const VISITS_MAX: usize = 2000;
 pub struct Mail {
     users: Arc<Users>,
     /// The largest message, in octets.
-    most: Option<u64>,
+    most: u64,
     rations: Rations,
     visits: Semaphore,
     /// Messages that are whole, by their numbers, for as long as the line is there that they came by.
@@ -59,10 +60,10 @@ struct Visit<'a> {
 
 impl Mail {
     /// None yet.
-    pub fn new(users: Arc<Users>, most: Option<u64>) -> Mail {
+    pub fn new(users: Arc<Users>, most: u64) -> Mail {
         Mail {
             users,
-            most: most.map(|most| most.saturating_add(TRACE_MAX)),
+            most: most.saturating_add(TRACE_MAX),
             rations: Rations::new(),
             visits: Semaphore::new(VISITS_MAX),
             whole: Mutex::default(),
@@ -142,10 +143,15 @@ impl Visit<'_> {
                 Bring::Place(number) => {
                     let whole = self.mail.whole().get(&number).cloned();
                     let whole = whole.ok_or_else(|| unexpected("a message that is not there"))?;
+                    let size = whole.size();
                     let placed = self.place(line, &whole).await;
                     self.let_go(whole).await;
                     match placed? {
-                        Ok(()) => Brought::Placed,
+                        Ok(()) => Brought::Placed(Delivered {
+                            user: self.user.to_owned(),
+                            mailbox: self.target.name().to_string(),
+                            size,
+                        }),
                         Err(refused) => Brought::Refused(refused),
                     }
                 }
@@ -164,7 +170,7 @@ impl Visit<'_> {
         let (mut octets, mut size, mut refused) = (first, 0u64, None);
         loop {
             size = size.saturating_add(u64::try_from(octets.len()).unwrap_or(u64::MAX));
-            if self.mail.most.is_some_and(|most| size > most) {
+            if size > self.mail.most {
                 refused = Some(Refused::TooLarge);
             }
             if refused.is_none() {
@@ -229,9 +235,6 @@ impl Visit<'_> {
         let gone = tokio::select! {
             biased;
             placed = &mut placing => {
-                if placed.is_ok() {
-                    info!(user, size = whole.size(), "mail has come");
-                }
                 return Ok(placed);
             }
             gone = gone(line) => gone,
@@ -311,14 +314,9 @@ async fn gone(line: &UnixStream) -> io::Error {
 
 fn refused(user: &str, fault: &Fault) -> Refused {
     match fault {
-        Fault::OverQuota => {
-            info!(user, "mail refused: {fault}");
-            Refused::OverQuota
-        }
-        Fault::OverQuotaForNow => {
-            info!(user, "mail refused: {fault}");
-            Refused::FullForNow
-        }
+        // Lmtp says all that there is to say.
+        Fault::OverQuota => Refused::OverQuota,
+        Fault::OverQuotaForNow => Refused::FullForNow,
         Fault::DiskQuota(_) => {
             warn!(user, "mail refused: {fault}");
             Refused::FullForNow
@@ -343,6 +341,7 @@ mod tests {
     use super::*;
     use crate::auth::AccountFields;
     use crate::config::Config;
+    use crate::lmtp::MESSAGE_MAX;
     use crate::process::accounts;
 
     fn mail(home: &Path) -> (Arc<Mail>, Granted) {
@@ -353,7 +352,7 @@ mod tests {
             master: None,
             account: AccountFields::default(),
         };
-        let mail = Mail::new(Users::new(9, Box::new(describe)), None);
+        let mail = Mail::new(Users::new(9, Box::new(describe)), MESSAGE_MAX);
         (Arc::new(mail), ana)
     }
 
@@ -402,7 +401,15 @@ mod tests {
         say(&mut second, Bring::Open(None, None)).await;
         for line in [&mut first, &mut second] {
             let placed = say(line, Bring::Place(number)).await;
-            assert!(matches!(placed, Brought::Placed), "{placed:?}");
+            let Brought::Placed(delivered) = placed else {
+                panic!("{placed:?}");
+            };
+            let Delivered {
+                user,
+                mailbox,
+                size,
+            } = delivered;
+            assert_eq!((&*user, &*mailbox, size), ("ana", "INBOX", 4));
         }
         assert_eq!(count(home.path(), "tmp"), 1);
         drop((first, second));

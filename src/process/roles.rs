@@ -11,8 +11,19 @@ pub struct Roles {
     pub auth: Option<Ids>,
     /// Lmtp.
     pub lmtp: Option<Ids>,
-    /// A user that there should be and is not.
-    pub missing: Option<&'static str>,
+    /// Users that there should be and are not.
+    pub missing: Vec<&'static str>,
+}
+
+/// What is said of those that are missing.
+pub fn of_missing(missing: &[&str]) -> String {
+    let names = missing.join(", ");
+    let commands: Vec<String> = missing
+        .iter()
+        .map(|name| format!("adduser --system --group {name}"))
+        .collect();
+    let commands = commands.join("; ");
+    format!("no such users of the system: {names}; nobody stands in for them; better: {commands}")
 }
 
 impl Roles {
@@ -23,14 +34,14 @@ impl Roles {
                 login: None,
                 auth: None,
                 lmtp: None,
-                missing: None,
+                missing: Vec::new(),
             };
         }
-        let mut missing = None;
+        let mut missing = Vec::new();
         let mut find = |name| match privileges::system_user_named(name) {
             Some(ids) => Some(ids),
             None => {
-                missing = Some(name);
+                missing.push(name);
                 Some(privileges::NOBODY)
             }
         };
@@ -40,5 +51,19 @@ impl Roles {
             lmtp: with_lmtp.then(|| find("culver-lmtp")).flatten(),
             missing,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_are_missing_are_named() {
+        assert_eq!(
+            of_missing(&["culver-login", "culver-auth"]),
+            "no such users of the system: culver-login, culver-auth; nobody stands in for them; better: \
+             adduser --system --group culver-login; adduser --system --group culver-auth"
+        );
     }
 }

@@ -8,7 +8,7 @@ use tracing::{error, info, warn};
 use crate::net::stream::Stream;
 use crate::process::connection::Inside;
 use crate::process::users::{Purpose, Unserved, Users};
-use crate::session::{self, Code, Handover, Limits, Released, Stop};
+use crate::session::{self, Code, Handover, How, Limits, Released, Stop};
 
 /// What all sessions of a process share.
 #[derive(Clone)]
@@ -28,24 +28,29 @@ impl Service {
         handover: Handover<S>,
         peer: SocketAddr,
     ) -> Option<Released<S>> {
-        let user = handover.passage.user.clone();
+        let (user, master) = (
+            handover.passage.user.clone(),
+            handover.passage.master.clone(),
+        );
+        let How { mechanism, tls } = handover.how;
+        let mechanism = mechanism.name();
         match self.users.enter(&handover.passage, Purpose::Session).await {
             Ok(seat) => {
-                info!(user, %peer, "logged in");
+                info!(user, %peer, mechanism, %tls, master, "logged in");
                 let account = Arc::clone(seat.user());
                 let released =
                     session::run(handover, account, self.limits.clone(), self.stop.clone()).await;
-                info!(user, %peer, "gone");
+                info!(user, %peer, master, "gone");
                 released
             }
             Err(Unserved::TooMany) => {
-                warn!(user, %peer, "login refused: too many connections of this user");
+                warn!(user, %peer, mechanism, %tls, master, "login refused: too many connections of this user");
                 let text = "Too many connections of this user";
                 Box::pin(session::turn_away(handover, Code::Limit, text)).await;
                 None
             }
             Err(Unserved::Failed(error)) => {
-                error!(user, %peer, "login refused: {error}");
+                error!(user, %peer, mechanism, %tls, master, "login refused: {error}");
                 let text = "Your mail cannot be opened; the server's log says why";
                 Box::pin(session::turn_away(handover, Code::Unavailable, text)).await;
                 None

@@ -6,7 +6,7 @@
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
@@ -17,12 +17,36 @@ use rustix::process::geteuid;
 
 use crate::config::{Id, SocketFile};
 
+/// The file of a socket that was made here.
+#[derive(Debug)]
+pub struct Made {
+    path: PathBuf,
+    /// Its device and inode.
+    identity: (u64, u64),
+}
+
+impl Made {
+    /// Removes it, but not what another has put in its place.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn remove(self) -> io::Result<()> {
+        match fs::symlink_metadata(&self.path) {
+            Ok(there) if (there.dev(), there.ino()) == self.identity => fs::remove_file(&self.path),
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
 /// Listens on a socket file, in place of one that nobody listens on any more. `mode` is that of one for which none is asked.
 ///
 /// # Errors
 ///
 /// `AddrInUse` where somebody does; and what the system says.
-pub fn listen(socket: &SocketFile, mode: u32) -> io::Result<UnixListener> {
+pub fn listen(socket: &SocketFile, mode: u32) -> io::Result<(UnixListener, Made)> {
     if is_heard(&socket.path) {
         return Err(io::ErrorKind::AddrInUse.into());
     }
@@ -30,14 +54,23 @@ pub fn listen(socket: &SocketFile, mode: u32) -> io::Result<UnixListener> {
     draft.push(format!(".{}", std::process::id()));
     let draft = PathBuf::from(draft);
     let listener = UnixListener::bind(&draft)?;
-    let ready = prepare(socket, mode, &draft).and_then(|()| fs::rename(&draft, &socket.path));
-    if let Err(error) = ready {
-        // What cannot be used is not left there.
-        let _ = fs::remove_file(&draft);
-        return Err(error);
-    }
+    let ready = prepare(socket, mode, &draft).and_then(|identity| {
+        fs::rename(&draft, &socket.path)?;
+        Ok(identity)
+    });
+    let made = match ready {
+        Ok(identity) => Made {
+            path: socket.path.clone(),
+            identity,
+        },
+        Err(error) => {
+            // What cannot be used is not left there.
+            let _ = fs::remove_file(&draft);
+            return Err(error);
+        }
+    };
     listener.set_nonblocking(true)?;
-    Ok(listener)
+    Ok((listener, made))
 }
 
 /// Whether somebody listens there. Who does not accept just now (connect(2), EAGAIN) does all the same.
@@ -49,7 +82,8 @@ fn is_heard(path: &Path) -> bool {
     matches!(connected, Ok(()) | Err(Errno::AGAIN))
 }
 
-fn prepare(socket: &SocketFile, mode: u32, draft: &PathBuf) -> io::Result<()> {
+/// Gives it owner and mode. Gives its device and inode.
+fn prepare(socket: &SocketFile, mode: u32, draft: &PathBuf) -> io::Result<(u64, u64)> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let made = open(draft, flags, Mode::empty())?;
     let stat = fstat(&made)?;
@@ -79,13 +113,11 @@ fn prepare(socket: &SocketFile, mode: u32, draft: &PathBuf) -> io::Result<()> {
     if user.is_some() || group.is_some() {
         chownat(&made, "", user, group, AtFlags::EMPTY_PATH)?;
     }
-    Ok(())
+    Ok((stat.st_dev, stat.st_ino))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::MetadataExt;
-
     use super::*;
 
     const MODE: u32 = 0o600;
@@ -115,6 +147,26 @@ mod tests {
             listen(&socket, MODE).unwrap_err().kind(),
             io::ErrorKind::NotFound
         );
+    }
+
+    #[test]
+    fn what_is_somebody_elses_stays() {
+        let home = tempfile::tempdir().unwrap();
+        let socket = SocketFile {
+            path: home.path().join("auth"),
+            ..SocketFile::default()
+        };
+        let (listener, made) = listen(&socket, MODE).unwrap();
+        drop(listener);
+        // Another server has begun meanwhile.
+        let (_listener, others) = listen(&socket, MODE).unwrap();
+        made.remove().unwrap();
+        assert!(socket.path.exists());
+        others.remove().unwrap();
+        assert!(!socket.path.exists());
+        let (_listener, gone) = listen(&socket, MODE).unwrap();
+        fs::remove_file(&socket.path).unwrap();
+        gone.remove().unwrap();
     }
 
     #[test]

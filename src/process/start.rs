@@ -48,6 +48,11 @@ pub enum Threads {
 /// Begins what needs threads: the log and the runtime. Rights are dropped by now, but in master.
 pub fn start(level: LogLevel, threads: Threads) -> Result<(Log, Runtime), ServeError> {
     let log = Log::start(level).map_err(ServeError::system("begin to log"))?;
+    Ok((log, runtime(threads)?))
+}
+
+/// What carries tasks.
+pub fn runtime(threads: Threads) -> Result<Runtime, ServeError> {
     let mut builder = match threads {
         Threads::Many | Threads::ManyThatWait => Builder::new_multi_thread(),
         Threads::Few => Builder::new_current_thread(),
@@ -60,13 +65,12 @@ pub fn start(level: LogLevel, threads: Threads) -> Result<(Log, Runtime), ServeE
         Threads::ManyThatWait => PATIENT_THREADS,
         Threads::Many | Threads::Few => DISK_THREADS,
     };
-    let runtime = builder
+    builder
         .max_blocking_threads(waiting)
         .thread_keep_alive(DISK_THREAD_STAYS)
         .enable_all()
         .build()
-        .map_err(ServeError::system("start threads"))?;
-    Ok((log, runtime))
+        .map_err(ServeError::system("start threads"))
 }
 
 /// Hears no signal that means stop or reload: a terminal or a service manager sends these to all processes, and

@@ -140,11 +140,17 @@ mod tests {
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
+    use crate::auth::{Mechanism, Tls};
+    use crate::session::How;
 
     fn entry(unread: &[u8]) -> Entry {
         Entry {
             tag: b"a".to_vec(),
             capability_asked: true,
+            how: How {
+                mechanism: Mechanism::External,
+                tls: Tls::V1_2,
+            },
             opening: Opening {
                 unread: unread.to_vec().into(),
                 client_id: vec![(b"name".to_vec(), None)],

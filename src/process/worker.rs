@@ -17,6 +17,7 @@ use tracing::{debug, warn};
 
 use crate::auth::Granted;
 use crate::imap::core::Tag;
+use crate::lmtp::MESSAGE_MAX;
 use crate::net::shutdown::{SESSIONS_GRACE, drain, note_end};
 use crate::process::ServeError;
 use crate::process::accounts;
@@ -92,7 +93,7 @@ pub fn run(begun: Begun) -> Result<(), ServeError> {
         let master = Link::new(master).map_err(ServeError::system("reach master"))?;
         let (stop_sender, stop) = watch::channel(false);
         let (own_uid, limits) = (privileges::own_uid(), session_limits(&config));
-        let most = config.mail.max_message_size.limit();
+        let most = config.mail.max_message_size.limit().unwrap_or(MESSAGE_MAX);
         let users = Users::new(
             at_most(config.limits.connections_per_user),
             Box::new(move |granted| accounts::of_granted(&config, own_uid, granted)),
@@ -234,6 +235,7 @@ fn handover<S>(stream: S, tag: Tag, granted: Granted, entry: Entry) -> Handover<
         unread: entry.opening.unread,
         tag,
         passage: granted,
+        how: entry.how,
         capability_asked: entry.capability_asked,
         client_id: entry.opening.client_id,
         failed_logins: entry.opening.failed_logins,

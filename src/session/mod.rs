@@ -39,7 +39,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::auth::{Channel, Granted, Mechanism};
+use crate::auth::{Channel, Granted, Mechanism, Tls};
 use crate::imap::core::Tag;
 use crate::imap::name::MailboxName;
 pub use crate::imap::response::Code;
@@ -114,8 +114,8 @@ impl Default for Limits {
 /// What the greeting and CAPABILITY depend on before login.
 #[derive(Clone, Debug)]
 pub struct Situation {
-    /// The line is protected by TLS.
-    pub tls: bool,
+    /// Whether the line is protected by TLS.
+    pub tls: Tls,
     /// STARTTLS is possible.
     pub starttls: bool,
     /// A plain password may cross this line.
@@ -144,12 +144,23 @@ pub struct Handover<S, P = Granted> {
     pub tag: Tag,
     /// What was granted: who it is, or the way to whoever serves them.
     pub passage: P,
+    /// How the client has logged in, and under what, for the log.
+    pub how: How,
     /// The client asked CAPABILITY before: it is answered in the form it then expects.
     pub capability_asked: bool,
     /// What the client said in ID; empty if nothing.
     pub client_id: ClientId,
     /// Logins that failed on this connection.
     pub failed_logins: u32,
+}
+
+/// How a client has logged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct How {
+    /// By which mechanism.
+    pub mechanism: Mechanism,
+    /// Whether under TLS.
+    pub tls: Tls,
 }
 
 /// How NotAuthenticated begins.

@@ -5,7 +5,7 @@ use tokio::io::{ReadHalf, WriteHalf};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use crate::auth::{Line, Mechanism, Purpose, Step, Verdict, sasl};
+use crate::auth::{Line, Mechanism, Purpose, Step, Tls, Verdict, sasl};
 use crate::imap::capability;
 use crate::imap::command::{Command, CommandBody, StateName};
 use crate::imap::core::{Secret, Tag};
@@ -17,7 +17,7 @@ use crate::session::reader::Reader;
 use crate::session::reply::End;
 use crate::session::writer::Writer;
 use crate::session::{
-    ClientId, Handover, Limits, Opening, Situation, Stop, Stream, farewell, stopped,
+    ClientId, Handover, How, Limits, Opening, Situation, Stop, Stream, farewell, stopped,
 };
 
 /// Bad commands in a row before the connection ends.
@@ -116,11 +116,15 @@ pub async fn prelogin<S: Stream, A: Authenticate>(
             let stream = input.unsplit(writer.into_half());
             match outcome {
                 Outcome::StartTls => PreloginEnd::StartTls(stream),
-                Outcome::Login(tag, passage) => PreloginEnd::Handover(Handover {
+                Outcome::Login(tag, passage, mechanism) => PreloginEnd::Handover(Handover {
                     stream,
                     unread,
                     tag,
                     passage,
+                    how: How {
+                        mechanism,
+                        tls: situation.tls,
+                    },
                     capability_asked,
                     client_id,
                     failed_logins,
@@ -153,7 +157,7 @@ struct Stranger<'a, S, A> {
 /// What there is to do next for somebody else. All that was said before has been sent.
 enum Outcome<P> {
     StartTls,
-    Login(Tag, P),
+    Login(Tag, P, Mechanism),
 }
 
 impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
@@ -253,7 +257,7 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
     /// STARTTLS (RFC 3501 §6.2.1). What an attacker on the line slipped in behind it must not be taken for
     /// the client's words after TLS has begun, so any of it ends the connection.
     async fn starttls(&mut self, tag: &Tag) -> Result<Option<Outcome<A::Passage>>, End> {
-        if self.situation.tls || !self.situation.starttls {
+        if self.is_secure() || !self.situation.starttls {
             self.bad(Some(tag), None, "TLS is active already, or not available")?;
             return Ok(None);
         }
@@ -295,6 +299,7 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
         let line = Line {
             peer: self.situation.peer.clone(),
             purpose: Purpose::Session,
+            tls: self.situation.tls,
             channel: self.situation.channel.clone(),
             shown: match mechanism {
                 Mechanism::External => self.situation.shown.clone(),
@@ -307,7 +312,13 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
         loop {
             let challenge = match step {
                 Step::Challenge(challenge) => challenge,
-                Step::Verdict(verdict) => return self.verdict(tag, verdict),
+                Step::Verdict(Verdict::Granted(passage)) => {
+                    return Ok(Some(Outcome::Login(tag, passage, mechanism)));
+                }
+                Step::Verdict(refusal) => {
+                    self.refuse(&tag, refusal)?;
+                    return Ok(None);
+                }
             };
             self.writer.continuation(&sasl::encode(&challenge));
             self.writer.flush().await?;
@@ -334,23 +345,24 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
         }
     }
 
-    fn verdict(
-        &mut self,
-        tag: Tag,
-        verdict: Verdict<A::Passage>,
-    ) -> Result<Option<Outcome<A::Passage>>, End> {
+    /// Says why nobody is let in.
+    fn refuse(&mut self, tag: &Tag, verdict: Verdict<A::Passage>) -> Result<(), End> {
         match verdict {
-            Verdict::Granted(passage) => return Ok(Some(Outcome::Login(tag, passage))),
-            Verdict::Denied => self.failed(&tag)?,
+            Verdict::Granted(_) => {}
+            Verdict::Denied => self.failed(tag)?,
             Verdict::Disabled(reason) => {
-                self.no(&tag, Code::AuthorizationFailed, &reason);
+                self.no(tag, Code::AuthorizationFailed, &reason);
             }
             Verdict::Unavailable => {
                 let text = "Temporary authentication failure.";
-                self.no(&tag, Code::Unavailable, text);
+                self.no(tag, Code::Unavailable, text);
             }
         }
-        Ok(None)
+        Ok(())
+    }
+
+    fn is_secure(&self) -> bool {
+        self.situation.tls != Tls::No
     }
 
     /// The same words, whoever it was and whatever was wrong.
@@ -380,7 +392,7 @@ impl<S: Stream, A: Authenticate> Stranger<'_, S, A> {
         let announced = self.offered().filter(|one| allowed || !one.is_plaintext());
         let mechanisms: Vec<&str> = announced.map(Mechanism::capability).collect();
         let list = capability::before_login(capability::BeforeLogin {
-            starttls: self.situation.starttls && !self.situation.tls,
+            starttls: self.situation.starttls && !self.is_secure(),
             login_allowed: self.situation.login_allowed,
             mechanisms: &mechanisms,
         });

@@ -96,11 +96,16 @@ fn at_sigterm_all_end_in_order() {
     ];
     let pids: Vec<u32> = hall.processes().iter().map(|one| one.pid).collect();
     assert_eq!(pids.len(), 6);
+    let sockets = ["auth", "userdb", "lmtp"].map(|name| hall.at(name));
+    wait_until("the sockets", || sockets.iter().all(|path| path.exists()));
     signal(hall.master(), Signal::TERM);
     for client in &mut clients {
         assert!(rest(client).last().unwrap().starts_with("* BYE"));
     }
     assert!(hall.end().success());
+    for socket in sockets {
+        assert!(!socket.exists(), "left behind: {}", socket.display());
+    }
     wait_until("the end of all", || {
         pids.iter().all(|pid| show(*pid).is_none())
     });

@@ -448,6 +448,14 @@ fn what_the_manual_says_is_too_much_is() {
     let noop = |length| format!("NOOP {}", "x".repeat(length));
     assert_eq!(mta.say(&noop(longest)), "250 2.0.0 OK");
     assert_eq!(mta.say(&noop(longest + 1)), "500 5.5.2 Line too long");
+    let largest = stated("octets of a message by LMTP");
+    let reply = mta.say(&format!("MAIL FROM:<a@b> SIZE={}", largest + 1));
+    assert_eq!(reply, "552 5.3.4 Message too large");
+    assert_eq!(
+        mta.say(&format!("MAIL FROM:<a@b> SIZE={largest}")),
+        "250 2.1.0 OK"
+    );
+    mta.say("RSET");
     mta.envelope(&vec!["ann"; stated("recipients of a message by LMTP")]);
     let reply = mta.say("RCPT TO:<ann>");
     assert_eq!(reply, "452 4.5.3 Too many recipients");
@@ -489,7 +497,8 @@ fn whom_a_trusted_filter_names_is_in_the_trace() {
         "{text}"
     );
     wait_until("a line of the log", || {
-        hall.log().contains("from=Some(192.0.2.7)")
+        hall.log()
+            .contains(" client=192.0.2.7 to=\"ann\" from=\"a@b\"")
     });
     // Whoever may connect to a path may be anybody.
     let mut mta = Mta::open(&hall);

@@ -16,6 +16,7 @@ mod lmtp;
 mod lmtp_ends;
 mod mail;
 mod mta;
+mod notes;
 mod proxied;
 mod renewal;
 mod strangers;

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::auth::scram::tests::answer;
-use crate::auth::{Hash, Outside, Proof, Question, Scram};
+use crate::auth::{Hash, Outside, Proof, Question, Scram, Tls};
 use crate::config::Config;
 
 /// All of them have the password `pencil`.
@@ -66,6 +66,7 @@ impl House {
         let line = Line {
             peer: "203.0.113.7".to_owned(),
             purpose: Purpose::Session,
+            tls: Tls::No,
             channel,
             shown: Vec::new(),
             certified: None,
@@ -312,6 +313,7 @@ async fn a_certificate_that_is_not_believed_is_a_guess() {
         let line = Line {
             peer: "203.0.113.7".to_owned(),
             purpose: Purpose::Session,
+            tls: Tls::No,
             channel: None,
             shown: Vec::new(),
             certified: None,

@@ -228,7 +228,7 @@ async fn a_guess_is_told_before_it_is_held_back() {
     let auth = authenticator(directory.path(), "", &["users"]);
     for seconds in [2, 4] {
         let (sender, mut told) = tokio::sync::mpsc::unbounded_channel();
-        let tell = move |verdict: &Verdict| sender.send(verdict.clone()).unwrap();
+        let tell = move |verdict: &Verdict, _: Option<&str>| sender.send(verdict.clone()).unwrap();
         let guess = auth.log_in(credentials("ann", "x"), tell);
         let gone = time::timeout(Duration::from_secs(1), guess).await;
         assert!(gone.is_err(), "{seconds}");
@@ -244,7 +244,7 @@ async fn a_guess_is_told_before_it_is_held_back() {
 async fn a_guess_is_told_whoever_waits() {
     let (auth, slow) = slow();
     let (sender, mut told) = tokio::sync::mpsc::unbounded_channel();
-    let tell = move |verdict: &Verdict| sender.send(verdict.clone()).unwrap();
+    let tell = move |verdict: &Verdict, _: Option<&str>| sender.send(verdict.clone()).unwrap();
     let guess = auth.log_in(credentials("ann", "guess"), tell);
     let gone = time::timeout(Duration::from_millis(100), guess).await;
     assert!(gone.is_err());

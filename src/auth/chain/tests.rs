@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio::time;
 
 use super::*;
-use crate::auth::{Line, Proof, Purpose, Question, hash};
+use crate::auth::{Line, Proof, Purpose, Question, Tls, hash};
 use crate::config::Config;
 
 const USERS: &str = "\
@@ -37,6 +37,7 @@ pub(super) fn credentials(user: &str, password: &str) -> Credentials {
         line: Line {
             peer: "203.0.113.7:4711".to_owned(),
             purpose: Purpose::Session,
+            tls: Tls::No,
             channel: None,
             shown: Vec::new(),
             certified: None,
@@ -47,7 +48,7 @@ pub(super) fn credentials(user: &str, password: &str) -> Credentials {
 impl Authenticator {
     /// Says who has these credentials, and nobody else hears of it.
     pub(super) async fn check(&self, credentials: Credentials) -> Verdict {
-        self.log_in(credentials, |_| ()).await
+        self.log_in(credentials, |_, _| ()).await
     }
 }
 

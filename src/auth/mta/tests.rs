@@ -247,7 +247,8 @@ async fn what_is_not_in_the_protocol_ends_it() {
         while let Some(said) = mta.line().await {
             assert!(said.starts_with("CONT\t1\t"), "{line}: {said}");
         }
-        mta.served.await.unwrap().unwrap();
+        let error = mta.served.await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{line}");
     }
 }
 

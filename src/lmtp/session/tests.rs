@@ -3,6 +3,7 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
 use super::*;
+use crate::lmtp::MESSAGE_MAX;
 use crate::lmtp::line::LINE_MAX;
 
 mod town;
@@ -19,7 +20,7 @@ fn town() -> Town {
     })
 }
 
-fn setting(most: Option<u64>) -> Setting {
+fn setting(most: u64) -> Setting {
     Setting {
         host: "mx.test".to_owned(),
         most,
@@ -29,7 +30,7 @@ fn setting(most: Option<u64>) -> Setting {
 }
 
 /// All that is said to a client that says this and hangs up, and what was brought, without its trace.
-async fn dialogue(said: &[u8], most: Option<u64>) -> (Vec<String>, Vec<(String, String)>) {
+async fn dialogue(said: &[u8], most: u64) -> (Vec<String>, Vec<(String, String)>) {
     let (client, server) = duplex(1 << 12);
     let (town, setting) = (town(), setting(most));
     let (_stop, stopping) = watch::channel(false);
@@ -64,7 +65,7 @@ async fn a_reply_for_each_recipient() {
     let said = b"LHLO client.test\r\nMAIL FROM:<a@b>\r\nRCPT TO:<ann@x>\r\nRCPT TO:<nobody@x>\r\n\
         RCPT TO:<full@x>\r\nRCPT TO:<later@x>\r\nRCPT TO:<bob+Box@x>\r\nRCPT TO:<ann@x>\r\nDATA\r\n\
         one\r\n..two\r\n.\r\nNOOP\r\nQUIT\r\n";
-    let (lines, brought) = dialogue(said, None).await;
+    let (lines, brought) = dialogue(said, MESSAGE_MAX).await;
     assert_eq!(
         lines,
         [
@@ -74,7 +75,7 @@ async fn a_reply_for_each_recipient() {
             "250-CHUNKING",
             "250-ENHANCEDSTATUSCODES",
             "250-PIPELINING",
-            "250-SIZE",
+            "250-SIZE 2147483647",
             "250 SMTPUTF8",
             "250 2.1.0 OK",
             "250 2.1.5 OK",
@@ -103,12 +104,34 @@ async fn a_reply_for_each_recipient() {
     );
 }
 
+/// RFC 5321 §4.1.4 has a client say LHLO first, and lets a server that goes by the address do without; so does Dovecot.
+#[tokio::test]
+async fn who_has_not_said_lhlo_brings_mail_all_the_same() {
+    let said = b"MAIL FROM:<a@b>\r\nLHLO x\r\nRCPT TO:<ann>\r\nMAIL FROM:<a@b>\r\nRCPT TO:<ann>\r\nDATA\r\n.\r\nQUIT\r\n";
+    let (mut lines, brought) = dialogue(said, MESSAGE_MAX).await;
+    lines.retain(|line| !line.starts_with("250-"));
+    assert_eq!(
+        lines[1..],
+        [
+            "250 2.1.0 OK",
+            "250 SMTPUTF8",
+            "503 5.5.0 MAIL needed first",
+            "250 2.1.0 OK",
+            "250 2.1.5 OK",
+            "354 OK",
+            "250 2.0.0 <ann> Saved",
+            "221 2.0.0 Bye",
+        ]
+    );
+    assert_eq!(brought, [pair("ann/INBOX", "")]);
+}
+
 #[tokio::test]
 async fn chunks() {
     let said =
         b"MAIL FROM:<a@b>\r\nRCPT TO:<ann>\r\nBDAT 5\r\n.\r\n.\rBDAT 0\r\nDATA\r\nMAIL FROM:<c@d>\r\n\
         BDAT 3 LAST\r\n\nx\0RSET\r\nBDAT 6 LAST\r\nQUIT\r\nQUIT\r\n";
-    let (lines, brought) = dialogue(said, None).await;
+    let (lines, brought) = dialogue(said, MESSAGE_MAX).await;
     assert_eq!(
         lines,
         [
@@ -134,7 +157,7 @@ async fn what_is_too_large_is_swallowed() {
         DATA\r\n12345678901\r\nQUIT\r\n.\r\nMAIL FROM:<a@b>\r\nRCPT TO:<ann>\r\nBDAT 11\r\n12345678901\
         MAIL FROM:<a@b>\r\nRCPT TO:<ann>\r\nBDAT 11 LAST\r\n12345678901\
         MAIL FROM:<a@b>\r\nRCPT TO:<ann>\r\nDATA\r\n12345678\r\n.\r\nQUIT\r\n";
-    let (lines, brought) = dialogue(said, Some(10)).await;
+    let (lines, brought) = dialogue(said, 10).await;
     assert_eq!(
         lines,
         [
@@ -175,7 +198,7 @@ async fn nothing_is_smuggled() {
     ] {
         let smuggled = format!("a{end}MAIL FROM:<evil@x>\r\nRCPT TO:<bob>\r\nDATA\r\nb\r\n");
         let said = format!("MAIL FROM:<a@b>\r\nRCPT TO:<ann>\r\nDATA\r\n{smuggled}.\r\nQUIT\r\n");
-        let (lines, brought) = dialogue(said.as_bytes(), None).await;
+        let (lines, brought) = dialogue(said.as_bytes(), MESSAGE_MAX).await;
         assert_eq!(lines.len(), 6, "{end:?}: {lines:?}");
         let [(to, text)] = brought.try_into().unwrap();
         assert_eq!(to, "ann/INBOX", "{end:?}");
@@ -191,7 +214,7 @@ async fn a_message_that_does_not_end_is_nobodys() {
         "BDAT 50 LAST\r\nhalf",
     ] {
         let said = format!("MAIL FROM:<a@b>\r\nRCPT TO:<ann>\r\n{tail}");
-        let (lines, brought) = dialogue(said.as_bytes(), None).await;
+        let (lines, brought) = dialogue(said.as_bytes(), MESSAGE_MAX).await;
         assert!(brought.is_empty(), "{tail:?}");
         assert!(
             !lines.iter().any(|line| line.ends_with("Saved")),
@@ -204,7 +227,7 @@ async fn a_message_that_does_not_end_is_nobodys() {
 async fn lines_that_are_none() {
     let long = "x".repeat(LINE_MAX * 3);
     let said = format!("{long}\r\nNOOP\nNO\0OP\r\nEHLO x\r\nNOOP\r\nDATA\r\nQUIT\r\n");
-    let (lines, _) = dialogue(said.as_bytes(), None).await;
+    let (lines, _) = dialogue(said.as_bytes(), MESSAGE_MAX).await;
     assert_eq!(
         lines[1..],
         [
@@ -217,7 +240,7 @@ async fn lines_that_are_none() {
             "221 2.0.0 Bye",
         ]
     );
-    let (lines, _) = dialogue("x\r\n".repeat(20).as_bytes(), None).await;
+    let (lines, _) = dialogue("x\r\n".repeat(20).as_bytes(), MESSAGE_MAX).await;
     assert_eq!(lines.len(), 1 + WRONG_MAX);
     assert_eq!(
         lines.last().unwrap(),
@@ -231,7 +254,7 @@ async fn there_are_only_so_many_recipients() {
         "MAIL FROM:<a@b>\r\n{}QUIT\r\n",
         "RCPT TO:<ann>\r\n".repeat(RECIPIENTS_MAX + 1)
     );
-    let (lines, _) = dialogue(said.as_bytes(), None).await;
+    let (lines, _) = dialogue(said.as_bytes(), MESSAGE_MAX).await;
     let ok = lines.iter().filter(|line| *line == "250 2.1.5 OK");
     assert_eq!(ok.count(), RECIPIENTS_MAX);
     assert!(lines.contains(&"452 4.5.3 Too many recipients".to_owned()));
@@ -244,7 +267,7 @@ async fn octets_that_are_no_letters_cost_nobody_the_connection() {
         &b"RCPT TO:<an\xff@x>\r\n".repeat(WRONG_MAX + 1),
         b"RCPT TO:<ann+\xff@x>\r\nDATA\r\n\xff\r\n.\r\nQUIT\r\n",
     ];
-    let (lines, brought) = dialogue(&said.concat(), None).await;
+    let (lines, brought) = dialogue(&said.concat(), MESSAGE_MAX).await;
     let nobody = "550 5.1.1 <an\u{fffd}@x> User doesn't exist: an\u{fffd}@x";
     assert_eq!(lines[9..9 + WRONG_MAX + 1], vec![nobody; WRONG_MAX + 1]);
     assert_eq!(
@@ -262,7 +285,7 @@ async fn octets_that_are_no_letters_cost_nobody_the_connection() {
 /// Says this and hears what is answered up to a line, and how long that took.
 async fn heard_until(said: &[u8], last: &str) -> (String, Duration) {
     let (client, server) = duplex(1 << 16);
-    let (town, setting) = (town(), setting(None));
+    let (town, setting) = (town(), setting(MESSAGE_MAX));
     let (_stop, stopping) = watch::channel(false);
     let (mut read, mut write) = tokio::io::split(client);
     write.write_all(said).await.unwrap();
@@ -303,7 +326,7 @@ async fn that_mail_was_brought_is_said_at_once() {
 #[tokio::test]
 async fn a_server_that_stops_gives_up_what_is_not_whole() {
     let (client, server) = duplex(1 << 12);
-    let (town, setting) = (town(), setting(None));
+    let (town, setting) = (town(), setting(MESSAGE_MAX));
     let (stop, stopping) = watch::channel(false);
     let (mut read, mut write) = tokio::io::split(client);
     let talking = async {
@@ -339,7 +362,7 @@ async fn who_is_believed_speaks_for_others() {
         let setting = Setting {
             peer: Some(IpAddr::from([10, 0, 0, 1])),
             xclient,
-            ..setting(None)
+            ..setting(MESSAGE_MAX)
         };
         let (_stop, stopping) = watch::channel(false);
         let (mut read, mut write) = tokio::io::split(client);
@@ -382,7 +405,7 @@ async fn who_is_believed_speaks_for_others() {
 #[tokio::test(start_paused = true)]
 async fn who_has_no_mail_for_long_makes_room() {
     let (client, server) = duplex(1 << 12);
-    let (town, setting) = (town(), setting(None));
+    let (town, setting) = (town(), setting(MESSAGE_MAX));
     let (_stop, stopping) = watch::channel(false);
     let (mut read, mut write) = tokio::io::split(client);
     let begun = Instant::now();
@@ -415,7 +438,7 @@ async fn who_has_no_mail_for_long_makes_room() {
 async fn a_message_comes_to_its_end_or_makes_room() {
     for begin in [&b"DATA\r\n"[..], b"BDAT 1000\r\n"] {
         let (client, server) = duplex(1 << 12);
-        let (town, setting) = (town(), setting(None));
+        let (town, setting) = (town(), setting(MESSAGE_MAX));
         let (_stop, stopping) = watch::channel(false);
         let (mut read, mut write) = tokio::io::split(client);
         let begun = Instant::now();

@@ -257,7 +257,12 @@ fn mistakes_in_files_are_named() {
         (&certificate, &locked, "encrypted", &locked),
         (&certificate, &other_key, "does not match", &other_key),
         (&certificate, &other_key, "does not match", &certificate),
-        (&cut, &key, "not valid PEM", &cut),
+        (
+            &cut,
+            &key,
+            "not valid PEM: \"CERTIFICATE\" has no end",
+            &cut,
+        ),
         (&not_der, &key, "cannot use", &not_der),
     ] {
         let text = Material::load(certificate, key).unwrap_err().to_string();

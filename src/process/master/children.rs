@@ -39,9 +39,9 @@ impl Master {
         let setup = (&setup, &believed);
         let auth = Child::start(Who::Auth, number, setup, &[], &self.events, wrap);
         let auth = auth.await?;
-        for (purpose, socket) in self.doors.copies()? {
-            if let For::Auth(protocol) = purpose {
-                auth.tell(ToAuth::Socket(protocol), Some(socket));
+        for door in self.doors.copies()? {
+            if let For::Auth(protocol) = door.purpose {
+                auth.tell(ToAuth::Socket(protocol, door.place), Some(door.socket));
             }
         }
         self.auth = Some(auth);
@@ -75,12 +75,13 @@ impl Master {
     /// Opens the sockets for MTAs that are not open yet, and gives them to those who serve them; tries again later with
     /// what still is not.
     pub(super) fn open_doors(&mut self, first: bool) {
-        for (purpose, socket) in self.doors.open(first) {
-            match purpose {
+        for door in self.doors.open(first) {
+            let socket = door.socket;
+            match door.purpose {
                 For::Auth(protocol) => self
                     .auth
                     .as_ref()
-                    .map(|auth| auth.tell(ToAuth::Socket(protocol), Some(socket))),
+                    .map(|auth| auth.tell(ToAuth::Socket(protocol, door.place), Some(socket))),
                 For::Lmtp => self
                     .lmtp
                     .as_ref()
@@ -157,9 +158,9 @@ impl Master {
             host: hostname(&self.config),
         });
         let mut sockets = self.doors.copies()?;
-        sockets.retain(|(purpose, _)| *purpose == For::Lmtp);
+        sockets.retain(|door| door.purpose == For::Lmtp);
         let mut descriptors: Vec<BorrowedFd<'_>> = vec![here.as_fd()];
-        descriptors.extend(sockets.iter().map(|(_, socket)| socket.as_fd()));
+        descriptors.extend(sockets.iter().map(|door| door.socket.as_fd()));
         let number = self.number();
         let wrap = |said: FromLmtp| Said::Lmtp(said);
         let setup = (&setup, &Identities::default());

@@ -6,8 +6,8 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::*;
-use crate::auth::Granted;
 use crate::auth::sasl::Exchange;
+use crate::auth::{Granted, Tls};
 use crate::session::client::Client;
 
 const GREETING: &str = "* OK [CAPABILITY IMAP4rev1 IMAP4rev2 SASL-IR ID ENABLE IDLE LITERAL- AUTH=PLAIN AUTH=LOGIN] Culver ready.";
@@ -83,7 +83,7 @@ fn start(situation: Situation, room: usize) -> (Client, Server) {
 
 fn secure() -> Situation {
     Situation {
-        tls: true,
+        tls: Tls::V1_3,
         starttls: true,
         login_allowed: true,
         mechanisms: [Mechanism::Plain, Mechanism::Login].into(),
@@ -95,7 +95,7 @@ fn secure() -> Situation {
 
 fn in_clear() -> Situation {
     Situation {
-        tls: false,
+        tls: Tls::No,
         starttls: true,
         login_allowed: false,
         mechanisms: [Mechanism::Plain, Mechanism::Login].into(),

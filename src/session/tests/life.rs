@@ -3,6 +3,12 @@
 use tokio::time::Instant;
 
 use super::*;
+use crate::auth::{Mechanism, Tls};
+
+const HOW: How = How {
+    mechanism: Mechanism::Plain,
+    tls: Tls::No,
+};
 
 #[tokio::test]
 async fn a_login_is_answered_in_the_form_the_client_looks_for() {
@@ -18,6 +24,7 @@ async fn a_login_is_answered_in_the_form_the_client_looks_for() {
                 master: None,
                 account: Default::default(),
             },
+            how: HOW,
             capability_asked,
             client_id: ClientId::new(),
             failed_logins: 0,
@@ -48,6 +55,7 @@ async fn a_user_who_cannot_be_served() {
             master: None,
             account: Default::default(),
         },
+        how: HOW,
         capability_asked: false,
         client_id: ClientId::new(),
         failed_logins: 0,

@@ -6,7 +6,7 @@
 
 use culver::lmtp::session::{Setting, serve};
 // The mail system, which is shared with the unit tests, knows these by the path of this module.
-use culver::lmtp::{Desk, Refusal, Transfer, Wanted};
+use culver::lmtp::{Delivered, Desk, Refusal, Transfer, Wanted};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex, split};
 use tokio::sync::watch;
 
@@ -57,7 +57,7 @@ async fn talk(said: &[u8], length: usize) -> (Vec<String>, Vec<Mail>) {
     });
     let setting = Setting {
         host: "mx.test".to_owned(),
-        most: Some(1000),
+        most: 1000,
         peer: None,
         xclient: true,
     };

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use crate::lmtp::{Desk, Refusal, Transfer, Wanted};
+use crate::lmtp::{Delivered, Desk, Refusal, Transfer, Wanted};
 use tokio::time::Instant;
 
 /// A message: to whom, and what.
@@ -92,14 +92,21 @@ impl Transfer for Cart {
         self.octets.extend_from_slice(octets);
     }
 
-    async fn end(self, deadline: Instant) -> Vec<Result<(), Refusal>> {
+    async fn end(self, deadline: Instant) -> Vec<Result<Delivered, Refusal>> {
         // Four minutes; the test may have been slow.
         let left = (deadline - Instant::now()).as_secs();
         assert!((200..=240).contains(&left), "{left}");
         let is_full = |recipient: &String| recipient.starts_with("full");
         let result = |recipient: &String| match is_full(recipient) {
             true => Err(Refusal::OverQuota),
-            false => Ok(()),
+            false => {
+                let (user, mailbox) = recipient.split_once('/').unwrap();
+                Ok(Delivered {
+                    user: user.to_owned(),
+                    mailbox: mailbox.to_owned(),
+                    size: u64::try_from(self.octets.len()).unwrap(),
+                })
+            }
         };
         let results = self.recipients.iter().map(result).collect();
         let recipients = self.recipients.into_iter();
