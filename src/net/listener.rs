@@ -126,6 +126,7 @@ where
         };
         match accepted {
             Ok((tcp, peer)) => {
+                let peer = canonical(peer);
                 if reserve.is_none() {
                     reserve = spare();
                 }
@@ -204,7 +205,7 @@ fn prepare(tcp: TcpStream, peer: SocketAddr, place: Place) -> io::Result<Accepte
     sockopt::set_tcp_keepidle(&tcp, KEEPALIVE_IDLE)?;
     sockopt::set_tcp_keepintvl(&tcp, KEEPALIVE_INTERVAL)?;
     sockopt::set_tcp_keepcnt(&tcp, KEEPALIVE_PROBES)?;
-    let local = tcp.local_addr()?;
+    let local = canonical(tcp.local_addr()?);
     Ok(Accepted {
         tcp,
         peer,
@@ -212,6 +213,11 @@ fn prepare(tcp: TcpStream, peer: SocketAddr, place: Place) -> io::Result<Accepte
         place,
         proxied: false,
     })
+}
+
+/// As an IPv4 address where it is one: a port for IPv6 sees these as `::ffff:192.0.2.1`.
+pub fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 /// Says `refusal` if it can be said without waiting; the caller closes.
@@ -329,6 +335,17 @@ mod tests {
         assert!(TcpStream::connect(address).await.is_err());
         drop(third);
         assert_eq!(drain(&mut sessions, SESSIONS_GRACE).await, 0);
+    }
+
+    #[test]
+    fn an_ipv4_address_is_one_in_ipv6_too() {
+        for (address, known) in [
+            ("[::ffff:192.0.2.1]:7", "192.0.2.1:7"),
+            ("192.0.2.1:7", "192.0.2.1:7"),
+            ("[2001:db8::1]:7", "[2001:db8::1]:7"),
+        ] {
+            assert_eq!(canonical(address.parse().unwrap()).to_string(), known);
+        }
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ use tracing::{debug, warn};
 use crate::auth::{Channel, Mechanism, Tls};
 use crate::config::Plaintext;
 use crate::net::limits::Place;
-use crate::net::listener::{Accepted, Refusals, Seldom, turn_away};
+use crate::net::listener::{Accepted, Refusals, Seldom, canonical, turn_away};
 use crate::net::proxy::{self, Ends};
 use crate::net::shutdown::stopped;
 use crate::net::stream::Stream;
@@ -154,8 +154,8 @@ impl<A: Authenticate + Sync> Entrance<A> {
                 source,
                 destination,
             })) => {
-                accepted.peer = source;
-                accepted.local = destination;
+                accepted.peer = canonical(source);
+                accepted.local = canonical(destination);
             }
             Ok(None) => {}
             // So does whoever asks whether anybody is there.
@@ -208,7 +208,7 @@ impl<A: Authenticate + Sync> Entrance<A> {
         channel: &mut Option<Channel>,
         opening: Opening,
     ) -> Option<Handover<Stream, A::Passage>> {
-        let peer = line.peer.ip().to_canonical().to_string();
+        let peer = line.peer.ip().to_string();
         let in_clear = Situation {
             tls: Tls::No,
             starttls: true,
