@@ -68,12 +68,14 @@ impl fmt::Display for Who {
 /// What happens to master.
 #[derive(Debug)]
 pub enum Event {
-    /// The process of this number has said something.
-    Said(Who, u32, Said),
+    /// The process of this number has said something, and has sent a descriptor with it.
+    Said(Who, u32, Said, Option<OwnedFd>),
     /// One has ended.
     Gone(Gone),
     /// It is time to start one again.
     Again(Who),
+    /// The worker of this number has had its time to begin.
+    Overdue(u32),
     /// Certificates have been renewed.
     Certificates(Identities),
     /// A look at a user's mail has found this, or nothing; `None`: it is late and goes on.
@@ -114,7 +116,8 @@ pub struct Child<M> {
     /// Its number; no other has it.
     pub number: u32,
     queue: mpsc::Sender<(M, Option<OwnedFd>)>,
-    deaf: Arc<Notify>,
+    /// It is not well, and is to be ended.
+    ill: Arc<Notify>,
 }
 
 impl<M: Serialize + Send + Sync + 'static> Child<M> {
@@ -173,8 +176,8 @@ impl<M: Serialize + Send + Sync + 'static> Child<M> {
         let link = Arc::new(link);
         let (queue, mut waiting) = mpsc::channel::<(M, Option<OwnedFd>)>(QUEUE);
         let (out, events) = (Arc::clone(&link), events.clone());
-        let deaf = Arc::new(Notify::new());
-        let gone_deaf = Arc::clone(&deaf);
+        let ill = Arc::new(Notify::new());
+        let gone_ill = Arc::clone(&ill);
         let writing = async move {
             while let Some((message, descriptor)) = waiting.recv().await {
                 let descriptor = descriptor.as_ref().map(OwnedFd::as_fd);
@@ -188,7 +191,7 @@ impl<M: Serialize + Send + Sync + 'static> Child<M> {
             let trouble = tokio::select! {
                 heard = hear(&link, &who, number, &events, wrap) => heard.err(),
                 written = writing => written.err(),
-                () = gone_deaf.notified() => Some(io::Error::other("it takes no messages")),
+                () = gone_ill.notified() => Some(io::Error::other("it does not do what it is told")),
                 () = after(limit) => Some(io::ErrorKind::TimedOut.into()),
             };
             drop(link);
@@ -206,20 +209,21 @@ impl<M: Serialize + Send + Sync + 'static> Child<M> {
             // Nobody hears it once master is at its end.
             let _ = events.send(Event::Gone(Gone { who, number, how })).await;
         });
-        Child {
-            number,
-            queue,
-            deaf,
-        }
+        Child { number, queue, ill }
     }
 
     /// Tells it something; `false`: it does not listen, and is ended for that.
     pub fn tell(&self, message: M, descriptor: Option<OwnedFd>) -> bool {
         let told = self.queue.try_send((message, descriptor));
         if matches!(told, Err(TrySendError::Full(_))) {
-            self.deaf.notify_one();
+            self.end();
         }
         told.is_ok()
+    }
+
+    /// Has it ended, for it does not do what it is told.
+    pub fn end(&self) {
+        self.ill.notify_one();
     }
 
     /// Another that tells the same process.
@@ -227,7 +231,7 @@ impl<M: Serialize + Send + Sync + 'static> Child<M> {
         Child {
             number: self.number,
             queue: self.queue.clone(),
-            deaf: Arc::clone(&self.deaf),
+            ill: Arc::clone(&self.ill),
         }
     }
 }
@@ -247,10 +251,10 @@ async fn hear<H: DeserializeOwned>(
     wrap: fn(H) -> Said,
 ) -> io::Result<()> {
     loop {
-        let Some((said, _)) = link.receive::<H>().await? else {
+        let Some((said, mut descriptors)) = link.receive::<H>().await? else {
             return Ok(());
         };
-        let event = Event::Said(who.clone(), number, wrap(said));
+        let event = Event::Said(who.clone(), number, wrap(said), descriptors.pop());
         if events.send(event).await.is_err() {
             return Ok(());
         }

@@ -130,9 +130,7 @@ const FILES: &[c_long] = &[
     SYS_mkdirat,
     SYS_symlinkat,
     SYS_readlinkat,
-    SYS_utimensat,
     SYS_fchmod,
-    SYS_fchmodat,
     SYS_faccessat,
     SYS_faccessat2,
     SYS_fstatfs,
@@ -143,7 +141,6 @@ const FILES: &[c_long] = &[
     SYS_inotify_add_watch,
     SYS_inotify_rm_watch,
     SYS_fchown,
-    SYS_fchownat,
 ];
 
 /// The same by older names.
@@ -160,8 +157,6 @@ const FILES_OLD: &[c_long] = &[
     SYS_rmdir,
     SYS_symlink,
     SYS_readlink,
-    SYS_chmod,
-    SYS_utimes,
     SYS_getrlimit,
 ];
 #[cfg(not(target_arch = "x86_64"))]
@@ -183,8 +178,11 @@ pub enum Confined {
 pub enum Calls {
     /// On what is open: no file, no new socket, no other program.
     Open,
-    /// And files, which are another matter; see [`to_directories`].
+    /// And files, which are another matter; see [`to_directories`]. Where it does not hold, rights and times are changed of
+    /// what is open alone.
     Files,
+    /// And rights by name, too: no file of the user's own is another's.
+    FilesAndRights,
     /// And sockets of the host itself, by which its libraries ask who users are.
     FilesAndHost,
 }
@@ -224,6 +222,7 @@ pub fn to_calls(calls: Calls) -> io::Result<Confined> {
     let lists: &[&[c_long]] = match calls {
         Calls::Open => &[EVERYBODY, EVERYBODY_OLD],
         Calls::Files => &[EVERYBODY, EVERYBODY_OLD, FILES, FILES_OLD],
+        Calls::FilesAndRights => &[EVERYBODY, EVERYBODY_OLD, FILES, FILES_OLD, &[SYS_fchmodat]],
         Calls::FilesAndHost => &[EVERYBODY, EVERYBODY_OLD, FILES, FILES_OLD, &[SYS_connect]],
     };
     let mut allowed: BTreeMap<i64, Vec<SeccompRule>> = lists
@@ -232,6 +231,12 @@ pub fn to_calls(calls: Calls) -> io::Result<Confined> {
         .map(|call| (*call, Vec::new()))
         .collect();
     allowed.extend(in_part()?);
+    if calls != Calls::Open {
+        // Times of what is open: a name would be a pointer.
+        let nameless = SeccompCondition::new(1, SeccompCmpArgLen::Qword, Eq, 0);
+        let nameless = nameless.and_then(|condition| SeccompRule::new(vec![condition]));
+        allowed.insert(SYS_utimensat, vec![nameless.map_err(io::Error::other)?]);
+    }
     if calls == Calls::FilesAndHost {
         allowed.insert(SYS_socket, vec![rule(&[(0, Eq, number(AF_UNIX)?)])?]);
     }

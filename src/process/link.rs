@@ -101,10 +101,14 @@ pub fn receive_alone<M: DeserializeOwned>(socket: &OwnedFd) -> io::Result<Option
 }
 
 /// Sends a message, for a process that has no runtime.
-pub fn send_alone<M: Serialize>(socket: &OwnedFd, message: &M) -> io::Result<()> {
+pub fn send_alone<M: Serialize>(
+    socket: &OwnedFd,
+    message: &M,
+    descriptors: &[BorrowedFd<'_>],
+) -> io::Result<()> {
     let packet = pack(message)?;
     loop {
-        match send_packet(socket, &packet, &[]) {
+        match send_packet(socket, &packet, descriptors) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 match poll(&mut [PollFd::new(socket, PollFlags::OUT)], None) {
                     Ok(_) | Err(Errno::INTR) => {}

@@ -33,7 +33,7 @@ use crate::process::single::LOCAL_NAMES;
 use crate::process::start::{
     FLUSH_GRACE, THREADS_GRACE, Threads, finish, hostname, start, warn_of_few_descriptors,
 };
-use crate::process::workers::Workers;
+use crate::process::workers::{Line, Lost, Workers};
 
 mod children;
 
@@ -50,6 +50,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Whatever keeps it from beginning; what fails later is logged.
 pub fn serve(config: Config) -> Result<(), ServeError> {
     privileges::keep_descriptors();
+    privileges::see_children().map_err(ServeError::system("see how processes end"))?;
     let places = Places::new(&config)?;
     let roles = Roles::new(!config.listen.lmtp.is_empty());
     let hostname = hostname(&config);
@@ -85,6 +86,7 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
             auth: None,
             lmtp: None,
             nursery: None,
+            nursery_begun: Instant::now(),
             workers,
             looks: Looks::new(),
             next: 0,
@@ -101,6 +103,9 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
     result
 }
 
+/// A process that has been there for so long was well.
+const WELL: Duration = Duration::from_secs(10);
+
 /// How long those may take to end that are killed.
 const KILLED: Duration = Duration::from_secs(1);
 
@@ -116,7 +121,10 @@ struct Master {
     auth: Option<Child<ToAuth>>,
     lmtp: Option<Child<ToLmtp>>,
     nursery: Option<Child<ToNursery>>,
-    workers: Workers,
+    /// When it was started.
+    nursery_begun: Instant,
+    /// And who waits for them, by name for the log.
+    workers: Workers<(Whom, String)>,
     looks: Looks<(Whom, Granted)>,
     /// The next process's number.
     next: u32,
@@ -176,9 +184,12 @@ impl Master {
                 event = happened.recv() => event,
             };
             match event {
-                Some(Event::Said(who, number, said)) => self.hear(&who, number, said).await,
+                Some(Event::Said(who, number, said, descriptor)) => {
+                    self.hear(&who, number, (said, descriptor)).await;
+                }
                 Some(Event::Gone(gone)) => self.lose(gone)?,
                 Some(Event::Again(who)) => self.again(&who).await,
+                Some(Event::Overdue(number)) => self.overdue(number),
                 Some(Event::Looked(question, found)) => self.looked(&question, found),
                 Some(Event::Sockets) => self.open_doors(false),
                 Some(Event::Certificates(identities)) => self.renew(identities),
@@ -194,7 +205,7 @@ impl Master {
         self.next
     }
 
-    async fn hear(&mut self, who: &Who, number: u32, said: Said) {
+    async fn hear(&mut self, who: &Who, number: u32, (said, descriptor): (Said, Option<OwnedFd>)) {
         match said {
             Said::Login(FromLogin::Ready)
             | Said::Auth(FromAuth::Ready)
@@ -229,19 +240,36 @@ impl Master {
                     auth.tell(ToAuth::Here(question, error), link);
                 }
             }
-            Said::Nursery(said) => self.hear_nursery(said),
-            Said::Worker(said) => self.workers.hear(number, said),
+            Said::Nursery(said) => self.hear_nursery(said, descriptor),
+            Said::Worker(said) => {
+                for ((whom, user), line) in self.workers.hear(number, said) {
+                    self.answer(whom, &user, Ok(line));
+                }
+            }
         }
     }
 
-    fn hear_nursery(&mut self, said: FromNursery) {
+    fn hear_nursery(&mut self, said: FromNursery, descriptor: Option<OwnedFd>) {
         match said {
             FromNursery::Ready => {}
+            FromNursery::Begun(worker) => self.workers.begun(worker, descriptor),
             FromNursery::Ended(worker, status) => self.workers.end(worker, held::ended(status)),
             FromNursery::Unborn(worker, error) => {
                 let error = io::Error::from_raw_os_error(error);
                 self.workers.end(worker, Err(error));
             }
+        }
+    }
+
+    /// A worker has had its time to begin: who waits for it hears that it does not.
+    fn overdue(&mut self, number: u32) {
+        let (waiting, nursery_hangs) = self.workers.overdue(number);
+        if nursery_hangs && let Some(nursery) = &self.nursery {
+            nursery.end();
+        }
+        for (whom, user) in waiting {
+            let late = io::ErrorKind::TimedOut.into();
+            self.answer(whom, &user, Err(ServeError::system("start a worker")(late)));
         }
     }
 
@@ -276,23 +304,28 @@ impl Master {
                 continue;
             }
             let user = granted.user.clone();
-            let line = match &found {
-                Some(Ok(found)) => self.seat(found.clone(), whom.order(granted)),
+            match &found {
+                Some(Ok(found)) => self.seat(found.clone(), whom, (user, granted)),
                 Some(Err(error)) => {
                     let error = io::Error::from(error.kind());
-                    Err(ServeError::system("find the mail")(error))
+                    let error = ServeError::system("find the mail")(error);
+                    self.answer(whom, &user, Err(error));
                 }
-                None => Err(hung()),
-            };
-            self.answer(whom, &user, line);
+                None => self.answer(whom, &user, Err(hung())),
+            }
         }
     }
 
-    /// A line to the worker that serves in this place, which is told what for, and its number.
-    fn seat(&mut self, found: Found, order: ToWorker) -> Result<(u32, OwnedFd), ServeError> {
+    /// Gives somebody a line to the worker that serves in this place, at once or when it has begun.
+    fn seat(&mut self, found: Found, whom: Whom, (user, granted): (String, Granted)) {
         let number = self.number();
         let (nursery, events) = (self.nursery.as_ref(), &self.events);
-        self.workers.line(nursery, found, order, number, events)
+        let errand = ((whom, user), whom.order(granted));
+        match self.workers.send(nursery, found, errand, number, events) {
+            Ok(Some(((whom, user), line))) => self.answer(whom, &user, Ok(line)),
+            Ok(None) => {}
+            Err(((whom, user), error)) => self.answer(whom, &user, Err(error)),
+        }
     }
 
     /// Whether the process that somebody has come to is the one that is there now.
@@ -310,7 +343,7 @@ impl Master {
     }
 
     /// Gives somebody a line to a worker, or none.
-    fn answer(&self, whom: Whom, user: &str, line: Result<(u32, OwnedFd), ServeError>) {
+    fn answer(&self, whom: Whom, user: &str, line: Result<Line, ServeError>) {
         match whom {
             Whom::Session(_, connection) => {
                 let Some(login) = &self.login else { return };
@@ -355,9 +388,7 @@ impl Master {
             }
             Who::Nursery => self.lose_nursery(),
             Who::Worker(_) => {
-                if self.workers.lose(number) {
-                    error!("{who} has ended, and its sessions with it: {how}");
-                }
+                self.lose_worker(&who, number, &how);
                 return Ok(());
             }
             Who::Proof => {
@@ -370,13 +401,29 @@ impl Master {
             return Err(ServeError::Usage(format!("{who} could not begin: {how}")));
         }
         error!("{who} has ended and is started again: {how}");
+        // Without the nursery users are turned away: one that was well is started at once.
+        let was_well = who == Who::Nursery && self.nursery_begun.elapsed() > WELL;
+        let pause = if was_well { Duration::ZERO } else { PAUSE };
         let events = self.events.clone();
         tokio::spawn(async move {
-            sleep(PAUSE).await;
+            sleep(pause).await;
             // Master is gone, too, if nobody hears it.
             let _ = events.send(Event::Again(who)).await;
         });
         Ok(())
+    }
+
+    fn lose_worker(&mut self, who: &Who, number: u32, how: &str) {
+        let Some(Lost { told, waiting }) = self.workers.lose(number) else {
+            return;
+        };
+        if waiting.is_empty() && !told {
+            error!("{who} has ended, and its sessions with it: {how}");
+        }
+        for (whom, user) in waiting {
+            let error = ServeError::Usage(format!("{who} could not begin: {how}"));
+            self.answer(whom, &user, Err(error));
+        }
     }
 
     async fn again(&mut self, who: &Who) {
@@ -415,10 +462,8 @@ impl Master {
             },
             name = signals.stop() => warn!(signal = name, "stopping at once"),
         }
-        if !self.workers.is_empty()
-            && let Some(nursery) = &self.nursery
-        {
-            self.workers.kill(nursery);
+        if !self.workers.is_empty() {
+            self.workers.kill();
             let _ = timeout(KILLED, self.all_end(&mut happened)).await;
         }
         if let Some(auth) = &self.auth {
@@ -437,7 +482,9 @@ impl Master {
                     Who::Worker(_) => drop(self.workers.lose(number)),
                     Who::Auth | Who::Proof => {}
                 },
-                Some(Event::Said(.., Said::Nursery(said))) => self.hear_nursery(said),
+                Some(Event::Said(_, _, Said::Nursery(said), descriptor)) => {
+                    self.hear_nursery(said, descriptor);
+                }
                 Some(_) => {}
                 None => return,
             }

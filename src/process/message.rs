@@ -109,23 +109,21 @@ pub struct NurserySetup {
     pub config: String,
 }
 
-/// Master → nursery.
+/// Master → nursery: a worker of this number is to be begun; its end of its link comes along.
 #[derive(Debug, Serialize, Deserialize)]
-pub enum ToNursery {
-    /// A worker is to be started; its end of its link comes along.
-    Start(u32, WorkerSetup),
-    /// The worker of this number is to be ended at once.
-    Kill(u32),
-}
+pub struct ToNursery(pub u32, pub WorkerSetup);
 
 /// Nursery → master.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum FromNursery {
-    /// It can start workers.
+    /// It can begin workers.
     Ready,
+    /// The worker of this number has been begun; what it can be ended by, and its end be seen, comes along
+    /// (pidfd_open(2)).
+    Begun(u32),
     /// The worker of this number has ended, with this status of wait(2).
     Ended(u32, i32),
-    /// The worker of this number could not be started; why, as a number of errno(3).
+    /// The worker of this number could not be begun; why, as a number of errno(3).
     Unborn(u32, i32),
 }
 

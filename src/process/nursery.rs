@@ -7,14 +7,15 @@
 //! have nothing that leads from one to another, and login, lmtp and auth, which strangers speak with, have each their own.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigSet, Signal as Caught};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitOptions, kill_process, pidfd_open, setsid, waitpid,
+    Pid, PidfdFlags, Signal, WaitOptions, kill_process, pidfd_open, pidfd_send_signal, setsid,
+    waitpid,
 };
 
 use crate::config::Config;
@@ -61,20 +62,21 @@ pub fn run(setup: NurserySetup, master: OwnedFd) -> Result<Option<Begun>, ServeE
     privileges::keep_to_starting().map_err(ServeError::system("give up rights"))?;
     deaf().map_err(ServeError::system("block signals"))?;
     let doing = "hear master";
-    send_alone(&master, &FromNursery::Ready).map_err(ServeError::system(doing))?;
+    send_alone(&master, &FromNursery::Ready, &[]).map_err(ServeError::system(doing))?;
     let mut workers = Vec::new();
-    match obey(&master, &mut workers).map_err(ServeError::system(doing))? {
-        Some((setup, link)) => Ok(Some(Begun {
+    let heard = obey(&master, &mut workers);
+    if let Ok(Some((setup, link))) = heard {
+        return Ok(Some(Begun {
             config,
             setup,
             master: link,
-        })),
-        None => {
-            let ended = last(&mut workers);
-            ended.map_err(ServeError::system("wait for the last workers"))?;
-            Ok(None)
-        }
+        }));
     }
+    // Nobody tells it anything any more.
+    drop(master);
+    last(&mut workers).map_err(ServeError::system("wait for the last workers"))?;
+    heard.map_err(ServeError::system(doing))?;
+    Ok(None)
 }
 
 /// Hears no signal that means stop or reload, and neither does any worker: a terminal or a service manager sends these
@@ -91,36 +93,32 @@ fn obey(master: &OwnedFd, workers: &mut Vec<Worker>) -> io::Result<Option<(Worke
     loop {
         if !await_news(Some(master), workers, None)? {
             for (number, status) in bury(workers)? {
-                send_alone(master, &FromNursery::Ended(number, status))?;
+                send_alone(master, &FromNursery::Ended(number, status), &[])?;
             }
             continue;
         }
-        match receive_alone::<ToNursery>(master)? {
-            Some((ToNursery::Start(number, setup), mut descriptors)) => {
-                let begun = match descriptors.pop() {
-                    Some(link) => begin(number, link, workers),
-                    // There was no room for it.
-                    None => Err(Errno::MFILE.into()),
-                };
-                match begun {
-                    Ok(Some(link)) => {
-                        // The others are not this one's.
-                        workers.clear();
-                        return Ok(Some((setup, link)));
-                    }
-                    Ok(None) => {}
-                    Err(error) => {
-                        let error = error.raw_os_error().unwrap_or(0);
-                        send_alone(master, &FromNursery::Unborn(number, error))?;
-                    }
-                }
+        let Some((ToNursery(number, setup), mut descriptors)) = receive_alone(master)? else {
+            return Ok(None);
+        };
+        let begun = match descriptors.pop() {
+            Some(link) => begin(link),
+            // There was no room for it.
+            None => Err(Errno::MFILE.into()),
+        };
+        match begun {
+            Ok(Fork::Worker(link)) => {
+                // The others are not this one's.
+                workers.clear();
+                return Ok(Some((setup, link)));
             }
-            Some((ToNursery::Kill(number), _)) => {
-                if let Some(worker) = workers.iter().find(|worker| worker.number == number) {
-                    kill_process(worker.pid, Signal::KILL)?;
-                }
+            Ok(Fork::Nursery(pid, end)) => {
+                send_alone(master, &FromNursery::Begun(number), &[end.as_fd()])?;
+                workers.push(Worker { number, pid, end });
             }
-            None => return Ok(None),
+            Err(error) => {
+                let error = error.raw_os_error().unwrap_or(0);
+                send_alone(master, &FromNursery::Unborn(number, error), &[])?;
+            }
         }
     }
 }
@@ -160,19 +158,24 @@ fn bury(workers: &mut Vec<Worker>) -> io::Result<Vec<(u32, i32)>> {
     Ok(ended)
 }
 
-/// Begins a worker. In it, gives its link back.
-fn begin(number: u32, link: OwnedFd, workers: &mut Vec<Worker>) -> io::Result<Option<OwnedFd>> {
+/// Which of two processes this is.
+enum Fork {
+    /// The one that was; what the other is seen by.
+    Nursery(Pid, OwnedFd),
+    /// The new one, with its link.
+    Worker(OwnedFd),
+}
+
+/// Begins a worker, at this end of its link.
+fn begin(link: OwnedFd) -> io::Result<Fork> {
     let Some(pid) = fork()? else {
         // As every process of the server: a terminal is master's alone.
         let _ = setsid();
-        return Ok(Some(link));
+        return Ok(Fork::Worker(link));
     };
     match pidfd_open(pid, PidfdFlags::empty()) {
-        Ok(end) => {
-            workers.push(Worker { number, pid, end });
-            Ok(None)
-        }
-        // One whose end cannot be seen is none.
+        Ok(end) => Ok(Fork::Nursery(pid, end)),
+        // One whose end cannot be seen is none. It has not been buried, so the number is its own.
         Err(error) => {
             kill_process(pid, Signal::KILL)?;
             waitpid(Some(pid), WaitOptions::empty())?;
@@ -192,7 +195,8 @@ fn last(workers: &mut Vec<Worker>) -> io::Result<()> {
         bury(workers)?;
     }
     for worker in workers {
-        kill_process(worker.pid, Signal::KILL)?;
+        // Whom it may not end, or who has ended.
+        let _ = pidfd_send_signal(&worker.end, Signal::KILL);
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
+use nix::sys::signal::{SigHandler, Signal as Caught, signal};
 use rustix::io::Errno;
 use rustix::process::{
     DumpableBehavior, Gid, Resource, Rlimit, Uid, geteuid, getgid, getrlimit, getuid,
@@ -92,6 +93,14 @@ pub fn keep_descriptors() {
     // SAFETY: with this flag nothing is closed, so no descriptor that somebody owns becomes another's. A kernel that does
     // not know the call refuses it.
     unsafe { libc::close_range(3, all, flags) };
+}
+
+/// Has the ends of this process's children be seen, though whoever started it ignores those of its own (SIGCHLD).
+#[allow(unsafe_code, reason = "there is no safe function for it")]
+pub fn see_children() -> io::Result<()> {
+    // SAFETY: the default action runs no code of this program, so nothing of it has to be safe in a signal's handler.
+    unsafe { signal(Caught::SIGCHLD, SigHandler::SigDfl) }?;
+    Ok(())
 }
 
 /// Keeps other processes of the same user from looking into this one, and its core from being written.

@@ -16,6 +16,7 @@ use tokio::time::{Instant, interval, timeout, timeout_at};
 use tracing::{debug, warn};
 
 use crate::auth::Granted;
+use crate::config::Isolate;
 use crate::imap::core::Tag;
 use crate::lmtp::MESSAGE_MAX;
 use crate::net::shutdown::{SESSIONS_GRACE, drain, note_end};
@@ -80,8 +81,12 @@ pub fn run(begun: Begun) -> Result<(), ServeError> {
     // What can be named is these directories, not their names: others that take their place cannot.
     let reached = identities(setup.reach.as_deref().unwrap_or_default());
     let files = files.map_err(ServeError::system("leave other files behind"))?;
-    let calls = confine::to_calls(confine::Calls::Files)
-        .map_err(ServeError::system("filter system calls"))?;
+    // Landlock holds no change of rights: a worker for one of several users of a uid could change the others'.
+    let calls = match config.users.isolate {
+        Isolate::Uid => confine::Calls::FilesAndRights,
+        Isolate::User => confine::Calls::Files,
+    };
+    let calls = confine::to_calls(calls).map_err(ServeError::system("filter system calls"))?;
     let threads = match setup.crowded {
         true => Threads::Many,
         false => Threads::Few,

@@ -79,6 +79,21 @@ impl Captive {
         self.call(libc::SYS_close, &[opened]).map(drop)
     }
 
+    /// Takes all rights to a file away, by its name.
+    pub fn close_to_all(&self, path: &str) -> io::Result<()> {
+        let path = self.write(path);
+        let here = u64::from_ne_bytes(i64::from(libc::AT_FDCWD).to_ne_bytes());
+        self.call(libc::SYS_fchmodat, &[here, path, 0]).map(drop)
+    }
+
+    /// Sets the times of a file, by its name.
+    pub fn touch(&self, path: &str) -> io::Result<()> {
+        let path = self.write(path);
+        let here = u64::from_ne_bytes(i64::from(libc::AT_FDCWD).to_ne_bytes());
+        self.call(libc::SYS_utimensat, &[here, path, 0, 0])
+            .map(drop)
+    }
+
     /// Makes a socket.
     pub fn socket(&self, family: i32) -> io::Result<u64> {
         self.call(

@@ -6,7 +6,7 @@ use crate::hall::{ANN, Hall, show, signal};
 use crate::harness::{Client, message, wait_until};
 
 /// Everything that the server says until it closes; a connection that is reset says no more.
-fn rest(client: &mut Client) -> Vec<String> {
+pub fn rest(client: &mut Client) -> Vec<String> {
     client.doomed = true;
     let mut said = Vec::new();
     while let Some(line) = client.next_line() {
@@ -139,30 +139,6 @@ fn without_master_nobody_stays() {
     wait_until("the end of all", || {
         pids.iter().all(|pid| show(*pid).is_none())
     });
-}
-
-#[test]
-fn without_the_nursery_those_who_are_there_stay_and_another_starts_the_next() {
-    let Some(hall) = Hall::open() else { return };
-    let mut ann = hall.client("ann");
-    let nursery = hall.process("culver-nursery", None).unwrap();
-    let worker = hall.process("culver-worker", Some(ANN)).unwrap();
-    signal(nursery.pid, Signal::KILL);
-    wait_until("another nursery", || {
-        hall.process("culver-nursery", None)
-            .is_some_and(|other| other.pid != nursery.pid)
-    });
-    ann.ok("SELECT INBOX");
-    hall.client("bert").ok("SELECT INBOX");
-    // And who comes meets the others in the worker that was there.
-    hall.client("ann").ok("SELECT INBOX");
-    signal(worker.pid, Signal::KILL);
-    assert!(rest(&mut ann).is_empty());
-    wait_until("the log", || {
-        hall.log()
-            .contains("the worker of uid 61001 has ended, and its sessions with it: nobody has")
-    });
-    hall.client("ann").ok("SELECT INBOX");
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub const ANN: u32 = 61_001;
 pub const BERT: u32 = 61_002;
 pub const VMAIL: u32 = 61_003;
 
-const USERS: &str = "kind = \"passwd-file\"\npath = \"HOME/users\"\n";
+pub const USERS: &str = "kind = \"passwd-file\"\npath = \"HOME/users\"\n";
 
 /// A running server and its files.
 pub struct Hall {

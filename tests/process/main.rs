@@ -17,6 +17,7 @@ mod lmtp_ends;
 mod mail;
 mod mta;
 mod notes;
+mod nursery;
 mod proxied;
 mod renewal;
 mod strangers;

@@ -160,6 +160,27 @@ fn a_users_worker_reads_that_users_mail_and_nothing_else() {
     }
 }
 
+/// Landlock holds files' contents and names; what it does not is refused otherwise.
+#[test]
+fn the_worker_of_one_user_takes_nothing_from_the_others_of_its_uid() {
+    let Some(hall) = Hall::set(&[("users", "isolate = \"user\"\n")]) else {
+        return;
+    };
+    let mut dora = hall.client("dora@example.org");
+    let worker = hall.process("culver-worker", Some(VMAIL)).unwrap();
+    let mut carl = hall.client("carl@example.org");
+    for client in [&mut dora, &mut carl] {
+        client.ok("SELECT INBOX");
+    }
+    let captive = Captive::take(worker.pid);
+    let of = |user: &str| hall.at(&format!("vmail/example.org/{user}/Maildir/cur"));
+    let of = |user: &str| of(user).display().to_string();
+    captive.open(&of("dora")).unwrap();
+    refused("another's mail", captive.open(&of("carl")));
+    refused("another's rights", captive.close_to_all(&of("carl")));
+    refused("another's times", captive.touch(&of("carl")));
+}
+
 #[test]
 fn login_and_lmtp_open_nothing_at_all() {
     let Some(busy) = Busy::open() else { return };

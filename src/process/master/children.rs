@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::Master;
 use crate::config::Source;
@@ -69,6 +69,7 @@ impl Master {
         let setup = (&setup, &Identities::default());
         let nursery = Child::start(Who::Nursery, number, setup, &[], &self.events, wrap);
         self.nursery = Some(nursery.await?);
+        self.nursery_begun = Instant::now();
         Ok(())
     }
 
