@@ -22,6 +22,9 @@ use crate::mailbox::user::User;
 /// How many mailboxes are opened at once for one [`Survey`].
 const AT_ONCE: usize = 8;
 
+/// Mailboxes that a [`Survey`] has opened and that may leave at the same time.
+const HELD_MAX: usize = 64;
+
 /// A mailbox with so many messages stays open a while after a [`Survey`]: opening it takes its time.
 const WORTH_KEEPING: usize = 2000;
 
@@ -53,7 +56,10 @@ pub struct Answer {
 pub struct Survey {
     user: Arc<User>,
     asked: Asked,
-    leaving: Option<JoinHandle<()>>,
+    /// Those that leave now.
+    leaving: Vec<JoinHandle<()>>,
+    /// How many mailboxes they hold.
+    held: usize,
 }
 
 /// What is known of a mailbox before anybody opens it.
@@ -86,7 +92,8 @@ impl User {
         Survey {
             user: Arc::clone(self),
             asked,
-            leaving: None,
+            leaving: Vec::new(),
+            held: 0,
         }
     }
 
@@ -238,9 +245,13 @@ impl Survey {
             }
         }
         if !opened.is_empty() {
-            // One after the other: what is open at once has a bound.
-            self.end().await;
-            self.leaving = Some(tokio::spawn(Arc::clone(&self.user).leave(opened)));
+            // What is open at once has a bound; a few that have changed are not waited for.
+            if self.held.saturating_add(opened.len()) > HELD_MAX {
+                self.end().await;
+            }
+            self.held = self.held.saturating_add(opened.len());
+            let leaving = Arc::clone(&self.user).leave(opened);
+            self.leaving.push(tokio::spawn(leaving));
         }
         let panicked = || {
             Err(Fault::Io(
@@ -256,9 +267,10 @@ impl Survey {
 impl Survey {
     /// Waits until those that were opened so far have left memory.
     pub async fn end(&mut self) {
-        if let Some(leaving) = self.leaving.take() {
+        for leaving in self.leaving.drain(..) {
             let _ = leaving.await;
         }
+        self.held = 0;
     }
 }
 
