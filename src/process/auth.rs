@@ -287,8 +287,20 @@ async fn serve(desk: Arc<Desk>) {
         let ask = tokio::select! {
             biased;
             Some(ended) = tasks.join_next() => {
-                if let Ok(connection) = ended {
-                    begun.remove(&connection);
+                match ended {
+                    Ok(connection) => drop(begun.remove(&connection)),
+                    // Whoever was cancelled is not there any more.
+                    Err(error) => {
+                        let of = begun.iter().find(|(_, one)| one.task.id() == error.id());
+                        let Some(connection) = of.map(|(connection, _)| *connection) else {
+                            continue;
+                        };
+                        begun.remove(&connection);
+                        let failed = Reply::Unavailable(connection);
+                        if desk.login.send(&failed, &[]).await.is_err() {
+                            return;
+                        }
+                    }
                 }
                 continue;
             }
@@ -393,7 +405,10 @@ async fn inform(window: Arc<Window>) {
             Ok(Some((Seek(recipient, name), _))) => {
                 let window = Arc::clone(&window);
                 seeking.spawn(async move {
-                    let answer = match window.auth.lookup(name).await {
+                    let auth = Arc::clone(&window.auth);
+                    // In a task of its own: a panic there is an answer, too.
+                    let found = tokio::spawn(async move { auth.lookup(name).await }).await;
+                    let answer = match found.unwrap_or(Verdict::Unavailable) {
                         Verdict::Granted(granted) => {
                             let found = FromAuth::Found(window.number, recipient, granted);
                             if let Err(error) = window.master.send(&found, &[]).await {

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{FileType, Mode, OFlags};
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use crate::blocking;
 use crate::config::{Source, Variables};
 use crate::process::child::Child;
 use crate::process::message::ToAuth;
@@ -19,7 +19,7 @@ pub const OPEN_LIMIT: Duration = Duration::from_secs(10);
 /// Opens the file of a source, as it is for this user, and gives it to auth, or the reason why not. What hangs there
 /// holds up nobody else.
 pub async fn open(auth: Child<ToAuth>, question: u32, source: Option<Source>, user: String) {
-    let opening = spawn_blocking(move || open_file(source.as_ref(), &user));
+    let opening = blocking::spawn(move || open_file(source.as_ref(), &user));
     let opened = match timeout(OPEN_LIMIT, opening).await {
         Ok(Ok(opened)) => opened,
         _ => Err(io::Error::from_raw_os_error(libc::ETIMEDOUT)),

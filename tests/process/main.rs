@@ -22,4 +22,5 @@ mod renewal;
 mod strangers;
 mod system;
 mod taken;
+mod threads;
 mod timing;
