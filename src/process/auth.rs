@@ -495,6 +495,7 @@ impl ByMaster {
     fn answer(&self, question: u32, error: Option<i32>, descriptor: Option<OwnedFd>) {
         let answer = match (descriptor, error) {
             (Some(descriptor), _) => Ok(descriptor),
+            (None, Some(libc::EINVAL)) => Err(errands::no_file("a FIFO or a device")),
             (None, Some(error)) => Err(io::Error::from_raw_os_error(error)),
             (None, None) => Err(io::ErrorKind::NotFound.into()),
         };

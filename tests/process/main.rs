@@ -10,6 +10,7 @@ mod deliver;
 mod directory;
 mod ends;
 mod exec;
+mod files;
 mod hall;
 mod hostile;
 mod lmtp;
