@@ -26,6 +26,9 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// A thread is not tried to be started more often than this, however many wait.
 const TRY_PAUSE: Duration = Duration::from_millis(250);
 
+/// The thread of a trial has ended by then: it may have been the last that there can be.
+const TRIAL_ENDS: Duration = Duration::from_millis(20);
+
 /// The log says so again after this long.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -89,7 +92,7 @@ pub fn is_offering() -> bool {
 
 /// Gives a job to the pool, or has it wait for threads.
 fn offer(runtime: &Handle, job: impl FnOnce() + Send + 'static) {
-    if shortage().is_over(try_thread) {
+    if shortage().tried.is_none() {
         give(runtime, job);
         return;
     }
@@ -98,6 +101,7 @@ fn offer(runtime: &Handle, job: impl FnOnce() + Send + 'static) {
         while !shortage().is_over(try_thread) {
             sleep(AGAIN).await;
         }
+        sleep(TRIAL_ENDS).await;
         give(&pool, job);
     });
 }
@@ -118,6 +122,7 @@ fn give(runtime: &Handle, job: impl FnOnce() + Send + 'static) {
 /// Begins a thread, and what is in the queue before it.
 fn nothing() {}
 
+/// Begins a thread that does nothing: in vain it leaves nothing in the queue.
 fn try_thread() -> io::Result<()> {
     thread::Builder::new().spawn(|| ()).map(drop)
 }
@@ -144,7 +149,7 @@ impl Shortage {
         }
     }
 
-    /// Whether there is none, or no more.
+    /// Whether there is none any more: it is tried now and then, whoever asks.
     fn is_over(&mut self, start: impl FnOnce() -> io::Result<()>) -> bool {
         let Some(tried) = self.tried else {
             return true;
