@@ -26,7 +26,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// A thread is not tried to be started more often than this, however many wait.
 const TRY_PAUSE: Duration = Duration::from_millis(250);
 
-/// The thread of a trial has ended by then: it may have been the last that there can be.
+/// By then the system does not count the thread of a trial any more, which may have been the last that there can be.
 const TRIAL_ENDS: Duration = Duration::from_millis(20);
 
 /// The log says so again after this long.
@@ -122,9 +122,14 @@ fn give(runtime: &Handle, job: impl FnOnce() + Send + 'static) {
 /// Begins a thread, and what is in the queue before it.
 fn nothing() {}
 
-/// Begins a thread that does nothing: in vain it leaves nothing in the queue.
-fn try_thread() -> io::Result<()> {
-    thread::Builder::new().spawn(|| ()).map(drop)
+/// Tries whether a thread can be started, by one that does nothing and has ended when this returns.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn try_thread() -> io::Result<()> {
+    let thread = thread::Builder::new().spawn(|| ())?;
+    thread.join().map_err(|_| Lost::Panicked.into())
 }
 
 fn shortage() -> MutexGuard<'static, Shortage> {

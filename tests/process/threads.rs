@@ -2,8 +2,9 @@
 //! be begun anew.
 
 use std::fs;
+use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -29,18 +30,9 @@ impl Shortage {
             0 => Shortage::by_group(process.pid),
             uid => Some(Shortage::by_limit(process.pid, uid)),
         };
-        if shortage.is_none() {
-            eprintln!("skipped: processes of root cannot be limited here");
-        }
-        let mut last = (Instant::now(), String::new());
-        wait_until("threads to end", || {
-            let threads = show(process.pid).unwrap().field("Threads:").to_owned();
-            if threads != last.1 {
-                last = (Instant::now(), threads);
-            }
-            last.0.elapsed() > THREADS_STAY
-        });
-        shortage
+        let shortage = shortage?;
+        settle(process.pid);
+        Some(shortage)
     }
 
     fn by_limit(pid: u32, uid: u32) -> Shortage {
@@ -52,15 +44,28 @@ impl Shortage {
         Shortage::Limit(pid, uid, before.to_owned())
     }
 
+    /// The same, whoever owns the process.
     fn by_group(pid: u32) -> Option<Shortage> {
         let group = GROUPS.iter().find_map(|groups| {
             let group = PathBuf::from(groups).join(format!("culver-test-{pid}"));
             fs::create_dir(&group).ok()?;
             let shortage = Shortage::Group(pid, group.clone());
-            fs::write(group.join("cgroup.procs"), pid.to_string()).ok()?;
-            Some((fs::write(group.join("pids.max"), "1").ok()?, shortage))
+            put(&group.join("cgroup.procs"), &pid.to_string()).ok()?;
+            Some((put(&group.join("pids.max"), "1").ok()?, shortage))
         });
+        if group.is_none() {
+            eprintln!("skipped: no group of processes can be limited here");
+        }
         group.map(|((), shortage)| shortage)
+    }
+
+    /// Leaves so many threads.
+    fn leave(&self, more: usize) {
+        let Shortage::Group(pid, group) = self else {
+            panic!("only a group counts the threads of one process");
+        };
+        let threads: usize = show(*pid).unwrap().field("Threads:").parse().unwrap();
+        put(&group.join("pids.max"), &(threads + more).to_string()).unwrap();
     }
 }
 
@@ -69,13 +74,31 @@ impl Drop for Shortage {
         match self {
             Shortage::Limit(pid, uid, before) => limit(*pid, *uid, before),
             Shortage::Group(pid, group) => {
-                let _ = fs::write(group.join("pids.max"), "max");
+                let _ = put(&group.join("pids.max"), "max");
                 let above = group.parent().unwrap().join("cgroup.procs");
-                let _ = fs::write(above, pid.to_string());
+                let _ = put(&above, &pid.to_string());
                 let _ = fs::remove_dir(group);
             }
         }
     }
+}
+
+/// Waits until no thread of a process is left that waits for work.
+fn settle(pid: u32) {
+    let mut last = (Instant::now(), String::new());
+    wait_until("threads to end", || {
+        let threads = show(pid).unwrap().field("Threads:").to_owned();
+        if threads != last.1 {
+            last = (Instant::now(), threads);
+        }
+        last.0.elapsed() > THREADS_STAY
+    });
+}
+
+/// Writes to a file that is there.
+fn put(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).open(path)?;
+    file.write_all(text.as_bytes())
 }
 
 /// Says how many threads there may be of whoever owns a process before it can start no more. Who that is may.
@@ -149,6 +172,40 @@ fn commands_wait_while_a_worker_can_start_no_thread() {
     }
     assert!(second.until_tagged("x").outcome().starts_with("OK"));
     check_log(&hall);
+}
+
+/// The one thread is for the work; for the watch there is none, and what is opened later is watched.
+#[test]
+fn one_thread_is_enough_for_commands() {
+    let Some(hall) = Hall::open() else { return };
+    let mut client = hall.client("ann");
+    client.ok("CREATE other");
+    let mut second = hall.client("ann");
+    let worker = hall.processes();
+    let worker = worker.iter().find(|one| one.uid == crate::hall::ANN);
+    let worker = worker.unwrap().pid;
+    let Some(shortage) = Shortage::by_group(worker) else {
+        return;
+    };
+    settle(worker);
+    client.send(b"x SELECT INBOX\r\n");
+    wait_for_log(&hall);
+    shortage.leave(1);
+    assert!(client.until_tagged("x").outcome().starts_with("OK"));
+    assert!(hall.log().contains("mailboxes cannot be watched"));
+    assert!(!is_watching(worker));
+    drop(shortage);
+    second.ok("SELECT other");
+    wait_until("the watch", || is_watching(worker));
+    check_log(&hall);
+}
+
+fn is_watching(pid: u32) -> bool {
+    let files = fs::read_dir(format!("/proc/{pid}/fdinfo")).unwrap();
+    files.flatten().any(|file| {
+        let info = fs::read_to_string(file.path());
+        info.is_ok_and(|info| info.contains("inotify wd:"))
+    })
 }
 
 #[test]
