@@ -5,14 +5,14 @@
 //!
 //! ```text
 //! main → cli → process, config, auth
-//! process → config, net, auth, session, lmtp, mailbox
-//! session → auth (what goes in and comes out), search, mailbox, message, imap
-//! auth → config (values), imap (Secret)
+//! process → config, net, auth, session, lmtp, mailbox, blocking
+//! session → auth (what goes in and comes out), search, mailbox, message, imap, blocking
+//! auth → config (values), imap (Secret), blocking
 //! search → mailbox (Snapshot, open), message, imap
-//! mailbox → index, spool, message, imap
+//! mailbox → index, spool, message, imap, blocking
 //! index → spool, imap
 //! spool, message → imap (types only)
-//! imap, lmtp, config, net → nothing
+//! imap, lmtp, config, net, blocking → nothing
 //! ```
 //!
 //! - [`imap`]: the protocol as values; no I/O.
@@ -25,6 +25,7 @@
 //! - [`lmtp`]: how an MTA brings mail.
 //! - [`auth`]: who may log in.
 //! - [`net`]: listeners, TLS, orderly shutdown.
+//! - [`blocking`]: threads for what may block.
 //! - [`config`]: `culver.toml`, typed, with every mistake's place.
 //! - [`process`]: who runs as whom.
 //! - [`cli`]: the command line.
@@ -33,6 +34,7 @@
 #![deny(unsafe_code)]
 
 pub mod auth;
+pub mod blocking;
 pub mod cli;
 pub mod config;
 pub mod imap;

@@ -19,6 +19,7 @@ use super::source::{Caller, Means, Outside, Source};
 use super::sources::{Challenge, Ordered, Outcome, Sources};
 use super::turns::cores;
 use super::{Credentials, Line, Purpose, Verdict};
+use crate::blocking;
 use crate::config;
 use crate::imap::core::Secret;
 
@@ -231,7 +232,7 @@ impl Authenticator {
             .acquire_owned()
             .await
             .ok()?;
-        let asked = tokio::task::spawn_blocking(move || {
+        let asked = blocking::spawn(move || {
             let answer = question(&house);
             drop(permit);
             answer

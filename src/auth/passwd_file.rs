@@ -64,8 +64,9 @@ struct Loaded {
     stand_ins: Arc<StandIns>,
 }
 
-/// Inode, size, and modification time to the nanosecond.
-type Stamp = (u64, u64, i64, i64);
+/// Device, inode, size, and the time of the last change to the nanosecond: not of the last modification, which whoever
+/// writes may set back.
+type Stamp = (u64, u64, u64, i64, i64);
 
 /// What follows the name and its colon, by name.
 type Lines = HashMap<Vec<u8>, Vec<u8>>;
@@ -146,10 +147,11 @@ impl PasswdFile {
 
 fn stamp(metadata: &fs::Metadata) -> Stamp {
     (
+        metadata.dev(),
         metadata.ino(),
         metadata.size(),
-        metadata.mtime(),
-        metadata.mtime_nsec(),
+        metadata.ctime(),
+        metadata.ctime_nsec(),
     )
 }
 
@@ -232,6 +234,26 @@ mod tests {
         assert!(source.lookup("bob").unwrap().is_some());
         fs::remove_file(&path).unwrap();
         assert!(source.lookup("bob").is_err());
+    }
+
+    #[test]
+    fn a_file_of_the_same_size_and_time_is_read_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("users");
+        let source = source(directory.path(), "users");
+        fs::write(&path, "ann:1\n").unwrap();
+        assert!(source.lookup("ann").unwrap().is_some());
+        let before = fs::metadata(&path).unwrap();
+        // The system's clock may not go on at once.
+        while fs::metadata(&path).unwrap().ctime_nsec() == before.ctime_nsec() {
+            fs::write(&path, "bob:1\n").unwrap();
+            let file = File::options().write(true).open(&path).unwrap();
+            file.set_modified(before.modified().unwrap()).unwrap();
+        }
+        let after = fs::metadata(&path).unwrap();
+        assert_eq!(after.modified().unwrap(), before.modified().unwrap());
+        assert!(source.lookup("ann").unwrap().is_none());
+        assert!(source.lookup("bob").unwrap().is_some());
     }
 
     #[test]

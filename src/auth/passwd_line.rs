@@ -70,6 +70,9 @@ pub enum AllowedNet {
     Network(Network),
 }
 
+/// Why a line is no user's.
+pub(super) const BAD_ID: &str = "uid or gid is 0, too large, or not known";
+
 /// Takes what follows the name and its colon apart. `None`: the line is no user's, for it names no good uid.
 pub(super) fn parse(user: &str, line: &[u8]) -> Result<Option<Entry>, String> {
     let line = std::str::from_utf8(line).map_err(|_| "the line is not UTF-8")?;
@@ -80,7 +83,7 @@ pub(super) fn parse(user: &str, line: &[u8]) -> Result<Option<Entry>, String> {
     let mut entry = Entry::default();
     (entry.password, entry.scheme) = password_field(password);
     let (Ok(uid), Ok(gid)) = (number(uid, Id::uid), number(gid, Id::gid)) else {
-        tracing::error!("user {user}: uid or gid is 0 or not known; the line is passed over");
+        tracing::error!("user {user}: {BAD_ID}; the line is passed over");
         return Ok(None);
     };
     entry.account.uid = uid;
@@ -144,7 +147,7 @@ fn take<'a>(
                     number(value, Id::gid)
                 };
                 let Ok(id) = id else {
-                    tracing::error!("user {user}: {key}={value} is 0 or not known");
+                    tracing::error!("user {user}: {key}={value}: {BAD_ID}");
                     return Ok(false);
                 };
                 match key {
@@ -178,6 +181,9 @@ fn take<'a>(
     }
     let name = entry.renamed.clone().unwrap_or_else(|| user.to_owned());
     let home = entry.account.home.clone();
+    if let Some(home) = home.as_ref().filter(|home| !home.is_absolute()) {
+        return Err(format!("home {home:?} is no absolute path"));
+    }
     let home = home.as_deref().and_then(Path::to_str);
     if let Some(location) = mail.filter(|location| !location.is_empty()) {
         mail_location(location, &name, home, &mut entry.account)?;
@@ -316,6 +322,11 @@ mod tests {
             "x:5:5::::userdb_uid=0",
             "x:5:5::::userdb_gid=root",
             "x:-1:5:",
+            "x:4294967295:5:",
+            "x:5:4294967295:",
+            "x:5:04294967295:",
+            "x:5:5::::userdb_uid=4294967295",
+            "x:5:5::::userdb_gid=4294967295",
         ] {
             assert_eq!(parse("ann", bad.as_bytes()), Ok(None), "{bad}");
         }
@@ -388,6 +399,18 @@ mod tests {
 
     #[test]
     fn what_cannot_be_followed_is_said() {
+        for bad in [
+            "h3::",
+            "~::",
+            "./h::",
+            "/h::userdb_home=h",
+            "/h::userdb_home=~/h",
+        ] {
+            let line = format!("x:1:1::{bad}");
+            let why = parse("ann", line.as_bytes()).unwrap_err();
+            assert!(why.contains("no absolute path"), "{why}");
+        }
+        assert!(parse("ann", b"x:1:1::h::userdb_home=/h").is_ok());
         for bad in [
             "userdb_mail=mbox:~/mail",
             "userdb_mail=maildir:~/m:INBOX=/x",

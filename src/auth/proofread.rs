@@ -39,7 +39,7 @@ fn wrong(line: &[u8]) -> Option<String> {
     }
     let entry = match passwd_line::parse(user, rest.as_bytes()) {
         Ok(Some(entry)) => entry,
-        Ok(None) => return Some("uid or gid is 0 or not known".to_owned()),
+        Ok(None) => return Some(passwd_line::BAD_ID.to_owned()),
         Err(why) => return Some(why),
     };
     if entry.password.is_empty() {
@@ -58,10 +58,10 @@ mod tests {
     fn broken_lines_are_named() {
         let text = b"# users\n\nann:{PLAIN}p:5000:5000::/home/ann::\nann:x\nbob\nroot:{PLAIN}p:0:0::/root::\n\
             c\xff:x\n../d:{PLAIN}p\ne:{NONSENSE}p\nf:{PLAIN}p::::::allow_nets=x\n:passed over\ng:!\nh:::::::nologin\n\
-            i:{PLAIN}p::::::proxy host=x";
+            i:{PLAIN}p::::::proxy host=x\nj:{PLAIN}p:1000:1000::h3::\nk:{PLAIN}p:4294967295:1000::/h::";
         let faults = proofread(text);
         let lines: Vec<usize> = faults.iter().map(|(line, _)| *line).collect();
-        assert_eq!(lines, [4, 5, 6, 7, 8, 9, 10, 14], "{faults:?}");
+        assert_eq!(lines, [4, 5, 6, 7, 8, 9, 10, 14, 15, 16], "{faults:?}");
         for (at, words) in [
             (0, "twice"),
             (1, "no colon"),
@@ -70,6 +70,8 @@ mod tests {
             (4, "such a name"),
             (5, "no password is right"),
             (7, "proxying"),
+            (8, "no absolute path"),
+            (9, "too large"),
         ] {
             assert!(faults[at].1.contains(words), "{:?}", faults[at]);
         }

@@ -416,11 +416,14 @@ impl Source {
 }
 
 /// Why users of the system's own have no mail, nor others of such a uid.
-const UNSERVED: &str = "uid 0, or one below users.first-uid";
+const UNSERVED: &str = "uid 0, one below users.first-uid, or none at all";
 
 /// Whether an account may have mail here.
 fn serves(account: &AccountFields, first_uid: u32) -> bool {
-    account.uid.is_some_and(|uid| uid > 0 && uid >= first_uid)
+    // To the system calls that change users the largest says that there is nothing to be changed.
+    let is_nobody = |id: Option<u32>| id == Some(u32::MAX);
+    let is_served = |uid: u32| uid > 0 && uid >= first_uid;
+    account.uid.is_some_and(is_served) && !is_nobody(account.uid) && !is_nobody(account.gid)
 }
 
 /// What the system says of a user's account; nothing, or it cannot say, which is counted.
@@ -430,4 +433,29 @@ fn system_account(user: &str, tally: &mut Tally) -> Option<AccountFields> {
         tally.unavailable = true;
         None
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_nobody_has_no_mail() {
+        for (uid, gid, good) in [
+            (None, Some(500), false),
+            (Some(0), Some(500), false),
+            (Some(499), Some(500), false),
+            (Some(500), Some(0), true),
+            (Some(u32::MAX), Some(500), false),
+            (Some(500), Some(u32::MAX), false),
+            (Some(u32::MAX - 1), None, true),
+        ] {
+            let account = AccountFields {
+                uid,
+                gid,
+                ..AccountFields::default()
+            };
+            assert_eq!(serves(&account, 500), good, "{uid:?} {gid:?}");
+        }
+    }
 }

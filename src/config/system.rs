@@ -23,7 +23,7 @@ impl Id {
             return None;
         }
         if text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return text.parse().ok().map(Id::Number);
+            return number(text).map(Id::Number);
         }
         Some(Id::Name(text.to_owned()))
     }
@@ -71,8 +71,14 @@ fn third_field(file: &[u8], name: &str) -> Option<u32> {
             return None;
         }
         let number = fields.nth(1)?;
-        std::str::from_utf8(number).ok()?.parse().ok()
+        self::number(std::str::from_utf8(number).ok()?)
     })
+}
+
+/// The number of somebody; the largest is nobody's, for to the system calls that change users it says that there is nothing
+/// to be changed.
+fn number(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|number| *number != u32::MAX)
 }
 
 #[cfg(test)]
@@ -83,7 +89,7 @@ mod tests {
     fn numbers_and_names() {
         assert_eq!(Id::parse("5000"), Some(Id::Number(5000)));
         assert_eq!(Id::parse("vmail"), Some(Id::Name("vmail".to_owned())));
-        for bad in ["", "a:b", "a b", "a\n", "99999999999"] {
+        for bad in ["", "a:b", "a b", "a\n", "99999999999", "4294967295"] {
             assert_eq!(Id::parse(bad), None, "{bad:?}");
         }
     }
@@ -96,8 +102,10 @@ mod tests {
 
     #[test]
     fn lines_that_are_no_entries_are_passed_over() {
-        let file = b"# mail:x:1\n\nmail\nmailer:x:7:7\nmail:x:8:8:mail:/var/mail:/bin/sh\n";
+        let file = b"# mail:x:1\n\nmail\nmailer:x:7:7\nmail:x:8:8:mail:/var/mail:/bin/sh\n\
+            none:x:4294967295:4294967295::/:\n";
         assert_eq!(third_field(file, "mail"), Some(8));
         assert_eq!(third_field(file, "nobody"), None);
+        assert_eq!(third_field(file, "none"), None);
     }
 }

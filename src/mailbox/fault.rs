@@ -73,7 +73,6 @@ pub(super) async fn blocking<R: Send + 'static>(
     doing: &'static str,
     act: impl FnOnce() -> R + Send + 'static,
 ) -> Result<R, Fault> {
-    tokio::task::spawn_blocking(act)
-        .await
-        .map_err(|error| Fault::Io(doing.into(), Arc::new(io::Error::other(error))))
+    let done = crate::blocking::spawn(act).await;
+    done.map_err(|lost| Fault::Io(doing.into(), Arc::new(lost.into())))
 }

@@ -13,6 +13,7 @@ use notify::event::{EventKindMask, ModifyKind, RenameMode};
 use notify::{Config, EventKind, INotifyWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 
+use crate::blocking;
 use crate::spool::folder::{Folder, Place, Stamp, Sub};
 
 /// Names kept for one mailbox before its directories are listed instead.
@@ -221,7 +222,8 @@ impl Routes {
 }
 
 struct Hub {
-    /// Never held while `routes` is: notify's thread, which takes `routes`, answers calls on this.
+    /// Never held while `routes` is: notify's thread, which takes `routes`, answers calls on this. `None`: it could not be
+    /// begun so far.
     watcher: Mutex<Option<INotifyWatcher>>,
     routes: Arc<Mutex<Routes>>,
 }
@@ -245,6 +247,9 @@ pub(super) fn attend(
 ) -> Option<Subscription> {
     let hub = hub();
     let mut watcher = lock(&hub.watcher);
+    if watcher.is_none() {
+        *watcher = begun(&hub.routes);
+    }
     let watching = watcher.as_mut()?;
     let mut directories = Vec::with_capacity(2);
     for spot in spots {
@@ -345,22 +350,34 @@ impl Drop for Subscription {
 
 fn hub() -> &'static Hub {
     static HUB: OnceLock<Hub> = OnceLock::new();
-    HUB.get_or_init(|| {
-        let routes = Arc::new(Mutex::new(Routes::default()));
+    HUB.get_or_init(|| Hub {
+        watcher: Mutex::default(),
+        routes: Arc::default(),
+    })
+}
+
+/// Begins to hear the kernel. `None` where it gives no instance, or the system no thread: the next mailbox tries it again.
+fn begun(routes: &Arc<Mutex<Routes>>) -> Option<INotifyWatcher> {
+    let watcher = blocking::try_thread().map_err(notify::Error::io);
+    let watcher = watcher.and_then(|()| {
         let config = Config::default().with_event_kinds(
             EventKindMask::CREATE | EventKindMask::REMOVE | EventKindMask::MODIFY_NAME,
         );
-        let sorter = Arc::clone(&routes);
+        let sorter = Arc::clone(routes);
         let watcher = INotifyWatcher::new(
             move |told: notify::Result<notify::Event>| sort(&sorter, told),
             config,
-        );
-        let watcher = watcher.map_err(|error| warn_once(&error)).ok();
-        Hub {
-            watcher: Mutex::new(watcher),
-            routes,
+        )?;
+        match watcher.watched_paths() {
+            Ok(_) => Ok(watcher),
+            // Its thread could not be started after all. Dropping it would panic, for it says so to that thread.
+            Err(error) => {
+                std::mem::forget(watcher);
+                Err(error)
+            }
         }
-    })
+    });
+    watcher.map_err(|error| warn_once(&error)).ok()
 }
 
 /// Puts one event of notify's into the inboxes it concerns.

@@ -157,17 +157,23 @@ fn quota_rule(fields: &AccountFields) -> Option<String> {
     (!limits.is_empty()).then(|| format!("*{limits}"))
 }
 
-/// The user's home: the source's, or else the configured one.
-fn home(config: &Config, granted: &Granted) -> Result<Option<String>, ExpandError> {
+/// The user's home: the source's, or else the configured one. It is absolute: there is nothing that it could be below.
+fn home(config: &Config, granted: &Granted) -> Result<Option<String>, ServeError> {
     let variables = Variables {
         user: &granted.user,
         home: None,
     };
-    Ok(match (&granted.account.home, &config.users.home) {
-        (Some(home), _) => Some(home.to_string_lossy().into_owned()),
-        (None, Some(template)) => Some(template.expand(&variables)?),
-        (None, None) => None,
-    })
+    let home = match (&granted.account.home, &config.users.home) {
+        (Some(home), _) => home.to_string_lossy().into_owned(),
+        (None, Some(template)) => template.expand(&variables)?,
+        (None, None) => return Ok(None),
+    };
+    match Path::new(&home).is_absolute() {
+        true => Ok(Some(home)),
+        false => Err(ServeError::Usage(format!(
+            "the home of this user is {home}, which is no absolute path"
+        ))),
+    }
 }
 
 /// The account in this Maildir, kept as `[mail]` says.
@@ -295,6 +301,22 @@ mod tests {
         assert_eq!(location.layout, Layout::Fs);
         assert_eq!(location.names, DiskNames::Utf8);
         of_granted(&config, 5001, &own).unwrap_err();
+    }
+
+    #[test]
+    fn a_home_is_absolute() {
+        let mut config = virtual_users();
+        config.mail.location = Template::parse("~/Maildir", "undh").unwrap();
+        for (home, good) in [("/srv/ana", true), ("h3", false), ("~", false), ("", false)] {
+            let fields = AccountFields {
+                uid: Some(5000),
+                home: Some(PathBuf::from(home)),
+                ..AccountFields::default()
+            };
+            let ana = granted("ana@example.org", fields);
+            assert_eq!(of_granted(&config, 5000, &ana).is_ok(), good, "{home}");
+            assert_eq!(describe(&config, &ana).is_ok(), good, "{home}");
+        }
     }
 
     #[test]

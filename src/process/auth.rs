@@ -11,14 +11,12 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustls::pki_types::{CertificateDer, UnixTime};
-use rustls::server::danger::ClientCertVerifier;
 use tokio::net::UnixListener;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, warn};
 
 use crate::auth::userdb::Describe;
 use crate::auth::{
@@ -26,10 +24,10 @@ use crate::auth::{
 };
 use crate::config::AuthProtocol;
 use crate::net::listener::Seldom;
-use crate::net::tls::{Identities, client_verifier};
-use crate::net::{words, x509};
+use crate::net::tls::Identities;
 use crate::process::ServeError;
 use crate::process::accounts;
+use crate::process::believed::Believed;
 use crate::process::certificates;
 use crate::process::confine;
 use crate::process::errands;
@@ -235,41 +233,10 @@ struct Desk {
     believed: Arc<Believed>,
 }
 
-/// Whose certificates say who a client is. What login says of a client counts for nothing here: it has to show what the
-/// client has shown.
-#[derive(Default)]
-struct Believed(Mutex<Option<Arc<dyn ClientCertVerifier>>>);
-
-impl Believed {
-    fn renew(&self, identities: &Identities) {
-        let verifier = match &*identities.authorities {
-            [] => None,
-            authorities => client_verifier(authorities)
-                .inspect_err(|error| error!("no client's certificate is believed: {error}"))
-                .ok(),
-        };
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = verifier;
-    }
-
-    /// The name in a certificate that can be believed; the client's own comes first.
-    fn name(&self, shown: &[Vec<u8>]) -> Option<String> {
-        let (own, further) = shown.split_first()?;
-        let verifier = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let verifier = Arc::clone(verifier.as_ref()?);
-        let further: Vec<CertificateDer<'_>> = further
-            .iter()
-            .map(|one| CertificateDer::from(one.as_slice()))
-            .collect();
-        let certificate = CertificateDer::from(own.as_slice());
-        let verified = verifier.verify_client_cert(&certificate, &further, UnixTime::now());
-        match verified {
-            Ok(_) => x509::common_name(own),
-            Err(error) => {
-                let why = words::of_tls(&error);
-                info!("a client's certificate is not believed: {why}");
-                None
-            }
-        }
+impl Desk {
+    /// Says that a login cannot be decided now.
+    async fn fail(&self, connection: Connection) -> io::Result<()> {
+        self.login.send(&Reply::Unavailable(connection), &[]).await
     }
 }
 
@@ -287,8 +254,18 @@ async fn serve(desk: Arc<Desk>) {
         let ask = tokio::select! {
             biased;
             Some(ended) = tasks.join_next() => {
-                if let Ok(connection) = ended {
-                    begun.remove(&connection);
+                match ended {
+                    Ok(connection) => drop(begun.remove(&connection)),
+                    Err(error) => {
+                        // Whoever was cancelled is not there any more.
+                        let of = |_: &Connection, one: &mut Begun| one.task.id() == error.id();
+                        let died = begun.extract_if(of).next();
+                        if let Some((connection, _)) = died
+                            && desk.fail(connection).await.is_err()
+                        {
+                            return;
+                        }
+                    }
                 }
                 continue;
             }
@@ -302,8 +279,7 @@ async fn serve(desk: Arc<Desk>) {
                 }
                 if tasks.len() >= ATTEMPTS_MAX {
                     warn!("too many logins at a time");
-                    let busy = Reply::Unavailable(connection);
-                    if desk.login.send(&busy, &[]).await.is_err() {
+                    if desk.fail(connection).await.is_err() {
                         return;
                     }
                     continue;
@@ -393,7 +369,10 @@ async fn inform(window: Arc<Window>) {
             Ok(Some((Seek(recipient, name), _))) => {
                 let window = Arc::clone(&window);
                 seeking.spawn(async move {
-                    let answer = match window.auth.lookup(name).await {
+                    let auth = Arc::clone(&window.auth);
+                    // In a task of its own: a panic there is an answer, too.
+                    let found = tokio::spawn(async move { auth.lookup(name).await }).await;
+                    let answer = match found.unwrap_or(Verdict::Unavailable) {
                         Verdict::Granted(granted) => {
                             let found = FromAuth::Found(window.number, recipient, granted);
                             if let Err(error) = window.master.send(&found, &[]).await {
@@ -480,6 +459,7 @@ impl ByMaster {
     fn answer(&self, question: u32, error: Option<i32>, descriptor: Option<OwnedFd>) {
         let answer = match (descriptor, error) {
             (Some(descriptor), _) => Ok(descriptor),
+            (None, Some(libc::EINVAL)) => Err(errands::no_file("a FIFO or a device")),
             (None, Some(error)) => Err(io::Error::from_raw_os_error(error)),
             (None, None) => Err(io::ErrorKind::NotFound.into()),
         };

@@ -16,10 +16,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
+use crate::blocking;
 use crate::config::{Sni, Tls};
 use crate::net::tls::{self, Identities, Material, Piece, TlsError};
 use crate::process::ServeError;
@@ -181,7 +181,7 @@ fn keep_made(config: &Tls, mut found: Identities, serving: &Identities) -> Ident
 /// What is in the files now, if all of it can be used.
 async fn renewed(config: &Tls) -> Result<Identities, String> {
     let config = config.clone();
-    let reading = spawn_blocking(move || {
+    let reading = blocking::spawn(move || {
         let found = read_all(&config, &[]).map_err(|error| error.to_string())?;
         check_times(&config, &found).map_err(|error| error.to_string())?;
         Ok(found)
@@ -200,7 +200,7 @@ fn paths(config: &Tls) -> Vec<PathBuf> {
 /// Where looking hangs, so does this, and nothing else.
 async fn look(paths: &[PathBuf]) -> Look {
     let paths = paths.to_vec();
-    let looking = spawn_blocking(move || paths.iter().map(|path| look_at(path)).collect());
+    let looking = blocking::spawn(move || paths.iter().map(|path| look_at(path)).collect());
     looking.await.unwrap_or_default()
 }
 

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::process::geteuid;
-use tokio::task::spawn_blocking;
 
 use crate::auth::{AccountFields, Authenticator, Granted, Outside, Proof, Question, Verdict};
+use crate::blocking;
 use crate::config::{Config, LogTarget};
 use crate::lmtp::command::Address;
 use crate::lmtp::note::{Client, Note};
@@ -168,7 +168,7 @@ impl Way {
     /// Takes a message to its end and places it there.
     async fn take(self, from: impl Read, most: u64) -> Result<Delivered, Undelivered> {
         let account = self.account;
-        let opened = spawn_blocking(move || User::open(account)).await;
+        let opened = blocking::spawn(move || User::open(account)).await;
         let account = opened.map_err(io::Error::other)??;
         let target = account.target(self.mailbox.as_deref()).await?;
         Ok(Delivered {

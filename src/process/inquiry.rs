@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, mpsc};
 use tracing::error;
 
+use crate::net::listener::Seldom;
 use crate::process::link::Link;
 
 /// All that ask: auth answers them `M`, which is `T` to them.
@@ -22,6 +23,8 @@ pub struct Inquiries<M, T> {
     read: fn(M) -> (u64, T),
     /// There is no speaking with auth any more.
     lost: Notify,
+    /// Questions that did not reach it.
+    unasked: Mutex<Seldom>,
 }
 
 /// One that asks. Dropping it gives up waiting.
@@ -46,6 +49,7 @@ where
             next: AtomicU64::default(),
             read,
             lost: Notify::new(),
+            unasked: Mutex::default(),
         });
         tokio::spawn(Arc::clone(&inquiries).hear(link));
         Ok(inquiries)
@@ -129,6 +133,15 @@ impl<M, T> Inquiry<M, T> {
         self.auth.send(said, &[]).await
     }
 
+    /// Says in the log that auth cannot be asked, now and then: it may be down, and many may come meanwhile.
+    pub fn tell_failure(&self, error: &io::Error) {
+        let unasked = &self.inquiries.unasked;
+        let mut unasked = unasked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(times) = unasked.is_due() {
+            error!(times, "auth cannot be asked: {error}");
+        }
+    }
+
     /// The next answer; `None`: there is nobody to answer.
     pub async fn answer(&mut self) -> Option<T> {
         self.answers.recv().await
@@ -184,6 +197,24 @@ mod tests {
         let late = inquiries.begin();
         late.say(&7u64).await.unwrap();
         assert_eq!(auth.receive::<u64>().await.unwrap().unwrap().0, 7);
+    }
+
+    #[tokio::test]
+    async fn that_nobody_can_be_asked_is_logged_now_and_then() {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let writer = Arc::new(log.reopen().unwrap());
+        let subscriber = tracing_subscriber::fmt().with_writer(writer);
+        let _guard = tracing::subscriber::set_default(subscriber.finish());
+        let (inquiries, auth) = begun();
+        drop(auth);
+        for _ in 0..1000 {
+            let inquiry = inquiries.begin();
+            let error = inquiry.say(&7u64).await.unwrap_err();
+            inquiry.tell_failure(&error);
+        }
+        let text = std::fs::read_to_string(log.path()).unwrap();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(text.contains("auth cannot be asked"), "{text}");
     }
 
     #[tokio::test]

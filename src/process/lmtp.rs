@@ -279,7 +279,10 @@ impl Desk for Counter {
             Refusal::Temporary
         };
         let seek = Seek(inquiry.number(), wanted.user.to_owned());
-        inquiry.say(&seek).await.map_err(trouble)?;
+        if let Err(error) = inquiry.say(&seek).await {
+            inquiry.tell_failure(&error);
+            return Err(Refusal::Temporary);
+        }
         let found = inquiry.answer().await;
         let (worker, line) = found.ok_or_else(|| trouble(unexpected("auth has ended")))??;
         let line = way::line(line).map_err(trouble)?;

@@ -25,6 +25,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::auth::LOG_TARGET;
+use crate::blocking;
 use crate::config::LogLevel;
 
 /// Lines that may wait to be written.
@@ -111,6 +112,9 @@ impl Log {
         let registry = tracing_subscriber::registry().with(layers);
         registry.try_init().map_err(io::Error::other)?;
         panic::set_hook(Box::new(|panic| {
+            if blocking::is_offering() {
+                return;
+            }
             let place = panic.location().map(ToString::to_string);
             let text = panic.payload_as_str().unwrap_or("no text");
             tracing::error!(place, "fault of the server's own: {text}");

@@ -216,7 +216,7 @@ impl Attempt for Asked {
         let answer = match self.ask(response).await {
             Ok(()) => self.inquiry.answer().await,
             Err(error) => {
-                error!("auth cannot be asked: {error}");
+                self.inquiry.tell_failure(&error);
                 None
             }
         };

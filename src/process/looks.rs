@@ -14,10 +14,10 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tracing::warn;
 
+use crate::blocking;
 use crate::process::child::Event;
 use crate::process::place::Place;
 use crate::process::worker::identities;
@@ -192,9 +192,16 @@ async fn look(
     // Nobody hears it once master is at its end.
     let tell = async |found| drop(events.send(Event::Looked(question.clone(), found)).await);
     let root = question.1.clone();
-    let disk = match spawn_blocking(move || mount(&root)).await {
-        Ok(mount) => disks.mounted_at(mount),
-        Err(error) => return tell(Some(Err(io::Error::other(error)))).await,
+    let mut finding = blocking::spawn(move || mount(&root));
+    let disk = match timeout(limit, &mut finding).await {
+        Ok(Ok(mount)) => disks.mounted_at(mount),
+        Ok(Err(error)) => return tell(Some(Err(error.into()))).await,
+        // No thread can be started. Once one can, whoever comes is looked for anew.
+        Err(late) => {
+            tell(None).await;
+            let _ = finding.await;
+            return tell(Some(Err(late.into()))).await;
+        }
     };
     if disk.threads.are_hopeless() || disks.together.are_hopeless() {
         return tell(Some(Err(io::ErrorKind::TimedOut.into()))).await;

@@ -8,6 +8,7 @@
 
 mod accounts;
 mod auth;
+mod believed;
 mod binding;
 mod bring;
 mod certificates;

@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tracing::{error, warn};
 
 use crate::auth::Granted;
+use crate::blocking;
 use crate::lmtp::Delivered;
 use crate::mailbox::delivery::{Incoming, Target, Whole};
 use crate::mailbox::fault::Fault;
@@ -281,7 +281,7 @@ impl Visit<'_> {
     async fn discard<T: Send + 'static>(&self, what: T) {
         let _turn = self.ration.turn_at_last().await;
         // It ends by itself if nobody waits for it.
-        let _ = spawn_blocking(move || drop(what)).await;
+        let _ = blocking::spawn(move || drop(what)).await;
     }
 
     async fn turn(&self) -> Result<Turn, Refused> {

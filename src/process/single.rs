@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
 use crate::auth::{self, AccountFields, Authenticator, Granted, Line, Mechanism, Secret, Step};
+use crate::blocking;
 use crate::config::{Config, Limits, LogLevel, Plaintext, Tls};
 use crate::mailbox::user::User;
 use crate::net::shutdown::{Hangup, SESSIONS_GRACE, Signals, stop_on_signal, stopped};
@@ -116,7 +116,7 @@ pub fn serve_maildir(options: MaildirOptions) -> Result<(), ServeError> {
         let account = accounts::at(options.maildir.clone(), &config);
         drop(open(account.clone()).await?); // what is wrong with it is said at once
         let maildir = options.maildir.clone();
-        let census = spawn_blocking(move || Census::of(&maildir)).await;
+        let census = blocking::spawn(move || Census::of(&maildir)).await;
         let screen = Screen {
             maildir: &options.maildir,
             census: census.unwrap_or_default(),
@@ -284,7 +284,7 @@ async fn serve(
 
 /// Opens an account on the blocking pool.
 async fn open(account: crate::mailbox::user::Account) -> Result<Arc<User>, ServeError> {
-    spawn_blocking(move || Ok(User::open(account)?))
+    blocking::spawn(move || Ok(User::open(account)?))
         .await
         .unwrap_or_else(|error| Err(ServeError::system("open the mail")(error.into())))
 }

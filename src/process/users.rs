@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, interval};
 
 use crate::auth::Granted;
+use crate::blocking;
 use crate::mailbox::user::{Account, User};
 use crate::process::ServeError;
 
@@ -164,7 +165,7 @@ impl Users {
                     }
                 };
                 // Giving up many watches takes its time.
-                spawn_blocking(move || drop((unused, user)));
+                blocking::spawn(move || drop((unused, user)));
             }
             self.close_replaced().await;
         }
@@ -177,7 +178,7 @@ impl Users {
         for user in left {
             user.flush().await;
             self.replaced().retain(|other| !Arc::ptr_eq(other, &user));
-            spawn_blocking(move || drop(user));
+            blocking::spawn(move || drop(user));
         }
     }
 
@@ -218,7 +219,7 @@ impl Users {
 
 async fn open(account: &Account) -> Result<Arc<User>, ServeError> {
     let account = account.clone();
-    let opened = spawn_blocking(move || User::open(account)).await;
+    let opened = blocking::spawn(move || User::open(account)).await;
     let opened = opened.map_err(|error| ServeError::system("open the mail")(error.into()))?;
     Ok(opened?)
 }
@@ -228,7 +229,7 @@ async fn is_current(user: &Arc<User>, account: &Account) -> bool {
         return false;
     }
     let user = Arc::clone(user);
-    spawn_blocking(move || user.is_current())
+    blocking::spawn(move || user.is_current())
         .await
         .unwrap_or(true)
 }

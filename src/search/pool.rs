@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -149,23 +149,30 @@ impl Drop for Abandon {
     }
 }
 
-/// The process's one pool for searches: a thread for each core, made at the first use.
+/// The process's one pool for searches: a thread for each core, made at the first use that there are threads for.
 fn pool() -> Result<&'static ThreadPool, Fault> {
-    static POOL: LazyLock<Result<ThreadPool, String>> = LazyLock::new(|| {
-        ThreadPoolBuilder::new()
-            .num_threads(thread::available_parallelism().map_or(1, usize::from))
-            .thread_name(|number| format!("search-{number}"))
-            .start_handler(|_| {
-                // On Linux a thread has a priority of its own. Without it the search is only less polite.
-                let _ = rustix::process::setpriority_process(None, NICENESS);
-            })
-            // The batch's sender is dropped with it, and that search fails; the others go on.
-            .panic_handler(|_| error!("a search panicked"))
-            .build()
-            .map_err(|error| error.to_string())
-    });
-    POOL.as_ref()
-        .map_err(|error| Fault::from_io("making the search pool", io::Error::other(error.clone())))
+    static POOL: OnceLock<ThreadPool> = OnceLock::new();
+    static MAKING: Mutex<()> = Mutex::new(());
+    if let Some(pool) = POOL.get() {
+        return Ok(pool);
+    }
+    // The next search tries it again if there are no threads now.
+    let _turn = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(pool) = POOL.get() {
+        return Ok(pool);
+    }
+    let pool = ThreadPoolBuilder::new()
+        .num_threads(thread::available_parallelism().map_or(1, usize::from))
+        .thread_name(|number| format!("search-{number}"))
+        .start_handler(|_| {
+            // On Linux a thread has a priority of its own. Without it the search is only less polite.
+            let _ = rustix::process::setpriority_process(None, NICENESS);
+        })
+        // The batch's sender is dropped with it, and that search fails; the others go on.
+        .panic_handler(|_| error!("a search panicked"))
+        .build()
+        .map_err(|error| Fault::from_io("making the search pool", io::Error::other(error)))?;
+    Ok(POOL.get_or_init(|| pool))
 }
 
 #[cfg(test)]

@@ -221,7 +221,7 @@ impl Events {
         let over = std::mem::take(&mut state.posts);
         drop(state);
         // Ending a watch takes a word with notify's thread.
-        tokio::task::spawn_blocking(move || drop(over));
+        crate::blocking::spawn(move || drop(over));
         true
     }
 

@@ -7,8 +7,7 @@ use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
-use tokio::task::spawn_blocking;
-
+use crate::blocking::{self, Lost};
 use crate::imap::fetch::{Partial, Section};
 use crate::imap::response::Code;
 use crate::imap::sequence::Uid;
@@ -210,6 +209,6 @@ fn unread(fault: &Fault, uid: Uid) -> Failure {
 async fn reading<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, Fault> + Send + 'static,
 ) -> Result<T, Fault> {
-    let panicked = |error| Fault::from_io("reading a message", io::Error::other(error));
-    spawn_blocking(read).await.map_err(panicked)?
+    let lost = |lost: Lost| Fault::from_io("reading a message", lost.into());
+    blocking::spawn(read).await.map_err(lost)?
 }

@@ -9,8 +9,7 @@ mod render;
 
 use std::sync::Arc;
 
-use tokio::task::spawn_blocking;
-
+use crate::blocking::{self, Lost};
 use crate::imap::command::{FetchModifiers, Numbering, StoreAction};
 use crate::imap::fetch::FetchItem;
 use crate::imap::flag::{Flag, SystemFlag};
@@ -235,13 +234,11 @@ async fn send(session: &mut Session, plan: &Plan, mut render: Render) -> Result<
                 let outcome = render.fill(&mut queue, writer::RELIEF);
                 (render, queue, outcome)
             };
-            match spawn_blocking(step).await {
+            match blocking::spawn(step).await {
                 Ok(done) => done,
-                Err(error) => match error.try_into_panic() {
-                    // It is this session's panic, wherever it happened.
-                    Ok(panic) => std::panic::resume_unwind(panic),
-                    Err(_) => return Err(End::STOP.into()),
-                },
+                // It is this session's panic, wherever it happened.
+                Err(Lost::Panicked) => std::panic::resume_unwind(Box::new(Lost::Panicked)),
+                Err(Lost::Stopped) => return Err(End::STOP.into()),
             }
         } else {
             let outcome = render.fill(&mut queue, writer::RELIEF);
