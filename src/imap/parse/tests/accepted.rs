@@ -427,12 +427,6 @@ fn store() {
             ),
         ),
         ("FLAGS ()", value(StoreAction::Replace, false, &[])),
-        // A flag-extension is no flag of ours.
-        ("+FLAGS \\Future", value(StoreAction::Add, false, &[])),
-        (
-            "+FLAGS (\\Recently \\deleted \\X)",
-            value(StoreAction::Add, false, std::slice::from_ref(&deleted)),
-        ),
         (
             "FLAGS.SILENT ($forwarded)",
             value(StoreAction::Replace, true, &[keyword]),
