@@ -262,6 +262,11 @@ fn texts_and_places() {
             "Expected a FETCH item (octet 20)",
         ),
         ("FETCH 1 (PREVIEW ())", "Expected a FETCH item (octet 20)"),
+        ("FETCH 1 (SNIPPET ())", "Expected a FETCH item (octet 20)"),
+        (
+            "FETCH 1 (PREVIEW (LAZY=X))",
+            "Expected a FETCH item (octet 20)",
+        ),
         ("FETCH 1 FLAGS[]", "Expected the command's end (octet 16)"),
         (
             "FETCH 1 BODY[",
