@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::{Failure, print, say};
-use crate::config::check::{self, Severity};
+use crate::config::check::{self, Finding, Severity};
 use crate::config::{Config, ConfigError, DEFAULT_PATH};
 use crate::process::survey::survey;
 
@@ -39,6 +39,22 @@ fn may_be_there(path: &Path) -> bool {
 /// Reads the file; every mistake is a line.
 pub(super) fn load(path: &Path) -> Result<Config, Failure> {
     Config::load(path).map_err(|error| Failure::Usage(error.to_string()))
+}
+
+/// The configuration, if its paths lead to where its writer means.
+pub(super) fn placed(path: &Path) -> Result<Config, Failure> {
+    let config = load(path)?;
+    match check::places(&config) {
+        findings if findings.is_empty() => Ok(config),
+        findings => Err(refused(path, &findings)),
+    }
+}
+
+/// The failure that these findings are.
+pub(super) fn refused(path: &Path, errors: &[Finding]) -> Failure {
+    let line = |error| format!("{}: {error}", path.display());
+    let lines: Vec<String> = errors.iter().map(line).collect();
+    Failure::Usage(lines.join("\n"))
 }
 
 pub(super) fn check(file: Option<PathBuf>, json: bool) -> Result<(), Failure> {
@@ -122,6 +138,32 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+
+    #[test]
+    fn what_leads_nowhere_is_refused_before_anything_is_made() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("culver.toml");
+        let refuses = |location: &str| {
+            fs::write(&file, format!("[mail]\nlocation = {location:?}\n")).unwrap();
+            match placed(&file) {
+                Err(Failure::Usage(text)) => text,
+                other => panic!("{:?}", other.is_ok()),
+            }
+        };
+        let text = refuses("maildir:/x");
+        let name = home.path().join("culver.toml").display().to_string();
+        let expected = format!(
+            "{name}: error: mail.location: must begin with / or ~/: leave \"maildir:\" away"
+        );
+        assert!(text.starts_with(&expected), "{text}");
+        assert!(refuses("x").ends_with("must begin with / or ~/"));
+        fs::write(
+            home.path().join("culver.toml"),
+            "[mail]\nlocation = \"/x\"\n",
+        )
+        .unwrap();
+        assert!(placed(&home.path().join("culver.toml")).is_ok());
+    }
 
     #[test]
     fn a_file_that_cannot_be_looked_at_may_be_there() {

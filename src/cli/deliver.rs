@@ -44,8 +44,8 @@ pub(super) fn run(args: DeliverArgs) -> Result<(), Failure> {
         args.config.or_else(config::from_environment),
         config::usual(),
     ) {
-        (Some(file), _) => config::load(&file),
-        (None, Some(usual)) => config::load(usual),
+        (Some(file), _) => config::placed(&file),
+        (None, Some(usual)) => config::placed(usual),
         (None, None) => Ok(Config::default()),
     };
     // What is wrong with it will be mended, and the message waits for that.

@@ -45,8 +45,8 @@ fn for_stdio(file: Option<PathBuf>, has_maildir: bool) -> Result<Option<Config>,
     let named = file.or_else(config::from_environment);
     let usual = || config::usual().filter(|_| !has_maildir);
     match named {
-        Some(file) => config::load(&file).map(Some),
-        None => usual().map(config::load).transpose(),
+        Some(file) => config::placed(&file).map(Some),
+        None => usual().map(config::placed).transpose(),
     }
 }
 
@@ -62,11 +62,7 @@ fn supported(path: &Path) -> Result<Config, Failure> {
     if errors.is_empty() {
         return Ok(config);
     }
-    let lines: Vec<String> = errors
-        .iter()
-        .map(|error| format!("{}: {error}", path.display()))
-        .collect();
-    Err(Failure::Usage(lines.join("\n")))
+    Err(config::refused(path, &errors))
 }
 
 fn from_environment() -> Result<Option<String>, Failure> {

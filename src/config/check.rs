@@ -71,6 +71,10 @@ impl fmt::Display for Finding {
     }
 }
 
+/// What who copies Dovecot's `mail_location` has to do.
+const FROM_DOVECOT: &str = "must begin with / or ~/: leave \"maildir:\" away, and say what follows the path by \
+                            mail.layout, mail.control and mail.names";
+
 /// Gathers findings.
 #[derive(Default)]
 struct Findings(Vec<Finding>);
@@ -122,11 +126,11 @@ pub fn check(config: &Config) -> Vec<Finding> {
     findings.0
 }
 
-/// What is set and not there in this version: an error where leaving it out would make the server
+/// What is wrong with [`places`], and what is set and not there in this version: an error where leaving it out would make the server
 /// less strict than its file, or useless; else a warning.
 pub fn unsupported(config: &Config) -> Vec<Finding> {
     const TEXT: &str = "not supported by this version yet";
-    let mut findings = Findings::default();
+    let mut findings = Findings(places(config));
     let mechanisms = &config.auth.mechanisms;
     let external = mechanisms.contains(&SaslMechanism::External);
     if external && config.tls.client_ca.is_none() {
@@ -160,6 +164,38 @@ pub fn unsupported(config: &Config) -> Vec<Finding> {
     for (is_set, key) in warnings {
         if is_set {
             findings.warning(key, TEXT);
+        }
+    }
+    findings.0
+}
+
+/// Paths that lead nowhere, or to wherever the server was started: nothing may be served by them.
+pub fn places(config: &Config) -> Vec<Finding> {
+    let mut findings = Findings::default();
+    let mail = &config.mail;
+    let templates = [
+        ("mail.location", Some(&mail.location)),
+        ("mail.control", mail.control.as_ref()),
+        ("mail.index", mail.index.as_ref()),
+        ("users.home", config.users.home.as_ref()),
+    ];
+    for (key, template) in templates {
+        let Some(template) = template else {
+            continue;
+        };
+        let text = template.as_str();
+        let below_home = ["~/", "%h", "%Lh", "%Uh"];
+        if !text.starts_with('/') && !below_home.iter().any(|home| text.starts_with(home)) {
+            findings.error(
+                key,
+                match text.starts_with("maildir:") {
+                    true => FROM_DOVECOT,
+                    false => "must begin with / or ~/",
+                },
+            );
+        }
+        if key == "users.home" && needs_home(template) {
+            findings.error(key, "cannot stand on the home that it says");
         }
     }
     findings.0
@@ -323,25 +359,6 @@ fn owner(config: &Config, findings: &mut Findings) {
 
 fn mail(config: &Config, findings: &mut Findings) {
     let mail = &config.mail;
-    let templates = [
-        ("mail.location", Some(&mail.location)),
-        ("mail.control", mail.control.as_ref()),
-        ("mail.index", mail.index.as_ref()),
-        ("users.home", config.users.home.as_ref()),
-    ];
-    for (key, template) in templates {
-        let Some(template) = template else {
-            continue;
-        };
-        let text = template.as_str();
-        let below_home = ["~/", "%h", "%Lh", "%Uh"];
-        if !text.starts_with('/') && !below_home.iter().any(|home| text.starts_with(home)) {
-            findings.error(key, "must begin with / or ~/");
-        }
-        if key == "users.home" && needs_home(template) {
-            findings.error(key, "cannot stand on the home that it says");
-        }
-    }
     let from_files = config.auth.source.iter().any(|one| {
         matches!(
             one.source,

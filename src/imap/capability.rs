@@ -47,6 +47,8 @@ const AFTER: &[&str] = &[
     "MULTISEARCH",
     "INPROGRESS",
     "PREVIEW",
+    "PREVIEW=FUZZY",
+    "SNIPPET=FUZZY",
     "MULTIAPPEND",
     "CATENATE",
     "URL-PARTIAL",

@@ -46,6 +46,8 @@ pub enum FetchItem {
     Preview {
         /// `(LAZY)`: only if it is at hand.
         lazy: bool,
+        /// How it is asked for, and answered.
+        form: PreviewForm,
     },
     /// `RFC822`: like `BODY[]`, under its own name.
     Rfc822,
@@ -61,6 +63,18 @@ pub enum FetchItem {
     ThreadId,
     /// `UID`.
     Uid,
+}
+
+/// How a preview is asked for. The last two are older than RFC 8970: Dovecot announces them as PREVIEW=FUZZY and
+/// SNIPPET=FUZZY, and FUZZY is the one algorithm that they know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PreviewForm {
+    /// `PREVIEW`.
+    Plain,
+    /// `PREVIEW (FUZZY)`.
+    Fuzzy,
+    /// `SNIPPET`, which is always fuzzy.
+    Snippet,
 }
 
 impl FetchItem {

@@ -71,9 +71,6 @@ impl Turn<'_> {
                 _ => fresh.push((sub, name)),
             }
         }
-        if !listed.is_empty() && self.defers() {
-            return Ok(());
-        }
         self.show_listed(listed)?;
         if fresh.is_empty() {
             return Ok(());
@@ -154,7 +151,7 @@ impl Turn<'_> {
 
     /// Shows the files that others have given UIDs above all of ours, those in `found` and whatever else the
     /// uidlist names: a client must hear of UIDs in their order. A record whose file is nowhere is passed
-    /// over; if the file turns up later, it gets a new UID.
+    /// over; if the file turns up later, it gets a new UID. Which mod-sequences they have, only who has the lock hears.
     pub fn show_listed(&mut self, mut found: Listings) -> Result<(), Fault> {
         let next = self.draft.uid_next;
         let is_due = |record: &Listed| record.uid >= next;
@@ -183,6 +180,9 @@ impl Turn<'_> {
             if scan.quiet {
                 break;
             }
+        }
+        if !found.is_empty() && self.defers() {
+            return Ok(());
         }
         for (sub, name, listed) in found.into_values() {
             let recent = sub == Sub::New || !self.first;

@@ -24,6 +24,7 @@ mod lookout;
     reason = "a mailbox is what the room is about"
 )]
 pub mod mailbox;
+mod making;
 mod modseqs;
 pub mod names;
 pub mod news;

@@ -114,6 +114,10 @@ impl View {
         }
         let now = self.base.modseq;
         let before = std::mem::replace(&mut self.modseqs.complete, now);
+        if shown > now {
+            // It asked for what is newer than its picture, which rests.
+            return self.hears_modseqs().then_some(now);
+        }
         (risen && now > before && now > shown).then_some(now)
     }
 

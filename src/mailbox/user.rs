@@ -9,7 +9,6 @@ use tokio::sync::Mutex;
 
 use crate::imap::name::{MailboxName, NameError};
 pub use crate::imap::response::ListAttribute;
-use crate::imap::sequence::Uid;
 use crate::mailbox::annotations::Heralds;
 use crate::mailbox::closing::{Slot, close_unused};
 use crate::mailbox::events::Events;
@@ -19,9 +18,9 @@ use crate::mailbox::patience::{LOCK_WAIT, Patience};
 use crate::mailbox::quota::{Limits, Quota};
 use crate::mailbox::special_use::{SpecialUses, stored_use};
 use crate::spool::lock::REMOVAL_PAUSE;
+use crate::spool::subscriptions;
 use crate::spool::tree::Tree;
 pub use crate::spool::tree::{DiskNames, Layout, Location};
-use crate::spool::{metadata, subscriptions};
 
 /// How sure a client may be that what it was told survives a power cut (`[mail] fsync`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -372,119 +371,5 @@ impl User {
             }
             patience.pause(REMOVAL_PAUSE).await;
         }
-    }
-
-    /// CREATE.
-    pub async fn create(&self, name: &MailboxName) -> Result<(), Fault> {
-        if name.is_inbox() {
-            return Err(Fault::AlreadyExists);
-        }
-        let (tree, wanted) = (Arc::clone(&self.tree), name.clone());
-        let made = blocking("creating a mailbox", move || tree.create(&wanted)).await?;
-        made.map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => Fault::AlreadyExists,
-            _ => Fault::from_io(format!("creating {name}"), error),
-        })
-    }
-
-    /// CREATE with USE (RFC 6154 §3): all of it or nothing.
-    pub async fn create_for(
-        &self,
-        name: &MailboxName,
-        purpose: ListAttribute,
-    ) -> Result<(), Fault> {
-        self.create(name).await?;
-        let (tree, made) = (Arc::clone(&self.tree), name.clone());
-        let noted = blocking("creating a mailbox", move || {
-            metadata::set_special_use(&tree, &made, purpose)
-        })
-        .await?;
-        if let Err(error) = noted {
-            let fault = Fault::from_io(format!("creating {name} for {}", purpose.as_str()), error);
-            self.delete(name).await?;
-            return Err(fault);
-        }
-        Ok(())
-    }
-
-    /// DELETE. Sessions that have it selected are told it ended.
-    pub async fn delete(&self, name: &MailboxName) -> Result<(), Fault> {
-        if name.is_inbox() {
-            return Err(Fault::Cannot("INBOX can't be deleted".into()));
-        }
-        let mut open = self.open.lock().await;
-        let (tree, wanted) = (Arc::clone(&self.tree), name.clone());
-        let (quota, counted) = (Arc::clone(&self.quota), self.quota.enter().await);
-        let gone = blocking("deleting a mailbox", move || {
-            let _counted = counted;
-            let loss = quota.of_mailbox(&wanted);
-            tree.delete(&wanted)?;
-            quota.note(loss);
-            Ok(())
-        })
-        .await?;
-        gone.map_err(|error: io::Error| match error.kind() {
-            io::ErrorKind::NotFound => Fault::NonExistent(name.to_string()),
-            io::ErrorKind::DirectoryNotEmpty => Fault::HasChildren,
-            _ => Fault::from_io(format!("deleting {name}"), error),
-        })?;
-        if let Some(mailbox) = open
-            .remove(name)
-            .as_ref()
-            .and_then(|slot| slot.mailbox.get())
-        {
-            mailbox.end();
-        }
-        Ok(())
-    }
-
-    /// RENAME, with children; of INBOX: its messages move to the new mailbox.
-    pub async fn rename(
-        self: &Arc<Self>,
-        from: &MailboxName,
-        to: &MailboxName,
-    ) -> Result<(), Fault> {
-        if to.is_inbox() {
-            return Err(Fault::AlreadyExists);
-        }
-        if from.is_inbox() {
-            return self.rename_inbox(to).await;
-        }
-        let mut open = self.open.lock().await;
-        let (tree, old, new) = (Arc::clone(&self.tree), from.clone(), to.clone());
-        let renamed = blocking("renaming a mailbox", move || tree.rename(&old, &new)).await?;
-        let renamed = renamed.map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Fault::NonExistent(from.to_string()),
-            io::ErrorKind::AlreadyExists => Fault::AlreadyExists,
-            io::ErrorKind::InvalidInput => {
-                Fault::Cannot("Can't rename mailbox under its own child".into())
-            }
-            _ => Fault::from_io(format!("renaming {from}"), error),
-        })?;
-        // Sessions go on: an open mailbox holds its directories, whatever they are called.
-        let held: Vec<_> = renamed
-            .into_iter()
-            .filter_map(|(old, new)| Some((new, open.remove(&old)?)))
-            .collect();
-        open.extend(held);
-        Ok(())
-    }
-
-    /// RFC 3501 §6.3.5: all messages move to the new mailbox, INBOX stays and is empty. RFC 5464 §4.1: "the
-    /// annotations are copied from the original INBOX to the renamed mailbox".
-    async fn rename_inbox(self: &Arc<Self>, to: &MailboxName) -> Result<(), Fault> {
-        self.create(to).await?;
-        let inbox = self.mailbox(&MailboxName::inbox()).await?;
-        let target = self.mailbox(to).await?;
-        inbox.refresh().await?;
-        let all = inbox
-            .snapshot()
-            .iter()
-            .map(|message| message.uid)
-            .map(Uid::get)
-            .collect();
-        self.copy_annotations(&MailboxName::inbox(), to).await?;
-        inbox.move_to(&all, &target).await?;
-        Ok(())
     }
 }

@@ -57,7 +57,8 @@ pub(crate) async fn tell(
         new,
     } = view.sync(expunge)?;
     let modseqs = view.tells_modseqs();
-    let naming = Naming::of(session.enabled, by_uid || modseqs || notifies);
+    let hears_modseqs = view.hears_modseqs();
+    let naming = Naming::of(session.enabled, by_uid || hears_modseqs || notifies);
     if !tells_flags {
         // They are told when the client changes flags itself, or wants to hear of them again.
         let untold: NumberSet = updates.iter().filter_map(changed).collect();

@@ -281,6 +281,12 @@ impl Tree {
         dir::sync_dir(&parent)
     }
 
+    /// Takes back a mailbox that was made and cannot be used, such as for want of room. `DirectoryNotEmpty` if there is
+    /// a message in it, and then it stays.
+    pub fn take_back(&self, name: &MailboxName) -> io::Result<()> {
+        change::take_back(self, name)
+    }
+
     /// Removes a mailbox: moved aside first, so that it is gone at once or not at all. Its children stay; in
     /// the fs layout, parents that were no mailboxes and have no children left go with it.
     /// `NotFound` if it is none; `DirectoryNotEmpty` for a name with children that is not selectable (fs).

@@ -227,3 +227,44 @@ fn words_that_are_the_messages_own() {
     let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
     c.check("FETCH 1:* (PREVIEW)", &expected, "OK");
 }
+
+/// What Dovecot announces as PREVIEW=FUZZY and SNIPPET=FUZZY, from before the RFC: the one algorithm is named in the
+/// answer. SNIPPET is fuzzy though nobody says so.
+#[test]
+fn dovecots_older_forms() {
+    let server = server();
+    let mut c = server.selected("INBOX");
+    let announced = c.ok("CAPABILITY").remove(0);
+    for name in ["PREVIEW=FUZZY", "SNIPPET=FUZZY"] {
+        assert!(announced.split(' ').any(|one| one == name), "{announced}");
+    }
+    for (items, name) in [
+        ("PREVIEW (LAZY=FUZZY)", "PREVIEW"),
+        ("snippet (lazy=fuzzy)", "SNIPPET"),
+        ("SNIPPET (LAZY)", "SNIPPET"),
+    ] {
+        let nil = format!("* 1 FETCH ({name} (FUZZY NIL))");
+        c.check(&format!("FETCH 1 ({items})"), &[&nil], "OK");
+    }
+    let text = "(FUZZY \"Preview text for message 1.\")";
+    for (items, name) in [
+        ("PREVIEW (FUZZY)", "PREVIEW"),
+        ("(PREVIEW (fuzzy))", "PREVIEW"),
+        ("(PREVIEW (LAZY=FUZZY))", "PREVIEW"),
+        ("SNIPPET", "SNIPPET"),
+        ("(SNIPPET (FUZZY))", "SNIPPET"),
+        ("(SNIPPET (LAZY=FUZZY))", "SNIPPET"),
+        ("(SNIPPET (LAZY))", "SNIPPET"),
+    ] {
+        let shown = format!("* 1 FETCH ({name} {text})");
+        c.check(&format!("FETCH 1 {items}"), &[&shown], "OK");
+    }
+    c.check(
+        "UID FETCH 1 (PREVIEW PREVIEW (FUZZY) SNIPPET)",
+        &[&format!(
+            "* 1 FETCH (UID 1 PREVIEW \"Preview text for message 1.\" PREVIEW {text} SNIPPET {text})"
+        )],
+        "OK",
+    );
+    c.bad("FETCH 1 (PREVIEW (LAZY=EAGER))");
+}

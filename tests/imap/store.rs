@@ -264,12 +264,7 @@ fn what_cannot_be() {
     c.bad("STORE 4 +FLAGS (\\Seen)");
     c.bad("STORE 0 +FLAGS (\\Seen)");
     c.bad("STORE 1 +FLAGS (\\Recent)");
-    // Not in PERMANENTFLAGS: "the server will either ignore the change or store the state change for the remainder
-    // of the current session only" (RFC 3501 §7.1). Dovecot takes it for an error.
-    if server.either(true, false) {
-        let told = ["* 1 FETCH (FLAGS (\\Recent))"];
-        c.check("STORE 1 +FLAGS (\\Nosuch)", &told, "OK");
-    }
+    c.bad("STORE 1 +FLAGS (\\Nosuch)");
     c.bad("STORE 1 FLAG (\\Seen)");
     c.bad_strictly("STORE 1 +FLAGS");
     c.bad("STORE 1 (\\Seen)");
@@ -382,4 +377,28 @@ fn a_new_keyword_is_defined_before_a_body_is_shown_with_it() {
         .iter()
         .rfind(|line| line.contains("FLAGS (") && line.contains("FETCH"));
     assert!(seen.unwrap().contains("\\Seen"), "{lines:#?}");
+}
+
+/// A system flag that there is not is no reason to take those away that a message has. RFC 3501 §2.3.2: "A system flag is
+/// a flag name that is pre-defined in this specification." §9 of `flag-extension`: "Server implementations MUST NOT generate
+/// flag-extension flags except as defined by future standard or standards-track revisions of this specification."
+#[test]
+fn an_unknown_system_flag_changes_nothing() {
+    let server = Server::start();
+    let mut c = server.client();
+    c.append("INBOX", "(\\Flagged) ", &message("one"));
+    c.ok("SELECT INBOX");
+    for wrong in [
+        "STORE 1 FLAGS (\\Foo)",
+        "STORE 1 FLAGS.SILENT (\\Seen \\Foo)",
+        "STORE 1 -FLAGS \\Foo",
+        "UID STORE 1 +FLAGS (\\Deleted \\Foo)",
+        "STORE 1 FLAGS (\\Recent)",
+        "APPEND INBOX (\\Foo) {1}",
+    ] {
+        c.bad(wrong);
+    }
+    let flags = c.ok("FETCH 1 FLAGS").remove(0);
+    assert!(flags.starts_with("* 1 FETCH (FLAGS (\\Flagged"), "{flags}");
+    assert!(!flags.contains("Seen") && !flags.contains("Foo"), "{flags}");
 }

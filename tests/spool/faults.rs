@@ -193,6 +193,57 @@ fn a_disk_without_inodes_refuses_what_needs_one_and_lets_room_be_made() {
     c.ok("LOGOUT");
 }
 
+/// NO to a CREATE or a RENAME of INBOX means that nothing was made: who tries again when there is room is not told that it
+/// is there.
+#[test]
+fn a_full_disk_leaves_no_mailbox_behind() {
+    for (is_fs, deep) in [(false, "A.B.C"), (true, "A/B/C")] {
+        let Some((maildir, _unmount)) = small_disk("size=1m") else {
+            return;
+        };
+        let setup = Setup::new(Kind::Culver);
+        let server = match is_fs {
+            true => setup.fs_layout().start(&maildir),
+            false => setup.start(&maildir),
+        };
+        let mut c = server.client();
+        for subject in ["one", "two"] {
+            c.append("INBOX", "", &message(subject));
+        }
+        c.ok("SELECT INBOX");
+        let filler = maildir.path().join("filler");
+        let mut file = fs::File::create(&filler).unwrap();
+        while file.write_all(&[b'x'; 512]).is_ok() {}
+        drop(file);
+        // The next UIDVALIDITY is another one in any case.
+        let left = || {
+            let mut tree = tree(&maildir);
+            tree.retain(|path| !path.to_string_lossy().contains("dovecot-uidvalidity"));
+            tree
+        };
+        let before = left();
+        let deep = format!("CREATE {deep}");
+        let commands = [
+            "CREATE X",
+            "CREATE Y (USE (\\Archive))",
+            &deep,
+            "RENAME INBOX Old",
+        ];
+        for command in commands.iter().chain(&commands) {
+            is_full(&c.run(command).tagged);
+            wait_until(command, || left() == before);
+        }
+        assert_eq!(c.ok("LIST \"\" *"), c.ok("LIST \"\" INBOX"));
+        assert_eq!(c.ok("UID SEARCH ALL"), ["* SEARCH 1 2"]);
+        fs::remove_file(&filler).unwrap();
+        for command in commands {
+            c.ok(command);
+        }
+        let moved = c.ok("STATUS Old (MESSAGES)");
+        assert_eq!(moved, ["* STATUS Old (MESSAGES 2)"]);
+    }
+}
+
 /// What could not be made durable is not there, also after the disk is well again.
 #[test]
 fn a_sync_that_fails_is_never_ok_and_leaves_the_mailbox_as_it_was() {

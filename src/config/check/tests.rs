@@ -174,3 +174,26 @@ fn other_contradictions() {
         "warning: auth.plaintext-without-tls: \"always\" lets passwords cross the network in clear",
     );
 }
+
+#[test]
+fn paths_lead_to_where_their_writer_means() {
+    for (location, said) in [
+        ("Maildir", "must begin with / or ~/"),
+        ("~ann/Maildir", "must begin with / or ~/"),
+        ("maildir:/x", FROM_DOVECOT),
+        ("maildir:~/Maildir:LAYOUT=fs", FROM_DOVECOT),
+    ] {
+        let text = format!("[mail]\nlocation = {location:?}\n");
+        let config = Config::parse(&text).unwrap();
+        let expected = format!("error: mail.location: {said}");
+        for findings in [places(&config), unsupported(&config), check(&config)] {
+            let lines = findings.iter().map(Finding::to_string);
+            let about = lines.filter(|line| line.contains("mail.location: must"));
+            assert_eq!(about.collect::<Vec<_>>(), [&*expected], "{location}");
+        }
+    }
+    for location in ["/x/%u", "~/Maildir", "%h/mail"] {
+        let text = format!("[mail]\nlocation = {location:?}\n");
+        assert_eq!(places(&Config::parse(&text).unwrap()), []);
+    }
+}

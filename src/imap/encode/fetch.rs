@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use crate::imap::date::DateTime;
 use crate::imap::encode::string::{astring, flag_list, number};
 use crate::imap::encode::structure;
-use crate::imap::fetch::{Partial, Section, SectionText};
+use crate::imap::fetch::{Partial, PreviewForm, Section, SectionText};
 use crate::imap::flag::{Keyword, SystemFlags};
 use crate::imap::objectid::ObjectId;
 use crate::imap::sequence::{ModSeq, SeqNum, Uid};
@@ -92,10 +92,23 @@ impl Items {
         number(out, octets);
     }
 
-    /// `PREVIEW "…"`, or NIL.
-    pub fn preview(&mut self, out: &mut Vec<u8>, text: Option<&str>) {
-        self.name(out, "PREVIEW");
+    /// `PREVIEW "…"`, or NIL; for who asked so, `PREVIEW (FUZZY "…")` or `SNIPPET (FUZZY "…")`, or NIL in it.
+    pub fn preview(&mut self, out: &mut Vec<u8>, form: PreviewForm, text: Option<&str>) {
+        self.name(
+            out,
+            match form {
+                PreviewForm::Plain | PreviewForm::Fuzzy => "PREVIEW",
+                PreviewForm::Snippet => "SNIPPET",
+            },
+        );
+        let is_plain = form == PreviewForm::Plain;
+        if !is_plain {
+            out.extend_from_slice(b"(FUZZY ");
+        }
         nstring(out, text.map(str::as_bytes));
+        if !is_plain {
+            out.push(b')');
+        }
     }
 
     /// `ENVELOPE (…)`

@@ -3,11 +3,12 @@
 use std::num::{NonZeroU32, NonZeroU64};
 
 use nom::Parser;
+use nom::branch::alt;
 use nom::bytes::complete::tag_no_case;
 use nom::character::complete::char;
 use nom::sequence::{delimited, preceded, separated_pair};
 
-use crate::imap::fetch::{FetchItem, Partial, Section, SectionText};
+use crate::imap::fetch::{FetchItem, Partial, PreviewForm, Section, SectionText};
 use crate::imap::parse::lexical::{
     Parsed, Wrong, argument, astring, beyond, expected, named, number, nz_number, parenthesized,
     sp, spaced, word,
@@ -63,12 +64,13 @@ pub(super) fn fetch_item(input: &[u8]) -> Parsed<'_, FetchItem> {
         ("FLAGS", _) => Flags,
         ("INTERNALDATE", _) => InternalDate,
         ("MODSEQ", _) => ModSeq,
-        ("PREVIEW", _) => return preview(rest),
+        ("PREVIEW", _) => return preview(rest, PreviewForm::Plain),
         ("RFC822", _) => Rfc822,
         ("RFC822.HEADER", _) => Rfc822Header,
         ("RFC822.SIZE", _) => Rfc822Size,
         ("RFC822.TEXT", _) => Rfc822Text,
         ("SAVEDATE", _) => SaveDate,
+        ("SNIPPET", _) => return preview(rest, PreviewForm::Snippet),
         ("THREADID", _) => ThreadId,
         ("UID", _) => Uid,
         _ => return Err(expected(input, FETCH_ITEM)),
@@ -77,13 +79,24 @@ pub(super) fn fetch_item(input: &[u8]) -> Parsed<'_, FetchItem> {
 }
 
 /// `[SP "(" preview-mod *(SP preview-mod) ")"]` (RFC 8970 §6). Other parentheses may hold modifiers of the FETCH.
-fn preview(input: &[u8]) -> Parsed<'_, FetchItem> {
-    let modifier = tag_no_case("LAZY");
+fn preview(input: &[u8], form: PreviewForm) -> Parsed<'_, FetchItem> {
+    let modifier = alt((
+        tag_no_case("LAZY=FUZZY").map(|_| (true, true)),
+        tag_no_case("LAZY").map(|_| (true, false)),
+        tag_no_case("FUZZY").map(|_| (false, true)),
+    ));
     let modifiers = parenthesized(spaced(FETCH_ITEMS, "PREVIEW modifiers", modifier));
-    match preceded(sp, modifiers).parse(input) {
-        Ok((rest, _)) => Ok((rest, FetchItem::Preview { lazy: true })),
-        Err(_) => Ok((input, FetchItem::Preview { lazy: false })),
-    }
+    let (rest, modifiers) = match preceded(sp, modifiers).parse(input) {
+        Ok(parsed) => parsed,
+        Err(_) => (input, Vec::new()),
+    };
+    let lazy = modifiers.iter().any(|(lazy, _)| *lazy);
+    let fuzzy = modifiers.iter().any(|(_, fuzzy)| *fuzzy);
+    let form = match form {
+        PreviewForm::Plain if fuzzy => PreviewForm::Fuzzy,
+        form => form,
+    };
+    Ok((rest, FetchItem::Preview { lazy, form }))
 }
 
 /// `section-binary [partial]`

@@ -16,20 +16,16 @@ pub(super) fn flag_list(input: &[u8]) -> Parsed<'_, Vec<Flag>> {
     }
 }
 
-/// Flags without parentheses, one at least. Those of `flag-extension` are passed over: they are not in
-/// PERMANENTFLAGS, and of a flag that is not the server may "ignore the change" (RFC 3501 §7.1).
+/// Flags without parentheses, one at least.
 pub(super) fn flags(input: &[u8]) -> Parsed<'_, Vec<Flag>> {
-    spaced(FLAGS, "flags", flag)
-        .map(|flags| flags.into_iter().flatten().collect())
-        .parse(input)
+    spaced(FLAGS, "flags", flag).parse(input)
 }
 
-/// `flag`, which "does not include "\Recent"" (RFC 3501 §9); `None` for a `flag-extension`.
-fn flag(input: &[u8]) -> Parsed<'_, Option<Flag>> {
+/// `flag`, which "does not include "\Recent"" (RFC 3501 §9). A `flag-extension` is refused, as in Dovecot: who sets
+/// flags to one that there is not must not lose those that there are.
+fn flag(input: &[u8]) -> Parsed<'_, Flag> {
     let [b'\\', after @ ..] = input else {
-        return named("a flag", keyword)
-            .map(|keyword| Some(Flag::Keyword(keyword)))
-            .parse(input);
+        return named("a flag", keyword).map(Flag::Keyword).parse(input);
     };
     let (rest, name) = named("a system flag's name", atom).parse(after)?;
     if name.eq_ignore_ascii_case(b"Recent") {
@@ -39,7 +35,13 @@ fn flag(input: &[u8]) -> Parsed<'_, Option<Flag>> {
         let known = flag.as_str().as_bytes().get(1..).unwrap_or_default();
         known.eq_ignore_ascii_case(name)
     });
-    Ok((rest, flag.map(Flag::System)))
+    match flag {
+        Some(flag) => Ok((rest, Flag::System(flag))),
+        None => {
+            let name = name.escape_ascii();
+            Err(refused(input, format!("Invalid system flag \\{name}")))
+        }
+    }
 }
 
 /// `flag-keyword`

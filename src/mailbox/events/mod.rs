@@ -127,6 +127,8 @@ struct State {
     /// `None` before anybody listens.
     names: Option<Names>,
     posts: BTreeMap<u64, Post>,
+    /// What INBOX is being renamed to, until that has been seen.
+    inbox_to: HashSet<MailboxName>,
     log: VecDeque<(Tick, Arc<NameChange>)>,
     /// Of the last change that the log has lost.
     lost: Tick,
@@ -243,6 +245,19 @@ impl Default for Events {
 impl Events {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// INBOX is about to be renamed to this, which only the session that does it knows: INBOX keeps its directory.
+    pub(super) fn note_inbox_to(&self, name: &MailboxName) {
+        let mut state = self.state();
+        if state.names.is_some() {
+            state.inbox_to.insert(name.clone());
+        }
+    }
+
+    /// It was not, after all.
+    pub(super) fn forget_inbox_to(&self, name: &MailboxName) {
+        self.state().inbox_to.remove(name);
     }
 
     /// Wakes who waits, if anything has happened.

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use crate::imap::name::MailboxName;
 use crate::mailbox::events::look::{look, look_and_log};
 use crate::mailbox::events::names::Names;
 use crate::mailbox::events::{Events, MAILBOXES, NameChange, NameKind, Post, Ticks};
@@ -218,6 +219,7 @@ impl Events {
         }
         state.runs = false;
         state.names = None;
+        state.inbox_to.clear();
         let over = std::mem::take(&mut state.posts);
         drop(state);
         // Ending a watch takes a word with notify's thread.
@@ -264,7 +266,11 @@ impl User {
                 let is_new = |change: &&NameChange| change.kind == NameKind::Came;
                 let new = difference.changes.iter().filter(is_new);
                 came = new.map(|change| change.folder.name.clone()).collect();
-                for change in difference.changes {
+                for mut change in difference.changes {
+                    let is_new = change.kind == NameKind::Came && change.folder.selectable;
+                    if is_new && state.inbox_to.remove(&change.folder.name) {
+                        change.kind = NameKind::Renamed(MailboxName::inbox());
+                    }
                     state.log(change);
                 }
                 for (old, new) in difference.renamed {

@@ -165,3 +165,27 @@ async fn a_condition_is_about_the_flags_in_question() {
         assert_eq!(stored.modified, expected, "{number} {action:?} {flags:?}");
     }
 }
+
+/// What another process has numbered is shown with the mod-sequence that it was given, and not before that is heard.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_state_of_what_others_number_is_without_mod_sequences() {
+    let (account, inbox, _view) = filled().await;
+    let other = open(account.dir.path());
+    let theirs = other.mailbox(&MailboxName::inbox()).await.unwrap();
+    let _theirs = theirs.select(false).await.unwrap();
+    let both = [&inbox, &theirs].map(|mailbox| mailbox.changes());
+    let watches = both.map(|mut states| {
+        tokio::spawn(async move {
+            let unkept = states.wait_for(|state| !state.keeps_modseqs());
+            unkept.await.map(|_| ()).is_ok()
+        })
+    });
+    for number in 100..400 {
+        account.deliver(&format!("{number}.M1P1.host"));
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    for watch in watches {
+        assert!(!watch.is_finished(), "a state without mod-sequences");
+        watch.abort();
+    }
+}

@@ -2,7 +2,6 @@
 
 use crate::imap::response::{Code, ListAttribute};
 use crate::session::Session;
-use crate::session::cmd::durable;
 use crate::session::reply::{Failure, Reply};
 
 /// A separator at the name's end only says that more will come below it.
@@ -12,7 +11,8 @@ pub(crate) async fn run(
     uses: &[String],
 ) -> Result<Reply, Failure> {
     let named = session.named(without_separator(session, wire)).await?;
-    match purpose(uses)? {
+    let purpose = purpose(uses)?;
+    match purpose {
         None => session.user.create(&named.name).await?,
         Some(purpose) => {
             // "Alternatively, servers MAY refuse the creation, considering the designation to be a conflict."
@@ -31,16 +31,16 @@ pub(crate) async fn run(
                 )));
             }
             session.user.create_for(&named.name, purpose).await?;
-            let by = session.annotations.as_ref();
-            session.user.tell_made_for(&named.name, by);
         }
     }
-    session.note_own_name(&named.name);
     // "MUST include the MAILBOXID response code in the tagged OK response to all successful CREATE commands" (RFC 8474
     // §4.1).
-    let mailbox = session.user.mailbox(&named.name).await?;
-    let snapshot = mailbox.snapshot();
-    durable(&mailbox, &snapshot).await?;
+    let snapshot = session.user.open_made(&named.name).await?.snapshot();
+    session.note_own_name(&named.name);
+    if purpose.is_some() {
+        let by = session.annotations.as_ref();
+        session.user.tell_made_for(&named.name, by);
+    }
     session.tell_old_name(&named, Vec::new());
     Ok(Reply::with(
         Code::MailboxId(snapshot.id.clone()),

@@ -119,8 +119,8 @@ fn modified(
 async fn show(session: &mut Session, named: &NumberSet, by_uid: bool) -> Result<(), Failure> {
     let view = session.view()?;
     let mailbox = Arc::clone(view.mailbox());
-    let tells_modseqs = view.tells_modseqs();
-    let naming = Naming::of(session.enabled, by_uid || tells_modseqs);
+    let hears_modseqs = view.hears_modseqs();
+    let naming = Naming::of(session.enabled, by_uid || hears_modseqs);
     if naming.speaks_uids()
         && let Some(highest) = named.last().and_then(Uid::new)
     {

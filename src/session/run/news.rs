@@ -180,7 +180,6 @@ impl News {
         let by = match body {
             CommandBody::Copy { .. }
             | CommandBody::Expunge { .. }
-            | CommandBody::Fetch { .. }
             | CommandBody::Move { .. }
             | CommandBody::Notify(_)
             | CommandBody::Store { .. } => By::Client,

@@ -46,6 +46,26 @@ pub(super) fn delete(tree: &Tree, name: &MailboxName) -> io::Result<()> {
             },
         };
     }
+    discard(tree, name, place)
+}
+
+/// [`Tree::take_back`]. Who removes a directory that has something in it is refused: no message that comes meanwhile is
+/// lost.
+pub(super) fn take_back(tree: &Tree, name: &MailboxName) -> io::Result<()> {
+    let Some(place) = names::place(&tree.location, name) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    let dir = tree.root.open_at(tree.root.dir(), &place, DIRECTORY)?;
+    remove_dir(dir.as_fd(), "new")?;
+    if let Err(error) = remove_dir(dir.as_fd(), "cur") {
+        Modes::of(tree.root.dir())?.make_dir(dir.as_fd(), "new")?;
+        return Err(error);
+    }
+    discard(tree, name, place)
+}
+
+/// Removes what a mailbox has, in both roots.
+fn discard(tree: &Tree, name: &MailboxName, place: PathBuf) -> io::Result<()> {
     let control = tree.control.as_deref().map(|root| {
         let place = names::control_place(&tree.location, name);
         (root, place)

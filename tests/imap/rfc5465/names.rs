@@ -63,12 +63,23 @@ fn inbox_and_children_when_renamed() {
     expect(&mut c, &["* LIST (\\HasChildren) \".\" Z (OLDNAME (A))"]);
     c.check("NOOP", &[], "OK");
     other.ok("RENAME INBOX Old");
-    let line = String::from_utf8(c.line()).unwrap();
-    assert!(
-        line.starts_with("* LIST (\\HasNoChildren) \".\" Old"),
-        "{line}"
+    // "the server sends an extended LIST response [RFC5258] for the new mailbox name, containing the OLDNAME extended data
+    // item with the old mailbox name."
+    expect(
+        &mut c,
+        &["* LIST (\\HasNoChildren) \".\" Old (OLDNAME (INBOX))"],
     );
     c.check("NOOP", &[], "OK");
+    assert!(other.outcome("RENAME INBOX Old").starts_with("NO"));
+    // What is made afterwards under a name that was to be INBOX's is new.
+    other.ok("DELETE Old");
+    let line = String::from_utf8(c.line()).unwrap();
+    assert!(
+        line.starts_with("* LIST (\\NonExistent) \".\" Old"),
+        "{line}"
+    );
+    other.ok("CREATE Old");
+    expect(&mut c, &["* LIST (\\HasNoChildren) \".\" Old"]);
 }
 
 /// §5.6, §5.7: "A client willing to receive unsolicited METADATA responses as a result of using the

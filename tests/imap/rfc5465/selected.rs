@@ -1,6 +1,6 @@
 //! The selected mailbox (RFC 5465 §5.1 to §5.3, §6.1), and searches that are followed (§7).
 
-use crate::harness::{Kind, Server, message};
+use crate::harness::{Client, Kind, Server, message};
 
 use super::{expect, told};
 
@@ -129,4 +129,101 @@ fn followed_searches_with_items() {
             &format!("* ESEARCH (TAG \"{flagged}\") ADDTO (0 2)"),
         ],
     );
+}
+
+/// §3.1: "the client doesn't want to receive any <message-event>s for the currently selected mailbox": not by FETCH either,
+/// which answers what it was asked, by the numbers that the client knows.
+#[test]
+fn fetch_tells_nothing_that_is_not_asked_for() {
+    let server = Server::start();
+    if server.kind == Kind::Dovecot {
+        // It tells.
+        return;
+    }
+    for text in ["one", "two", "three"] {
+        server.maildir.deliver("INBOX", &message(text));
+    }
+    let mut other = server.selected("INBOX");
+    let mut c = server.selected("INBOX");
+    c.ok("NOTIFY SET (selected NONE)");
+    other.ok("STORE 1 +FLAGS (\\Flagged)");
+    other.ok("STORE 2 +FLAGS (\\Deleted)");
+    other.ok("EXPUNGE");
+    other.append("INBOX", "", &message("four"));
+    for _ in 0..2 {
+        // It asks for the flags as they are, and its numbers stand.
+        c.check(
+            "FETCH 1,3 (UID FLAGS)",
+            &[
+                "* 1 FETCH (UID 1 FLAGS (\\Flagged))",
+                "* 3 FETCH (UID 3 FLAGS ())",
+            ],
+            "OK",
+        );
+        c.check("UID FETCH 3:* (UID)", &["* 3 FETCH (UID 3)"], "OK");
+        c.check("NOOP", &[], "OK");
+    }
+    let gone = c.run("FETCH 2 (BODY.PEEK[TEXT])");
+    assert!(gone.tagged.contains("[EXPUNGEISSUED]"), "{gone:?}");
+    // "A successful NOTIFY SET command MUST cause the server to immediately return any accumulated changes".
+    let told = c.run("NOTIFY SET (selected (MessageNew MessageExpunge FlagChange))");
+    let plain = told.plain();
+    for line in ["* 2 EXPUNGE", "* 3 EXISTS"] {
+        assert!(plain.iter().any(|told| told == line), "{plain:?}");
+    }
+}
+
+/// RFC 7162 §3.2.4: "Once a CONDSTORE enabling command is issued by the client, the server MUST automatically include both
+/// UID and mod-sequence data in all subsequent untagged FETCH responses […], whether they were caused by a regular STORE
+/// […], or an external agent." So too where the client says what it wants to see of new messages.
+#[test]
+fn new_messages_with_mod_sequences() {
+    let server = Server::start();
+    if server.kind == Kind::Dovecot {
+        return;
+    }
+    let mut other = server.selected("INBOX");
+    let mut number = 0;
+    for (enabled, by_uid) in [
+        ("CONDSTORE", false),
+        ("QRESYNC", false),
+        ("QRESYNC UIDONLY", true),
+    ] {
+        let mut c = server.client();
+        c.ok(&format!("ENABLE {enabled}"));
+        c.ok("SELECT INBOX");
+        c.ok("NOTIFY SET (selected (MessageNew (FLAGS) MessageExpunge FlagChange))");
+        other.append("INBOX", "(\\Seen) ", &message("one"));
+        number += 1;
+        let first = shown(&mut c, number, by_uid);
+        c.ok("NOTIFY SET (selected (MessageNew MessageExpunge))");
+        c.ok("UID SEARCH RETURN (COUNT UPDATE (FLAGS)) ALL");
+        other.append("INBOX", "(\\Seen) ", &message("two"));
+        number += 1;
+        let second = shown(&mut c, number, by_uid);
+        assert!(second > first);
+    }
+}
+
+/// Waits for the FETCH of a new message, and gives its mod-sequence.
+#[track_caller]
+fn shown(c: &mut Client, number: u32, by_uid: bool) -> u64 {
+    let line = loop {
+        let line = String::from_utf8(c.line()).unwrap();
+        if line.contains("FETCH") {
+            break line;
+        }
+    };
+    let line = line.replace(" \\Recent", "");
+    let head = match by_uid {
+        true => format!("* {number} UIDFETCH (FLAGS (\\Seen) MODSEQ ("),
+        false => format!("* {number} FETCH (UID {number} FLAGS (\\Seen) MODSEQ ("),
+    };
+    let rest = line
+        .strip_prefix(&head)
+        .and_then(|rest| rest.strip_suffix("))"));
+    match rest.map(str::parse) {
+        Some(Ok(modseq)) => modseq,
+        _ => panic!("{line}, not {head}"),
+    }
 }

@@ -6,7 +6,7 @@ use crate::imap::command::{
     StoreAction,
 };
 use crate::imap::core::Secret;
-use crate::imap::fetch::{FetchItem, Partial, Section, SectionText};
+use crate::imap::fetch::{FetchItem, Partial, PreviewForm, Section, SectionText};
 use crate::imap::flag::{Flag, Keyword, SystemFlag};
 use crate::imap::search::{
     Day, PartialRange, ReturnOptions, SearchKey, SortCriterion, SortKey, Source, ThreadAlgorithm,
@@ -427,12 +427,6 @@ fn store() {
             ),
         ),
         ("FLAGS ()", value(StoreAction::Replace, false, &[])),
-        // A flag-extension is no flag of ours.
-        ("+FLAGS \\Future", value(StoreAction::Add, false, &[])),
-        (
-            "+FLAGS (\\Recently \\deleted \\X)",
-            value(StoreAction::Add, false, std::slice::from_ref(&deleted)),
-        ),
         (
             "FLAGS.SILENT ($forwarded)",
             value(StoreAction::Replace, true, &[keyword]),
@@ -444,6 +438,10 @@ fn store() {
     ] {
         assert_eq!(body(format!("STORE 2:4 {text}")), value);
     }
+}
+
+fn preview(lazy: bool, form: PreviewForm) -> FetchItem {
+    FetchItem::Preview { lazy, form }
 }
 
 fn items(text: &str) -> Vec<FetchItem> {
@@ -468,16 +466,30 @@ fn fetch() {
             &[BodyStructure, Rfc822, Rfc822Header, Rfc822Text, Rfc822Size],
         ),
         // RFC 8970 §6.
-        ("PREVIEW", &[Preview { lazy: false }]),
-        ("preview (lazy)", &[Preview { lazy: true }]),
+        ("PREVIEW", &[preview(false, PreviewForm::Plain)]),
+        ("preview (lazy)", &[preview(true, PreviewForm::Plain)]),
         (
             "(PREVIEW (LAZY LAZY) PREVIEW UID)",
             &[
-                Preview { lazy: true },
-                Preview { lazy: false },
+                preview(true, PreviewForm::Plain),
+                preview(false, PreviewForm::Plain),
                 FetchItem::Uid,
             ],
         ),
+        // Dovecot's.
+        ("PREVIEW (FUZZY)", &[preview(false, PreviewForm::Fuzzy)]),
+        (
+            "(preview (lazy=fuzzy))",
+            &[preview(true, PreviewForm::Fuzzy)],
+        ),
+        ("PREVIEW (FUZZY LAZY)", &[preview(true, PreviewForm::Fuzzy)]),
+        ("snippet", &[preview(false, PreviewForm::Snippet)]),
+        ("(SNIPPET (FUZZY))", &[preview(false, PreviewForm::Snippet)]),
+        (
+            "SNIPPET (LAZY=FUZZY)",
+            &[preview(true, PreviewForm::Snippet)],
+        ),
+        ("(SNIPPET (LAZY))", &[preview(true, PreviewForm::Snippet)]),
     ] {
         assert_eq!(items(text), value);
     }

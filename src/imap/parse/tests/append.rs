@@ -45,7 +45,6 @@ fn one_message_and_several() {
         ("saved-messages ", "saved-messages", vec![], None),
         ("\"a b\" (\\Seen) ", "a b", vec![seen.clone()], None),
         ("{5}\r\na b c () ", "a b c", vec![], None),
-        ("x (\\Future \\Seen) ", "x", vec![seen.clone()], None),
         ("{5+}\r\nINBOX (\\seen) ", "INBOX", vec![seen.clone()], None),
         ("x \" 7-Feb-1994 21:52:25 -0800\" ", "x", vec![], date),
         (
@@ -227,6 +226,8 @@ fn what_is_none() {
     }
     let recent = error("APPEND x (\\Recent) {1}\r\nx");
     assert_eq!(recent, "\\Recent cannot be set");
+    let future = error("APPEND x (\\Seen \\Future) {1}\r\nx");
+    assert_eq!(future, "Invalid system flag \\Future");
 }
 
 /// Limits of ours: the code says so.

@@ -262,6 +262,11 @@ fn texts_and_places() {
             "Expected a FETCH item (octet 20)",
         ),
         ("FETCH 1 (PREVIEW ())", "Expected a FETCH item (octet 20)"),
+        ("FETCH 1 (SNIPPET ())", "Expected a FETCH item (octet 20)"),
+        (
+            "FETCH 1 (PREVIEW (LAZY=X))",
+            "Expected a FETCH item (octet 20)",
+        ),
         ("FETCH 1 FLAGS[]", "Expected the command's end (octet 16)"),
         (
             "FETCH 1 BODY[",
@@ -315,9 +320,12 @@ fn texts_and_places() {
         ("STORE 1 FLAGS (", "Expected a flag (octet 18)"),
         ("STORE 1 FLAGS (\\Recent)", "\\Recent cannot be set"),
         (
-            "STORE 1 FLAGS \\X\0",
-            "Expected the command's end (octet 19)",
+            "STORE 1 FLAGS (\\Recently)",
+            "Invalid system flag \\Recently",
         ),
+        ("STORE 1 +FLAGS.SILENT \\X", "Invalid system flag \\X"),
+        ("STORE 1 -FLAGS (\\Seen \\X)", "Invalid system flag \\X"),
+        ("STORE 1 FLAGS \\X\0", "Invalid system flag \\X"),
         (
             "STORE 1 FLAGS \\*",
             "Expected a system flag's name (octet 18)",

@@ -12,7 +12,7 @@ use crate::imap::command::{
 };
 use crate::imap::core::Secret;
 use crate::imap::date::DateTime;
-use crate::imap::fetch::{FetchItem, Partial, Section, SectionText};
+use crate::imap::fetch::{FetchItem, Partial, PreviewForm, Section, SectionText};
 use crate::imap::flag::{Flag, Keyword, SystemFlag};
 use crate::imap::metadata::{Depth, EntryName};
 use crate::imap::notify::{Event, EventGroup, Filter, NotifySet};
@@ -215,8 +215,12 @@ fn any_item() -> impl Strategy<Value = FetchItem> {
             FetchItem::EmailId,
             FetchItem::SaveDate,
             FetchItem::ThreadId,
-            FetchItem::Preview { lazy: false },
-            FetchItem::Preview { lazy: true },
+            FetchItem::Preview { lazy: false, form: PreviewForm::Plain },
+            FetchItem::Preview { lazy: true, form: PreviewForm::Plain },
+            FetchItem::Preview { lazy: false, form: PreviewForm::Fuzzy },
+            FetchItem::Preview { lazy: true, form: PreviewForm::Fuzzy },
+            FetchItem::Preview { lazy: false, form: PreviewForm::Snippet },
+            FetchItem::Preview { lazy: true, form: PreviewForm::Snippet },
             FetchItem::Rfc822,
             FetchItem::Rfc822Header,
             FetchItem::Rfc822Size,

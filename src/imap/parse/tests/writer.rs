@@ -9,7 +9,7 @@ use crate::imap::command::{
 };
 use crate::imap::core::is_astring_char;
 use crate::imap::encode::fetch::Items;
-use crate::imap::fetch::FetchItem;
+use crate::imap::fetch::{FetchItem, PreviewForm};
 use crate::imap::flag::Flag;
 use crate::imap::metadata::{Depth, EntryName};
 use crate::imap::notify::{Event, EventGroup, Filter};
@@ -299,12 +299,14 @@ impl Writer {
             FetchItem::Flags => self.word("FLAGS"),
             FetchItem::InternalDate => self.word("INTERNALDATE"),
             FetchItem::ModSeq => self.word("MODSEQ"),
-            FetchItem::Preview { lazy } => {
-                self.word("PREVIEW");
-                if *lazy {
-                    self.word(" (LAZY)");
-                }
-            }
+            FetchItem::Preview { lazy, form } => self.word(match (form, lazy) {
+                (PreviewForm::Plain, false) => "PREVIEW",
+                (PreviewForm::Plain, true) => "PREVIEW (LAZY)",
+                (PreviewForm::Fuzzy, false) => "PREVIEW (FUZZY)",
+                (PreviewForm::Fuzzy, true) => "PREVIEW (LAZY=FUZZY)",
+                (PreviewForm::Snippet, false) => "SNIPPET (FUZZY)",
+                (PreviewForm::Snippet, true) => "SNIPPET (LAZY=FUZZY)",
+            }),
             FetchItem::Rfc822 => self.word("RFC822"),
             FetchItem::Rfc822Header => self.word("RFC822.HEADER"),
             FetchItem::Rfc822Size => self.word("RFC822.SIZE"),

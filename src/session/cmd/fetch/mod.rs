@@ -17,7 +17,7 @@ use crate::imap::response::Code;
 use crate::imap::sequence::{MessageSet, ModSeq, NumberSet, Uid};
 use crate::mailbox::fault::Fault;
 use crate::mailbox::mailbox::Mailbox;
-use crate::mailbox::snapshot::Message;
+use crate::mailbox::snapshot::{Message, Snapshot};
 use crate::mailbox::view::{Expunge, Picked};
 use crate::session::cmd::fetch::plan::Plan;
 use crate::session::cmd::fetch::render::{Job, Render};
@@ -52,6 +52,7 @@ pub(crate) async fn run(
         false => plan,
     });
     let mut picked = resolve(session.view()?, numbering, set)?;
+    let snapshot = present(session, &mut picked)?;
     if let Some(range) = modifiers.partial {
         at_once(session, range.most())?;
         let range = range.of(picked.len());
@@ -102,7 +103,6 @@ pub(crate) async fn run(
             render = send(session, &plan, render).await?;
         }
     } else {
-        let snapshot = Arc::clone(view.snapshot());
         render.add(picked.into_iter().map(|picked| Job {
             picked,
             snapshot: Arc::clone(&snapshot),
@@ -131,7 +131,26 @@ pub(crate) async fn run(
     Share::conclude(share, session, reply).await
 }
 
-/// Shows the client messages that it has not asked for by a command (RFC 5465 §5.2). None becomes `\Seen` by that.
+/// The state that an answer shows. A client that wants to hear nothing of the selected mailbox (RFC 5465 §3.1) has a
+/// picture that rests; which messages it knows by their numbers does not change, but what they are it hears as they are
+/// now, for it asks.
+fn present(session: &mut Session, picked: &mut [Picked]) -> Result<Arc<Snapshot>, Failure> {
+    let rests = (session.notify.as_ref()).is_some_and(|notify| !notify.selected.messages);
+    let view = session.view()?;
+    if !rests {
+        return Ok(Arc::clone(view.snapshot()));
+    }
+    let now = view.mailbox().snapshot();
+    for one in picked {
+        if let Some(message) = now.find(one.message.uid) {
+            one.message = Arc::clone(message);
+        }
+    }
+    Ok(now)
+}
+
+/// Shows the client messages that it has not asked for by a command (RFC 5465 §5.2). None becomes `\Seen` by that. A
+/// client that hears of mod-sequences gets "both UID and mod-sequence data" (RFC 7162 §3.2.4), whatever it wants to see.
 pub(crate) async fn push(
     session: &mut Session,
     mut items: Vec<FetchItem>,
@@ -145,8 +164,14 @@ pub(crate) async fn push(
     let Some(highest) = picked.last().map(|picked| picked.message.uid) else {
         return Ok(());
     };
-    if !view.tells_modseqs() {
-        items.retain(|item| *item != FetchItem::ModSeq);
+    match view.tells_modseqs() {
+        true if items.contains(&FetchItem::ModSeq) => {}
+        true => items.push(FetchItem::ModSeq),
+        false => items.retain(|item| *item != FetchItem::ModSeq),
+    }
+    if view.tells_modseqs() {
+        let highest = picked.iter().map(|picked| picked.message.modseq).max();
+        view.note_shown(highest.unwrap_or_default());
     }
     let plan = Arc::new(Plan::new(items, Numbering::Uid, enabled));
     mailbox.durable(highest).await?;
@@ -213,13 +238,13 @@ async fn mark_seen(
         }
     }
     let view = session.view()?;
-    let job = |picked: Picked| {
-        let uid = picked.message.uid;
-        Job {
-            marked: marked && unseen.contains(uid.get()),
-            picked: view.pick(uid).unwrap_or(picked),
-            snapshot: Arc::clone(view.snapshot()),
-        }
+    let pick = |picked: Picked| view.pick(picked.message.uid).unwrap_or(picked);
+    let mut batch: Vec<Picked> = batch.into_iter().map(pick).collect();
+    let snapshot = present(session, &mut batch)?;
+    let job = |picked: Picked| Job {
+        marked: marked && unseen.contains(picked.message.uid.get()),
+        picked,
+        snapshot: Arc::clone(&snapshot),
     };
     Ok(batch.into_iter().map(job).collect())
 }

@@ -94,7 +94,8 @@ impl Plan {
 
     /// Whether the answer needs previews, from the files if they are not at hand.
     pub(super) fn needs_previews(&self) -> bool {
-        self.items.contains(&FetchItem::Preview { lazy: false })
+        let items = &mut self.items.iter();
+        items.any(|item| matches!(item, FetchItem::Preview { lazy: false, .. }))
     }
 
     /// Whether a message's file must be read, or what is known without that will do.
@@ -134,7 +135,7 @@ impl Plan {
             | FetchItem::SaveDate
             | FetchItem::ThreadId
             | FetchItem::Uid => false,
-            FetchItem::Preview { lazy } => !lazy,
+            FetchItem::Preview { lazy, .. } => !lazy,
             FetchItem::BodySection { section, .. } => !is_own_header(section),
             FetchItem::Binary { .. }
             | FetchItem::BinarySize { .. }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::imap::date::DateTime;
 use crate::imap::encode::fetch::{literal_header, literal8_header};
-use crate::imap::fetch::{Partial, Section};
+use crate::imap::fetch::{Partial, PreviewForm, Section};
 use crate::imap::objectid::ObjectId;
 use crate::imap::structure::{BodyStructure, Envelope};
 use crate::message::Source;
@@ -73,7 +73,7 @@ pub(super) enum Value {
     SaveDate(DateTime),
     Size(u64),
     /// `None` is NIL: it is not at hand.
-    Preview(Option<Arc<str>>),
+    Preview(PreviewForm, Option<Arc<str>>),
     Envelope(Box<Envelope>),
     Structure(&'static str, Box<BodyStructure>),
     Nil(usize),

@@ -218,9 +218,9 @@ impl Render {
             FetchItem::InternalDate => date.map(Value::Date),
             // "A server MUST NOT return NIL to a FETCH PREVIEW request made without the LAZY modifier" (RFC 8970
             // §3.2).
-            FetchItem::Preview { lazy } => {
+            FetchItem::Preview { lazy, form } => {
                 let kept = self.mailbox.previews().get(job.picked.message.uid);
-                (*lazy || kept.is_some()).then_some(Value::Preview(kept))
+                (*lazy || kept.is_some()).then_some(Value::Preview(*form, kept))
             }
             FetchItem::BinarySize { .. }
             | FetchItem::Body
@@ -293,12 +293,13 @@ impl Render {
                 FetchItem::Binary { part, partial, .. } => reading.binary(at, part, *partial)?,
                 FetchItem::BinarySize { part } => reading.binary_size(at, part)?,
                 FetchItem::Envelope => Value::Envelope(Box::new(own_envelope(&reading.body)?)),
-                FetchItem::Preview { lazy } => {
+                FetchItem::Preview { lazy, form } => {
                     let previews = self.mailbox.previews();
-                    Value::Preview(match previews.get(message.uid) {
+                    let text = match previews.get(message.uid) {
                         None if !lazy => Some(previews.keep(message.uid, preview(&reading.body)?)),
                         kept => kept,
-                    })
+                    };
+                    Value::Preview(*form, text)
                 }
                 FetchItem::Body => {
                     Value::Structure("BODY", Box::new(reading.body_structure(form(false))?))
@@ -374,7 +375,7 @@ impl Open {
             Some(Value::Date(date)) => self.items.internal_date(out, date),
             Some(Value::SaveDate(date)) => self.items.save_date(out, date),
             Some(Value::Size(size)) => self.items.size(out, size),
-            Some(Value::Preview(text)) => self.items.preview(out, text.as_deref()),
+            Some(Value::Preview(form, text)) => self.items.preview(out, form, text.as_deref()),
             Some(Value::Envelope(envelope)) => self.items.envelope(out, &envelope),
             Some(Value::Structure(name, structure)) => {
                 self.items.body_structure(out, name, &structure);
