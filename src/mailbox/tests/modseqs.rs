@@ -3,6 +3,8 @@
 use super::*;
 use crate::imap::sequence::ModSeq;
 use crate::mailbox::alter::{Condition, Stored};
+use crate::mailbox::watch::{Ear, Inbox, Kind};
+use crate::spool::folder::Sub;
 
 /// What a client would be told, with the mod-sequences that it knew before as `-`.
 fn told_since(view: &mut View, expunge: Expunge, known: ModSeq) -> Vec<String> {
@@ -166,26 +168,30 @@ async fn a_condition_is_about_the_flags_in_question() {
     }
 }
 
-/// What another process has numbered is shown with the mod-sequence that it was given, and not before that is heard.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+/// Another process writes the uidlist first, and which mod-sequence it has given then: what is looked at between is not
+/// shown before that can be heard.
+#[tokio::test]
 async fn no_state_of_what_others_number_is_without_mod_sequences() {
-    let (account, inbox, _view) = filled().await;
-    let other = open(account.dir.path());
-    let theirs = other.mailbox(&MailboxName::inbox()).await.unwrap();
-    let _theirs = theirs.select(false).await.unwrap();
-    let both = [&inbox, &theirs].map(|mailbox| mailbox.changes());
-    let watches = both.map(|mut states| {
-        tokio::spawn(async move {
-            let unkept = states.wait_for(|state| !state.keeps_modseqs());
-            unkept.await.map(|_| ()).is_ok()
-        })
+    let account = Account1::new();
+    account.deliver("1.M1P1.host");
+    let inbox = account.inbox().await;
+    fs::write(account.root().join("cur/2.M1P1.host:2,S"), "\nText\n").unwrap();
+    let list = account.root().join("dovecot-uidlist");
+    let numbered = fs::read_to_string(&list).unwrap() + "2 :2.M1P1.host\n";
+    fs::write(&list, numbered).unwrap();
+    // The first that is told of is another, which has no UID.
+    account.deliver("3.M1P1.host");
+    let events = Inbox::default();
+    events.hear(Sub::New, b"3.M1P1.host", Kind::Appeared);
+    let looked = inbox.glance(move |turn| {
+        turn.watched = true;
+        turn.glance(&events, false)
     });
-    for number in 100..400 {
-        account.deliver(&format!("{number}.M1P1.host"));
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    for watch in watches {
-        assert!(!watch.is_finished(), "a state without mod-sequences");
-        watch.abort();
-    }
+    assert!(looked.await.unwrap(), "there is something to write");
+    assert!(inbox.snapshot().keeps_modseqs());
+    assert_eq!(inbox.snapshot().len(), 1);
+    inbox.refresh().await.unwrap();
+    assert!(inbox.snapshot().keeps_modseqs());
+    let uids: Vec<u32> = inbox.snapshot().iter().map(|one| one.uid.get()).collect();
+    assert_eq!(uids, [1, 2, 3]);
 }
