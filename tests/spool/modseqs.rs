@@ -69,7 +69,7 @@ fn a_mailbox_that_cannot_be_written() {
     // What it finds by itself it cannot note.
     if crate::harness::is_root() {
         rename("1.M1P1.host:2,", "1.M1P1.host:2,F");
-        c.check("NOOP", &["* 1 FETCH (FLAGS (\\Flagged))"], "OK");
+        c.check("NOOP", &["* 1 FETCH (UID 1 FLAGS (\\Flagged))"], "OK");
         assert_eq!(status(&server), 0);
         c.no("FETCH 1:* FLAGS (CHANGEDSINCE 1)");
         let (_, told) = resynchronised(&server, known);
