@@ -128,11 +128,17 @@ fn told(view: &mut View, expunge: Expunge) -> Vec<String> {
 /// Waits for the watcher to publish something new, as IDLE does.
 async fn awaited(view: &mut View) -> Vec<String> {
     let mut changes = view.mailbox().changes();
-    while !view.is_stale() {
-        tokio::time::timeout(Duration::from_secs(10), changes.changed())
-            .await
-            .expect("nothing came")
-            .unwrap();
+    loop {
+        while !view.is_stale() {
+            tokio::time::timeout(Duration::from_secs(10), changes.changed())
+                .await
+                .expect("nothing came")
+                .unwrap();
+        }
+        // A state may have nothing new for a client, such as another name of the same file.
+        let news = told(view, Expunge::Allowed);
+        if !news.is_empty() {
+            return news;
+        }
     }
-    told(view, Expunge::Allowed)
 }
