@@ -107,7 +107,11 @@ impl Tree {
         if made {
             let modes = Modes::of(root.dir())?;
             for sub in SUBS {
-                modes.make_dir(root.dir(), sub)?;
+                match modes.make_dir(root.dir(), sub) {
+                    // Another process opens it for the first time, too.
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                    made => drop(made?),
+                }
             }
         }
         let control = match &location.control {

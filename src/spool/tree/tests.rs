@@ -505,3 +505,26 @@ fn the_maildir_may_itself_be_a_link() {
     delete(&mail, "B").expect("delete");
     assert_eq!(listed(&mail), ["INBOX"]);
 }
+
+#[test]
+fn several_processes_may_open_it_for_the_first_time_at_once() {
+    let home = tempfile::tempdir().unwrap();
+    for round in 0..50 {
+        let location = Location {
+            root: home.path().join(round.to_string()),
+            control: None,
+            layout: FLAT,
+            names: DiskNames::Utf7,
+            follow_links_out: false,
+        };
+        let begin = std::sync::Barrier::new(4);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    begin.wait();
+                    Tree::open(location.clone()).expect("all of them open it");
+                });
+            }
+        });
+    }
+}
